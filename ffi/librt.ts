@@ -1,0 +1,57 @@
+/**
+ * The C library's asynchronous I/O, bound once for this isolate on first use.
+ *
+ * @module
+ */
+import { type Platform, platformFor } from "./platform.ts";
+import type { NativeFunctions } from "./runtime.ts";
+import { runtime } from "./runtime_deno.ts";
+
+/** What a bound system offers. */
+export interface Librt extends NativeFunctions {
+  readonly platform: Platform;
+}
+
+/** Says why this system has no asynchronous I/O for the library. */
+export class UnavailableError extends Error {
+  override name = "UnavailableError";
+}
+
+let bound: Librt | UnavailableError | null = null;
+
+/**
+ * The bound functions.
+ *
+ * @throws {UnavailableError} Where the system or the runtime has none.
+ * @throws The runtime's own error where native calls are not permitted; a
+ * later call tries again, because a permission may be granted meanwhile.
+ */
+export function librt(): Librt {
+  bound ??= bind();
+  if (bound instanceof UnavailableError) throw bound;
+  return bound;
+}
+
+/** The table of the system this is, or why there is none. */
+export function hostPlatform(): Platform | UnavailableError {
+  const { os, arch, libc } = runtime.host;
+  const platform = libc === null ? null : platformFor(os, arch, libc);
+  return platform ?? new UnavailableError(
+    `POSIX asynchronous I/O is not available on ${os} ${arch}: ` +
+      "the library knows Linux, macOS, FreeBSD and NetBSD on x86-64 and ARM64",
+  );
+}
+
+function bind(): Librt | UnavailableError {
+  if (runtime.unusable !== null) return new UnavailableError(runtime.unusable);
+  const platform = hostPlatform();
+  if (platform instanceof UnavailableError) return platform;
+  const native = runtime.bind(platform);
+  if (native === null) {
+    return new UnavailableError(
+      "the C library's aio functions were not found in " +
+        platform.libraries.join(", "),
+    );
+  }
+  return { ...native, platform };
+}

@@ -1,0 +1,105 @@
+/**
+ * What the library needs of a JavaScript runtime: synchronous and nonblocking
+ * calls into the C library, native memory seen through an `ArrayBuffer`,
+ * addresses of buffers, and functions that foreign threads may call. One file a
+ * runtime implements it; nothing above `ffi/` knows which one is in use.
+ *
+ * @module
+ */
+import type { Platform } from "./platform.ts";
+
+declare const pointerBrand: unique symbol;
+
+/**
+ * A native address in the form in which the runtime's calls take it fastest
+ * (an object on Deno, a number with koffi). Opaque on purpose: arithmetic is
+ * done on plain numbers, see {@linkcode Runtime.pointerTo}.
+ */
+export interface Pointer {
+  readonly [pointerBrand]: true;
+}
+
+/**
+ * The C functions the library calls, as the runtime binds them.
+ *
+ * `aio_return` is declared as a C `int` although it is a `ssize_t`: no system
+ * here transfers more than `INT_MAX` bytes at once, and a 64-bit result would
+ * cost a BigInt for each request.
+ */
+export interface NativeFunctions {
+  aio_read(block: Pointer): number;
+  aio_write(block: Pointer): number;
+  aio_fsync(operation: number, block: Pointer): number;
+  aio_error(block: Pointer): number;
+  aio_return(block: Pointer): number;
+  aio_cancel(fd: number, block: Pointer | null): number;
+  /** Waits on a thread beside the event loop. */
+  aio_suspend(
+    list: Pointer,
+    count: number,
+    timeout: Pointer | null,
+  ): Promise<number>;
+  lio_listio(
+    mode: number,
+    list: Pointer,
+    count: number,
+    sigevent: Pointer | null,
+  ): number;
+  /** An extension of glibc; `null` where the C library has none. */
+  aio_init: ((tuning: Pointer) => void) | null;
+  sysconf(name: number): number;
+  fcntl(fd: number, command: number, argument: number): number;
+  /** `path` is an address of a string that ends with a NUL. */
+  open(path: Pointer, flags: number): number;
+  close(fd: number): number;
+  aligned_alloc(alignment: number, byteLength: number): Pointer | null;
+  free(memory: Pointer): void;
+}
+
+/** A JavaScript function that any native thread may call. */
+export interface NativeCallback {
+  readonly address: number;
+  /** Whether it keeps the process alive. */
+  setReferenced(referenced: boolean): void;
+}
+
+/** The machine as the runtime reports it. */
+export interface Host {
+  /** `"linux"`, `"darwin"`, `"windows"`, … */
+  readonly os: string;
+  /** `"x86_64"` or `"aarch64"`. */
+  readonly arch: string;
+  readonly libc: Platform["libc"] | null;
+}
+
+/** What a runtime implements. */
+export interface Runtime {
+  readonly name: "deno" | "node" | "bun";
+  readonly host: Host;
+  /**
+   * Whether this isolate may be terminated while the process lives on. Memory
+   * that the isolate owns, and functions in it, must then never be given to
+   * native threads.
+   */
+  readonly isWorker: boolean;
+  /** Why this runtime cannot be used at all, if so. */
+  readonly unusable: string | null;
+  /**
+   * Binds the C functions.
+   *
+   * @param platform Names the libraries to look in, in order.
+   * @returns The functions, or `null` where none of the libraries has them.
+   * @throws The runtime's own error where it does not permit native calls.
+   */
+  bind(platform: Platform): NativeFunctions | null;
+  /** The calling thread's `errno`, to be read at once after a call. */
+  errno(): number;
+  /** Native memory as an `ArrayBuffer`. Nobody frees it but its owner. */
+  view(memory: Pointer, byteLength: number): ArrayBuffer;
+  address(memory: Pointer): number;
+  pointerTo(address: number): Pointer;
+  /** The address of the first byte of a buffer that does not move. */
+  addressOfBuffer(buffer: ArrayBufferLike): number;
+  /** Makes `fn` callable with a `union sigval` from any thread. */
+  callback(fn: (value: number) => void): NativeCallback;
+}

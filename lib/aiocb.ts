@@ -1,0 +1,221 @@
+import { ControlBlockRequest } from "./control_block_request.ts";
+import { int32, outOfRange } from "./arguments.ts";
+import { assertBytes, byteLengthOf, nameOf } from "./bytes.ts";
+import { isPinned } from "./pinned.ts";
+import type { Sigevent } from "./sigevent.ts";
+
+/** The fields an {@linkcode Aiocb} can be made with. */
+export type AiocbFields = Partial<
+  Pick<
+    Aiocb,
+    | "aio_fildes"
+    | "aio_offset"
+    | "aio_buf"
+    | "aio_nbytes"
+    | "aio_lio_opcode"
+    | "aio_reqprio"
+    | "aio_sigevent"
+  >
+>;
+
+const FIELD_NAMES = [
+  "aio_fildes",
+  "aio_offset",
+  "aio_buf",
+  "aio_nbytes",
+  "aio_lio_opcode",
+  "aio_reqprio",
+  "aio_sigevent",
+] as const;
+
+/** A block that is collected gives its native memory back when that is safe. */
+const collected = new FinalizationRegistry<ControlBlockRequest>((request) =>
+  request.drop()
+);
+
+let getRequest: (block: Aiocb) => ControlBlockRequest;
+
+/**
+ * The asynchronous I/O control block, `struct aiocb`: what to do, and the state
+ * of it. A small state machine: idle, in progress once submitted, done, and idle
+ * again after {@linkcode aio_return}.
+ *
+ * The native block lies in memory of its own that outlives this object. While a
+ * request is in flight, the library holds the native block and the buffer,
+ * whatever becomes of this object.
+ *
+ * POSIX, `<aio.h>`: "The aiocb structure shall include at least the following
+ * members: aio_fildes, aio_offset, aio_buf, aio_nbytes, aio_reqprio,
+ * aio_sigevent, aio_lio_opcode."
+ *
+ * @example Reading the beginning of a file
+ * ```ts
+ * import {
+ *   aio_read,
+ *   aio_return,
+ *   aio_suspend,
+ *   Aiocb,
+ *   allocatePinned,
+ * } from "@posix/aio";
+ * import { closeSync, openSync } from "node:fs";
+ *
+ * const fd = openSync("deno.json", "r");
+ * using block = new Aiocb({ aio_fildes: fd, aio_buf: allocatePinned(4096) });
+ * aio_read(block);
+ * await aio_suspend([block]);
+ * console.log(aio_return(block), "bytes");
+ * closeSync(fd);
+ * ```
+ */
+export class Aiocb implements Disposable {
+  readonly #request: ControlBlockRequest;
+
+  static {
+    getRequest = (block) => {
+      if (typeof block !== "object" || block === null || !(#request in block)) {
+        throw new TypeError(
+          `The control block must be an Aiocb, but is ${nameOf(block)}`,
+        );
+      }
+      return block.#request;
+    };
+  }
+
+  /**
+   * Makes an idle control block.
+   *
+   * @param fields Values of fields; the others have their defaults.
+   * @throws {TypeError} If a field has the wrong type, or the buffer is not
+   * pinned.
+   * @throws {RangeError} If a number does not fit into its field.
+   * @throws {AioError} `ENOSYS` where the system has no asynchronous I/O.
+   */
+  constructor(fields: AiocbFields = {}) {
+    this.#request = new ControlBlockRequest();
+    collected.register(this, this.#request, this.#request);
+    for (const name of FIELD_NAMES) {
+      const value = fields[name];
+      if (value !== undefined) Reflect.set(this, name, value);
+    }
+  }
+
+  /** The file descriptor; -1 until it is set. */
+  get aio_fildes(): number {
+    return this.#request.fildes;
+  }
+  set aio_fildes(value: number) {
+    this.#changing().fildes = int32(value, "aio_fildes");
+  }
+
+  /** The offset in bytes at which the transfer begins. */
+  get aio_offset(): number | bigint {
+    return this.#request.offset;
+  }
+  set aio_offset(value: number | bigint) {
+    this.#changing().offset = fileOffset(value);
+  }
+
+  /** The buffer: pinned memory, see {@linkcode allocatePinned}. */
+  get aio_buf(): Uint8Array | null {
+    return this.#request.buffer;
+  }
+  set aio_buf(value: Uint8Array | null) {
+    this.#changing().buffer = pinnedOrNull(value);
+  }
+
+  /** How many bytes to transfer; as many as the buffer has unless it is set. */
+  get aio_nbytes(): number {
+    return this.#request.nbytes;
+  }
+  set aio_nbytes(value: number) {
+    if (!Number.isSafeInteger(value) || value < 0) {
+      throw outOfRange("aio_nbytes", value, "a non-negative integer");
+    }
+    this.#changing().explicitNbytes = value;
+  }
+
+  /** What {@linkcode lio_listio} does: `LIO_READ`, `LIO_WRITE`, `LIO_NOP`. */
+  get aio_lio_opcode(): number {
+    return this.#request.lioOpcode;
+  }
+  set aio_lio_opcode(value: number) {
+    this.#changing().lioOpcode = int32(value, "aio_lio_opcode");
+  }
+
+  /** By how much to lower the priority: 0 to `AIO_PRIO_DELTA_MAX`. */
+  get aio_reqprio(): number {
+    return this.#request.reqprio;
+  }
+  set aio_reqprio(value: number) {
+    this.#changing().reqprio = int32(value, "aio_reqprio");
+  }
+
+  /** How completion is announced; `SIGEV_NONE` unless it is set. */
+  get aio_sigevent(): Sigevent {
+    return this.#request.sigevent;
+  }
+  set aio_sigevent(value: Sigevent) {
+    if (typeof value !== "object" || value === null) {
+      throw new TypeError(
+        `aio_sigevent must be an object, but is ${nameOf(value)}`,
+      );
+    }
+    this.#changing().sigevent = { ...value };
+  }
+
+  /** The address of the native `struct aiocb`; 0 once this is disposed of. */
+  get address(): bigint {
+    return BigInt(this.#request.address);
+  }
+
+  /**
+   * Gives the native block back: at once, or, if a request is in flight, when
+   * that is done. The object cannot be submitted any more.
+   */
+  [Symbol.dispose](): void {
+    collected.unregister(this.#request);
+    this.#request.drop();
+  }
+
+  #changing(): ControlBlockRequest {
+    if (this.#request.isInProgress) {
+      throw new TypeError(
+        "A field of a control block cannot be changed while its request is " +
+          "in progress",
+      );
+    }
+    return this.#request;
+  }
+}
+
+/**
+ * What stands behind a control block.
+ *
+ * @throws {TypeError} If `block` is not an {@linkcode Aiocb}.
+ */
+export function requestOf(block: Aiocb): ControlBlockRequest {
+  return getRequest(block);
+}
+
+const OFFSET_LIMIT = 2n ** 63n;
+
+/** Negative ones too: the system answers them with `EINVAL`, as in C. */
+function fileOffset(value: number | bigint): number | bigint {
+  const fits = typeof value === "bigint"
+    ? value >= -OFFSET_LIMIT && value < OFFSET_LIMIT
+    : Number.isSafeInteger(value);
+  if (!fits) throw outOfRange("aio_offset", value, "an integer of 64 bits");
+  return value;
+}
+
+function pinnedOrNull(value: Uint8Array | null): Uint8Array | null {
+  if (value === null) return null;
+  assertBytes(value, "aio_buf");
+  if (!isPinned(value)) {
+    throw new TypeError(
+      `aio_buf has ${byteLengthOf(value)} bytes that the runtime may move: ` +
+        "memory from allocatePinned() or a SharedArrayBuffer is needed",
+    );
+  }
+  return value;
+}

@@ -1,0 +1,119 @@
+/**
+ * What a `Uint8Array` is, asked in a way that no subclass, proxy or getter of
+ * the caller can falsify: native code is going to rely on the answer.
+ *
+ * @module
+ */
+
+type Getter<T> = (this: Uint8Array) => T;
+
+const typedArrayPrototype = Object.getPrototypeOf(Uint8Array.prototype);
+
+function intrinsic<T>(key: string | symbol): Getter<T> {
+  return Object.getOwnPropertyDescriptor(typedArrayPrototype, key)!.get!;
+}
+
+const getByteLength = intrinsic<number>("byteLength");
+const getByteOffset = intrinsic<number>("byteOffset");
+const getBuffer = intrinsic<ArrayBufferLike>("buffer");
+const getTag = intrinsic<string | undefined>(Symbol.toStringTag);
+const setBytes = Uint8Array.prototype.set;
+
+/** The true length in bytes: 0 once the buffer is detached. */
+export function byteLengthOf(view: Uint8Array): number {
+  return getByteLength.call(view);
+}
+
+/** The true offset in bytes in its buffer. */
+export function byteOffsetOf(view: Uint8Array): number {
+  return getByteOffset.call(view);
+}
+
+/** The true buffer. */
+export function bufferOf(view: Uint8Array): ArrayBufferLike {
+  return getBuffer.call(view);
+}
+
+/** `target.set(source, offset)` without the caller's own `set`. */
+export function copyBytes(
+  target: Uint8Array,
+  source: Uint8Array,
+  offset: number,
+): void {
+  setBytes.call(target, source, offset);
+}
+
+/** A plain view of the bytes from `begin` to `end` of a view. */
+export function sliceOf(
+  view: Uint8Array,
+  begin: number,
+  end: number,
+): Uint8Array {
+  return new Uint8Array(
+    bufferOf(view),
+    byteOffsetOf(view) + begin,
+    end - begin,
+  );
+}
+
+/**
+ * @param value What the caller passed.
+ * @param name Its name in the message.
+ * @throws {TypeError} Unless it is a `Uint8Array` on a buffer that is there.
+ */
+export function assertBytes(
+  value: unknown,
+  name: string,
+): asserts value is Uint8Array {
+  // A proxy of a Uint8Array is an instance of it, but has no such tag.
+  if (!ArrayBuffer.isView(value) || tagOf(value) !== "Uint8Array") {
+    throw new TypeError(
+      `${name} must be a Uint8Array, but is ${nameOf(value)}`,
+    );
+  }
+  const view = value as Uint8Array;
+  if (byteLengthOf(view) === 0 && isDetached(bufferOf(view))) {
+    throw new TypeError(`The buffer of ${name} is detached`);
+  }
+}
+
+function tagOf(view: ArrayBufferView): string | undefined {
+  return getTag.call(view as Uint8Array);
+}
+
+function isDetached(buffer: ArrayBufferLike): boolean {
+  return "detached" in buffer
+    ? (buffer as ArrayBuffer).detached
+    : buffer.byteLength === 0 && cannotBeViewed(buffer);
+}
+
+/** Node 20 has no `detached`: there a view tells, because it can't be made. */
+function cannotBeViewed(buffer: ArrayBufferLike): boolean {
+  try {
+    new Uint8Array(buffer);
+    return false;
+  } catch {
+    return true;
+  }
+}
+
+/** A short description of any value for error messages; never throws. */
+export function nameOf(value: unknown): string {
+  switch (typeof value) {
+    case "string":
+      return JSON.stringify(value.length > 40 ? value.slice(0, 40) : value);
+    case "bigint":
+      return `${value}n`;
+    case "function":
+      return "a function";
+    case "object":
+      if (value === null) return "null";
+      return ArrayBuffer.isView(value)
+        ? `a ${Object.prototype.toString.call(value).slice(8, -1)}`
+        : Array.isArray(value)
+        ? "an array"
+        : "an object";
+    default:
+      return String(value);
+  }
+}

@@ -1,0 +1,292 @@
+import { packAiocb } from "../ffi/layout.ts";
+import {
+  allocateNative,
+  type ControlBlock,
+  freeNative,
+  type NativeMemory,
+  takeControlBlock,
+} from "../ffi/memory.ts";
+import { byteLengthOf, copyBytes, sliceOf } from "./bytes.ts";
+import {
+  EINPROGRESS,
+  EINVAL,
+  LIO_NOP,
+  LIO_READ,
+  LIO_WRITE,
+  SIGEV_NONE,
+} from "./constants.ts";
+import { type Waitable, waiter } from "./waiter.ts";
+import { AioError, fromNativeError, librt } from "./error.ts";
+import { watchOver, watchOverNoMore } from "./in_progress.ts";
+import { addressInPlace } from "./pinned.ts";
+import { Notification, type Sigevent } from "./sigevent.ts";
+
+/** What a control block is submitted for. */
+export type Submission = "aio_read" | "aio_write" | "aio_fsync" | "lio_listio";
+
+/**
+ * The request of an {@linkcode Aiocb}: its fields, its native block and its
+ * state. It does not refer to the `Aiocb`, so that one can be collected while
+ * its request is in flight.
+ */
+export class ControlBlockRequest implements Waitable {
+  fildes = -1;
+  offset: number | bigint = 0;
+  buffer: Uint8Array | null = null;
+  explicitNbytes: number | null = null;
+  lioOpcode: number = LIO_NOP;
+  reqprio = 0;
+  sigevent: Sigevent = { sigev_notify: SIGEV_NONE };
+
+  position = -1;
+  #state: "idle" | "in progress" | "done" = "idle";
+  #isDropped = false;
+  #block: ControlBlock;
+  #submission: Submission = "aio_read";
+  #notification: Notification | null = null;
+  /** In a worker: native memory in the place of the buffer. */
+  #shadow: NativeMemory | null = null;
+  #errno = 0;
+  #returned = 0;
+  readonly #listeners = new Set<() => void>();
+
+  constructor() {
+    librt();
+    this.#block = takeBlock();
+  }
+
+  get nbytes(): number {
+    return this.explicitNbytes ??
+      (this.buffer === null ? 0 : byteLengthOf(this.buffer));
+  }
+
+  get block(): ControlBlock {
+    return this.#block;
+  }
+
+  get address(): number {
+    return this.#isDropped ? 0 : this.#block.address;
+  }
+
+  get isInProgress(): boolean {
+    return this.#state === "in progress";
+  }
+
+  /** What the waiter waits for: the block, while it is in progress. */
+  get head(): ControlBlock | null {
+    return this.isInProgress ? this.#block : null;
+  }
+
+  /**
+   * Checks and packs everything for a submission.
+   *
+   * @throws {AioError} `EINVAL` for what POSIX leaves undefined.
+   */
+  prepare(submission: Submission): void {
+    this.assertSubmittable(submission);
+    const transfers = submission !== "aio_fsync";
+    if (transfers) this.#assertBuffer(submission);
+    this.#notification = new Notification(this.sigevent, submission);
+    this.#submission = submission;
+    // A block that an aio_suspend call still names must not be reused.
+    if (this.#block.holds > 0) {
+      this.#block.release();
+      this.#block = takeBlock();
+    }
+    this.#block.isPlain = false;
+    packAiocb(this.#block.view, this.#block.at, librt().platform.aiocb, {
+      fildes: this.fildes,
+      lio_opcode: this.lioOpcode,
+      reqprio: this.reqprio,
+      buf: transfers ? this.#bufferAddress() : 0,
+      nbytes: transfers ? this.nbytes : 0,
+      offset: this.offset,
+      sigevent: this.#notification.native,
+    });
+  }
+
+  /** The native call has queued the request. */
+  submitted(): void {
+    this.#state = "in progress";
+    watchOver(this);
+    if (this.#notification!.isEmulated) waiter.add(this);
+  }
+
+  /** The native call did not queue the request: undoes {@linkcode prepare}. */
+  notSubmitted(): void {
+    this.#notification?.forget();
+    this.#notification = null;
+    this.#freeShadow();
+  }
+
+  /** The native call queued nothing, but left a status in the block. */
+  failed(errno: number): void {
+    this.notSubmitted();
+    this.#state = "done";
+    this.#errno = errno;
+    this.#returned = -1;
+  }
+
+  /** Asks for the status: `EINPROGRESS`, 0, or an error number. */
+  check(): number {
+    if (!this.isInProgress) return this.#errno;
+    const { aio_error, aio_return } = librt();
+    const errno = aio_error(this.#block.pointer);
+    if (errno === EINPROGRESS) return errno;
+    this.#done(errno, aio_return(this.#block.pointer));
+    return errno;
+  }
+
+  /** Looks whether it is done, for the waiter. */
+  harvest(): number {
+    return this.isInProgress && this.check() !== EINPROGRESS ? 1 : 0;
+  }
+
+  /**
+   * Hands the outcome over, once.
+   *
+   * @throws {AioError} `EINPROGRESS` before it is done, and the request's own
+   * error number if it failed.
+   */
+  takeOutcome(): number {
+    const errno = this.check();
+    if (this.isInProgress) {
+      throw new AioError(
+        "The outcome of a request cannot be had before it is done",
+        { errno, syscall: "aio_return", fd: this.fildes },
+      );
+    }
+    this.#state = "idle";
+    if (errno !== 0) throw this.error(errno);
+    return this.#returned;
+  }
+
+  /** An error about this request. */
+  error(errno: number): AioError {
+    const verb = this.#submission === "aio_fsync"
+      ? "synchronize"
+      : this.#reads
+      ? "read from"
+      : "write to";
+    return new AioError(`Cannot ${verb} descriptor ${this.fildes}`, {
+      errno,
+      syscall: this.#submission,
+      fd: this.fildes,
+      offset: Number(this.offset),
+    });
+  }
+
+  /** Calls `listener` when it is done. */
+  listen(listener: () => void): void {
+    this.#listeners.add(listener);
+    waiter.add(this);
+  }
+
+  /** Takes a listener back. */
+  unlisten(listener: () => void): void {
+    this.#listeners.delete(listener);
+    const isWanted = this.#listeners.size > 0 ||
+      this.#notification?.isEmulated === true;
+    if (!isWanted) waiter.remove(this);
+  }
+
+  /** The `Aiocb` is gone: gives the block back when that is safe. */
+  drop(): void {
+    if (this.#isDropped) return;
+    this.#isDropped = true;
+    if (!this.isInProgress) this.#block.release();
+  }
+
+  /** @throws {AioError} `EINVAL` unless a request can be submitted. */
+  assertSubmittable(submission: Submission): void {
+    if (this.#isDropped) {
+      throw this.#invalid(submission, "The control block is disposed of");
+    }
+    if (this.isInProgress) {
+      throw this.#invalid(submission, "The control block is in progress");
+    }
+    if (
+      submission === "lio_listio" && this.lioOpcode !== LIO_READ &&
+      this.lioOpcode !== LIO_WRITE
+    ) {
+      throw this.#invalid(
+        submission,
+        `aio_lio_opcode ${this.lioOpcode} is none of LIO_READ, LIO_WRITE ` +
+          "and LIO_NOP",
+      );
+    }
+  }
+
+  /** @throws {AioError} `EINVAL` unless it has a status to retrieve. */
+  assertSubmitted(syscall: string): void {
+    if (this.#state !== "idle") return;
+    throw this.#invalid(
+      syscall,
+      "The control block was not submitted, or its outcome was retrieved",
+    );
+  }
+
+  get #reads(): boolean {
+    return this.#submission === "aio_read" ||
+      this.#submission === "lio_listio" && this.lioOpcode === LIO_READ;
+  }
+
+  #done(errno: number, returned: number): void {
+    this.#state = "done";
+    this.#errno = errno;
+    this.#returned = returned;
+    if (this.#shadow !== null && this.#reads && returned > 0) {
+      copyBytes(this.buffer!, this.#shadow.bytes.subarray(0, returned), 0);
+    }
+    this.#freeShadow();
+    watchOverNoMore(this);
+    if (this.#notification!.isEmulated) this.#notification!.deliver();
+    this.#notification = null;
+    for (const listener of [...this.#listeners]) listener();
+    if (this.#isDropped) this.#block.release();
+  }
+
+  #assertBuffer(submission: Submission): void {
+    const { buffer, nbytes } = this;
+    const available = buffer === null ? 0 : byteLengthOf(buffer);
+    if (nbytes <= available) return;
+    throw this.#invalid(
+      submission,
+      `aio_nbytes is ${nbytes}, but aio_buf has ${available} bytes`,
+    );
+  }
+
+  #bufferAddress(): number {
+    const { buffer, nbytes } = this;
+    if (buffer === null || nbytes === 0) return 0;
+    const address = addressInPlace(buffer);
+    if (address !== 0) return address;
+    try {
+      this.#shadow = allocateNative(nbytes);
+    } catch (error) {
+      this.notSubmitted();
+      throw fromNativeError(error, this.#submission);
+    }
+    if (!this.#reads) {
+      copyBytes(this.#shadow.bytes, sliceOf(buffer, 0, nbytes), 0);
+    }
+    return this.#shadow.address;
+  }
+
+  #freeShadow(): void {
+    if (this.#shadow !== null) freeNative(this.#shadow);
+    this.#shadow = null;
+  }
+
+  #invalid(syscall: string, what: string): AioError {
+    return new AioError(what, { errno: EINVAL, syscall, fd: this.fildes });
+  }
+}
+
+function takeBlock(): ControlBlock {
+  try {
+    return takeControlBlock();
+  } catch (error) {
+    throw fromNativeError(error, "aio_init");
+  }
+}

@@ -1,0 +1,223 @@
+/**
+ * Opening, asking and closing of file descriptors. It goes through `node:fs`,
+ * so that the runtime's own permissions decide.
+ *
+ * @module
+ */
+import {
+  close,
+  constants as fsConstants,
+  fstat,
+  fstatSync,
+  ftruncate,
+  open,
+  type Stats,
+} from "node:fs";
+import { promisify } from "node:util";
+import { allocateNative, freeNative } from "../ffi/memory.ts";
+import { runtime } from "../ffi/runtime_deno.ts";
+import { nameOf } from "./bytes.ts";
+import { platform } from "./constants.ts";
+import { AioError, fromSystemError, librt } from "./error.ts";
+
+const { constants } = platform;
+const DEFAULT_MODE = 0o666;
+
+/** How {@linkcode AioFile.open} opens a file, as `Deno.OpenOptions`, and more. */
+export interface OpenOptions {
+  /**
+   * For reading.
+   *
+   * @default {true} unless `write` or `append` is set
+   */
+  read?: boolean;
+  /** For writing. */
+  write?: boolean;
+  /** For writing at the end: `O_APPEND`. */
+  append?: boolean;
+  /** Empty the file first; needs `write`. */
+  truncate?: boolean;
+  /** Create the file if there is none; needs `write` or `append`. */
+  create?: boolean;
+  /** Create the file, and fail if there is one; needs `write` or `append`. */
+  createNew?: boolean;
+  /**
+   * Permissions of a new file, before the process's umask.
+   *
+   * @default {0o666}
+   */
+  mode?: number;
+  /**
+   * Transfer past the page cache: `O_DIRECT`, on macOS `F_NOCACHE`. Offsets,
+   * lengths and addresses must then be multiples of the device's block size.
+   */
+  direct?: boolean;
+  /** Every write is on disk before it is done: `O_DSYNC` or `O_SYNC`. */
+  synchronous?: "data" | "full";
+}
+
+/**
+ * Opens a file.
+ *
+ * @returns The descriptor.
+ * @throws {AioError} If the system refuses.
+ * @throws The runtime's own error if it does not permit it.
+ */
+export async function openFile(
+  path: string | URL,
+  options: OpenOptions,
+): Promise<number> {
+  if (typeof path !== "string" && !(path instanceof URL)) {
+    throw new TypeError(
+      `The path must be a string or a URL, but is ${nameOf(path)}`,
+    );
+  }
+  const flags = flagsOf(options);
+  const name = String(path);
+  const fail = (error: unknown) =>
+    fromSystemError(error, `Cannot open ${JSON.stringify(name)}`, {
+      syscall: "open",
+      path: name,
+    });
+  let fd;
+  try {
+    fd = await promisify(open)(path, flags, options.mode ?? DEFAULT_MODE);
+  } catch (error) {
+    throw fail(error);
+  }
+  if (options.direct && constants.F_NOCACHE !== 0) {
+    librt().fcntl(fd, constants.F_NOCACHE, 1);
+  }
+  return fd;
+}
+
+/** The flags of `open(2)`, with the rules of `Deno.open` for combinations. */
+function flagsOf(options: OpenOptions): number {
+  const { write, append, truncate, create, createNew, synchronous } = options;
+  const writes = write || append;
+  const read = options.read ?? !writes;
+  if (!read && !writes) {
+    throw new TypeError(
+      "A file must be opened for reading, writing or appending",
+    );
+  }
+  if (truncate && (!write || append)) {
+    throw new TypeError(
+      "truncate needs write, and cannot be together with append",
+    );
+  }
+  if ((create || createNew) && !writes) {
+    throw new TypeError("create and createNew need write or append");
+  }
+  if (
+    synchronous !== undefined && synchronous !== "data" &&
+    synchronous !== "full"
+  ) {
+    throw new TypeError(
+      `synchronous must be "data" or "full", but is ${nameOf(synchronous)}`,
+    );
+  }
+  let flags = !writes
+    ? constants.O_RDONLY
+    : read
+    ? constants.O_RDWR
+    : constants.O_WRONLY;
+  if (append) flags |= constants.O_APPEND;
+  if (truncate) flags |= fsConstants.O_TRUNC;
+  if (create || createNew) flags |= fsConstants.O_CREAT;
+  if (createNew) flags |= fsConstants.O_EXCL;
+  if (options.direct) flags |= constants.O_DIRECT;
+  if (synchronous === "data") flags |= constants.O_DSYNC;
+  if (synchronous === "full") flags |= constants.O_SYNC;
+  return flags;
+}
+
+/** What is to be known of a descriptor. */
+export interface DescriptorStatus {
+  /** The flags it was opened with, as `F_GETFL` has them. */
+  readonly flags: number;
+  /** Whether it has offsets: regular files and block devices. */
+  readonly isSeekable: boolean;
+}
+
+/**
+ * Asks what a descriptor is.
+ *
+ * @throws {AioError} `EBADF` if it is not open.
+ */
+export function statusOf(fd: number): DescriptorStatus {
+  const flags = librt("fcntl").fcntl(fd, constants.F_GETFL, 0);
+  if (flags === -1) {
+    throw new AioError(`Cannot use descriptor ${fd}`, {
+      errno: runtime.errno(),
+      syscall: "fcntl",
+      fd,
+    });
+  }
+  const stats = fstatSync(fd);
+  return { flags, isSeekable: stats.isFile() || stats.isBlockDevice() };
+}
+
+/**
+ * Opens the file of a descriptor a second time, for appending. The descriptor's
+ * own flag cannot be set instead: its duplicates share it, and a write with an
+ * offset would append as well.
+ *
+ * @throws {AioError} `EBADF` if the descriptor is not open for writing, and the
+ * system's error where it does not let a descriptor be opened by its name.
+ */
+export function reopenForAppending(fd: number, flags: number): number {
+  const what = `Cannot append to descriptor ${fd}, which was opened without ` +
+    "append";
+  const access = flags & constants.O_ACCMODE;
+  if (platform.os !== "linux" || access === constants.O_RDONLY) {
+    const { EBADF, EOPNOTSUPP } = platform.errno;
+    throw new AioError(what, {
+      errno: access === constants.O_RDONLY ? EBADF : EOPNOTSUPP,
+      syscall: "open",
+      fd,
+    });
+  }
+  const name = new TextEncoder().encode(`/proc/self/fd/${fd}\0`);
+  const memory = allocateNative(name.byteLength);
+  memory.bytes.set(name);
+  const kept = flags &
+    (constants.O_DIRECT | constants.O_SYNC | constants.O_DSYNC);
+  const appending = librt("open").open(
+    memory.pointer,
+    constants.O_WRONLY | constants.O_APPEND | constants.O_CLOEXEC | kept,
+  );
+  const errno = appending === -1 ? runtime.errno() : 0;
+  freeNative(memory);
+  if (errno !== 0) throw new AioError(what, { errno, syscall: "open", fd });
+  return appending;
+}
+
+/** @throws {AioError} If the system cannot tell. */
+export function statDescriptor(fd: number): Promise<Stats> {
+  return call(promisify(fstat)(fd), "Cannot get the size of", "fstat", fd);
+}
+
+/** @throws {AioError} If the system cannot. */
+export function truncateDescriptor(fd: number, length: number): Promise<void> {
+  const truncating = promisify(ftruncate)(fd, length);
+  return call(truncating, "Cannot truncate", "ftruncate", fd);
+}
+
+/** @throws {AioError} If the system cannot. */
+export function closeDescriptor(fd: number): Promise<void> {
+  return call(promisify(close)(fd), "Cannot close", "close", fd);
+}
+
+async function call<T>(
+  outcome: Promise<T>,
+  what: string,
+  syscall: string,
+  fd: number,
+): Promise<T> {
+  try {
+    return await outcome;
+  } catch (error) {
+    throw fromSystemError(error, `${what} descriptor ${fd}`, { syscall, fd });
+  }
+}

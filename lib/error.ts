@@ -1,0 +1,173 @@
+import { type Librt, librt as bind, UnavailableError } from "../ffi/librt.ts";
+import { OutOfMemoryError } from "../ffi/memory.ts";
+import { ENOSYS, platform } from "./constants.ts";
+
+/** The particulars of an {@linkcode AioError}. */
+export interface AioErrorOptions {
+  /** The error number, positive, as the C library has it. */
+  errno: number;
+  /** The function of the C library that failed, such as `"aio_read"`. */
+  syscall: string;
+  /** The file descriptor, where there is one. */
+  fd?: number;
+  /** The offset in bytes at which the request began. */
+  offset?: number;
+  /** How many bytes were transferred before the failure. */
+  bytesTransferred?: number;
+  /** The path, where the file was opened by one. */
+  path?: string;
+}
+
+/**
+ * What C reports as -1 and `errno`: a call that failed, or a request that did.
+ *
+ * @example Telling errors apart
+ * ```ts no-assert
+ * import { AioError, AioFile } from "@posix/aio";
+ *
+ * try {
+ *   await using file = await AioFile.open("/no/such/file");
+ *   console.log(file.fd);
+ * } catch (error) {
+ *   if (!(error instanceof AioError)) throw error;
+ *   console.log(error.code, error.syscall); // ENOENT open
+ * }
+ * ```
+ */
+export class AioError extends Error {
+  /** Always `"AioError"`. */
+  override readonly name = "AioError";
+  /** The name of the error number, such as `"EIO"`. */
+  readonly code: string;
+  /** The error number, positive, as the C library has it. */
+  readonly errno: number;
+  /** The function of the C library that failed, such as `"aio_read"`. */
+  readonly syscall: string;
+  /** The file descriptor, where there is one. */
+  declare readonly fd?: number;
+  /** The offset in bytes at which the request began. */
+  declare readonly offset?: number;
+  /** How many bytes were transferred before the failure. */
+  declare readonly bytesTransferred?: number;
+  /** The path, where the file was opened by one. */
+  declare readonly path?: string;
+
+  /**
+   * Makes an error of an error number.
+   *
+   * @param what What could not be done, as a sentence without a full stop; the
+   * meaning and the name of the error number are put behind it.
+   * @param options The particulars.
+   */
+  constructor(what: string, options: AioErrorOptions) {
+    const code = nameOf(options.errno);
+    super(`${what}: ${meaningOf(code)} (${code}, ${options.syscall})`);
+    this.code = code;
+    this.errno = options.errno;
+    this.syscall = options.syscall;
+    if (options.fd !== undefined) this.fd = options.fd;
+    if (options.offset !== undefined) this.offset = options.offset;
+    if (options.bytesTransferred !== undefined) {
+      this.bytesTransferred = options.bytesTransferred;
+    }
+    if (options.path !== undefined) this.path = options.path;
+  }
+}
+
+/**
+ * The bound C library, for the first call as for every later one.
+ *
+ * @param syscall The function that the caller is about.
+ * @throws {AioError} `ENOSYS` where this system has no asynchronous I/O.
+ * @throws The runtime's own error where native calls are not permitted.
+ */
+export function librt(syscall = "aio_init"): Librt {
+  try {
+    return bind();
+  } catch (error) {
+    if (!(error instanceof UnavailableError)) throw error;
+    throw new AioError(error.message, { errno: ENOSYS, syscall });
+  }
+}
+
+/** `ENOMEM` as an {@linkcode AioError}; other errors as they are. */
+export function fromNativeError(error: unknown, syscall: string): unknown {
+  if (!(error instanceof OutOfMemoryError)) return error;
+  return new AioError(error.message, {
+    errno: platform.errno.ENOMEM,
+    syscall,
+  });
+}
+
+/**
+ * What `node:fs` throws for a failed system call, as an {@linkcode AioError};
+ * other errors, such as a refused permission, as they are.
+ */
+export function fromSystemError(
+  error: unknown,
+  what: string,
+  options: Omit<AioErrorOptions, "errno">,
+): unknown {
+  if (!(error instanceof Error)) return error;
+  const { code, errno } = error as { code?: unknown; errno?: unknown };
+  if (typeof code !== "string") return error;
+  const number = typeof errno === "number" && errno !== 0
+    ? Math.abs(errno)
+    : platform.errno[code];
+  return number === undefined
+    ? error
+    : new AioError(what, { ...options, errno: number });
+}
+
+const names = new Map<number, string>();
+for (const [name, number] of Object.entries(platform.errno)) {
+  // EWOULDBLOCK is EAGAIN and EDEADLOCK is EDEADLK: the first name stands.
+  if (!names.has(number)) names.set(number, name);
+}
+
+/** The name of an error number, or `"E<number>"` for one without. */
+function nameOf(errno: number): string {
+  if (errno === platform.errno.EAGAIN) return "EAGAIN";
+  return names.get(errno) ?? `E${errno}`;
+}
+
+const meanings: Record<string, string> = {
+  EACCES: "permission denied",
+  EAGAIN: "not possible at this moment",
+  EBADF: "not an open file descriptor, or not open for this",
+  EBUSY: "the device or resource is busy",
+  ECANCELED: "the request was canceled",
+  EDQUOT: "the disk quota is used up",
+  EEXIST: "it exists already",
+  EFAULT: "the address is not valid",
+  EFBIG: "the file would become too large",
+  EINPROGRESS: "the request is not done yet",
+  EINTR: "interrupted by a signal",
+  EINVAL: "an argument is not valid",
+  EIO: "input/output error",
+  EISDIR: "it is a directory",
+  ELOOP: "too many symbolic links",
+  EMFILE: "this process has too many files open",
+  ENAMETOOLONG: "the name is too long",
+  ENFILE: "the system has too many files open",
+  ENODEV: "no such device",
+  ENOENT: "no such file or directory",
+  ENOMEM: "out of memory",
+  ENOSPC: "no space is left on the device",
+  ENOSYS: "not available",
+  ENOTDIR: "a part of the path is not a directory",
+  ENOTSUP: "not supported here",
+  ENXIO: "no such device or address",
+  EOPNOTSUPP: "not supported here",
+  EOVERFLOW: "the value is too large",
+  EPERM: "not permitted",
+  EPIPE: "nobody reads the other end",
+  EROFS: "the file system is read-only",
+  ESPIPE: "the file has no position to seek to",
+  ETIMEDOUT: "it took too long",
+  ETXTBSY: "the program is running",
+};
+
+function meaningOf(code: string): string {
+  return meanings[code] ?? "the system reported an error";
+}

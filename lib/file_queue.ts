@@ -1,0 +1,185 @@
+import { ECANCELED, EIO } from "./constants.ts";
+import { engine } from "./engine.ts";
+import { GroupCommit } from "./group_commit.ts";
+import { Lane } from "./lane.ts";
+import { counters } from "./counters.ts";
+import type { Request } from "./request.ts";
+import { RequestList } from "./request_list.ts";
+
+/** How many requests of one lane the system has at once. */
+const LANE_DEPTH_MAX = 32;
+
+/** A direct transfer that ends off this boundary has met the end of the file. */
+const SECTOR_BYTES = 512;
+
+/** What a queue has to know of its file. */
+export interface FileTraits {
+  readonly path?: string;
+  /** Whether it has offsets; pipes, sockets and terminals have none. */
+  readonly isSeekable: boolean;
+  /** Whether writes go to the end of the file, wherever that is. */
+  readonly isAppending: boolean;
+  /** Whether transfers go past the page cache. */
+  readonly isDirect: boolean;
+}
+
+/** The requests of one file: those that wait, and the lanes for the others. */
+export class FileQueue {
+  readonly fd: number;
+  readonly path: string | undefined;
+  readonly traits: FileTraits;
+  /** The synchronizations of the file; shared with its queue of appends. */
+  readonly commits: GroupCommit;
+  readonly #waiting = new RequestList();
+  readonly #lanes: Lane[];
+  readonly #depthMax: number;
+  #unsettled = 0;
+  #idleListeners: (() => void)[] = [];
+
+  /**
+   * @param fd The descriptor.
+   * @param traits What the file is like.
+   * @param commits The synchronizations that cover writes of this queue.
+   */
+  constructor(fd: number, traits: FileTraits, commits?: GroupCommit) {
+    this.fd = fd;
+    this.path = traits.path;
+    this.traits = traits;
+    this.commits = commits ?? new GroupCommit(this);
+    this.#lanes = [new Lane(fd, this)];
+    // The rest of a short transfer has to come before the next transfer where
+    // their order is what matters.
+    const isOrdered = traits.isAppending || !traits.isSeekable;
+    this.#depthMax = isOrdered ? 1 : LANE_DEPTH_MAX;
+  }
+
+  /** A request enters. */
+  submit(request: Request): void {
+    counters.submitted++;
+    this.#unsettled++;
+    if (request.isSync) {
+      this.commits.syncSubmitted(request);
+      return;
+    }
+    if (request.isWrite) this.commits.writeSubmitted(request);
+    this.#waiting.add(request);
+    this.dispatch();
+  }
+
+  /** A request of the library's own enters, before all others. */
+  serveFirst(request: Request): void {
+    this.#unsettled++;
+    this.#waiting.addFirst(request);
+    this.dispatch();
+  }
+
+  /** Hands requests to the system, as far as it takes them. */
+  dispatch(): void {
+    if (!engine.isFree) {
+      if (this.canSubmit) engine.waitForRoom(this);
+      engine.feed();
+      return;
+    }
+    while (this.canSubmit) {
+      if (engine.hasRoom && this.submitOne()) continue;
+      engine.waitForRoom(this);
+      return;
+    }
+  }
+
+  /** Whether a request waits and a lane would take it. */
+  get canSubmit(): boolean {
+    return this.#waiting.size > 0 && this.#shallowestLane() !== null;
+  }
+
+  /** Hands the first request to the system. Returns whether that took it. */
+  submitOne(): boolean {
+    const request = this.#waiting.shift();
+    const isTaken = this.#shallowestLane()!.submit(request);
+    if (!isTaken) this.#waiting.addFirst(request);
+    return isTaken;
+  }
+
+  /** The system is done with a request, or with a part of it. */
+  completed(request: Request, errno: number, bytes: number): void {
+    if (errno !== 0) return request.fail(errno);
+    if (request.isSync) return request.settle(null);
+    if (request.operation === "read" && request.buffer !== null) {
+      try {
+        request.emptyBuffer(bytes);
+      } catch (error) {
+        return request.settle(error as Error);
+      }
+    }
+    request.transferred += bytes;
+    if (this.#isComplete(request, bytes)) return request.settle(null);
+    if (request.isWrite && bytes === 0) return request.fail(EIO);
+    if (request.cancelReason !== undefined) return request.fail(ECANCELED);
+    // The rest keeps its place before everything that came later.
+    this.#waiting.addFirst(request);
+  }
+
+  /**
+   * Cancels a request that has not begun.
+   *
+   * @param reason What it rejects with, instead of an `AioError` `ECANCELED`.
+   * @returns Whether it was possible.
+   */
+  cancel(request: Request, reason?: unknown): boolean {
+    request.cancelReason = reason;
+    const { commits } = this;
+    if (request.lane !== null) return request.lane.cancel(request);
+    if (!this.#waiting.remove(request) && !commits.remove(request)) {
+      return false;
+    }
+    request.fail(ECANCELED);
+    return true;
+  }
+
+  /** Cancels everything that has not begun. Returns how many that were. */
+  cancelAll(): number {
+    const before = counters.canceled;
+    for (const request of this.commits.waiting()) this.cancel(request);
+    for (const request of this.#waiting.toArray()) this.cancel(request);
+    // Backwards: those behind a running one are the ones that can be canceled.
+    for (const lane of this.#lanes) {
+      for (const request of lane.requests().reverse()) this.cancel(request);
+    }
+    return counters.canceled - before;
+  }
+
+  /** Resolves when every request is settled. */
+  whenIdle(): Promise<void> {
+    if (this.#unsettled === 0) return Promise.resolve();
+    return new Promise((resolve) => this.#idleListeners.push(resolve));
+  }
+
+  /** A request was settled, whatever its outcome. */
+  requestSettled(request: Request, error: Error | null): void {
+    this.#unsettled--;
+    if (!request.isCarrier) counters.settled(request, error);
+    if (request.isWrite) this.commits.writeDone(request);
+    if (this.#unsettled > 0) return;
+    for (const listener of this.#idleListeners) listener();
+    this.#idleListeners = [];
+  }
+
+  #shallowestLane(): Lane | null {
+    let shallowest: Lane | null = null;
+    for (const lane of this.#lanes) {
+      if (lane.depth >= this.#depthMax) continue;
+      if (shallowest === null || lane.depth < shallowest.depth) {
+        shallowest = lane;
+      }
+    }
+    return shallowest;
+  }
+
+  #isComplete(request: Request, bytes: number): boolean {
+    if (request.transferred === request.length) return true;
+    if (request.isWrite) return false;
+    const { isSeekable, isDirect } = this.traits;
+    return bytes === 0 || !isSeekable ||
+      isDirect && request.transferred % SECTOR_BYTES !== 0;
+  }
+}

@@ -1,0 +1,209 @@
+import {
+  packAiocb,
+  writeAddress,
+  writeOffset,
+  writeSize,
+} from "../ffi/layout.ts";
+import type { Librt } from "../ffi/librt.ts";
+import {
+  type ControlBlock,
+  takeControlBlock,
+  takeTransferBuffer,
+  TRANSFER_BYTES_MAX,
+} from "../ffi/memory.ts";
+import { runtime } from "../ffi/runtime_deno.ts";
+import {
+  AIO_CANCELED,
+  EAGAIN,
+  EINPROGRESS,
+  LIO_NOP,
+  O_DSYNC,
+  O_SYNC,
+  platform,
+  SIGEV_NONE,
+} from "./constants.ts";
+import { engine } from "./engine.ts";
+import { fromNativeError, librt } from "./error.ts";
+import type { FileQueue } from "./file_queue.ts";
+import type { Request } from "./request.ts";
+import { RequestList } from "./request_list.ts";
+import { type Waitable, waiter } from "./waiter.ts";
+
+const { aiocb } = platform;
+
+/** The most that one transfer in place asks for; what Linux takes at once. */
+const PIECE_BYTES_MAX = 0x7fff_f000;
+
+/** How many completions one look hands over before other lanes get theirs. */
+const HARVEST_MAX = 256;
+
+const PLAIN_BLOCK = {
+  fildes: -1,
+  lio_opcode: LIO_NOP,
+  reqprio: 0,
+  buf: 0,
+  nbytes: 0,
+  offset: 0,
+  sigevent: { notify: SIGEV_NONE, signo: 0, value: 0, function: 0 },
+};
+
+/**
+ * A descriptor on which the system serves requests, one after another, while it
+ * serves those of other lanes at the same time. The requests of a lane are done
+ * in order, so only the first one needs to be looked at.
+ */
+export class Lane implements Waitable {
+  readonly fd: number;
+  readonly queue: FileQueue;
+  position = -1;
+  readonly #requests = new RequestList();
+  readonly #native: Librt;
+
+  constructor(fd: number, queue: FileQueue) {
+    this.fd = fd;
+    this.queue = queue;
+    this.#native = librt();
+  }
+
+  /** How many requests the system has of this lane. */
+  get depth(): number {
+    return this.#requests.size;
+  }
+
+  get head(): ControlBlock | null {
+    const { first } = this.#requests;
+    return first === null ? null : first.block;
+  }
+
+  /**
+   * Hands a request to the system.
+   *
+   * @returns Whether it was taken, or settled because it can't be: `false`
+   * means that resources are missing until another request is done.
+   */
+  submit(request: Request): boolean {
+    try {
+      if (!this.#prepare(request)) return false;
+    } catch (error) {
+      request.settle(fromNativeError(error, request.syscall) as Error);
+      return true;
+    }
+    const block = request.block ??= takeControlBlock();
+    this.#pack(block, request);
+    if (this.#call(request, block) !== 0) {
+      const errno = runtime.errno();
+      request.block = null;
+      block.release();
+      if (errno === EAGAIN) return false;
+      request.fail(errno);
+      return true;
+    }
+    request.lane = this;
+    engine.inFlight++;
+    this.#requests.add(request, true);
+    waiter.add(this);
+    return true;
+  }
+
+  /** Hands over what is done, and fills the lane again. */
+  harvest(): number {
+    const { aio_error, aio_return } = this.#native;
+    let done = 0;
+    while (done < HARVEST_MAX) {
+      const request = this.#requests.first;
+      if (request === null) break;
+      const { pointer } = request.block!;
+      const errno = aio_error(pointer);
+      if (errno === EINPROGRESS) break;
+      const bytes = aio_return(pointer);
+      this.#requests.shift();
+      this.#leave(request);
+      done++;
+      this.queue.completed(request, errno, bytes);
+    }
+    if (done > 0) this.queue.dispatch();
+    return done;
+  }
+
+  /** Takes a request back from the system. Returns whether it was possible. */
+  cancel(request: Request): boolean {
+    const { pointer } = request.block!;
+    const { aio_cancel, aio_error, aio_return } = this.#native;
+    if (aio_cancel(this.fd, pointer) !== AIO_CANCELED) return false;
+    const errno = aio_error(pointer);
+    aio_return(pointer);
+    this.#requests.remove(request);
+    this.#leave(request);
+    request.fail(errno);
+    return true;
+  }
+
+  /** The requests that the system has. */
+  requests(): Request[] {
+    return this.#requests.toArray();
+  }
+
+  #leave(request: Request): void {
+    request.block!.release();
+    request.block = null;
+    request.lane = null;
+    engine.inFlight--;
+  }
+
+  /** Decides what to transfer next, and finds memory for it. */
+  #prepare(request: Request): boolean {
+    if (request.isSync) return true;
+    const rest = request.length - request.transferred;
+    const isInPlace = request.address !== 0 || request.length === 0;
+    request.piece = Math.min(
+      rest,
+      isInPlace ? PIECE_BYTES_MAX : TRANSFER_BYTES_MAX,
+    );
+    if (isInPlace) return true;
+    request.assertViewIsThere();
+    request.buffer ??= takeTransferBuffer(request.piece);
+    if (request.buffer === null) return false;
+    if (request.isWrite) request.fillBuffer();
+    return true;
+  }
+
+  #pack(block: ControlBlock, request: Request): void {
+    const { view, at } = block;
+    if (!block.isPlain) {
+      packAiocb(view, at, aiocb, PLAIN_BLOCK);
+      block.isPlain = true;
+    }
+    view.setInt32(at + aiocb.fildes, this.fd, true);
+    view.setInt32(at + aiocb.reqprio, request.priority, true);
+    if (request.isSync) return;
+    const { address, buffer, transferred, offset } = request;
+    writeAddress(
+      view,
+      at + aiocb.buf,
+      buffer === null ? address + transferred : buffer.address,
+    );
+    writeSize(view, at + aiocb.nbytes, request.piece);
+    writeOffset(
+      view,
+      at + aiocb.offset,
+      typeof offset === "number"
+        ? offset + transferred
+        : offset + BigInt(transferred),
+    );
+  }
+
+  #call(request: Request, { pointer }: ControlBlock): number {
+    const native = this.#native;
+    switch (request.operation) {
+      case "read":
+        return native.aio_read(pointer);
+      case "write":
+      case "append":
+        return native.aio_write(pointer);
+      case "sync":
+        return native.aio_fsync(O_SYNC, pointer);
+      case "syncData":
+        return native.aio_fsync(O_DSYNC, pointer);
+    }
+  }
+}

@@ -1,0 +1,62 @@
+/**
+ * `SIGEV_THREAD`: functions that are called when a request is done.
+ *
+ * One native callback serves the whole isolate and is never closed, so that no
+ * notification can arrive at a function that is gone. The value that travels
+ * through the system is a ticket; it leads back to the user's function and
+ * value.
+ *
+ * @module
+ */
+import type { NativeCallback } from "../ffi/runtime.ts";
+import { runtime } from "../ffi/runtime_deno.ts";
+
+/** A notification that is still to come. */
+interface Expected {
+  readonly fn: (value: number) => void;
+  readonly value: number;
+}
+
+const expected = new Map<number, Expected>();
+const TICKET_MAX = 0x7fff_ffff;
+let callback: NativeCallback | null = null;
+let lastTicket = 0;
+
+/** The native address to put into `sigev_notify_function`. */
+export function notifyFunctionAddress(): number {
+  callback ??= runtime.callback(deliver);
+  return callback.address;
+}
+
+/**
+ * Expects one notification. While one is to come, the process stays alive.
+ *
+ * @returns The ticket to put into `sigev_value`.
+ */
+export function expectNotification(
+  fn: (value: number) => void,
+  value: number,
+): number {
+  do {
+    lastTicket = lastTicket === TICKET_MAX ? 1 : lastTicket + 1;
+  } while (expected.has(lastTicket));
+  expected.set(lastTicket, { fn, value });
+  callback?.setReferenced(true);
+  return lastTicket;
+}
+
+/** Takes a ticket back: its request was never queued. */
+export function forgetNotification(ticket: number): void {
+  expected.delete(ticket);
+  if (expected.size === 0) callback?.setReferenced(false);
+}
+
+/** Calls the function of a ticket, once. */
+export function deliver(ticket: number): void {
+  const notification = expected.get(ticket);
+  if (notification === undefined) return;
+  forgetNotification(ticket);
+  // The system's thread waits until this returns; and what the user's function
+  // throws must be an ordinary uncaught error.
+  queueMicrotask(() => notification.fn(notification.value));
+}

@@ -1,0 +1,585 @@
+/**
+ * The functions of `aio(3)`, under their own names.
+ *
+ * @module
+ */
+import { clearTimeout, setTimeout } from "node:timers";
+import { packSigevent, writeAddress } from "../ffi/layout.ts";
+import { allocateNative, freeNative } from "../ffi/memory.ts";
+import type { Pointer } from "../ffi/runtime.ts";
+import { runtime } from "../ffi/runtime_deno.ts";
+import { type Aiocb, requestOf } from "./aiocb.ts";
+import { int32 } from "./arguments.ts";
+import { nameOf } from "./bytes.ts";
+import {
+  AIO_ALLDONE,
+  EAGAIN,
+  EBADF,
+  EINPROGRESS,
+  EINVAL,
+  EIO,
+  LIO_NOP,
+  LIO_NOWAIT,
+  LIO_WAIT,
+  platform,
+} from "./constants.ts";
+import type {
+  ControlBlockRequest,
+  Submission,
+} from "./control_block_request.ts";
+import { AioError, librt } from "./error.ts";
+import { Notification, type Sigevent } from "./sigevent.ts";
+
+/** Longer time-outs than this (24 days) do not fit into a timer. */
+const TIMEOUT_MS_MAX = 0x7fff_ffff;
+const ADDRESS_BYTES = 8;
+
+/**
+ * Reads `aio_nbytes` bytes at `aio_offset` into `aio_buf`, asynchronously.
+ *
+ * POSIX: "The function call shall return when the read request has been
+ * initiated or queued to the file or device (even when the data cannot be
+ * delivered immediately)."
+ *
+ * @param cb The control block; `aio_lio_opcode` is ignored.
+ * @throws {AioError} `EINVAL` if the block is in progress or a field is not
+ * valid, `EAGAIN` if the system has no resources for the request. Errors of the
+ * transfer itself come from {@linkcode aio_error} and {@linkcode aio_return}.
+ *
+ * @example
+ * ```ts
+ * import {
+ *   aio_read,
+ *   aio_return,
+ *   aio_suspend,
+ *   Aiocb,
+ *   allocatePinned,
+ * } from "@posix/aio";
+ * import { closeSync, openSync } from "node:fs";
+ *
+ * const fd = openSync("deno.json", "r");
+ * using cb = new Aiocb({ aio_fildes: fd, aio_buf: allocatePinned(64) });
+ * aio_read(cb);
+ * await aio_suspend([cb]);
+ * console.log(aio_return(cb)); // 64
+ * closeSync(fd);
+ * ```
+ */
+export function aio_read(cb: Aiocb): void {
+  submit(cb, "aio_read", (block) => librt().aio_read(block));
+}
+
+/**
+ * Writes `aio_nbytes` bytes of `aio_buf` at `aio_offset`, asynchronously.
+ *
+ * POSIX, of descriptors with `O_APPEND` and of devices without offsets: "write
+ * operations append to the file in the same order as the calls were made".
+ *
+ * @param cb The control block; `aio_lio_opcode` is ignored. The bytes must not
+ * be changed before the request is done.
+ * @throws {AioError} `EINVAL` if the block is in progress or a field is not
+ * valid, `EAGAIN` if the system has no resources for the request. Errors of the
+ * transfer itself come from {@linkcode aio_error} and {@linkcode aio_return}.
+ *
+ * @example
+ * ```ts
+ * import {
+ *   aio_return,
+ *   aio_suspend,
+ *   aio_write,
+ *   Aiocb,
+ *   allocatePinned,
+ * } from "@posix/aio";
+ * import { closeSync, openSync, rmSync } from "node:fs";
+ *
+ * const path = "aio_write.example";
+ * const fd = openSync(path, "w");
+ * const bytes = allocatePinned(5);
+ * new TextEncoder().encodeInto("hello", bytes);
+ * using cb = new Aiocb({ aio_fildes: fd, aio_buf: bytes });
+ * aio_write(cb);
+ * await aio_suspend([cb]);
+ * console.log(aio_return(cb)); // 5
+ * closeSync(fd);
+ * rmSync(path);
+ * ```
+ */
+export function aio_write(cb: Aiocb): void {
+  submit(cb, "aio_write", (block) => librt().aio_write(block));
+}
+
+/**
+ * Brings to disk what was queued for the descriptor before this call.
+ *
+ * POSIX: "The aio_fsync() function shall asynchronously perform a file
+ * synchronization operation ... as if by a call to fdatasync() [O_DSYNC] or
+ * fsync() [O_SYNC] ... all I/O operations associated with the file indicated by
+ * the file descriptor aio_fildes member ... queued at the time of the call."
+ *
+ * glibc queues the synchronization with priority 0, so it overtakes writes on
+ * the same descriptor whose `aio_reqprio` is greater: wait for those first.
+ *
+ * @param op `O_SYNC` or `O_DSYNC`.
+ * @param cb The control block; only `aio_fildes` and `aio_sigevent` are used.
+ * @throws {AioError} `EINVAL` if `op` is neither or the block is in progress,
+ * `EBADF` if the descriptor is not open for writing, `EAGAIN` if the system has
+ * no resources for the request.
+ *
+ * @example
+ * ```ts
+ * import { aio_fsync, aio_return, aio_suspend, Aiocb, O_DSYNC } from "@posix/aio";
+ * import { closeSync, openSync, rmSync } from "node:fs";
+ *
+ * const path = "aio_fsync.example";
+ * const fd = openSync(path, "w");
+ * using cb = new Aiocb({ aio_fildes: fd });
+ * aio_fsync(O_DSYNC, cb);
+ * await aio_suspend([cb]);
+ * console.log(aio_return(cb)); // 0
+ * closeSync(fd);
+ * rmSync(path);
+ * ```
+ */
+export function aio_fsync(op: number, cb: Aiocb): void {
+  const operation = int32(op, "op");
+  submit(cb, "aio_fsync", (block) => librt().aio_fsync(operation, block));
+}
+
+function submit(
+  cb: Aiocb,
+  submission: Submission,
+  call: (block: Pointer) => number,
+): void {
+  const request = requestOf(cb);
+  request.prepare(submission);
+  if (call(request.block.pointer) === 0) return request.submitted();
+  const errno = runtime.errno();
+  request.notSubmitted();
+  throw request.error(errno);
+}
+
+/**
+ * The status of a request.
+ *
+ * POSIX: "If the operation has not yet completed, then the error status shall be
+ * equal to [EINPROGRESS]."
+ *
+ * @param cb The control block of a request whose outcome was not retrieved yet.
+ * @returns `EINPROGRESS`, 0 if it succeeded, `ECANCELED`, or the error number
+ * that `read`, `write`, `fsync` or `fdatasync` would give.
+ * @throws {AioError} `EINVAL` if the block has no request with a status.
+ *
+ * @example
+ * ```ts
+ * import { aio_error, aio_read, aio_suspend, Aiocb, allocatePinned, EBADF } from "@posix/aio";
+ *
+ * using cb = new Aiocb({ aio_fildes: 999, aio_buf: allocatePinned(8) });
+ * aio_read(cb);
+ * await aio_suspend([cb]);
+ * console.log(aio_error(cb) === EBADF); // true
+ * ```
+ */
+export function aio_error(cb: Aiocb): number {
+  const request = requestOf(cb);
+  request.assertSubmitted("aio_error");
+  return request.check();
+}
+
+/**
+ * The outcome of a request: how many bytes were transferred. Once for each
+ * request; afterwards the block is idle.
+ *
+ * POSIX: "If the asynchronous I/O operation has completed, then the return
+ * status, as described for read(), write(), and fsync(), shall be returned."
+ *
+ * @param cb The control block of a request that is done.
+ * @returns The bytes transferred; 0 for a synchronization.
+ * @throws {AioError} The request's own error if it failed, which counts as the
+ * one retrieval; `EINPROGRESS` before it is done; `EINVAL` if the block has no
+ * request.
+ *
+ * @example
+ * ```ts
+ * import { aio_read, aio_return, aio_suspend, AioError, Aiocb, allocatePinned } from "@posix/aio";
+ *
+ * using cb = new Aiocb({ aio_fildes: 999, aio_buf: allocatePinned(8) });
+ * aio_read(cb);
+ * await aio_suspend([cb]);
+ * try {
+ *   aio_return(cb);
+ * } catch (error) {
+ *   console.log(error instanceof AioError && error.code); // EBADF
+ * }
+ * ```
+ */
+export function aio_return(cb: Aiocb): number {
+  const request = requestOf(cb);
+  request.assertSubmitted("aio_return");
+  return request.takeOutcome();
+}
+
+/**
+ * Waits until at least one of the requests is done, beside the event loop.
+ *
+ * POSIX: "The aio_suspend() function shall suspend the calling thread until at
+ * least one of the asynchronous I/O operations referenced by the list argument
+ * has completed ... or, if timeout is not NULL, until the time interval
+ * specified by timeout has passed."
+ *
+ * @param list Control blocks of submitted requests; `null` entries are ignored.
+ * @param timeout_ms How long to wait, in milliseconds; without it, for ever.
+ * @returns Once one is done; at once if one already is, or none is given.
+ * @throws {AioError} `EAGAIN` when the time has passed; `EINVAL` if a block has
+ * no request, or the time is negative.
+ *
+ * @example A read that gives up waiting
+ * ```ts
+ * import { aio_read, aio_suspend, Aiocb, allocatePinned } from "@posix/aio";
+ * import { closeSync, openSync } from "node:fs";
+ *
+ * const fd = openSync("deno.json", "r");
+ * using cb = new Aiocb({ aio_fildes: fd, aio_buf: allocatePinned(64) });
+ * aio_read(cb);
+ * await aio_suspend([cb, null], 5_000);
+ * closeSync(fd);
+ * ```
+ */
+export async function aio_suspend(
+  list: (Aiocb | null)[],
+  timeout_ms?: number,
+): Promise<void> {
+  const requests = requestsOf(list);
+  for (const request of requests) request.assertSubmitted("aio_suspend");
+  assertTimeout(timeout_ms);
+  if (
+    requests.length === 0 ||
+    requests.some((request) => request.check() !== EINPROGRESS)
+  ) return;
+  const isDone = await untilDone(requests, 1, timeout_ms);
+  if (isDone) return;
+  throw new AioError(`No request was done within ${timeout_ms} ms`, {
+    errno: EAGAIN,
+    syscall: "aio_suspend",
+  });
+}
+
+/**
+ * Cancels requests of a descriptor that have not begun.
+ *
+ * A canceled request has the status `ECANCELED` and no outcome, and is announced
+ * as any other. POSIX leaves it to the system which requests can be canceled;
+ * with glibc those that have not begun. A transfer that is running goes on.
+ *
+ * @param fd The file descriptor.
+ * @param cb One request of it; without it, all of them, also those that other
+ * parts of the program submitted for the descriptor.
+ * @returns `AIO_CANCELED`, `AIO_NOTCANCELED` or `AIO_ALLDONE`.
+ * @throws {AioError} `EBADF` if the descriptor is not open, `EINVAL` if it is
+ * not the block's.
+ *
+ * @example
+ * ```ts
+ * import { AIO_ALLDONE, aio_cancel } from "@posix/aio";
+ * import { closeSync, openSync } from "node:fs";
+ *
+ * const fd = openSync("deno.json", "r");
+ * console.log(aio_cancel(fd) === AIO_ALLDONE); // true: there was nothing to do
+ * closeSync(fd);
+ * ```
+ */
+export function aio_cancel(fd: number, cb?: Aiocb): number {
+  const fildes = int32(fd, "fd");
+  const request = cb === undefined || cb === null ? null : requestOf(cb);
+  const { fcntl, aio_cancel } = librt("aio_cancel");
+  const fail = (errno: number) =>
+    new AioError(`Cannot cancel requests of descriptor ${fildes}`, {
+      errno,
+      syscall: "aio_cancel",
+      fd: fildes,
+    });
+  if (request !== null && !request.isInProgress) {
+    // The native block of an idle request holds nothing the system may look at.
+    if (fcntl(fildes, platform.constants.F_GETFL, 0) === -1) throw fail(EBADF);
+    if (request.fildes !== fildes) throw fail(EINVAL);
+    return AIO_ALLDONE;
+  }
+  const outcome = aio_cancel(fildes, request?.block.pointer ?? null);
+  if (outcome === -1) throw fail(runtime.errno());
+  return outcome;
+}
+
+/**
+ * Submits a list of requests with one call.
+ *
+ * POSIX: "The lio_listio() function shall initiate a list of I/O requests with a
+ * single function call."
+ *
+ * @param mode `LIO_WAIT` resolves when all requests are done; with `LIO_NOWAIT`
+ * all of them are queued when the call returns.
+ * @param list Control blocks with `aio_lio_opcode` set; `null` and `LIO_NOP`
+ * entries are skipped.
+ * @param sigevent `LIO_NOWAIT`: announces once that the whole list is done.
+ * @returns When the requests are done or queued, as `mode` says.
+ * @throws {AioError} `EIO` if `LIO_WAIT` found that a request failed; `EAGAIN`
+ * if some could not be queued (the rest go on); `EINVAL` if the mode or a block
+ * is not valid (then nothing is queued).
+ *
+ * @example Two reads with one call
+ * ```ts
+ * import { aio_return, Aiocb, allocatePinned, lio_listio, LIO_READ, LIO_WAIT } from "@posix/aio";
+ * import { closeSync, openSync } from "node:fs";
+ *
+ * const fd = openSync("deno.json", "r");
+ * const blocks = [0, 64].map((aio_offset) =>
+ *   new Aiocb({
+ *     aio_fildes: fd,
+ *     aio_offset,
+ *     aio_buf: allocatePinned(64),
+ *     aio_lio_opcode: LIO_READ,
+ *   })
+ * );
+ * await lio_listio(LIO_WAIT, blocks);
+ * console.log(blocks.map(aio_return)); // [64, 64]
+ * closeSync(fd);
+ * ```
+ */
+export function lio_listio(
+  mode: number,
+  list: (Aiocb | null)[],
+  sigevent?: Sigevent,
+): Promise<void> {
+  try {
+    return listio(mode, list, sigevent);
+  } catch (error) {
+    return Promise.reject(error);
+  }
+}
+
+function listio(
+  mode: number,
+  list: (Aiocb | null)[],
+  sigevent: Sigevent | undefined,
+): Promise<void> {
+  if (mode !== LIO_WAIT && mode !== LIO_NOWAIT) {
+    throw listioError(
+      `The mode ${nameOf(mode)} is neither LIO_WAIT nor LIO_NOWAIT`,
+      EINVAL,
+    );
+  }
+  const requests = requestsOf(list).filter((request) =>
+    request.lioOpcode !== LIO_NOP
+  );
+  assertList(list, requests);
+  // POSIX: "If mode has the value LIO_WAIT, the sig argument shall be ignored."
+  const notification = mode === LIO_NOWAIT && sigevent != null
+    ? new Notification(sigevent, "lio_listio")
+    : null;
+  const errno = queueList(requests, notification);
+  const queued = requests.filter((request) => request.isInProgress);
+  if (notification?.isEmulated) {
+    untilDone(queued, queued.length).then(() => notification.deliver());
+  }
+  if (mode === LIO_NOWAIT) {
+    return errno === 0
+      ? Promise.resolve()
+      : Promise.reject(notAllQueued(errno));
+  }
+  return untilListIsDone(requests, queued, errno);
+}
+
+async function untilListIsDone(
+  requests: ControlBlockRequest[],
+  queued: ControlBlockRequest[],
+  errno: number,
+): Promise<void> {
+  await untilDone(queued, queued.length);
+  if (errno !== 0) throw notAllQueued(errno);
+  const failed = requests.filter((request) => request.check() !== 0).length;
+  if (failed > 0) {
+    throw listioError(
+      `${failed} of ${requests.length} requests of the list failed`,
+      EIO,
+    );
+  }
+}
+
+/** Submits everything, or throws having submitted nothing. */
+function queueList(
+  requests: ControlBlockRequest[],
+  notification: Notification | null,
+): number {
+  const prepared: ControlBlockRequest[] = [];
+  try {
+    for (const request of requests) {
+      request.prepare("lio_listio");
+      prepared.push(request);
+    }
+    const errno = callListio(requests, notification);
+    for (const request of requests) settleSubmission(request, errno);
+    return errno;
+  } catch (error) {
+    for (const request of prepared) request.notSubmitted();
+    notification?.forget();
+    throw error;
+  }
+}
+
+/** Returns 0, or the error number of a call that did not queue everything. */
+function callListio(
+  requests: ControlBlockRequest[],
+  notification: Notification | null,
+): number {
+  const { sigeventLayout } = platform.aiocb;
+  const sigeventAt = requests.length * ADDRESS_BYTES;
+  // The system copies both before it returns.
+  const memory = allocateNative(sigeventAt + sigeventLayout.size);
+  try {
+    const view = new DataView(memory.bytes.buffer);
+    requests.forEach((request, index) =>
+      writeAddress(view, index * ADDRESS_BYTES, request.block.address)
+    );
+    if (notification !== null) {
+      packSigevent(view, sigeventAt, sigeventLayout, notification.native);
+    }
+    const outcome = librt("lio_listio").lio_listio(
+      LIO_NOWAIT,
+      memory.pointer,
+      requests.length,
+      notification === null
+        ? null
+        : runtime.pointerTo(memory.address + sigeventAt),
+    );
+    return outcome === 0 ? 0 : runtime.errno() || EAGAIN;
+  } finally {
+    freeNative(memory);
+  }
+}
+
+/**
+ * After a call that failed for some, each block tells whether it was queued: one
+ * that was not has the reason as its status.
+ */
+function settleSubmission(request: ControlBlockRequest, errno: number): void {
+  const status = errno === 0
+    ? EINPROGRESS
+    : librt().aio_error(request.block.pointer);
+  const isRefused = status === EAGAIN ||
+    status === EINVAL && isPriorityRefused(request.reqprio);
+  if (isRefused) request.failed(status);
+  else request.submitted();
+}
+
+function isPriorityRefused(reqprio: number): boolean {
+  const { AIO_PRIO_DELTA_MAX } = limits();
+  return reqprio < 0 || AIO_PRIO_DELTA_MAX >= 0 && reqprio > AIO_PRIO_DELTA_MAX;
+}
+
+function assertList(
+  list: (Aiocb | null)[],
+  requests: ControlBlockRequest[],
+): void {
+  const { AIO_LISTIO_MAX } = limits();
+  if (AIO_LISTIO_MAX >= 0 && list.length > AIO_LISTIO_MAX) {
+    throw listioError(
+      `A list of ${list.length} requests is longer than AIO_LISTIO_MAX, ` +
+        `which is ${AIO_LISTIO_MAX}`,
+      EINVAL,
+    );
+  }
+  for (const request of requests) request.assertSubmittable("lio_listio");
+  if (new Set(requests).size < requests.length) {
+    throw listioError("A control block is in the list twice", EINVAL);
+  }
+}
+
+function notAllQueued(errno: number): AioError {
+  return listioError("Not every request of the list was queued", errno);
+}
+
+function listioError(what: string, errno: number): AioError {
+  return new AioError(what, { errno, syscall: "lio_listio" });
+}
+
+/** The limits of the system's implementation; -1 means that there is none. */
+export interface Limits {
+  /** How many requests one {@linkcode lio_listio} call may have. */
+  AIO_LISTIO_MAX: number;
+  /** How many requests may be outstanding. */
+  AIO_MAX: number;
+  /** By how much `aio_reqprio` may lower the priority. */
+  AIO_PRIO_DELTA_MAX: number;
+}
+
+/**
+ * Asks the system for its limits, as `sysconf` does.
+ *
+ * @returns The limits; -1 where there is none.
+ * @throws {AioError} `ENOSYS` where the system has no asynchronous I/O.
+ *
+ * @example
+ * ```ts
+ * import { limits } from "@posix/aio";
+ *
+ * console.log(limits().AIO_PRIO_DELTA_MAX); // 20 on glibc
+ * ```
+ */
+export function limits(): Limits {
+  const { sysconf } = librt("sysconf");
+  const { _SC_AIO_LISTIO_MAX, _SC_AIO_MAX, _SC_AIO_PRIO_DELTA_MAX } =
+    platform.constants;
+  return {
+    AIO_LISTIO_MAX: sysconf(_SC_AIO_LISTIO_MAX),
+    AIO_MAX: sysconf(_SC_AIO_MAX),
+    AIO_PRIO_DELTA_MAX: sysconf(_SC_AIO_PRIO_DELTA_MAX),
+  };
+}
+
+/** Resolves with whether `wanted` of the requests are done in time. */
+function untilDone(
+  requests: ControlBlockRequest[],
+  wanted: number,
+  timeout_ms?: number,
+): Promise<boolean> {
+  return new Promise((resolve) => {
+    if (wanted === 0) return resolve(true);
+    let done = 0;
+    const timer = timeout_ms === undefined || timeout_ms > TIMEOUT_MS_MAX
+      ? null
+      : setTimeout(() => finish(false), timeout_ms);
+    const finish = (isDone: boolean) => {
+      if (timer !== null) clearTimeout(timer);
+      for (const request of requests) request.unlisten(listener);
+      resolve(isDone);
+    };
+    const listener = () => {
+      done++;
+      if (done === wanted) finish(true);
+    };
+    for (const request of requests) request.listen(listener);
+  });
+}
+
+function requestsOf(list: (Aiocb | null)[]): ControlBlockRequest[] {
+  if (!Array.isArray(list)) {
+    throw new TypeError(
+      `The list must be an array of control blocks, but is ${nameOf(list)}`,
+    );
+  }
+  return list.filter((cb) => cb !== null && cb !== undefined)
+    .map((cb) => requestOf(cb!));
+}
+
+function assertTimeout(timeout_ms: number | undefined): void {
+  if (timeout_ms === undefined) return;
+  if (typeof timeout_ms !== "number") {
+    throw new TypeError(
+      `timeout_ms must be a number, but is ${nameOf(timeout_ms)}`,
+    );
+  }
+  if (!(timeout_ms >= 0)) {
+    throw new AioError(
+      `A time-out of ${timeout_ms} ms is not possible`,
+      { errno: EINVAL, syscall: "aio_suspend" },
+    );
+  }
+}

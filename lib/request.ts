@@ -1,0 +1,168 @@
+/**
+ * A request of the file level: from the call that makes it to the moment at
+ * which its outcome is handed over.
+ *
+ * @module
+ */
+import {
+  type ControlBlock,
+  releaseTransferBuffer,
+  type TransferBuffer,
+} from "../ffi/memory.ts";
+import { byteLengthOf, copyBytes, sliceOf } from "./bytes.ts";
+import { ECANCELED } from "./constants.ts";
+import { AioError } from "./error.ts";
+import type { FileQueue } from "./file_queue.ts";
+import type { Lane } from "./lane.ts";
+import type { SyncGroup } from "./group_commit.ts";
+
+/** What a request does. */
+export type Operation = "read" | "write" | "append" | "sync" | "syncData";
+
+/** See the module's documentation. */
+export abstract class Request {
+  readonly queue: FileQueue;
+  readonly operation: Operation;
+  /** The caller's buffer; `null` for a synchronization. */
+  readonly view: Uint8Array | null;
+  /** The native address of the buffer, or 0 where it may move. */
+  readonly address: number;
+  readonly offset: number | bigint;
+  /** Bytes to transfer. */
+  readonly length: number;
+  /** By how much the priority is lowered, as `aio_reqprio`. */
+  readonly priority: number;
+
+  /** Bytes transferred so far. */
+  transferred = 0;
+  /** Bytes asked of the system in the transfer that is in flight. */
+  piece = 0;
+  /** Native memory in the place of a buffer that may move. */
+  buffer: TransferBuffer | null = null;
+  block: ControlBlock | null = null;
+  lane: Lane | null = null;
+  /** The next one in the same queue or lane. */
+  next: Request | null = null;
+  /** For writes: the synchronizations that have to wait for it. */
+  group: SyncGroup | null = null;
+  /** What to reject with instead of `ECANCELED`. */
+  cancelReason: unknown = undefined;
+
+  constructor(
+    queue: FileQueue,
+    operation: Operation,
+    view: Uint8Array | null,
+    address: number,
+    offset: number | bigint,
+    priority: number,
+  ) {
+    this.queue = queue;
+    this.operation = operation;
+    this.view = view;
+    this.address = address;
+    this.offset = offset;
+    this.length = view === null ? 0 : byteLengthOf(view);
+    this.priority = priority;
+  }
+
+  /** Whether it stands for requests of the caller rather than being one. */
+  get isCarrier(): boolean {
+    return false;
+  }
+
+  get isWrite(): boolean {
+    return this.operation === "write" || this.operation === "append";
+  }
+
+  get isSync(): boolean {
+    return this.operation === "sync" || this.operation === "syncData";
+  }
+
+  /** The function of the C library that serves it. */
+  get syscall(): string {
+    if (this.operation === "read") return "aio_read";
+    return this.isWrite ? "aio_write" : "aio_fsync";
+  }
+
+  /** Copies what is to be written next into the transfer buffer. */
+  fillBuffer(): void {
+    this.assertViewIsThere();
+    const { transferred, piece } = this;
+    copyBytes(
+      this.buffer!.bytes,
+      sliceOf(this.view!, transferred, transferred + piece),
+      0,
+    );
+  }
+
+  /** Copies what was read from the transfer buffer to the caller. */
+  emptyBuffer(bytes: number): void {
+    this.assertViewIsThere();
+    const { bytes: source } = this.buffer!;
+    copyBytes(
+      this.view!,
+      bytes === source.byteLength ? source : source.subarray(0, bytes),
+      this.transferred,
+    );
+  }
+
+  /** @throws {TypeError} If the caller's buffer is gone or became smaller. */
+  assertViewIsThere(): void {
+    if (byteLengthOf(this.view!) === this.length) return;
+    throw new TypeError(
+      `The buffer was detached or resized while a ${this.operation} of ` +
+        `${this.length} bytes was in progress`,
+    );
+  }
+
+  /** Hands the outcome over. */
+  settle(error: Error | null): void {
+    if (this.buffer !== null) releaseTransferBuffer(this.buffer);
+    this.buffer = null;
+    this.queue.requestSettled(this, error);
+    this.handOver(error);
+  }
+
+  /** Tells whoever asked for it. Called once for each request. */
+  protected abstract handOver(error: Error | null): void;
+
+  /** Hands over that it failed with an error number of the system. */
+  fail(errno: number): void {
+    this.settle(requestError(this, errno));
+  }
+}
+
+function requestError(request: Request, errno: number): Error {
+  const { queue } = request;
+  if (errno === ECANCELED && request.cancelReason !== undefined) {
+    return request.cancelReason as Error;
+  }
+  const name = queue.path === undefined
+    ? `descriptor ${queue.fd}`
+    : JSON.stringify(queue.path);
+  return new AioError(describe(request, name), {
+    errno,
+    syscall: request.syscall,
+    fd: queue.fd,
+    offset: request.isSync || request.operation === "append"
+      ? undefined
+      : Number(request.offset),
+    bytesTransferred: request.isSync ? undefined : request.transferred,
+    path: queue.path,
+  });
+}
+
+function describe(request: Request, name: string): string {
+  const { operation, length, offset, transferred } = request;
+  const soFar = transferred > 0 ? ` (after ${transferred} bytes)` : "";
+  switch (operation) {
+    case "read":
+      return `Cannot read ${length} bytes at offset ${offset} of ${name}${soFar}`;
+    case "write":
+      return `Cannot write ${length} bytes at offset ${offset} of ${name}${soFar}`;
+    case "append":
+      return `Cannot append ${length} bytes to ${name}${soFar}`;
+    default:
+      return `Cannot synchronize ${name}`;
+  }
+}

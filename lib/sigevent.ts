@@ -1,0 +1,134 @@
+import type { SigeventValues } from "../ffi/layout.ts";
+import { runtime } from "../ffi/runtime_deno.ts";
+import { nameOf } from "./bytes.ts";
+import {
+  EINVAL,
+  platform,
+  SIGEV_NONE,
+  SIGEV_SIGNAL,
+  SIGEV_THREAD,
+} from "./constants.ts";
+import { AioError } from "./error.ts";
+import {
+  deliver,
+  expectNotification,
+  forgetNotification,
+  notifyFunctionAddress,
+} from "./notification.ts";
+
+/**
+ * How the completion of a request is announced, as `struct sigevent`.
+ *
+ * POSIX: "The sigev_notify member specifies the notification mechanism to use
+ * when an asynchronous event occurs."
+ */
+export interface Sigevent {
+  /** `SIGEV_NONE`, `SIGEV_SIGNAL` or `SIGEV_THREAD`. */
+  sigev_notify: number;
+  /** `SIGEV_SIGNAL`: the number of the signal to queue for the process. */
+  sigev_signo?: number;
+  /** A value of 32 bits that comes with the notification. */
+  sigev_value?: number;
+  /** `SIGEV_THREAD`: what is called, with `sigev_value`, on the event loop. */
+  sigev_notify_function?: (value: number) => void;
+}
+
+/** The largest signal number of any system here (Linux's SIGRTMAX). */
+const SIGNAL_MAX = 64;
+
+/** A `Sigevent` on its way through the system. */
+export class Notification {
+  /** What goes into the native struct. */
+  readonly native: SigeventValues;
+  /**
+   * Whether the library has to notice the completion itself and then
+   * {@linkcode deliver}. In a worker no native thread may be given a function:
+   * the function goes when the worker is terminated, the request does not. And
+   * macOS does not have `SIGEV_THREAD`.
+   */
+  readonly isEmulated: boolean;
+  readonly #ticket: number | null;
+
+  /**
+   * @param sigevent What the user asked for.
+   * @param syscall The function it was asked of.
+   * @throws {AioError} `EINVAL` if it is not a valid notification.
+   * @throws {TypeError} If `SIGEV_THREAD` has no function.
+   */
+  constructor(sigevent: Sigevent, syscall: string) {
+    assertSigevent(sigevent, syscall);
+    const { sigev_notify, sigev_signo = 0, sigev_value = 0 } = sigevent;
+    const isThread = sigev_notify === SIGEV_THREAD;
+    this.isEmulated = isThread &&
+      (runtime.isWorker || platform.os === "darwin");
+    const function_ = isThread && !this.isEmulated
+      ? notifyFunctionAddress()
+      : 0;
+    this.#ticket = isThread
+      ? expectNotification(sigevent.sigev_notify_function!, sigev_value)
+      : null;
+    this.native = {
+      notify: this.isEmulated ? SIGEV_NONE : sigev_notify,
+      signo: sigev_signo,
+      value: this.#ticket ?? sigev_value,
+      function: function_,
+    };
+  }
+
+  /** Calls the function now. */
+  deliver(): void {
+    deliver(this.#ticket!);
+  }
+
+  /** Expects it no more: nothing was queued that would announce itself. */
+  forget(): void {
+    if (this.#ticket !== null) forgetNotification(this.#ticket);
+  }
+}
+
+function assertSigevent(sigevent: Sigevent, syscall: string): void {
+  const { sigev_notify, sigev_signo, sigev_value, sigev_notify_function } =
+    sigevent;
+  if (
+    sigev_notify !== SIGEV_NONE && sigev_notify !== SIGEV_SIGNAL &&
+    sigev_notify !== SIGEV_THREAD
+  ) {
+    throw invalid(
+      `sigev_notify is ${nameOf(sigev_notify)}, which is none of SIGEV_NONE, ` +
+        "SIGEV_SIGNAL and SIGEV_THREAD",
+      syscall,
+    );
+  }
+  if (sigev_notify === SIGEV_SIGNAL && !isSignal(sigev_signo)) {
+    throw invalid(
+      `sigev_signo is ${nameOf(sigev_signo)}, which is no signal's number`,
+      syscall,
+    );
+  }
+  if (
+    sigev_value !== undefined &&
+    (sigev_value | 0) !== sigev_value && sigev_value >>> 0 !== sigev_value
+  ) {
+    throw invalid(
+      `sigev_value is ${nameOf(sigev_value)}, which is no integer of 32 bits`,
+      syscall,
+    );
+  }
+  if (
+    sigev_notify === SIGEV_THREAD && typeof sigev_notify_function !== "function"
+  ) {
+    throw new TypeError(
+      "SIGEV_THREAD needs a function as sigev_notify_function, but it is " +
+        nameOf(sigev_notify_function),
+    );
+  }
+}
+
+function isSignal(value: unknown): boolean {
+  return Number.isInteger(value) && value as number >= 1 &&
+    value as number <= SIGNAL_MAX;
+}
+
+function invalid(what: string, syscall: string): AioError {
+  return new AioError(what, { errno: EINVAL, syscall });
+}

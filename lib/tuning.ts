@@ -1,0 +1,66 @@
+import { allocateNative, freeNative } from "../ffi/memory.ts";
+import { positiveInt32 } from "./arguments.ts";
+import { platform } from "./constants.ts";
+import { librt } from "./error.ts";
+
+/** Tuning of the C library's implementation. */
+export interface AioInit {
+  /**
+   * The most threads that serve requests.
+   *
+   * @default {20}
+   */
+  aio_threads?: number;
+  /**
+   * How many simultaneous requests to expect.
+   *
+   * @default {64}
+   */
+  aio_num?: number;
+  /**
+   * How long a thread without work stays, in seconds.
+   *
+   * @default {1}
+   */
+  aio_idle_time?: number;
+}
+
+let isTuned = false;
+
+/** Tunes the implementation for the engine, unless the program did. */
+export function tuneOnce(options: AioInit): void {
+  if (!isTuned) aio_init(options);
+}
+
+/**
+ * Tunes glibc's implementation. It has an effect before the first request of the
+ * process only, and none on systems without this extension.
+ *
+ * @param options What to tune; see the GNU C Library manual, "Configuration of
+ * Asynchronous I/O".
+ * @throws {RangeError} If a number is not a positive 32-bit integer.
+ *
+ * @example
+ * ```ts
+ * import { aio_init } from "@posix/aio";
+ *
+ * aio_init({ aio_threads: 32, aio_num: 256 });
+ * ```
+ */
+export function aio_init(options: AioInit): void {
+  isTuned = true;
+  const { aio_threads = 20, aio_num = 64, aio_idle_time = 1 } = options;
+  positiveInt32(aio_threads, "aio_threads");
+  positiveInt32(aio_num, "aio_num");
+  positiveInt32(aio_idle_time, "aio_idle_time");
+  const { aio_init } = librt("aio_init");
+  const layout = platform.aioinit;
+  if (aio_init === null || layout === null) return;
+  const memory = allocateNative(layout.size);
+  const view = new DataView(memory.bytes.buffer);
+  view.setInt32(layout.aio_threads, aio_threads, true);
+  view.setInt32(layout.aio_num, aio_num, true);
+  view.setInt32(layout.aio_idle_time, aio_idle_time, true);
+  aio_init(memory.pointer);
+  freeNative(memory);
+}

@@ -1,0 +1,176 @@
+/**
+ * How completions are found. One waiter an isolate: it looks at the head of
+ * every lane and at every control block somebody waits for, first by polling
+ * from the event loop, then in `aio_suspend` on a thread beside it.
+ *
+ * @module
+ */
+import { setImmediate, setTimeout } from "node:timers";
+import { writeAddress, writeTimespec } from "../ffi/layout.ts";
+import { allocateNative, type ControlBlock } from "../ffi/memory.ts";
+import type { Pointer } from "../ffi/runtime.ts";
+import { runtime } from "../ffi/runtime_deno.ts";
+import { librt } from "./error.ts";
+
+/** Something whose completion can be waited for. */
+export interface Waitable {
+  /** The control block that is done next, or `null` if there is none. */
+  readonly head: ControlBlock | null;
+  /** Hands over what is done. Returns how many requests that were. */
+  harvest(): number;
+  /** Its place among those waited for, or -1. Kept by the waiter. */
+  position: number;
+}
+
+/** How many control blocks one `aio_suspend` call names at most. */
+const SUSPEND_LIST_MAX = 256;
+const ADDRESS_BYTES = 8;
+/** How many `aio_suspend` calls, a thread each, are out at once at most. */
+const SUSPENDS_MAX = 4;
+/**
+ * A call that is out cannot be told of new heads, so they get a call of their
+ * own. Every call ends by itself after a while: then one takes over from many.
+ */
+const SUSPEND_MS_MIN = 20;
+const SUSPEND_MS_MAX = 640;
+/** How often heads that no call names are looked at. */
+const UNNAMED_MS = 5;
+
+/** The memory of one `aio_suspend` call, reused for later ones. */
+interface SuspendCall {
+  readonly list: Pointer;
+  readonly timeout: Pointer;
+  readonly view: DataView;
+}
+
+/** Where in the memory of a call the time-out stands, behind the list. */
+const TIMEOUT_AT = SUSPEND_LIST_MAX * ADDRESS_BYTES;
+
+function newSuspendCall(): SuspendCall {
+  const { timespec } = librt().platform;
+  const memory = allocateNative(TIMEOUT_AT + timespec.size);
+  return {
+    list: memory.pointer,
+    timeout: runtime.pointerTo(memory.address + TIMEOUT_AT),
+    view: new DataView(memory.bytes.buffer),
+  };
+}
+
+/** Counters for {@linkcode metrics}. */
+export const waits = { suspends: 0, polls: 0 };
+
+/** Finds completions, see the module's documentation. */
+export class Waiter {
+  /** How long to poll before `aio_suspend`; 0 never polls. */
+  pollMicroseconds = 0;
+
+  readonly #waitables: Waitable[] = [];
+  readonly #idleCalls: SuspendCall[] = [];
+  #callsOut = 0;
+  #timeout_ms = SUSPEND_MS_MIN;
+  #turnIsDue = false;
+  #timerIsDue = false;
+  #pollingSince = 0;
+
+  /** Waits for `waitable` until it has no head any more. */
+  add(waitable: Waitable): void {
+    if (waitable.position >= 0) return;
+    waitable.position = this.#waitables.length;
+    this.#waitables.push(waitable);
+    if (this.#turnIsDue) return;
+    this.#pollingSince = performance.now();
+    this.#nextTurn();
+  }
+
+  /** Ends waiting for `waitable`. */
+  remove(waitable: Waitable): void {
+    const { position } = waitable;
+    if (position < 0) return;
+    waitable.position = -1;
+    const last = this.#waitables.pop()!;
+    if (last === waitable) return;
+    this.#waitables[position] = last;
+    last.position = position;
+  }
+
+  #nextTurn(): void {
+    this.#turnIsDue = true;
+    setImmediate(this.#turn);
+  }
+
+  readonly #turn = (): void => {
+    this.#turnIsDue = false;
+    waits.polls++;
+    this.#look();
+  };
+
+  /** Hands over what is done, and decides how to wait for the rest. */
+  #look(): void {
+    if (this.#harvest() > 0) {
+      this.#timeout_ms = SUSPEND_MS_MIN;
+      this.#pollingSince = performance.now();
+    }
+    if (this.#waitables.length === 0 || this.#turnIsDue) return;
+    const polled_us = (performance.now() - this.#pollingSince) * 1000;
+    if (polled_us < this.pollMicroseconds) this.#nextTurn();
+    else this.#suspend();
+  }
+
+  #harvest(): number {
+    let done = 0;
+    // Backwards, because removal moves the last one to the free place.
+    for (let at = this.#waitables.length - 1; at >= 0; at--) {
+      const waitable = this.#waitables[at];
+      if (waitable === undefined) continue;
+      done += waitable.harvest();
+      if (waitable.head === null) this.remove(waitable);
+    }
+    return done;
+  }
+
+  /** Puts the heads that no call names yet into a call. */
+  #suspend(): void {
+    const unnamed = this.#unnamedHeads();
+    let named = 0;
+    while (named < unnamed.length && this.#callsOut < SUSPENDS_MAX) {
+      this.#startCall(unnamed.slice(named, named + SUSPEND_LIST_MAX));
+      named += SUSPEND_LIST_MAX;
+    }
+    if (named < unnamed.length && !this.#timerIsDue) {
+      this.#timerIsDue = true;
+      setTimeout(() => {
+        this.#timerIsDue = false;
+        this.#look();
+      }, UNNAMED_MS);
+    }
+  }
+
+  #unnamedHeads(): ControlBlock[] {
+    const heads: ControlBlock[] = [];
+    for (const { head } of this.#waitables) {
+      if (head !== null && head.holds === 0) heads.push(head);
+    }
+    return heads;
+  }
+
+  async #startCall(blocks: ControlBlock[]): Promise<void> {
+    const { platform, aio_suspend } = librt();
+    const call = this.#idleCalls.pop() ?? newSuspendCall();
+    for (let index = 0; index < blocks.length; index++) {
+      blocks[index].hold();
+      writeAddress(call.view, index * ADDRESS_BYTES, blocks[index].address);
+    }
+    writeTimespec(call.view, TIMEOUT_AT, platform.timespec, this.#timeout_ms);
+    this.#timeout_ms = Math.min(this.#timeout_ms * 2, SUSPEND_MS_MAX);
+    waits.suspends++;
+    this.#callsOut++;
+    await aio_suspend(call.list, blocks.length, call.timeout);
+    this.#callsOut--;
+    for (const block of blocks) block.unhold();
+    this.#idleCalls.push(call);
+    this.#look();
+  }
+}
+
+/** The waiter of this isolate. */
+export const waiter: Waiter = new Waiter();
