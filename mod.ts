@@ -72,5 +72,6 @@ export {
   limits,
   lio_listio,
 } from "./lib/posix.ts";
+export { type Configuration, configure } from "./lib/settings.ts";
 export type { Sigevent } from "./lib/sigevent.ts";
 export { aio_init, type AioInit } from "./lib/tuning.ts";

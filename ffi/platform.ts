@@ -52,6 +52,7 @@ export interface PlatformConstants {
   readonly F_DUPFD_CLOEXEC: number;
   /** 0 wherever it is not macOS. */
   readonly F_NOCACHE: number;
+  readonly _SC_OPEN_MAX: number;
   readonly _SC_AIO_LISTIO_MAX: number;
   readonly _SC_AIO_MAX: number;
   /** -1 on NetBSD, which has none; `sysconf(-1)` is -1. */
@@ -172,6 +173,7 @@ function linuxConstants(
     O_DIRECT: arch === "aarch64" ? 0o200000 : 0o40000,
     F_DUPFD_CLOEXEC: 1030,
     F_NOCACHE: 0,
+    _SC_OPEN_MAX: 4,
     _SC_AIO_LISTIO_MAX: 23,
     _SC_AIO_MAX: 24,
     _SC_AIO_PRIO_DELTA_MAX: 25,
@@ -219,6 +221,7 @@ const DARWIN_CONSTANTS: PlatformConstants = {
   O_DIRECT: 0,
   F_DUPFD_CLOEXEC: 67,
   F_NOCACHE: 48,
+  _SC_OPEN_MAX: 5,
   _SC_AIO_LISTIO_MAX: 42,
   _SC_AIO_MAX: 43,
   _SC_AIO_PRIO_DELTA_MAX: 44,
@@ -230,6 +233,7 @@ const FREEBSD_CONSTANTS: PlatformConstants = {
   O_CLOEXEC: 0x100000,
   O_DIRECT: 0x10000,
   F_DUPFD_CLOEXEC: 17,
+  _SC_OPEN_MAX: 5,
   _SC_AIO_LISTIO_MAX: 42,
   _SC_AIO_MAX: 43,
   _SC_AIO_PRIO_DELTA_MAX: 44,
@@ -241,6 +245,7 @@ const NETBSD_CONSTANTS: PlatformConstants = {
   O_CLOEXEC: 0x400000,
   O_DIRECT: 0x80000,
   F_DUPFD_CLOEXEC: 12,
+  _SC_OPEN_MAX: 5,
   _SC_AIO_LISTIO_MAX: 51,
   _SC_AIO_MAX: 52,
   _SC_AIO_PRIO_DELTA_MAX: -1,

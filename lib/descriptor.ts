@@ -13,6 +13,7 @@ import {
   open,
   type Stats,
 } from "node:fs";
+import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { allocateNative, freeNative } from "../ffi/memory.ts";
 import { runtime } from "../ffi/runtime_deno.ts";
@@ -56,6 +57,15 @@ export interface OpenOptions {
   synchronous?: "data" | "full";
 }
 
+/** @throws {TypeError} Unless it is a path, or the URL of a file. */
+export function pathOf(path: string | URL): string {
+  if (typeof path === "string") return path;
+  if (path instanceof URL) return fileURLToPath(path);
+  throw new TypeError(
+    `The path must be a string or a URL, but is ${nameOf(path)}`,
+  );
+}
+
 /**
  * Opens a file.
  *
@@ -64,20 +74,14 @@ export interface OpenOptions {
  * @throws The runtime's own error if it does not permit it.
  */
 export async function openFile(
-  path: string | URL,
+  path: string,
   options: OpenOptions,
 ): Promise<number> {
-  if (typeof path !== "string" && !(path instanceof URL)) {
-    throw new TypeError(
-      `The path must be a string or a URL, but is ${nameOf(path)}`,
-    );
-  }
   const flags = flagsOf(options);
-  const name = String(path);
   const fail = (error: unknown) =>
-    fromSystemError(error, `Cannot open ${JSON.stringify(name)}`, {
+    fromSystemError(error, `Cannot open ${JSON.stringify(path)}`, {
       syscall: "open",
-      path: name,
+      path,
     });
   let fd;
   try {

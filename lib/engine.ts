@@ -6,24 +6,17 @@
  */
 import { setTimeout } from "node:timers";
 import type { FileQueue } from "./file_queue.ts";
-
-/**
- * More requests than this at once do not make any device faster, but glibc,
- * which finds requests by walking through lists, slower.
- */
-const MAX_IN_FLIGHT = 512;
+import { settings } from "./settings.ts";
 
 /** When nothing is in flight that could make room, how long until another try. */
 const RETRY_MS_MIN = 1;
 const RETRY_MS_MAX = 64;
 
 class Engine {
-  /** How many requests the system may have at once. */
-  maxInFlight = MAX_IN_FLIGHT;
-  /** How many it has. */
+  /** How many requests the system has. */
   inFlight = 0;
-  /** How many lanes are open, over all files. */
-  lanes = 0;
+  /** How many files, with a lane each at least, are open. */
+  files = 0;
 
   /** Files whose requests wait for room, the next one first. */
   readonly #hungry = new Set<FileQueue>();
@@ -32,7 +25,7 @@ class Engine {
   #isRetryDue = false;
 
   get hasRoom(): boolean {
-    return this.inFlight < this.maxInFlight;
+    return this.inFlight < settings.maxInFlight;
   }
 
   /** Whether a file may submit, or others wait that have to be served first. */

@@ -5,6 +5,7 @@ import {
   closeDescriptor,
   openFile,
   type OpenOptions,
+  pathOf,
   reopenForAppending,
   statDescriptor,
   statusOf,
@@ -16,15 +17,9 @@ import { addressInPlace } from "./pinned.ts";
 import { limits } from "./posix.ts";
 import { PromisedRequest } from "./promised_request.ts";
 import type { Operation } from "./request.ts";
-import { tuneOnce } from "./tuning.ts";
+import { applySettings } from "./settings.ts";
 
 const { constants } = platform;
-
-/**
- * How many threads glibc may use: more than its 20, because a request that
- * waits on a pipe or a terminal holds one for as long as it waits.
- */
-const THREADS = 64;
 
 /** Options of every request. */
 export interface IoOptions {
@@ -137,9 +132,10 @@ export class AioFile implements AsyncDisposable {
     options: OpenOptions = {},
   ): Promise<AioFile> {
     prepareSystem();
-    const fd = await openFile(path, options);
+    const name = pathOf(path);
+    const fd = await openFile(name, options);
     try {
-      return new AioFile(constructorKey, fd, true, String(path));
+      return new AioFile(constructorKey, fd, true, name);
     } catch (error) {
       await closeDescriptor(fd);
       throw error;
@@ -438,6 +434,8 @@ export class AioFile implements AsyncDisposable {
       this.#appendQueue?.whenIdle(),
       ...this.#calls,
     ]);
+    this.#queue.close();
+    this.#appendQueue?.close();
     if (this.#appendQueue !== null) librt().close(this.#appendQueue.fd);
     if (this.#closeFd) await closeDescriptor(this.fd);
   }
@@ -529,7 +527,7 @@ export class AioFile implements AsyncDisposable {
 
 function prepareSystem(): void {
   librt("open");
-  tuneOnce({ aio_threads: THREADS });
+  applySettings();
 }
 
 function syscallOf(operation: Operation): string {

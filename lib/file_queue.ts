@@ -1,7 +1,7 @@
 import { ECANCELED, EIO } from "./constants.ts";
 import { engine } from "./engine.ts";
 import { GroupCommit } from "./group_commit.ts";
-import { Lane } from "./lane.ts";
+import { Lanes } from "./lanes.ts";
 import { counters } from "./counters.ts";
 import type { Request } from "./request.ts";
 import { RequestList } from "./request_list.ts";
@@ -31,8 +31,7 @@ export class FileQueue {
   /** The synchronizations of the file; shared with its queue of appends. */
   readonly commits: GroupCommit;
   readonly #waiting = new RequestList();
-  readonly #lanes: Lane[];
-  readonly #depthMax: number;
+  readonly #lanes: Lanes;
   #unsettled = 0;
   #idleListeners: (() => void)[] = [];
 
@@ -46,11 +45,11 @@ export class FileQueue {
     this.path = traits.path;
     this.traits = traits;
     this.commits = commits ?? new GroupCommit(this);
-    this.#lanes = [new Lane(fd, this)];
     // The rest of a short transfer has to come before the next transfer where
     // their order is what matters.
     const isOrdered = traits.isAppending || !traits.isSeekable;
-    this.#depthMax = isOrdered ? 1 : LANE_DEPTH_MAX;
+    engine.files++;
+    this.#lanes = new Lanes(this, !isOrdered, isOrdered ? 1 : LANE_DEPTH_MAX);
   }
 
   /** A request enters. */
@@ -73,6 +72,18 @@ export class FileQueue {
     this.dispatch();
   }
 
+  /** A lane has found requests done, and has room for others. */
+  harvested(done: number): void {
+    this.#lanes.observe(done, this.#unsettled + done);
+    this.dispatch();
+  }
+
+  /** Closes the lanes. Everything is settled. */
+  close(): void {
+    engine.files--;
+    this.#lanes.closeIdle();
+  }
+
   /** Hands requests to the system, as far as it takes them. */
   dispatch(): void {
     if (!engine.isFree) {
@@ -89,13 +100,13 @@ export class FileQueue {
 
   /** Whether a request waits and a lane would take it. */
   get canSubmit(): boolean {
-    return this.#waiting.size > 0 && this.#shallowestLane() !== null;
+    return this.#waiting.size > 0 && this.#lanes.pick() !== null;
   }
 
   /** Hands the first request to the system. Returns whether that took it. */
   submitOne(): boolean {
     const request = this.#waiting.shift();
-    const isTaken = this.#shallowestLane()!.submit(request);
+    const isTaken = this.#lanes.pick()!.submit(request);
     if (!isTaken) this.#waiting.addFirst(request);
     return isTaken;
   }
@@ -142,8 +153,8 @@ export class FileQueue {
     for (const request of this.commits.waiting()) this.cancel(request);
     for (const request of this.#waiting.toArray()) this.cancel(request);
     // Backwards: those behind a running one are the ones that can be canceled.
-    for (const lane of this.#lanes) {
-      for (const request of lane.requests().reverse()) this.cancel(request);
+    for (const request of this.#lanes.requests().reverse()) {
+      this.cancel(request);
     }
     return counters.canceled - before;
   }
@@ -162,17 +173,6 @@ export class FileQueue {
     if (this.#unsettled > 0) return;
     for (const listener of this.#idleListeners) listener();
     this.#idleListeners = [];
-  }
-
-  #shallowestLane(): Lane | null {
-    let shallowest: Lane | null = null;
-    for (const lane of this.#lanes) {
-      if (lane.depth >= this.#depthMax) continue;
-      if (shallowest === null || lane.depth < shallowest.depth) {
-        shallowest = lane;
-      }
-    }
-    return shallowest;
   }
 
   #isComplete(request: Request, bytes: number): boolean {

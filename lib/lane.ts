@@ -121,7 +121,7 @@ export class Lane implements Waitable {
       done++;
       this.queue.completed(request, errno, bytes);
     }
-    if (done > 0) this.queue.dispatch();
+    if (done > 0) this.queue.harvested(done);
     return done;
   }
 

@@ -2,6 +2,7 @@ import { hostPlatform, librt, UnavailableError } from "../ffi/librt.ts";
 import { runtime } from "../ffi/runtime_deno.ts";
 import { counters } from "./counters.ts";
 import { engine } from "./engine.ts";
+import { laneBudget } from "./lane_budget.ts";
 import { waits } from "./waiter.ts";
 
 /** What {@linkcode metrics} tells, about the file level of this isolate. */
@@ -41,7 +42,7 @@ export interface Metrics {
  */
 export function metrics(): Metrics {
   const { submitted, completed, failed, canceled } = counters;
-  const { inFlight, lanes } = engine;
+  const { inFlight, files } = engine;
   return {
     submitted,
     completed,
@@ -49,7 +50,7 @@ export function metrics(): Metrics {
     canceled,
     inFlight,
     queued: submitted - completed - failed - canceled - inFlight,
-    lanes,
+    lanes: files + laneBudget.open,
     ...waits,
   };
 }

@@ -11,6 +11,7 @@ import { allocateNative, type ControlBlock } from "../ffi/memory.ts";
 import type { Pointer } from "../ffi/runtime.ts";
 import { runtime } from "../ffi/runtime_deno.ts";
 import { librt } from "./error.ts";
+import { settings } from "./settings.ts";
 
 /** Something whose completion can be waited for. */
 export interface Waitable {
@@ -61,9 +62,6 @@ export const waits = { suspends: 0, polls: 0 };
 
 /** Finds completions, see the module's documentation. */
 export class Waiter {
-  /** How long to poll before `aio_suspend`; 0 never polls. */
-  pollMicroseconds = 0;
-
   readonly #waitables: Waitable[] = [];
   readonly #idleCalls: SuspendCall[] = [];
   #callsOut = 0;
@@ -112,7 +110,7 @@ export class Waiter {
     }
     if (this.#waitables.length === 0 || this.#turnIsDue) return;
     const polled_us = (performance.now() - this.#pollingSince) * 1000;
-    if (polled_us < this.pollMicroseconds) this.#nextTurn();
+    if (polled_us < settings.pollMicroseconds) this.#nextTurn();
     else this.#suspend();
   }
 

@@ -1,0 +1,106 @@
+import { platform } from "./constants.ts";
+import { librt } from "./error.ts";
+import type { FileQueue } from "./file_queue.ts";
+import { Lane } from "./lane.ts";
+import { laneBudget } from "./lane_budget.ts";
+import { LaneCount } from "./lane_count.ts";
+import type { Request } from "./request.ts";
+import { settings } from "./settings.ts";
+
+const { F_DUPFD_CLOEXEC } = platform.constants;
+/** Standard input, output and error stay what they are. */
+const FIRST_FD = 3;
+
+/**
+ * The lanes of one file. The first one is the file's own descriptor, the others
+ * are duplicates of it, opened when they are needed and closed when they are not.
+ */
+export class Lanes {
+  readonly #queue: FileQueue;
+  readonly #lanes: Lane[];
+  readonly #depthMax: number;
+  /** `null` where one lane is right. */
+  readonly #count: LaneCount | null;
+  /** Whether a lane beyond the first was used of late. */
+  #isUsed = false;
+
+  /**
+   * @param queue The requests of the file.
+   * @param isParallel Whether its requests may be served at the same time.
+   * @param depthMax How many requests of one lane the system has at most.
+   */
+  constructor(queue: FileQueue, isParallel: boolean, depthMax: number) {
+    this.#queue = queue;
+    this.#lanes = [new Lane(queue.fd, queue)];
+    this.#depthMax = depthMax;
+    this.#count = isParallel && platform.serialPerDescriptor
+      ? new LaneCount()
+      : null;
+  }
+
+  /**
+   * The lane to submit to next: the one with the least to do. Of lanes with
+   * nothing to do the first, so that a thread that is still awake serves it.
+   *
+   * @returns `null` when all of them are full.
+   */
+  pick(): Lane | null {
+    const lanes = this.#lanes;
+    const wanted = this.#wanted;
+    const usable = wanted < lanes.length ? wanted : lanes.length;
+    let best: Lane | null = null;
+    let depth = this.#depthMax;
+    for (let index = 0; index < usable; index++) {
+      const lane = lanes[index];
+      if (lane.depth === 0) return lane;
+      if (lane.depth >= depth) continue;
+      best = lane;
+      depth = lane.depth;
+    }
+    if (usable > 1) this.#isUsed = true;
+    return usable < wanted ? this.#open() ?? best : best;
+  }
+
+  /** Takes note of completions, which tell how many lanes to use. */
+  observe(done: number, outstanding: number): void {
+    if (this.#count === null || settings.lanes !== null) return;
+    const isBusy = outstanding * 2 >= this.#count.wanted;
+    this.#count.observe(done, isBusy, performance.now());
+  }
+
+  /** The requests that the system has. */
+  requests(): Request[] {
+    return this.#lanes.flatMap((lane) => lane.requests());
+  }
+
+  /** Closes the lanes beyond the first that have nothing to do. */
+  closeIdle(): void {
+    while (this.#lanes.length > 1 && this.#lanes.at(-1)!.depth === 0) {
+      librt().close(this.#lanes.pop()!.fd);
+      laneBudget.giveBack(this, this.#lanes.length === 1);
+    }
+  }
+
+  /** Closes them if nothing used one since the last call. */
+  closeUnused(): void {
+    if (!this.#isUsed) this.closeIdle();
+    this.#isUsed = false;
+  }
+
+  get #wanted(): number {
+    if (this.#count === null) return 1;
+    return settings.lanes ?? this.#count.wanted;
+  }
+
+  #open(): Lane | null {
+    if (!laneBudget.claim(this)) return null;
+    const fd = librt().fcntl(this.#queue.fd, F_DUPFD_CLOEXEC, FIRST_FD);
+    if (fd === -1) {
+      laneBudget.giveBack(this, this.#lanes.length === 1);
+      return null;
+    }
+    const lane = new Lane(fd, this.#queue);
+    this.#lanes.push(lane);
+    return lane;
+  }
+}

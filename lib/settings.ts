@@ -1,0 +1,94 @@
+import { outOfRange, positiveInt32 } from "./arguments.ts";
+import { tuneOnce } from "./tuning.ts";
+
+/**
+ * More requests than this at once do not make any device faster, but glibc,
+ * which finds requests by walking through lists, slower.
+ */
+const MAX_IN_FLIGHT = 512;
+
+/**
+ * How many threads glibc may use: more than its 20, because a request that
+ * waits on a pipe or a terminal holds one for as long as it waits.
+ */
+const THREADS = 64;
+
+/** How long to poll by default; a call on another thread costs about 40 us. */
+const POLL_MICROSECONDS = 100;
+
+/** What {@linkcode configure} sets. */
+export interface Configuration {
+  /**
+   * The most threads of glibc that serve requests. It has an effect before the
+   * first request of the process only.
+   *
+   * @default {64}
+   */
+  threads?: number;
+  /**
+   * How many lanes a file uses: duplicates of its descriptor, which glibc serves
+   * at the same time. Without it, the engine finds the best number itself.
+   */
+  lanes?: number;
+  /**
+   * How many requests the system has at once, over all files; the others wait in
+   * the library.
+   *
+   * @default {512}
+   */
+  maxInFlight?: number;
+  /**
+   * How long to look for completions from the event loop before waiting on a
+   * thread beside it, in microseconds; 0 never polls.
+   *
+   * @default {100}
+   */
+  pollMicroseconds?: number;
+}
+
+/** The settings of this isolate. */
+export const settings: {
+  threads: number;
+  /** `null`: as many as are best. */
+  lanes: number | null;
+  maxInFlight: number;
+  pollMicroseconds: number;
+} = {
+  threads: THREADS,
+  lanes: null,
+  maxInFlight: MAX_IN_FLIGHT,
+  pollMicroseconds: POLL_MICROSECONDS,
+};
+
+/**
+ * Changes how the file level of this isolate works. What is not given stays as
+ * it is.
+ *
+ * @param options What to change.
+ * @throws {RangeError} If a number is not valid.
+ *
+ * @example Leaving the processor alone rather than being fast
+ * ```ts
+ * import { configure } from "@posix/aio";
+ *
+ * configure({ pollMicroseconds: 0 });
+ * ```
+ */
+export function configure(options: Configuration): void {
+  const { threads, lanes, maxInFlight, pollMicroseconds } = options;
+  if (threads !== undefined) positiveInt32(threads, "threads");
+  if (lanes !== undefined) positiveInt32(lanes, "lanes");
+  if (maxInFlight !== undefined) positiveInt32(maxInFlight, "maxInFlight");
+  if (pollMicroseconds !== undefined && !(pollMicroseconds >= 0)) {
+    throw outOfRange("pollMicroseconds", pollMicroseconds, "not negative");
+  }
+  settings.threads = threads ?? settings.threads;
+  settings.lanes = lanes ?? settings.lanes;
+  settings.maxInFlight = maxInFlight ?? settings.maxInFlight;
+  settings.pollMicroseconds = pollMicroseconds ?? settings.pollMicroseconds;
+}
+
+/** Applies what has to be known before the first request. */
+export function applySettings(): void {
+  tuneOnce({ aio_threads: settings.threads });
+}
