@@ -12,7 +12,6 @@ import {
   EINVAL,
   LIO_NOP,
   LIO_READ,
-  LIO_WRITE,
   SIGEV_NONE,
 } from "./constants.ts";
 import { type Waitable, waiter } from "./waiter.ts";
@@ -38,6 +37,7 @@ export class ControlBlockRequest implements Waitable {
   reqprio = 0;
   sigevent: Sigevent = { sigev_notify: SIGEV_NONE };
 
+  readonly headNotify = "auto";
   position = -1;
   #state: "idle" | "in progress" | "done" = "idle";
   #isDropped = false;
@@ -204,16 +204,6 @@ export class ControlBlockRequest implements Waitable {
     }
     if (this.isInProgress) {
       throw this.#invalid(submission, "The control block is in progress");
-    }
-    if (
-      submission === "lio_listio" && this.lioOpcode !== LIO_READ &&
-      this.lioOpcode !== LIO_WRITE
-    ) {
-      throw this.#invalid(
-        submission,
-        `aio_lio_opcode ${this.lioOpcode} is none of LIO_READ, LIO_WRITE ` +
-          "and LIO_NOP",
-      );
     }
   }
 

@@ -1,5 +1,6 @@
 import {
   packAiocb,
+  packSigevent,
   writeAddress,
   writeOffset,
   writeSize,
@@ -21,12 +22,14 @@ import {
   O_SYNC,
   platform,
   SIGEV_NONE,
+  SIGEV_THREAD,
 } from "./constants.ts";
 import { engine } from "./engine.ts";
 import { fromNativeError, librt } from "./error.ts";
 import type { FileQueue } from "./file_queue.ts";
-import type { Request } from "./request.ts";
+import type { Notify, Request } from "./request.ts";
 import { RequestList } from "./request_list.ts";
+import { Notification } from "./sigevent.ts";
 import { type Waitable, waiter } from "./waiter.ts";
 
 const { aiocb } = platform;
@@ -75,6 +78,11 @@ export class Lane implements Waitable {
     return first === null ? null : first.block;
   }
 
+  /** How the completion of the first request is to be noticed. */
+  get headNotify(): Notify {
+    return this.#requests.first!.notify;
+  }
+
   /**
    * Hands a request to the system.
    *
@@ -82,27 +90,50 @@ export class Lane implements Waitable {
    * means that resources are missing until another request is done.
    */
   submit(request: Request): boolean {
+    const preparation = this.prepare(request);
+    if (preparation !== "ready") return preparation === "settled";
+    if (this.#call(request) === 0) {
+      this.submitted(request);
+      return true;
+    }
+    const errno = runtime.errno();
+    this.takeBack(request);
+    if (errno === EAGAIN) return false;
+    request.fail(errno);
+    return true;
+  }
+
+  /**
+   * Makes everything ready for a native call that submits a request.
+   *
+   * @returns `"full"` if resources are missing, `"settled"` if it failed.
+   */
+  prepare(request: Request): "ready" | "full" | "settled" {
     try {
-      if (!this.#prepare(request)) return false;
+      if (!this.#findMemory(request)) return "full";
+      request.block ??= takeControlBlock();
+      this.#pack(request.block, request);
+      return "ready";
     } catch (error) {
       request.settle(fromNativeError(error, request.syscall) as Error);
-      return true;
+      return "settled";
     }
-    const block = request.block ??= takeControlBlock();
-    this.#pack(block, request);
-    if (this.#call(request, block) !== 0) {
-      const errno = runtime.errno();
-      request.block = null;
-      block.release();
-      if (errno === EAGAIN) return false;
-      request.fail(errno);
-      return true;
-    }
+  }
+
+  /** The native call has queued the request. */
+  submitted(request: Request): void {
     request.lane = this;
     engine.inFlight++;
     this.#requests.add(request, true);
     waiter.add(this);
-    return true;
+  }
+
+  /** The native call has not queued the request. */
+  takeBack(request: Request): void {
+    request.notification?.forget();
+    request.notification = null;
+    request.block!.release();
+    request.block = null;
   }
 
   /** Hands over what is done, and fills the lane again. */
@@ -125,8 +156,14 @@ export class Lane implements Waitable {
     return done;
   }
 
-  /** Takes a request back from the system. Returns whether it was possible. */
+  /**
+   * Takes a request back from the system. Returns whether it was possible.
+   *
+   * The first one is left alone while others stand behind it: when it waits for
+   * a thread, glibc forgets those others together with it.
+   */
   cancel(request: Request): boolean {
+    if (request === this.#requests.first && this.depth > 1) return false;
     const { pointer } = request.block!;
     const { aio_cancel, aio_error, aio_return } = this.#native;
     if (aio_cancel(this.fd, pointer) !== AIO_CANCELED) return false;
@@ -147,11 +184,12 @@ export class Lane implements Waitable {
     request.block!.release();
     request.block = null;
     request.lane = null;
+    request.notification = null;
     engine.inFlight--;
   }
 
   /** Decides what to transfer next, and finds memory for it. */
-  #prepare(request: Request): boolean {
+  #findMemory(request: Request): boolean {
     if (request.isSync) return true;
     const rest = request.length - request.transferred;
     const isInPlace = request.address !== 0 || request.length === 0;
@@ -175,6 +213,7 @@ export class Lane implements Waitable {
     }
     view.setInt32(at + aiocb.fildes, this.fd, true);
     view.setInt32(at + aiocb.reqprio, request.priority, true);
+    if (request.notify === "thread") this.#packNotification(block, request);
     if (request.isSync) return;
     const { address, buffer, transferred, offset } = request;
     writeAddress(
@@ -192,8 +231,25 @@ export class Lane implements Waitable {
     );
   }
 
-  #call(request: Request, { pointer }: ControlBlock): number {
+  #packNotification(block: ControlBlock, request: Request): void {
+    const notification = new Notification({
+      sigev_notify: SIGEV_THREAD,
+      sigev_notify_function: waiter.look,
+    }, request.syscall);
+    request.notification = notification;
+    const { sigevent, sigeventLayout } = aiocb;
+    packSigevent(
+      block.view,
+      block.at + sigevent,
+      sigeventLayout,
+      notification.native,
+    );
+    block.isPlain = false;
+  }
+
+  #call(request: Request): number {
     const native = this.#native;
+    const { pointer } = request.block!;
     switch (request.operation) {
       case "read":
         return native.aio_read(pointer);

@@ -20,7 +20,9 @@ import {
   EIO,
   LIO_NOP,
   LIO_NOWAIT,
+  LIO_READ,
   LIO_WAIT,
+  LIO_WRITE,
   platform,
 } from "./constants.ts";
 import type {
@@ -111,10 +113,9 @@ export function aio_write(cb: Aiocb): void {
 /**
  * Brings to disk what was queued for the descriptor before this call.
  *
- * POSIX: "The aio_fsync() function shall asynchronously perform a file
- * synchronization operation ... as if by a call to fdatasync() [O_DSYNC] or
- * fsync() [O_SYNC] ... all I/O operations associated with the file indicated by
- * the file descriptor aio_fildes member ... queued at the time of the call."
+ * POSIX: with `O_DSYNC`, all I/O operations that were queued for the descriptor
+ * at the time of the call are completed as if by `fdatasync`, with `O_SYNC` as if
+ * by `fsync`.
  *
  * glibc queues the synchronization with priority 0, so it overtakes writes on
  * the same descriptor whose `aio_reqprio` is greater: wait for those first.
@@ -122,8 +123,8 @@ export function aio_write(cb: Aiocb): void {
  * @param op `O_SYNC` or `O_DSYNC`.
  * @param cb The control block; only `aio_fildes` and `aio_sigevent` are used.
  * @throws {AioError} `EINVAL` if `op` is neither or the block is in progress,
- * `EBADF` if the descriptor is not open for writing, `EAGAIN` if the system has
- * no resources for the request.
+ * `EBADF` if the descriptor is not open, `EAGAIN` if the system has no resources
+ * for the request.
  *
  * @example
  * ```ts
@@ -321,8 +322,9 @@ export function aio_cancel(fd: number, cb?: Aiocb): number {
  * @param sigevent `LIO_NOWAIT`: announces once that the whole list is done.
  * @returns When the requests are done or queued, as `mode` says.
  * @throws {AioError} `EIO` if `LIO_WAIT` found that a request failed; `EAGAIN`
- * if some could not be queued (the rest go on); `EINVAL` if the mode or a block
- * is not valid (then nothing is queued).
+ * if some could not be queued (the rest go on, and the blocks tell which);
+ * `EINVAL` if the mode is not valid or a block is in progress (then nothing is
+ * queued).
  *
  * @example Two reads with one call
  * ```ts
@@ -379,12 +381,10 @@ function listio(
   if (notification?.isEmulated) {
     untilDone(queued, queued.length).then(() => notification.deliver());
   }
-  if (mode === LIO_NOWAIT) {
-    return errno === 0
-      ? Promise.resolve()
-      : Promise.reject(notAllQueued(errno));
-  }
-  return untilListIsDone(requests, queued, errno);
+  if (mode === LIO_WAIT) return untilListIsDone(requests, queued, errno);
+  return queued.length === requests.length
+    ? Promise.resolve()
+    : Promise.reject(notAllQueued());
 }
 
 async function untilListIsDone(
@@ -393,7 +393,7 @@ async function untilListIsDone(
   errno: number,
 ): Promise<void> {
   await untilDone(queued, queued.length);
-  if (errno !== 0) throw notAllQueued(errno);
+  if (errno === EAGAIN) throw notAllQueued();
   const failed = requests.filter((request) => request.check() !== 0).length;
   if (failed > 0) {
     throw listioError(
@@ -403,25 +403,44 @@ async function untilListIsDone(
   }
 }
 
-/** Submits everything, or throws having submitted nothing. */
+/**
+ * Submits everything that is valid, or throws having submitted nothing.
+ *
+ * @returns 0, or the error number of a call that did not queue all of that.
+ */
 function queueList(
   requests: ControlBlockRequest[],
   notification: Notification | null,
 ): number {
+  const [valid, invalid] = partition(requests, isValidInList);
   const prepared: ControlBlockRequest[] = [];
   try {
-    for (const request of requests) {
+    for (const request of valid) {
       request.prepare("lio_listio");
       prepared.push(request);
     }
-    const errno = callListio(requests, notification);
-    for (const request of requests) settleSubmission(request, errno);
+    const errno = callListio(valid, notification);
+    for (const request of valid) settleSubmission(request, errno);
+    for (const request of invalid) request.failed(EINVAL);
     return errno;
   } catch (error) {
     for (const request of prepared) request.notSubmitted();
     notification?.forget();
     throw error;
   }
+}
+
+/** An entry that C would refuse by itself, and leave `EINVAL` as its status. */
+function isValidInList({ lioOpcode, reqprio }: ControlBlockRequest): boolean {
+  const { AIO_PRIO_DELTA_MAX } = limits();
+  return (lioOpcode === LIO_READ || lioOpcode === LIO_WRITE) && reqprio >= 0 &&
+    (AIO_PRIO_DELTA_MAX < 0 || reqprio <= AIO_PRIO_DELTA_MAX);
+}
+
+function partition<T>(items: T[], test: (item: T) => boolean): [T[], T[]] {
+  const passed: T[] = [], failed: T[] = [];
+  for (const item of items) (test(item) ? passed : failed).push(item);
+  return [passed, failed];
 }
 
 /** Returns 0, or the error number of a call that did not queue everything. */
@@ -455,23 +474,13 @@ function callListio(
   }
 }
 
-/**
- * After a call that failed for some, each block tells whether it was queued: one
- * that was not has the reason as its status.
- */
+/** After a call that failed for some, each block tells whether it was queued. */
 function settleSubmission(request: ControlBlockRequest, errno: number): void {
   const status = errno === 0
     ? EINPROGRESS
     : librt().aio_error(request.block.pointer);
-  const isRefused = status === EAGAIN ||
-    status === EINVAL && isPriorityRefused(request.reqprio);
-  if (isRefused) request.failed(status);
+  if (status === EAGAIN) request.failed(status);
   else request.submitted();
-}
-
-function isPriorityRefused(reqprio: number): boolean {
-  const { AIO_PRIO_DELTA_MAX } = limits();
-  return reqprio < 0 || AIO_PRIO_DELTA_MAX >= 0 && reqprio > AIO_PRIO_DELTA_MAX;
 }
 
 function assertList(
@@ -492,8 +501,8 @@ function assertList(
   }
 }
 
-function notAllQueued(errno: number): AioError {
-  return listioError("Not every request of the list was queued", errno);
+function notAllQueued(): AioError {
+  return listioError("Not every request of the list was queued", EAGAIN);
 }
 
 function listioError(what: string, errno: number): AioError {

@@ -14,10 +14,17 @@ import { ECANCELED } from "./constants.ts";
 import { AioError } from "./error.ts";
 import type { FileQueue } from "./file_queue.ts";
 import type { Lane } from "./lane.ts";
+import type { Notification } from "./sigevent.ts";
 import type { SyncGroup } from "./group_commit.ts";
 
 /** What a request does. */
 export type Operation = "read" | "write" | "append" | "sync" | "syncData";
+
+/**
+ * How a completion is noticed: by polling from the event loop and then in
+ * `aio_suspend` (`"auto"`), by only one of them, or by `SIGEV_THREAD`.
+ */
+export type Notify = "auto" | "suspend" | "thread" | "poll";
 
 /** See the module's documentation. */
 export abstract class Request {
@@ -33,6 +40,9 @@ export abstract class Request {
   /** By how much the priority is lowered, as `aio_reqprio`. */
   readonly priority: number;
 
+  notify: Notify = "auto";
+  /** With `"thread"`: what the system is going to call. */
+  notification: Notification | null = null;
   /** Bytes transferred so far. */
   transferred = 0;
   /** Bytes asked of the system in the transfer that is in flight. */

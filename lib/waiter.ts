@@ -11,12 +11,15 @@ import { allocateNative, type ControlBlock } from "../ffi/memory.ts";
 import type { Pointer } from "../ffi/runtime.ts";
 import { runtime } from "../ffi/runtime_deno.ts";
 import { librt } from "./error.ts";
+import type { Notify } from "./request.ts";
 import { settings } from "./settings.ts";
 
 /** Something whose completion can be waited for. */
 export interface Waitable {
   /** The control block that is done next, or `null` if there is none. */
   readonly head: ControlBlock | null;
+  /** How that is to be noticed; asked only while there is a head. */
+  readonly headNotify: Notify;
   /** Hands over what is done. Returns how many requests that were. */
   harvest(): number;
   /** Its place among those waited for, or -1. Kept by the waiter. */
@@ -36,6 +39,16 @@ const SUSPEND_MS_MIN = 20;
 const SUSPEND_MS_MAX = 640;
 /** How often heads that no call names are looked at. */
 const UNNAMED_MS = 5;
+/**
+ * Polling pays while completions come about as soon as polling would end: then a
+ * call on another thread, there and back, takes as long again.
+ */
+const POLL_PAYS_FACTOR = 1.5;
+/** The share of a new observation in the expected time. */
+const EXPECTED_SHARE = 1 / 8;
+/** With `"poll"`: after how long without a completion turns are spaced out. */
+const BUSY_POLL_MS = 10;
+const SPACED_POLL_MS = 1;
 
 /** The memory of one `aio_suspend` call, reused for later ones. */
 interface SuspendCall {
@@ -68,7 +81,10 @@ export class Waiter {
   #timeout_ms = SUSPEND_MS_MIN;
   #turnIsDue = false;
   #timerIsDue = false;
-  #pollingSince = 0;
+  /** When the last completion was found, or waiting began. */
+  #waitingSince_ms = 0;
+  /** How long a completion is expected to take. */
+  #expected_us = 0;
 
   /** Waits for `waitable` until it has no head any more. */
   add(waitable: Waitable): void {
@@ -76,7 +92,7 @@ export class Waiter {
     waitable.position = this.#waitables.length;
     this.#waitables.push(waitable);
     if (this.#turnIsDue) return;
-    this.#pollingSince = performance.now();
+    this.#waitingSince_ms = performance.now();
     this.#nextTurn();
   }
 
@@ -99,19 +115,42 @@ export class Waiter {
   readonly #turn = (): void => {
     this.#turnIsDue = false;
     waits.polls++;
-    this.#look();
+    this.look();
   };
 
   /** Hands over what is done, and decides how to wait for the rest. */
-  #look(): void {
-    if (this.#harvest() > 0) {
+  readonly look = (): void => {
+    const done = this.#harvest();
+    if (this.#waitables.length === 0) return;
+    const now_ms = performance.now();
+    const waited_ms = now_ms - this.#waitingSince_ms;
+    if (done > 0) {
+      this.#expected_us += (waited_ms * 1000 - this.#expected_us) *
+        EXPECTED_SHARE;
+      this.#waitingSince_ms = now_ms;
       this.#timeout_ms = SUSPEND_MS_MIN;
-      this.#pollingSince = performance.now();
     }
-    if (this.#waitables.length === 0 || this.#turnIsDue) return;
-    const polled_us = (performance.now() - this.#pollingSince) * 1000;
-    if (polled_us < settings.pollMicroseconds) this.#nextTurn();
-    else this.#suspend();
+    if (!this.#turnIsDue) this.#wait(done > 0 ? 0 : waited_ms);
+  };
+
+  /** Decides, for each head, what is going to notice its completion. */
+  #wait(waited_ms: number): void {
+    const { pollMicroseconds } = settings;
+    const isPolling = waited_ms * 1000 < pollMicroseconds &&
+      this.#expected_us < pollMicroseconds * POLL_PAYS_FACTOR;
+    let isTurnWanted = false;
+    let isPollWanted = false;
+    const unnamed: ControlBlock[] = [];
+    for (const { head, headNotify } of this.#waitables) {
+      if (headNotify === "thread") continue;
+      if (headNotify === "poll") isPollWanted = true;
+      else if (headNotify === "auto" && isPolling) isTurnWanted = true;
+      else if (head!.holds === 0) unnamed.push(head!);
+    }
+    if (unnamed.length > 0) this.#suspendOn(unnamed);
+    if (isTurnWanted || isPollWanted && waited_ms < BUSY_POLL_MS) {
+      this.#nextTurn();
+    } else if (isPollWanted) this.#lookIn(SPACED_POLL_MS);
   }
 
   #harvest(): number {
@@ -119,6 +158,7 @@ export class Waiter {
     // Backwards, because removal moves the last one to the free place.
     for (let at = this.#waitables.length - 1; at >= 0; at--) {
       const waitable = this.#waitables[at];
+      // What one hands over may end the waiting for others.
       if (waitable === undefined) continue;
       done += waitable.harvest();
       if (waitable.head === null) this.remove(waitable);
@@ -126,29 +166,23 @@ export class Waiter {
     return done;
   }
 
-  /** Puts the heads that no call names yet into a call. */
-  #suspend(): void {
-    const unnamed = this.#unnamedHeads();
+  /** Has threads wait for heads that no call names yet. */
+  #suspendOn(heads: ControlBlock[]): void {
     let named = 0;
-    while (named < unnamed.length && this.#callsOut < SUSPENDS_MAX) {
-      this.#startCall(unnamed.slice(named, named + SUSPEND_LIST_MAX));
+    while (named < heads.length && this.#callsOut < SUSPENDS_MAX) {
+      this.#startCall(heads.slice(named, named + SUSPEND_LIST_MAX));
       named += SUSPEND_LIST_MAX;
     }
-    if (named < unnamed.length && !this.#timerIsDue) {
-      this.#timerIsDue = true;
-      setTimeout(() => {
-        this.#timerIsDue = false;
-        this.#look();
-      }, UNNAMED_MS);
-    }
+    if (named < heads.length) this.#lookIn(UNNAMED_MS);
   }
 
-  #unnamedHeads(): ControlBlock[] {
-    const heads: ControlBlock[] = [];
-    for (const { head } of this.#waitables) {
-      if (head !== null && head.holds === 0) heads.push(head);
-    }
-    return heads;
+  #lookIn(delay_ms: number): void {
+    if (this.#timerIsDue) return;
+    this.#timerIsDue = true;
+    setTimeout(() => {
+      this.#timerIsDue = false;
+      this.look();
+    }, delay_ms);
   }
 
   async #startCall(blocks: ControlBlock[]): Promise<void> {
@@ -166,7 +200,7 @@ export class Waiter {
     this.#callsOut--;
     for (const block of blocks) block.unhold();
     this.#idleCalls.push(call);
-    this.#look();
+    this.look();
   }
 }
 

@@ -1,0 +1,1 @@
+import { int32 } from "./arguments.ts";

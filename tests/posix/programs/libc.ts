@@ -1,0 +1,84 @@
+/**
+ * The functions of the C library that the programs need to arrange what no
+ * JavaScript can: limits, signal masks, priorities.
+ *
+ * @module
+ */
+
+export const libc = Deno.dlopen(
+  "libc.so.6",
+  {
+    getrlimit: { parameters: ["i32", "buffer"], result: "i32" },
+    setrlimit: { parameters: ["i32", "buffer"], result: "i32" },
+    pthread_sigmask: {
+      parameters: ["i32", "buffer", "pointer"],
+      result: "i32",
+    },
+    sigtimedwait: {
+      parameters: ["buffer", "buffer", "buffer"],
+      result: "i32",
+    },
+    pthread_self: { parameters: [], result: "usize" },
+    pthread_setschedparam: {
+      parameters: ["usize", "i32", "buffer"],
+      result: "i32",
+    },
+    tgkill: { parameters: ["i32", "i32", "i32"], result: "i32" },
+    signal: { parameters: ["i32", "usize"], result: "usize" },
+    setresuid: { parameters: ["u32", "u32", "u32"], result: "i32" },
+    execv: { parameters: ["buffer", "buffer"], result: "i32" },
+  } as const,
+).symbols;
+
+export const RLIMIT_FSIZE = 1;
+export const RLIMIT_NPROC = 6;
+
+/**
+ * Sets the soft limit of a resource.
+ *
+ * @returns A function that sets it back.
+ */
+export function limit(resource: number, value: bigint): () => void {
+  const before = new BigUint64Array(2); // struct rlimit: soft, hard
+  libc.getrlimit(resource, before);
+  const set = (soft: bigint) => {
+    const wanted = new BigUint64Array([soft, before[1]]);
+    if (libc.setrlimit(resource, wanted) !== 0) {
+      throw new Error(`setrlimit(${resource}) failed`);
+    }
+  };
+  set(value);
+  return () => set(before[0]);
+}
+
+/** A `sigset_t` of these signals. */
+export function signalSet(...signals: number[]): BigUint64Array<ArrayBuffer> {
+  const set = new BigUint64Array(16);
+  for (const signal of signals) set[0] |= 1n << BigInt(signal - 1);
+  return set;
+}
+
+const encoder = new TextEncoder();
+
+/** Text as C has it. */
+function cString(value: string): Uint8Array<ArrayBuffer> {
+  return encoder.encode(`${value}\0`);
+}
+
+/** Replaces this process's program by another run of itself. */
+export function runAgain(...args: string[]): never {
+  const argv = [
+    Deno.execPath(),
+    "run",
+    "--allow-all",
+    Deno.mainModule,
+    ...args,
+  ].map(cString);
+  const pointers = new BigUint64Array(argv.length + 1);
+  argv.forEach((argument, index) => {
+    const pointer = Deno.UnsafePointer.of(argument);
+    pointers[index] = BigInt(Deno.UnsafePointer.value(pointer));
+  });
+  libc.execv(argv[0], pointers);
+  throw new Error("execv failed");
+}
