@@ -50,9 +50,21 @@ export {
   SIGEV_THREAD,
 } from "./lib/constants.ts";
 export { Aiocb, type AiocbFields } from "./lib/aiocb.ts";
+export {
+  type Completion,
+  CompletionQueue,
+  type CompletionQueueOptions,
+  type QueueRequest,
+} from "./lib/completion_queue.ts";
 export type { OpenOptions } from "./lib/descriptor.ts";
 export { AioError, type AioErrorOptions } from "./lib/error.ts";
-export { type AdoptOptions, AioFile, type IoOptions } from "./lib/file.ts";
+export {
+  type AdoptOptions,
+  AioFile,
+  type BatchRequest,
+  type IoOptions,
+} from "./lib/file.ts";
+export { type Limits, limits } from "./lib/limits.ts";
 export {
   type Metrics,
   metrics,
@@ -68,10 +80,9 @@ export {
   aio_return,
   aio_suspend,
   aio_write,
-  type Limits,
-  limits,
   lio_listio,
 } from "./lib/posix.ts";
 export { type Configuration, configure } from "./lib/settings.ts";
+export type { ReadableOptions, WritableOptions } from "./lib/streams.ts";
 export type { Sigevent } from "./lib/sigevent.ts";
 export { aio_init, type AioInit } from "./lib/tuning.ts";

@@ -1,1 +1,487 @@
-import { int32 } from "./arguments.ts";
+import { outOfRange } from "./arguments.ts";
+import { assertBytes, nameOf } from "./bytes.ts";
+import { EBADF, platform } from "./constants.ts";
+import { AioError } from "./error.ts";
+import { type AioFile, fileOffset, queueFor } from "./file.ts";
+import type { FileQueue } from "./file_queue.ts";
+import { submitList } from "./request_batch.ts";
+import { addressInPlace } from "./pinned.ts";
+import { type Notify, Request } from "./request.ts";
+
+/** What a {@linkcode CompletionQueue} tells of a request that is done. */
+export interface Completion<Tag> {
+  /** What the request was. */
+  operation: "read" | "write" | "sync" | "syncData";
+  /** What it was submitted with. */
+  tag: Tag;
+  /** The file it was for. */
+  file: AioFile;
+  /** Its buffer; `null` for a synchronization. */
+  buffer: Uint8Array | null;
+  /** The offset in bytes at which it began; 0 for a synchronization. */
+  offset: number;
+  /** How many bytes were transferred, before the failure if it failed. */
+  bytes: number;
+  /** Why it failed, or `null`. */
+  error: AioError | null;
+}
+
+/** A request for {@linkcode CompletionQueue.submit}. */
+export interface QueueRequest<Tag> {
+  /** What to do. */
+  type: "read" | "write" | "sync" | "syncData";
+  /** The file. */
+  file: AioFile;
+  /** The buffer of a read or a write. */
+  buffer?: Uint8Array;
+  /** The offset of a read or a write, in bytes. */
+  offset?: number | bigint;
+  /** Comes back with the completion. */
+  tag: Tag;
+  /** By how much to lower the priority, as `aio_reqprio`. */
+  priority?: number;
+}
+
+/** Options of a {@linkcode CompletionQueue}. */
+export interface CompletionQueueOptions {
+  /**
+   * How completions are noticed. `"suspend"` waits in `aio_suspend` on a thread
+   * beside the event loop, `"thread"` has the system call a function
+   * (`SIGEV_THREAD`), `"poll"` asks from the event loop, `"auto"` polls as long
+   * as that pays and then suspends.
+   *
+   * @default {"auto"}
+   */
+  notify?: "auto" | "suspend" | "thread" | "poll";
+}
+
+const NOTIFY_MODES: readonly unknown[] = ["auto", "suspend", "thread", "poll"];
+
+/**
+ * Requests go in with a tag, completions come out by async iteration, in the
+ * order in which they are done. For programs with their own idea of what to do
+ * next, where a promise for each request is not what they want.
+ *
+ * Every request yields exactly one completion, whatever happens to it. While
+ * nothing is in flight, the queue does not keep the process alive.
+ *
+ * @typeParam Tag What comes back with a completion.
+ *
+ * @example Reading four blocks
+ * ```ts
+ * import { AioFile, allocatePinned, CompletionQueue } from "@posix/aio";
+ *
+ * await using file = await AioFile.open("deno.json");
+ * await using queue = new CompletionQueue<number>();
+ * for (let block = 0; block < 4; block++) {
+ *   queue.read(file, allocatePinned(64), block * 64, block);
+ * }
+ * for await (const { tag, bytes } of queue.drain()) {
+ *   console.log(`block ${tag}: ${bytes} bytes`);
+ * }
+ * ```
+ */
+export class CompletionQueue<Tag = undefined>
+  implements AsyncIterable<Completion<Tag>>, AsyncDisposable {
+  readonly #notify: Notify;
+  readonly #outstanding = new Set<QueuedRequest<Tag>>();
+  /** Completions that nobody has asked for yet; the first at `#firstReady`. */
+  #ready: Completion<Tag>[] = [];
+  #firstReady = 0;
+  readonly #consumers: Consumer<Tag>[] = [];
+  #closing: Promise<void> | null = null;
+  #closed: (() => void) | null = null;
+
+  /**
+   * Makes an empty queue.
+   *
+   * @param options How completions are noticed.
+   * @throws {TypeError} If `notify` is none of the modes.
+   */
+  constructor(options: CompletionQueueOptions = {}) {
+    const { notify = "auto" } = options;
+    if (!NOTIFY_MODES.includes(notify)) {
+      throw new TypeError(
+        `notify must be one of ${NOTIFY_MODES.join(", ")}, but is ` +
+          nameOf(notify),
+      );
+    }
+    this.#notify = notify;
+  }
+
+  /** How many requests have no completion yet. */
+  get inFlight(): number {
+    return this.#outstanding.size;
+  }
+
+  /**
+   * Submits a read, as {@linkcode AioFile.readAt}.
+   *
+   * @param file The file.
+   * @param into Where to put the bytes.
+   * @param offset Where in the file, in bytes.
+   * @param tag Comes back with the completion.
+   * @throws {AioError} `EBADF` if the file or the queue is closed.
+   * @throws {TypeError} If `into` is not a `Uint8Array`.
+   * @throws {RangeError} If the offset is not valid.
+   *
+   * @example
+   * ```ts
+   * import { AioFile, CompletionQueue } from "@posix/aio";
+   *
+   * await using file = await AioFile.open("deno.json");
+   * await using queue = new CompletionQueue<string>();
+   * queue.read(file, new Uint8Array(64), 0, "head");
+   * for await (const { tag, bytes } of queue.drain()) console.log(tag, bytes);
+   * ```
+   */
+  read(
+    file: AioFile,
+    into: Uint8Array,
+    offset: number | bigint,
+    tag: Tag,
+  ): void {
+    this.#submitOne({ type: "read", file, buffer: into, offset, tag });
+  }
+
+  /**
+   * Submits a write, as {@linkcode AioFile.writeAt}.
+   *
+   * @param file The file.
+   * @param from The bytes.
+   * @param offset Where in the file, in bytes.
+   * @param tag Comes back with the completion.
+   * @throws {AioError} `EBADF` if the file or the queue is closed.
+   * @throws {TypeError} If `from` is not a `Uint8Array`.
+   * @throws {RangeError} If the offset is not valid.
+   *
+   * @example
+   * ```ts
+   * import { AioFile, CompletionQueue } from "@posix/aio";
+   *
+   * const path = await Deno.makeTempFile();
+   * {
+   *   await using file = await AioFile.open(path, { write: true });
+   *   await using queue = new CompletionQueue<number>();
+   *   queue.write(file, new Uint8Array([1, 2, 3]), 0, 1);
+   *   queue.sync(file, 2); // covers the write
+   *   for await (const { tag, error } of queue.drain()) console.log(tag, error);
+   * }
+   * await Deno.remove(path);
+   * ```
+   */
+  write(
+    file: AioFile,
+    from: Uint8Array,
+    offset: number | bigint,
+    tag: Tag,
+  ): void {
+    this.#submitOne({ type: "write", file, buffer: from, offset, tag });
+  }
+
+  /**
+   * Submits a synchronization, as {@linkcode AioFile.sync}. It covers every write
+   * of the file that was submitted before.
+   *
+   * @param file The file.
+   * @param tag Comes back with the completion.
+   * @param options `dataOnly` for {@linkcode AioFile.syncData}.
+   * @throws {AioError} `EBADF` if the file or the queue is closed.
+   *
+   * @example
+   * ```ts
+   * import { AioFile, CompletionQueue } from "@posix/aio";
+   *
+   * const path = await Deno.makeTempFile();
+   * {
+   *   await using file = await AioFile.open(path, { write: true });
+   *   await using queue = new CompletionQueue<string>();
+   *   queue.sync(file, "done", { dataOnly: true });
+   *   for await (const { tag } of queue.drain()) console.log(tag); // done
+   * }
+   * await Deno.remove(path);
+   * ```
+   */
+  sync(file: AioFile, tag: Tag, options: { dataOnly?: boolean } = {}): void {
+    const type = options.dataOnly ? "syncData" : "sync";
+    this.#submitOne({ type, file, tag });
+  }
+
+  /**
+   * Submits many requests with one `lio_listio` call. None is submitted if one is
+   * not valid.
+   *
+   * @param requests The requests.
+   * @throws {AioError} `EBADF` if a file or the queue is closed.
+   * @throws {TypeError} If a request is not what it should be.
+   * @throws {RangeError} If an offset or a priority is not valid.
+   *
+   * @example
+   * ```ts
+   * import { AioFile, CompletionQueue } from "@posix/aio";
+   *
+   * await using file = await AioFile.open("deno.json");
+   * await using queue = new CompletionQueue<number>();
+   * queue.submit([0, 1, 2].map((tag) => ({
+   *   type: "read",
+   *   file,
+   *   buffer: new Uint8Array(16),
+   *   offset: tag * 16,
+   *   tag,
+   * })));
+   * for await (const { tag, bytes } of queue.drain()) console.log(tag, bytes);
+   * ```
+   */
+  submit(requests: QueueRequest<Tag>[]): void {
+    if (!Array.isArray(requests)) {
+      throw outOfRange("requests", requests, "an array of requests");
+    }
+    const made = requests.map((request) => this.#make(request));
+    for (const request of made) this.#outstanding.add(request);
+    submitList(made);
+  }
+
+  /**
+   * Cancels requests that have not begun. Their completions come with an
+   * `AioError` `ECANCELED`.
+   *
+   * @param tag Of the requests to cancel; without it, all of the queue.
+   * @returns How many were canceled.
+   *
+   * @example
+   * ```ts
+   * import { AioFile, CompletionQueue } from "@posix/aio";
+   *
+   * await using file = await AioFile.open("deno.json");
+   * await using queue = new CompletionQueue<number>();
+   * queue.read(file, new Uint8Array(16), 0, 7);
+   * console.log(queue.cancel(7)); // 1, or 0 if it runs already
+   * ```
+   */
+  cancel(tag?: Tag): number {
+    let canceled = 0;
+    // Backwards: what stands behind a running request can be canceled.
+    for (const request of [...this.#outstanding].reverse()) {
+      if (tag !== undefined && request.tag !== tag) continue;
+      if (request.queue.cancel(request)) canceled++;
+    }
+    return canceled;
+  }
+
+  /**
+   * All completions, until the queue is closed and empty. Each goes to one
+   * iterator.
+   *
+   * @returns An iterator; leaving it early loses nothing, another one goes on.
+   */
+  [Symbol.asyncIterator](): AsyncIterator<Completion<Tag>> {
+    return {
+      next: () => this.#next(false),
+      return: () => Promise.resolve({ done: true, value: undefined }),
+    };
+  }
+
+  /**
+   * The completions until nothing is in flight.
+   *
+   * @returns An iterator; leaving it early loses nothing, another one goes on.
+   *
+   * @example
+   * ```ts
+   * import { CompletionQueue } from "@posix/aio";
+   *
+   * await using queue = new CompletionQueue();
+   * for await (const completion of queue.drain()) console.log(completion);
+   * ```
+   */
+  drain(): AsyncIterableIterator<Completion<Tag>> {
+    return {
+      next: () => this.#next(true),
+      return: () => Promise.resolve({ done: true, value: undefined }),
+      [Symbol.asyncIterator]() {
+        return this;
+      },
+    };
+  }
+
+  /**
+   * Refuses new requests, and waits for those in flight. Their completions can
+   * still be had.
+   *
+   * @returns When nothing is in flight.
+   *
+   * @example
+   * ```ts
+   * import { CompletionQueue } from "@posix/aio";
+   *
+   * const queue = new CompletionQueue();
+   * await queue.close();
+   * ```
+   */
+  close(): Promise<void> {
+    this.#closing ??= new Promise((resolve) => {
+      this.#closed = resolve;
+    });
+    this.#endIfIdle();
+    return this.#closing;
+  }
+
+  /** The same as {@linkcode CompletionQueue.close}, for `await using`. */
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  #submitOne(request: QueueRequest<Tag>): void {
+    const made = this.#make(request);
+    this.#outstanding.add(made);
+    made.queue.submit(made);
+  }
+
+  #make(request: QueueRequest<Tag>): QueuedRequest<Tag> {
+    if (typeof request !== "object" || request === null) {
+      throw outOfRange("A request", request, "an object");
+    }
+    const { type, file, tag, priority = 0 } = request;
+    const isSync = type === "sync" || type === "syncData";
+    if (!isSync && type !== "read" && type !== "write") {
+      throw new TypeError(
+        `The type of a request must be "read", "write", "sync" or ` +
+          `"syncData", but is ${nameOf(type)}`,
+      );
+    }
+    const offset = isSync ? 0 : fileOffset(type, request.offset!);
+    const buffer = isSync ? null : request.buffer!;
+    if (buffer !== null) assertBytes(buffer, "buffer");
+    const queue = queueFor(file, type, priority);
+    this.#assertOpen();
+    const made = new QueuedRequest(
+      this.#settled,
+      queue,
+      file,
+      type,
+      buffer,
+      offset,
+      priority,
+      tag,
+    );
+    made.notify = this.#notify;
+    return made;
+  }
+
+  readonly #settled = (
+    request: QueuedRequest<Tag>,
+    error: AioError | null,
+  ): void => {
+    this.#outstanding.delete(request);
+    const completion: Completion<Tag> = {
+      operation: request.type,
+      tag: request.tag,
+      file: request.file,
+      buffer: request.view,
+      offset: Number(request.offset),
+      bytes: request.transferred,
+      error,
+    };
+    const consumer = this.#consumers.shift();
+    if (consumer === undefined) this.#ready.push(completion);
+    else consumer.resolve({ done: false, value: completion });
+    this.#endIfIdle();
+  };
+
+  #next(isDraining: boolean): Promise<IteratorResult<Completion<Tag>>> {
+    const completion = this.#takeReady();
+    if (completion !== undefined) {
+      return Promise.resolve({ done: false, value: completion });
+    }
+    if (
+      this.#outstanding.size === 0 && (isDraining || this.#closing !== null)
+    ) return Promise.resolve({ done: true, value: undefined });
+    return new Promise((resolve) =>
+      this.#consumers.push({ resolve, isDraining })
+    );
+  }
+
+  #takeReady(): Completion<Tag> | undefined {
+    if (this.#firstReady === this.#ready.length) return undefined;
+    const completion = this.#ready[this.#firstReady++];
+    if (this.#firstReady === this.#ready.length) {
+      this.#ready = [];
+      this.#firstReady = 0;
+    }
+    return completion;
+  }
+
+  /** Nothing is in flight: who waits for the end has it. */
+  #endIfIdle(): void {
+    if (this.#outstanding.size > 0) return;
+    const isClosed = this.#closing !== null;
+    if (isClosed) this.#closed!();
+    const waiting = this.#consumers.splice(0);
+    for (const consumer of waiting) {
+      if (isClosed || consumer.isDraining) {
+        consumer.resolve({ done: true, value: undefined });
+      } else this.#consumers.push(consumer);
+    }
+  }
+
+  #assertOpen(): void {
+    if (this.#closing === null) return;
+    throw new AioError("The completion queue is closed", {
+      errno: EBADF,
+      syscall: "aio_suspend",
+    });
+  }
+}
+
+/** Somebody who waits for the next completion. */
+interface Consumer<Tag> {
+  readonly resolve: (result: IteratorResult<Completion<Tag>>) => void;
+  /** Whether it wants to know when nothing is in flight. */
+  readonly isDraining: boolean;
+}
+
+/** A request whose outcome is a completion. */
+class QueuedRequest<Tag> extends Request {
+  readonly file: AioFile;
+  readonly type: QueueRequest<Tag>["type"];
+  readonly tag: Tag;
+  readonly #settled: (
+    request: QueuedRequest<Tag>,
+    error: AioError | null,
+  ) => void;
+
+  constructor(
+    settled: (request: QueuedRequest<Tag>, error: AioError | null) => void,
+    queue: FileQueue,
+    file: AioFile,
+    type: QueueRequest<Tag>["type"],
+    buffer: Uint8Array | null,
+    offset: number | bigint,
+    priority: number,
+    tag: Tag,
+  ) {
+    const address = buffer === null ? 0 : addressInPlace(buffer);
+    super(queue, type, buffer, address, offset, priority);
+    this.file = file;
+    this.type = type;
+    this.tag = tag;
+    this.#settled = settled;
+  }
+
+  protected override handOver(error: Error | null): void {
+    this.#settled(this, error === null ? null : asAioError(this, error));
+  }
+}
+
+/** A buffer that is gone is the one failure that is no system error. */
+function asAioError(request: Request, error: Error): AioError {
+  if (error instanceof AioError) return error;
+  const wrapped = new AioError(error.message, {
+    errno: platform.errno.EFAULT,
+    syscall: request.syscall,
+    fd: request.queue.fd,
+    bytesTransferred: request.transferred,
+  });
+  wrapped.cause = error;
+  return wrapped;
+}

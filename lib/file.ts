@@ -14,9 +14,16 @@ import {
 import { AioError, librt } from "./error.ts";
 import { FileQueue } from "./file_queue.ts";
 import { addressInPlace } from "./pinned.ts";
-import { limits } from "./posix.ts";
+import { limits } from "./limits.ts";
+import { submitList } from "./request_batch.ts";
 import { PromisedRequest } from "./promised_request.ts";
 import type { Operation } from "./request.ts";
+import {
+  readableFrom,
+  type ReadableOptions,
+  type WritableOptions,
+  writableTo,
+} from "./streams.ts";
 import { applySettings } from "./settings.ts";
 
 const { constants } = platform;
@@ -34,6 +41,22 @@ export interface IoOptions {
   priority?: number;
 }
 
+/** A request for {@linkcode AioFile.batch}. */
+export interface BatchRequest {
+  /** What to do. */
+  type: "read" | "write";
+  /** Where to put the bytes, or where they are. */
+  buffer: Uint8Array;
+  /** Where in the file, in bytes. */
+  offset: number | bigint;
+  /**
+   * By how much to lower the priority, as `aio_reqprio`.
+   *
+   * @default {0}
+   */
+  priority?: number;
+}
+
 /** Options of {@linkcode AioFile.adopt}. */
 export interface AdoptOptions {
   /**
@@ -43,6 +66,12 @@ export interface AdoptOptions {
    */
   closeFd?: boolean;
 }
+
+let getQueue: (
+  file: AioFile,
+  operation: Operation,
+  priority: number,
+) => FileQueue;
 
 const constructorKey = Symbol("AioFile");
 const NO_OPTIONS: IoOptions = {};
@@ -83,6 +112,17 @@ export class AioFile implements AsyncDisposable {
   /** Calls that go around the queue: `size` and `truncate`. */
   readonly #calls = new Set<Promise<unknown>>();
   #closing: Promise<void> | null = null;
+
+  static {
+    getQueue = (file, operation, priority) => {
+      if (typeof file !== "object" || file === null || !(#queue in file)) {
+        throw new TypeError(
+          `The file must be an AioFile, but is ${nameOf(file)}`,
+        );
+      }
+      return file.#queueFor(operation, priority);
+    };
+  }
 
   /** Files come from {@linkcode AioFile.open} and {@linkcode AioFile.adopt}. */
   private constructor(
@@ -302,7 +342,7 @@ export class AioFile implements AsyncDisposable {
    * ```
    */
   async sync(options: IoOptions = NO_OPTIONS): Promise<void> {
-    await this.#request("sync", this.#queue, null, 0, options);
+    await this.#synchronize("sync", options);
   }
 
   /**
@@ -328,7 +368,62 @@ export class AioFile implements AsyncDisposable {
    * ```
    */
   async syncData(options: IoOptions = NO_OPTIONS): Promise<void> {
-    await this.#request("syncData", this.#queue, null, 0, options);
+    await this.#synchronize("syncData", options);
+  }
+
+  /**
+   * Submits many reads and writes with one `lio_listio` call.
+   *
+   * @param requests The requests. They have no order among themselves.
+   * @returns The outcome of each, in the order of the requests.
+   * @throws {AioError} `EBADF` if the file is closed.
+   * @throws {TypeError} If a request is not what it should be; then none is
+   * submitted.
+   * @throws {RangeError} If an offset or a priority is not valid; then none is
+   * submitted.
+   *
+   * @example
+   * ```ts
+   * import { AioFile, allocatePinned } from "@posix/aio";
+   *
+   * await using file = await AioFile.open("deno.json");
+   * const outcomes = await file.batch([0, 64, 128].map((offset) => ({
+   *   type: "read",
+   *   buffer: allocatePinned(64),
+   *   offset,
+   * })));
+   * console.log(outcomes); // [{ status: "fulfilled", value: 64 }, …]
+   * ```
+   */
+  // deno-lint-ignore require-await
+  async batch(
+    requests: BatchRequest[],
+  ): Promise<PromiseSettledResult<number>[]> {
+    if (!Array.isArray(requests)) {
+      throw outOfRange("requests", requests, "an array of requests");
+    }
+    const made: PromisedRequest[] = [];
+    const outcomes = requests.map((request) => {
+      const { type, buffer, offset, priority = 0 } = checkedRequest(request);
+      const at = fileOffset(type, offset);
+      const queue = this.#queueFor(type, priority);
+      return new Promise<number>((resolve, reject) =>
+        made.push(
+          new PromisedRequest(
+            queue,
+            type,
+            buffer,
+            addressInPlace(buffer),
+            at,
+            priority,
+            resolve,
+            reject,
+          ),
+        )
+      );
+    });
+    submitList(made);
+    return Promise.allSettled(outcomes);
   }
 
   /**
@@ -404,6 +499,55 @@ export class AioFile implements AsyncDisposable {
   }
 
   /**
+   * The bytes of the file as a stream, with several reads in flight ahead of the
+   * reader. Each chunk belongs to the reader alone.
+   *
+   * @param options Which bytes, and how far to read ahead.
+   * @returns A byte stream. Canceling it cancels its reads; the file stays open.
+   * @throws {RangeError} If an option is not valid.
+   *
+   * @example
+   * ```ts
+   * import { AioFile } from "@posix/aio";
+   *
+   * await using file = await AioFile.open("deno.json");
+   * const text = await new Response(file.readable({ length: 64 })).text();
+   * console.log(text.length); // 64
+   * ```
+   */
+  readable(options: ReadableOptions = {}): ReadableStream<Uint8Array> {
+    this.#assertOpen("aio_read");
+    return readableFrom(this, this.#queue.traits.isSeekable, options);
+  }
+
+  /**
+   * A stream that writes to the file, with several writes in flight. It takes a
+   * copy of each chunk, and is closed when everything is written.
+   *
+   * @param options Where to begin, and how many writes may be in flight.
+   * @returns A stream. Aborting it cancels its writes; the file stays open.
+   * @throws {RangeError} If an option is not valid.
+   *
+   * @example
+   * ```ts
+   * import { AioFile } from "@posix/aio";
+   *
+   * const path = await Deno.makeTempFile();
+   * {
+   *   await using source = await AioFile.open("deno.json");
+   *   await using target = await AioFile.open(path, { write: true });
+   *   await source.readable().pipeTo(target.writable());
+   *   await target.sync();
+   * }
+   * await Deno.remove(path);
+   * ```
+   */
+  writable(options: WritableOptions = {}): WritableStream<Uint8Array> {
+    this.#assertOpen("aio_write");
+    return writableTo(this, options);
+  }
+
+  /**
    * Refuses new requests, waits for those in flight, and closes the file. A
    * second call waits for the same.
    *
@@ -446,53 +590,63 @@ export class AioFile implements AsyncDisposable {
     offset: number | bigint,
     options: IoOptions,
   ): Promise<number> {
-    try {
+    return new Promise((resolve, reject) => {
       assertBytes(view, operation === "read" ? "into" : "from");
       const at = fileOffset(operation, offset);
-      const queue = operation === "append"
-        ? this.#queueOfAppends()
-        : this.#queue;
-      return this.#request(operation, queue, view, at, options);
-    } catch (error) {
-      return Promise.reject(error);
-    }
+      const address = addressInPlace(view);
+      this.#enter(operation, view, address, at, options, resolve, reject);
+    });
+  }
+
+  async #synchronize(
+    operation: "sync" | "syncData",
+    options: IoOptions,
+  ): Promise<void> {
+    await new Promise<number>((resolve, reject) =>
+      this.#enter(operation, null, 0, 0, options, resolve, reject)
+    );
   }
 
   /** Where a request enters. */
-  #request(
+  #enter(
     operation: Operation,
-    queue: FileQueue,
     view: Uint8Array | null,
+    address: number,
     offset: number | bigint,
     { priority = 0, signal }: IoOptions,
-  ): Promise<number> {
-    return new Promise((resolve, reject) => {
-      this.#assertOpen(syscallOf(operation));
-      if (priority !== 0) assertPriority(priority);
-      if (signal !== undefined) {
-        assertSignal(signal);
-        if (signal.aborted) return reject(signal.reason);
-      }
-      const request = new PromisedRequest(
-        queue,
-        operation,
-        view,
-        view === null ? 0 : addressInPlace(view),
-        offset,
-        operation === "append" ? 0 : priority,
-        resolve,
-        reject,
-      );
-      if (signal !== undefined) request.cancelOn(signal);
-      queue.submit(request);
-    });
+    resolve: (bytes: number) => void,
+    reject: (reason: unknown) => void,
+  ): void {
+    const queue = this.#queueFor(operation, priority);
+    if (signal !== undefined) {
+      assertSignal(signal);
+      if (signal.aborted) return reject(signal.reason);
+    }
+    const request = new PromisedRequest(
+      queue,
+      operation,
+      view,
+      address,
+      offset,
+      operation === "append" ? 0 : priority,
+      resolve,
+      reject,
+    );
+    if (signal !== undefined) request.cancelOn(signal);
+    queue.submit(request);
+  }
+
+  /** Checks that a request can be made, and tells where it waits. */
+  #queueFor(operation: Operation, priority: number): FileQueue {
+    this.#assertOpen(syscallOf(operation));
+    if (priority !== 0) assertPriority(priority);
+    return operation === "append" ? this.#queueOfAppends() : this.#queue;
   }
 
   /** A file with offsets that was not opened for appending gets a second one. */
   #queueOfAppends(): FileQueue {
     const { isAppending, isSeekable, path, isDirect } = this.#queue.traits;
     if (isAppending || !isSeekable) return this.#queue;
-    this.#assertOpen("aio_write");
     this.#appendQueue ??= new FileQueue(
       reopenForAppending(this.fd, this.#flags),
       { path, isSeekable, isAppending: true, isDirect },
@@ -525,6 +679,21 @@ export class AioFile implements AsyncDisposable {
   }
 }
 
+/**
+ * Where a request of a file waits.
+ *
+ * @throws {TypeError} If `file` is not an {@linkcode AioFile}.
+ * @throws {AioError} `EBADF` if it is closed.
+ * @throws {RangeError} If the priority is not valid.
+ */
+export function queueFor(
+  file: AioFile,
+  operation: Operation,
+  priority: number,
+): FileQueue {
+  return getQueue(file, operation, priority);
+}
+
 function prepareSystem(): void {
   librt("open");
   applySettings();
@@ -544,7 +713,8 @@ function syscallOf(operation: Operation): string {
 
 const OFFSET_LIMIT = 2n ** 63n;
 
-function fileOffset(
+/** An offset as a number, if that is exact; throws if it is none. */
+export function fileOffset(
   operation: Operation,
   offset: number | bigint,
 ): number | bigint {
@@ -565,6 +735,21 @@ function fileOffset(
     `Cannot ${operation} at offset ${offset}: ` +
       "the offset must be a non-negative integer",
   );
+}
+
+function checkedRequest(request: BatchRequest): BatchRequest {
+  if (typeof request !== "object" || request === null) {
+    throw outOfRange("A request", request, "an object");
+  }
+  const { type, buffer, offset, priority } = request;
+  if (type !== "read" && type !== "write") {
+    throw new TypeError(
+      `The type of a request must be "read" or "write", but is ${nameOf(type)}`,
+    );
+  }
+  assertBytes(buffer, "buffer");
+  // A getter must not give another value to what uses it later.
+  return { type, buffer, offset, priority };
 }
 
 let priorityMax: number | null = null;

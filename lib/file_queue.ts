@@ -1,6 +1,7 @@
 import { ECANCELED, EIO } from "./constants.ts";
 import { engine } from "./engine.ts";
 import { GroupCommit } from "./group_commit.ts";
+import type { Lane } from "./lane.ts";
 import { Lanes } from "./lanes.ts";
 import { counters } from "./counters.ts";
 import type { Request } from "./request.ts";
@@ -54,15 +55,44 @@ export class FileQueue {
 
   /** A request enters. */
   submit(request: Request): void {
-    counters.submitted++;
-    this.#unsettled++;
-    if (request.isSync) {
-      this.commits.syncSubmitted(request);
-      return;
-    }
-    if (request.isWrite) this.commits.writeSubmitted(request);
+    this.#register(request);
+    if (request.isSync) return this.commits.syncSubmitted(request);
     this.#waiting.add(request);
     this.dispatch();
+  }
+
+  /**
+   * A request of a list enters.
+   *
+   * @returns The lane that takes it now, or `null` if it has to wait.
+   */
+  submitInList(request: Request): Lane | null {
+    this.#register(request);
+    if (request.isSync) {
+      this.commits.syncSubmitted(request);
+      return null;
+    }
+    const isFirst = this.#waiting.size === 0 && engine.isFree && engine.hasRoom;
+    const lane = isFirst ? this.#lanes.pick() : null;
+    if (lane !== null) {
+      const preparation = lane.prepare(request);
+      if (preparation === "ready") return lane;
+      if (preparation === "settled") return null;
+    }
+    this.#waiting.add(request);
+    return null;
+  }
+
+  /** The system did not take a request of a list. */
+  putBack(request: Request): void {
+    this.#waiting.addFirst(request);
+    engine.waitForRoom(this);
+  }
+
+  #register(request: Request): void {
+    counters.submitted++;
+    this.#unsettled++;
+    if (request.isWrite) this.commits.writeSubmitted(request);
   }
 
   /** A request of the library's own enters, before all others. */

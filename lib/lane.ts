@@ -18,6 +18,8 @@ import {
   EAGAIN,
   EINPROGRESS,
   LIO_NOP,
+  LIO_READ,
+  LIO_WRITE,
   O_DSYNC,
   O_SYNC,
   platform,
@@ -126,6 +128,21 @@ export class Lane implements Waitable {
     engine.inFlight++;
     this.#requests.add(request, true);
     waiter.add(this);
+  }
+
+  /** A list is about to be submitted with this request in it. */
+  list(request: Request): void {
+    const { view, at } = request.block!;
+    const opcode = request.isWrite ? LIO_WRITE : LIO_READ;
+    view.setInt32(at + aiocb.lio_opcode, opcode, true);
+    this.submitted(request);
+  }
+
+  /** The system did not take this request of a list. */
+  unlist(request: Request): void {
+    request.notification?.forget();
+    this.#requests.remove(request);
+    this.#leave(request);
   }
 
   /** The native call has not queued the request. */

@@ -4,8 +4,6 @@
  * @module
  */
 import { clearTimeout, setTimeout } from "node:timers";
-import { packSigevent, writeAddress } from "../ffi/layout.ts";
-import { allocateNative, freeNative } from "../ffi/memory.ts";
 import type { Pointer } from "../ffi/runtime.ts";
 import { runtime } from "../ffi/runtime_deno.ts";
 import { type Aiocb, requestOf } from "./aiocb.ts";
@@ -30,11 +28,12 @@ import type {
   Submission,
 } from "./control_block_request.ts";
 import { AioError, librt } from "./error.ts";
+import { limits } from "./limits.ts";
+import { callListio } from "./listio.ts";
 import { Notification, type Sigevent } from "./sigevent.ts";
 
 /** Longer time-outs than this (24 days) do not fit into a timer. */
 const TIMEOUT_MS_MAX = 0x7fff_ffff;
-const ADDRESS_BYTES = 8;
 
 /**
  * Reads `aio_nbytes` bytes at `aio_offset` into `aio_buf`, asynchronously.
@@ -419,7 +418,10 @@ function queueList(
       request.prepare("lio_listio");
       prepared.push(request);
     }
-    const errno = callListio(valid, notification);
+    const errno = callListio(
+      valid.map((request) => request.block.address),
+      notification?.native ?? null,
+    );
     for (const request of valid) settleSubmission(request, errno);
     for (const request of invalid) request.failed(EINVAL);
     return errno;
@@ -441,37 +443,6 @@ function partition<T>(items: T[], test: (item: T) => boolean): [T[], T[]] {
   const passed: T[] = [], failed: T[] = [];
   for (const item of items) (test(item) ? passed : failed).push(item);
   return [passed, failed];
-}
-
-/** Returns 0, or the error number of a call that did not queue everything. */
-function callListio(
-  requests: ControlBlockRequest[],
-  notification: Notification | null,
-): number {
-  const { sigeventLayout } = platform.aiocb;
-  const sigeventAt = requests.length * ADDRESS_BYTES;
-  // The system copies both before it returns.
-  const memory = allocateNative(sigeventAt + sigeventLayout.size);
-  try {
-    const view = new DataView(memory.bytes.buffer);
-    requests.forEach((request, index) =>
-      writeAddress(view, index * ADDRESS_BYTES, request.block.address)
-    );
-    if (notification !== null) {
-      packSigevent(view, sigeventAt, sigeventLayout, notification.native);
-    }
-    const outcome = librt("lio_listio").lio_listio(
-      LIO_NOWAIT,
-      memory.pointer,
-      requests.length,
-      notification === null
-        ? null
-        : runtime.pointerTo(memory.address + sigeventAt),
-    );
-    return outcome === 0 ? 0 : runtime.errno() || EAGAIN;
-  } finally {
-    freeNative(memory);
-  }
 }
 
 /** After a call that failed for some, each block tells whether it was queued. */
@@ -507,40 +478,6 @@ function notAllQueued(): AioError {
 
 function listioError(what: string, errno: number): AioError {
   return new AioError(what, { errno, syscall: "lio_listio" });
-}
-
-/** The limits of the system's implementation; -1 means that there is none. */
-export interface Limits {
-  /** How many requests one {@linkcode lio_listio} call may have. */
-  AIO_LISTIO_MAX: number;
-  /** How many requests may be outstanding. */
-  AIO_MAX: number;
-  /** By how much `aio_reqprio` may lower the priority. */
-  AIO_PRIO_DELTA_MAX: number;
-}
-
-/**
- * Asks the system for its limits, as `sysconf` does.
- *
- * @returns The limits; -1 where there is none.
- * @throws {AioError} `ENOSYS` where the system has no asynchronous I/O.
- *
- * @example
- * ```ts
- * import { limits } from "@posix/aio";
- *
- * console.log(limits().AIO_PRIO_DELTA_MAX); // 20 on glibc
- * ```
- */
-export function limits(): Limits {
-  const { sysconf } = librt("sysconf");
-  const { _SC_AIO_LISTIO_MAX, _SC_AIO_MAX, _SC_AIO_PRIO_DELTA_MAX } =
-    platform.constants;
-  return {
-    AIO_LISTIO_MAX: sysconf(_SC_AIO_LISTIO_MAX),
-    AIO_MAX: sysconf(_SC_AIO_MAX),
-    AIO_PRIO_DELTA_MAX: sysconf(_SC_AIO_PRIO_DELTA_MAX),
-  };
 }
 
 /** Resolves with whether `wanted` of the requests are done in time. */

@@ -1,0 +1,36 @@
+import { platform } from "./constants.ts";
+import { librt } from "./error.ts";
+
+/** The limits of the system's implementation; -1 means that there is none. */
+export interface Limits {
+  /** How many requests one {@linkcode lio_listio} call may have. */
+  AIO_LISTIO_MAX: number;
+  /** How many requests may be outstanding. */
+  AIO_MAX: number;
+  /** By how much `aio_reqprio` may lower the priority. */
+  AIO_PRIO_DELTA_MAX: number;
+}
+
+/**
+ * Asks the system for its limits, as `sysconf` does.
+ *
+ * @returns The limits; -1 where there is none.
+ * @throws {AioError} `ENOSYS` where the system has no asynchronous I/O.
+ *
+ * @example
+ * ```ts
+ * import { limits } from "@posix/aio";
+ *
+ * console.log(limits().AIO_PRIO_DELTA_MAX); // 20 on glibc
+ * ```
+ */
+export function limits(): Limits {
+  const { sysconf } = librt("sysconf");
+  const { _SC_AIO_LISTIO_MAX, _SC_AIO_MAX, _SC_AIO_PRIO_DELTA_MAX } =
+    platform.constants;
+  return {
+    AIO_LISTIO_MAX: sysconf(_SC_AIO_LISTIO_MAX),
+    AIO_MAX: sysconf(_SC_AIO_MAX),
+    AIO_PRIO_DELTA_MAX: sysconf(_SC_AIO_PRIO_DELTA_MAX),
+  };
+}

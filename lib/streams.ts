@@ -1,0 +1,195 @@
+import { outOfRange } from "./arguments.ts";
+import { assertBytes, byteLengthOf, copyBytes, sliceOf } from "./bytes.ts";
+import type { AioFile } from "./file.ts";
+import { allocatePinned } from "./pinned.ts";
+
+const CHUNK_BYTES = 256 * 1024;
+const DEPTH = 4;
+
+/** Options of {@linkcode AioFile.readable}. */
+export interface ReadableOptions {
+  /**
+   * Where to begin, in bytes.
+   *
+   * @default {0}
+   */
+  offset?: number;
+  /** How many bytes to read at most; to the end of the file unless given. */
+  length?: number;
+  /**
+   * How many bytes a chunk has; only the last one may have fewer.
+   *
+   * @default {262144}
+   */
+  chunkSize?: number;
+  /**
+   * How many reads may be ahead of the reader.
+   *
+   * @default {4}
+   */
+  depth?: number;
+}
+
+/** Options of {@linkcode AioFile.writable}. */
+export interface WritableOptions {
+  /**
+   * Where to begin, in bytes.
+   *
+   * @default {0}
+   */
+  offset?: number;
+  /**
+   * How many writes may be in flight.
+   *
+   * @default {4}
+   */
+  depth?: number;
+}
+
+/** A read ahead of the reader. */
+interface ReadAhead {
+  readonly chunk: Uint8Array<ArrayBuffer>;
+  readonly bytes: Promise<number>;
+}
+
+/** See {@linkcode AioFile.readable}. */
+export function readableFrom(
+  file: AioFile,
+  isSeekable: boolean,
+  options: ReadableOptions,
+): ReadableStream<Uint8Array> {
+  const { chunkSize = CHUNK_BYTES, depth = DEPTH } = options;
+  let next = nonNegative(options.offset ?? 0, "offset");
+  positive(chunkSize, "chunkSize");
+  positive(depth, "depth");
+  const { length = Infinity } = options;
+  if (length !== Infinity) nonNegative(length, "length");
+  const end = next + length;
+  const ahead: ReadAhead[] = [];
+  const canceled = new AbortController();
+
+  const readAhead = () => {
+    // Of a pipe nobody knows how much comes, so nothing can be read ahead.
+    const wanted = isSeekable ? depth : 1;
+    while (ahead.length < wanted && next < end) {
+      const chunk = new Uint8Array(Math.min(chunkSize, end - next));
+      const { signal } = canceled;
+      const bytes = file.readAt(chunk, isSeekable ? next : 0, { signal });
+      // Who takes the chunk learns of the failure; the others are discarded.
+      bytes.catch(() => {});
+      ahead.push({ chunk, bytes });
+      next += chunk.byteLength;
+    }
+  };
+
+  let isAtEnd = false;
+  /** Takes the next chunk; it is empty at the end, and may be before. */
+  const take = async () => {
+    readAhead();
+    const first = ahead.shift();
+    const bytes = await first?.bytes ?? 0;
+    const missing = (first?.chunk.byteLength ?? 0) - bytes;
+    if (!isSeekable) next -= missing;
+    // A short read is the end of a file; of a pipe only an empty one is.
+    const isLast = isSeekable ? missing > 0 : bytes === 0;
+    isAtEnd = isLast || ahead.length === 0 && next >= end;
+    return first?.chunk.subarray(0, bytes);
+  };
+
+  const source: UnderlyingByteSource = {
+    type: "bytes",
+    async pull(controller) {
+      const chunk = await take().catch((error) => {
+        canceled.abort(error);
+        throw error;
+      });
+      if (chunk !== undefined && chunk.byteLength > 0) {
+        controller.enqueue(chunk);
+      }
+      if (!isAtEnd) return readAhead();
+      canceled.abort();
+      controller.close();
+      controller.byobRequest?.respond(0);
+    },
+    async cancel(reason) {
+      canceled.abort(reason);
+      // A read of a pipe that has begun may take for ever.
+      if (isSeekable) await Promise.allSettled(ahead.map(({ bytes }) => bytes));
+    },
+  };
+  return new ReadableStream(source, { highWaterMark: 0 });
+}
+
+/** See {@linkcode AioFile.writable}. */
+export function writableTo(
+  file: AioFile,
+  options: WritableOptions,
+): WritableStream<Uint8Array> {
+  const { depth = DEPTH } = options;
+  let next = nonNegative(options.offset ?? 0, "offset");
+  positive(depth, "depth");
+  const buffers: Uint8Array[] = [];
+  let buffersMade = 0;
+  const inFlight = new Set<Promise<void>>();
+  const aborted = new AbortController();
+  let failure: { error: unknown } | null = null;
+
+  const takeBuffer = async () => {
+    if (buffers.length === 0 && buffersMade < depth) {
+      buffersMade++;
+      return allocatePinned(CHUNK_BYTES);
+    }
+    while (buffers.length === 0) await Promise.race(inFlight);
+    return buffers.pop()!;
+  };
+
+  const write = async (buffer: Uint8Array, bytes: number, offset: number) => {
+    try {
+      await file.writeAt(sliceOf(buffer, 0, bytes), offset, {
+        signal: aborted.signal,
+      });
+    } catch (error) {
+      failure ??= { error };
+    }
+    buffers.push(buffer);
+  };
+
+  const throwFailure = () => {
+    if (failure !== null) throw failure.error;
+  };
+
+  return new WritableStream<Uint8Array>({
+    async write(chunk) {
+      assertBytes(chunk, "The chunk");
+      const length = byteLengthOf(chunk);
+      for (let begin = 0; begin < length; begin += CHUNK_BYTES) {
+        const bytes = Math.min(CHUNK_BYTES, length - begin);
+        const buffer = await takeBuffer();
+        throwFailure();
+        copyBytes(buffer, sliceOf(chunk, begin, begin + bytes), 0);
+        const writing: Promise<void> = write(buffer, bytes, next)
+          .then(() => void inFlight.delete(writing));
+        inFlight.add(writing);
+        next += bytes;
+      }
+    },
+    async close() {
+      await Promise.all(inFlight);
+      throwFailure();
+    },
+    async abort(reason) {
+      aborted.abort(reason);
+      await Promise.all(inFlight);
+    },
+  });
+}
+
+function nonNegative(value: number, name: string): number {
+  if (Number.isSafeInteger(value) && value >= 0) return value;
+  throw outOfRange(name, value, "a non-negative integer");
+}
+
+function positive(value: number, name: string): number {
+  if (Number.isSafeInteger(value) && value > 0) return value;
+  throw outOfRange(name, value, "a positive integer");
+}
