@@ -70,6 +70,14 @@ export interface AioInitLayout {
   readonly aio_idle_time: number;
 }
 
+/** Offsets of `struct rusage`. */
+export interface RusageLayout {
+  /** Bytes the structure takes. */
+  readonly size: number;
+  /** `ru_inblock`, a `long`: blocks of 512 bytes read from devices. */
+  readonly ru_inblock: number;
+}
+
 /** What {@linkcode packSigevent} writes; the attributes are always null. */
 export interface SigeventValues {
   /** `SIGEV_NONE`, `SIGEV_SIGNAL` or `SIGEV_THREAD`. */

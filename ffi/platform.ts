@@ -10,6 +10,7 @@
 import type {
   AiocbLayout,
   AioInitLayout,
+  RusageLayout,
   SigeventLayout,
   TimespecLayout,
 } from "./layout.ts";
@@ -81,6 +82,8 @@ export interface Platform {
   readonly timespec: TimespecLayout;
   /** Layout of `struct aioinit`; only glibc has one. */
   readonly aioinit: AioInitLayout | null;
+  /** Layout of `struct rusage`, where it tells what was read from devices. */
+  readonly rusage: RusageLayout | null;
   /** The constants of the C headers. */
   readonly constants: PlatformConstants;
   /**
@@ -360,6 +363,7 @@ const GLIBC: System = {
   },
   timespec: TIMESPEC,
   aioinit: { size: 32, aio_threads: 0, aio_num: 4, aio_idle_time: 24 },
+  rusage: { size: 144, ru_inblock: 88 },
   constants: (arch) => linuxConstants(arch, 3),
   errno: LINUX_ERRNO,
   // One thread at a time takes the requests of a descriptor off their list.
@@ -377,6 +381,7 @@ const MUSL: System = {
   aiocb: { ...LINUX_AIOCB, source: "aio.h and signal.h of musl 1.2.3" },
   timespec: TIMESPEC,
   aioinit: null,
+  rusage: null,
   constants: (arch) => linuxConstants(arch, 0o10000003),
   errno: LINUX_ERRNO,
   // Each request has a thread; only appends and syncs wait for earlier ones.
@@ -404,6 +409,7 @@ const DARWIN: System = {
   },
   timespec: TIMESPEC,
   aioinit: null,
+  rusage: null,
   constants: () => DARWIN_CONSTANTS,
   errno: DARWIN_ERRNO,
   // The kernel's threads take whatever request is next.
@@ -433,6 +439,7 @@ const FREEBSD: System = {
   },
   timespec: TIMESPEC,
   aioinit: null,
+  rusage: null,
   constants: () => FREEBSD_CONSTANTS,
   errno: FREEBSD_ERRNO,
   // The kernel's threads take whatever request is next.
@@ -461,6 +468,7 @@ const NETBSD: System = {
   },
   timespec: TIMESPEC,
   aioinit: null,
+  rusage: null,
   constants: () => NETBSD_CONSTANTS,
   errno: NETBSD_ERRNO,
   // One kernel thread serves the whole process: further descriptors gain nothing.

@@ -48,6 +48,14 @@ export interface NativeFunctions {
   /** An extension of glibc; `null` where the C library has none. */
   aio_init: ((tuning: Pointer) => void) | null;
   sysconf(name: number): number;
+  poll(list: Pointer, count: number, timeout_ms: number): number;
+  /** The same, on a thread beside the event loop. */
+  poll_nonblocking(
+    list: Pointer,
+    count: number,
+    timeout_ms: number,
+  ): Promise<number>;
+  getrusage(who: number, usage: Pointer): number;
   fcntl(fd: number, command: number, argument: number): number;
   /** `path` is an address of a string that ends with a NUL. */
   open(path: Pointer, flags: number): number;

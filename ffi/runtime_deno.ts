@@ -31,6 +31,14 @@ const SIGNATURES = {
     result: "i32",
   },
   sysconf: { parameters: ["i32"], result: "i32" },
+  poll: { parameters: ["pointer", "usize", "i32"], result: "i32" },
+  poll_nonblocking: {
+    name: "poll",
+    parameters: ["pointer", "usize", "i32"],
+    result: "i32",
+    nonblocking: true,
+  },
+  getrusage: { parameters: ["i32", "pointer"], result: "i32" },
   fcntl: { parameters: ["i32", "i32", "i32"], result: "i32" },
   open: { parameters: ["pointer", "i32"], result: "i32" },
   close: { parameters: ["i32"], result: "i32" },
@@ -43,7 +51,8 @@ const REQUIRED = Object.keys(SIGNATURES);
 function declare(platform: Platform): Deno.ForeignLibraryInterface {
   const declared: Record<string, Deno.ForeignFunction> = {};
   for (const [name, signature] of Object.entries(SIGNATURES)) {
-    const systemName = platform.symbols[name] ?? name;
+    const standardName = "name" in signature ? signature.name : name;
+    const systemName = platform.symbols[standardName] ?? standardName;
     declared[name] = { ...signature, name: systemName, optional: true };
   }
   declared.aio_init = {

@@ -143,6 +143,7 @@ export class AioFile implements AsyncDisposable {
       isSeekable,
       isAppending: (flags & constants.O_APPEND) !== 0,
       isDirect: (flags & constants.O_DIRECT) !== 0,
+      isDevice: (flags & (constants.O_DIRECT | constants.O_DSYNC)) !== 0,
     });
   }
 
@@ -645,11 +646,11 @@ export class AioFile implements AsyncDisposable {
 
   /** A file with offsets that was not opened for appending gets a second one. */
   #queueOfAppends(): FileQueue {
-    const { isAppending, isSeekable, path, isDirect } = this.#queue.traits;
-    if (isAppending || !isSeekable) return this.#queue;
+    const { traits } = this.#queue;
+    if (traits.isAppending || !traits.isSeekable) return this.#queue;
     this.#appendQueue ??= new FileQueue(
       reopenForAppending(this.fd, this.#flags),
-      { path, isSeekable, isAppending: true, isDirect },
+      { ...traits, isAppending: true },
       this.#queue.commits,
     );
     return this.#appendQueue;

@@ -4,11 +4,9 @@ import { GroupCommit } from "./group_commit.ts";
 import type { Lane } from "./lane.ts";
 import { Lanes } from "./lanes.ts";
 import { counters } from "./counters.ts";
+import { readiness } from "./readiness.ts";
 import type { Request } from "./request.ts";
 import { RequestList } from "./request_list.ts";
-
-/** How many requests of one lane the system has at once. */
-const LANE_DEPTH_MAX = 32;
 
 /** A direct transfer that ends off this boundary has met the end of the file. */
 const SECTOR_BYTES = 512;
@@ -22,6 +20,8 @@ export interface FileTraits {
   readonly isAppending: boolean;
   /** Whether transfers go past the page cache. */
   readonly isDirect: boolean;
+  /** Whether every transfer has to wait for a device. */
+  readonly isDevice: boolean;
 }
 
 /** The requests of one file: those that wait, and the lanes for the others. */
@@ -50,7 +50,7 @@ export class FileQueue {
     // their order is what matters.
     const isOrdered = traits.isAppending || !traits.isSeekable;
     engine.files++;
-    this.#lanes = new Lanes(this, !isOrdered, isOrdered ? 1 : LANE_DEPTH_MAX);
+    this.#lanes = new Lanes(this, !isOrdered);
   }
 
   /** A request enters. */
@@ -72,7 +72,8 @@ export class FileQueue {
       this.commits.syncSubmitted(request);
       return null;
     }
-    const isFirst = this.#waiting.size === 0 && engine.isFree && engine.hasRoom;
+    const isFirst = !this.hasWaiting && engine.isFree && engine.hasRoom &&
+      this.#mayEnter(request);
     const lane = isFirst ? this.#lanes.pick() : null;
     if (lane !== null) {
       const preparation = lane.prepare(request);
@@ -102,12 +103,6 @@ export class FileQueue {
     this.dispatch();
   }
 
-  /** A lane has found requests done, and has room for others. */
-  harvested(done: number): void {
-    this.#lanes.observe(done, this.#unsettled + done);
-    this.dispatch();
-  }
-
   /** Closes the lanes. Everything is settled. */
   close(): void {
     engine.files--;
@@ -128,9 +123,16 @@ export class FileQueue {
     }
   }
 
-  /** Whether a request waits and a lane would take it. */
+  /** Whether a request waits. */
+  get hasWaiting(): boolean {
+    return this.#waiting.first !== null;
+  }
+
+  /** Whether a request waits that the system may have now. */
   get canSubmit(): boolean {
-    return this.#waiting.size > 0 && this.#lanes.pick() !== null;
+    const { first } = this.#waiting;
+    return first !== null && this.#mayEnter(first) &&
+      this.#lanes.pick() !== null;
   }
 
   /** Hands the first request to the system. Returns whether that took it. */
@@ -153,6 +155,7 @@ export class FileQueue {
       }
     }
     request.transferred += bytes;
+    this.#lanes.observe(bytes, request.operation === "read");
     if (this.#isComplete(request, bytes)) return request.settle(null);
     if (request.isWrite && bytes === 0) return request.fail(EIO);
     if (request.cancelReason !== undefined) return request.fail(ECANCELED);
@@ -203,6 +206,10 @@ export class FileQueue {
     if (this.#unsettled > 0) return;
     for (const listener of this.#idleListeners) listener();
     this.#idleListeners = [];
+  }
+
+  #mayEnter(request: Request): boolean {
+    return this.traits.isSeekable || readiness.admit(this, request);
   }
 
   #isComplete(request: Request, bytes: number): boolean {

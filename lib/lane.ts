@@ -29,6 +29,7 @@ import {
 import { engine } from "./engine.ts";
 import { fromNativeError, librt } from "./error.ts";
 import type { FileQueue } from "./file_queue.ts";
+import { readiness } from "./readiness.ts";
 import type { Notify, Request } from "./request.ts";
 import { RequestList } from "./request_list.ts";
 import { Notification } from "./sigevent.ts";
@@ -126,6 +127,7 @@ export class Lane implements Waitable {
   submitted(request: Request): void {
     request.lane = this;
     engine.inFlight++;
+    if (!this.queue.traits.isSeekable) readiness.enter();
     this.#requests.add(request, true);
     waiter.add(this);
   }
@@ -169,7 +171,7 @@ export class Lane implements Waitable {
       done++;
       this.queue.completed(request, errno, bytes);
     }
-    if (done > 0) this.queue.harvested(done);
+    if (done > 0) this.queue.dispatch();
     return done;
   }
 
@@ -203,6 +205,7 @@ export class Lane implements Waitable {
     request.lane = null;
     request.notification = null;
     engine.inFlight--;
+    if (!this.queue.traits.isSeekable) readiness.leave();
   }
 
   /** Decides what to transfer next, and finds memory for it. */

@@ -8,6 +8,12 @@ import type { Request } from "./request.ts";
 import { settings } from "./settings.ts";
 
 const { F_DUPFD_CLOEXEC } = platform.constants;
+/**
+ * How many requests of one lane the system has at once. glibc walks through them
+ * to find the place of another one; more than this do not keep it busier.
+ */
+const DEPTH_MAX = 32;
+
 /** Standard input, output and error stay what they are. */
 const FIRST_FD = 3;
 
@@ -27,14 +33,13 @@ export class Lanes {
   /**
    * @param queue The requests of the file.
    * @param isParallel Whether its requests may be served at the same time.
-   * @param depthMax How many requests of one lane the system has at most.
    */
-  constructor(queue: FileQueue, isParallel: boolean, depthMax: number) {
+  constructor(queue: FileQueue, isParallel: boolean) {
     this.#queue = queue;
     this.#lanes = [new Lane(queue.fd, queue)];
-    this.#depthMax = depthMax;
+    this.#depthMax = isParallel ? DEPTH_MAX : 1;
     this.#count = isParallel && platform.serialPerDescriptor
-      ? new LaneCount()
+      ? new LaneCount(queue.traits.isDevice)
       : null;
   }
 
@@ -61,11 +66,9 @@ export class Lanes {
     return usable < wanted ? this.#open() ?? best : best;
   }
 
-  /** Takes note of completions, which tell how many lanes to use. */
-  observe(done: number, outstanding: number): void {
-    if (this.#count === null || settings.lanes !== null) return;
-    const isBusy = outstanding * 2 >= this.#count.wanted;
-    this.#count.observe(done, isBusy, performance.now());
+  /** Takes note of a transfer, which tells how many lanes to use. */
+  observe(bytes: number, isRead: boolean): void {
+    this.#count?.observe(bytes, isRead);
   }
 
   /** The requests that the system has. */

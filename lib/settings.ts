@@ -8,10 +8,11 @@ import { tuneOnce } from "./tuning.ts";
 const MAX_IN_FLIGHT = 512;
 
 /**
- * How many threads glibc may use: more than its 20, because a request that
- * waits on a pipe or a terminal holds one for as long as it waits.
+ * How many threads glibc may use: one for each lane that a device can make use
+ * of. With more it wakes threads where one that is awake could go on, and is
+ * slower. Pipes and terminals may hold half of them, see `readiness.ts`.
  */
-const THREADS = 64;
+const THREADS = 16;
 
 /** How long to poll by default; a call on another thread costs about 40 us. */
 const POLL_MICROSECONDS = 100;
@@ -22,7 +23,7 @@ export interface Configuration {
    * The most threads of glibc that serve requests. It has an effect before the
    * first request of the process only.
    *
-   * @default {64}
+   * @default {16}
    */
   threads?: number;
   /**

@@ -541,7 +541,7 @@ function placeInOrder(members: Member[]): Record<string, number> {
 /** A label, an expression in C, and the value of the table. */
 type Row = [label: string, expression: string, value: number];
 
-function layoutRows({ aiocb, timespec, aioinit }: Platform): Row[] {
+function layoutRows({ aiocb, timespec, aioinit, rusage }: Platform): Row[] {
   const rows: Row[] = [];
   const add = (struct: string, members: string, layout: object) => {
     const { size, ...offsets } = layout as Record<string, number>;
@@ -565,6 +565,7 @@ function layoutRows({ aiocb, timespec, aioinit }: Platform): Row[] {
   });
   add("timespec", "", timespec);
   if (aioinit !== null) add("aioinit", "", aioinit);
+  if (rusage !== null) add("rusage", "", rusage);
   return rows;
 }
 
@@ -595,7 +596,16 @@ async function assertSameInC(
   );
 }
 
-const HEADERS = ["aio", "errno", "fcntl", "signal", "stddef", "time", "unistd"]
+const HEADERS = [
+  "aio",
+  "errno",
+  "fcntl",
+  "signal",
+  "stddef",
+  "sys/resource",
+  "time",
+  "unistd",
+]
   .map((header) => `#include <${header}.h>\n`).join("");
 
 /** The values of constant expressions, read from a compiled object. */

@@ -1,0 +1,26 @@
+import { allocateNative, type NativeMemory } from "../ffi/memory.ts";
+import { platform } from "./constants.ts";
+import { librt } from "./error.ts";
+
+const RUSAGE_SELF = 0;
+/** What `ru_inblock` counts in, whatever the device's blocks are. */
+const BLOCK_BYTES = 512;
+const TWO_TO_32 = 2 ** 32;
+
+let memory: NativeMemory | null = null;
+let usage: DataView | null = null;
+
+/**
+ * How many bytes the system has read from devices for this process so far, or
+ * `null` where it does not tell. Bytes that the page cache had do not count.
+ */
+export function deviceBytesRead(): number | null {
+  const { rusage } = platform;
+  if (rusage === null) return null;
+  memory ??= allocateNative(rusage.size);
+  usage ??= new DataView(memory.bytes.buffer);
+  if (librt().getrusage(RUSAGE_SELF, memory.pointer) !== 0) return null;
+  const low = usage.getUint32(rusage.ru_inblock, true);
+  const high = usage.getUint32(rusage.ru_inblock + 4, true);
+  return (high * TWO_TO_32 + low) * BLOCK_BYTES;
+}
