@@ -42,6 +42,11 @@ export interface AiocbLayout {
   readonly sigevent: number;
   /** `aio_offset`, a signed 64-bit `off_t`. */
   readonly offset: number;
+  /**
+   * The status, an `int` that the C library keeps for itself; `null` where it
+   * lies elsewhere. A hint only: what `aio_error` says is what holds.
+   */
+  readonly status: number | null;
   /** The layout of `aio_sigevent`. */
   readonly sigeventLayout: SigeventLayout;
   /** The headers this was taken from, and of which release. */

@@ -131,7 +131,7 @@ const BSD_SIGEVENT: SigeventLayout = {
 };
 
 /** musl chose the layout of glibc. */
-const LINUX_AIOCB: Omit<AiocbLayout, "source"> = {
+const LINUX_AIOCB: Omit<AiocbLayout, "source" | "status"> = {
   size: 168,
   fildes: 0,
   lio_opcode: 4,
@@ -359,6 +359,7 @@ const GLIBC: System = {
   errnoLocation: "__errno_location",
   aiocb: {
     ...LINUX_AIOCB,
+    status: 112,
     source: "aio.h and bits/types/sigevent_t.h of glibc 2.36",
   },
   timespec: TIMESPEC,
@@ -378,7 +379,11 @@ const MUSL: System = {
   libraries: (arch) => [`libc.musl-${arch}.so.1`, "libc.so"],
   symbols: {},
   errnoLocation: "__errno_location",
-  aiocb: { ...LINUX_AIOCB, source: "aio.h and signal.h of musl 1.2.3" },
+  aiocb: {
+    ...LINUX_AIOCB,
+    status: null,
+    source: "aio.h and signal.h of musl 1.2.3",
+  },
   timespec: TIMESPEC,
   aioinit: null,
   rusage: null,
@@ -397,6 +402,7 @@ const DARWIN: System = {
   errnoLocation: "__error",
   aiocb: {
     size: 80,
+    status: null,
     fildes: 0,
     offset: 8,
     buf: 16,
@@ -426,6 +432,7 @@ const FREEBSD: System = {
   errnoLocation: "__error",
   aiocb: {
     size: 160,
+    status: null,
     fildes: 0,
     offset: 8,
     buf: 16,
@@ -456,6 +463,7 @@ const NETBSD: System = {
   errnoLocation: "__errno",
   aiocb: {
     size: 88,
+    status: null,
     offset: 0,
     buf: 8,
     nbytes: 16,

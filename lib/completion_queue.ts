@@ -4,7 +4,7 @@ import { EBADF, platform } from "./constants.ts";
 import { AioError } from "./error.ts";
 import { type AioFile, fileOffset, queueFor } from "./file.ts";
 import type { FileQueue } from "./file_queue.ts";
-import { submitList } from "./request_batch.ts";
+import { submitList } from "./submission.ts";
 import { addressInPlace } from "./pinned.ts";
 import { type Notify, Request } from "./request.ts";
 

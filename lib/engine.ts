@@ -7,6 +7,7 @@
 import { setTimeout } from "node:timers";
 import type { FileQueue } from "./file_queue.ts";
 import { settings } from "./settings.ts";
+import { submission } from "./submission.ts";
 
 /** When nothing is in flight that could make room, how long until another try. */
 const RETRY_MS_MIN = 1;
@@ -64,6 +65,7 @@ class Engine {
     setTimeout(() => {
       this.#isRetryDue = false;
       this.feed();
+      submission.flush();
     }, this.#retry_ms);
     this.#retry_ms = Math.min(this.#retry_ms * 2, RETRY_MS_MAX);
   }

@@ -15,7 +15,7 @@ import { AioError, librt } from "./error.ts";
 import { FileQueue } from "./file_queue.ts";
 import { addressInPlace } from "./pinned.ts";
 import { limits } from "./limits.ts";
-import { submitList } from "./request_batch.ts";
+import { submitList } from "./submission.ts";
 import { PromisedRequest } from "./promised_request.ts";
 import type { Operation } from "./request.ts";
 import {

@@ -1,12 +1,12 @@
 import { ECANCELED, EIO } from "./constants.ts";
 import { engine } from "./engine.ts";
 import { GroupCommit } from "./group_commit.ts";
-import type { Lane } from "./lane.ts";
 import { Lanes } from "./lanes.ts";
 import { counters } from "./counters.ts";
 import { readiness } from "./readiness.ts";
 import type { Request } from "./request.ts";
 import { RequestList } from "./request_list.ts";
+import { submission } from "./submission.ts";
 
 /** A direct transfer that ends off this boundary has met the end of the file. */
 const SECTOR_BYTES = 512;
@@ -55,45 +55,18 @@ export class FileQueue {
 
   /** A request enters. */
   submit(request: Request): void {
-    this.#register(request);
+    counters.submitted++;
+    this.#unsettled++;
     if (request.isSync) return this.commits.syncSubmitted(request);
+    if (request.isWrite) this.commits.writeSubmitted(request);
     this.#waiting.add(request);
     this.dispatch();
   }
 
-  /**
-   * A request of a list enters.
-   *
-   * @returns The lane that takes it now, or `null` if it has to wait.
-   */
-  submitInList(request: Request): Lane | null {
-    this.#register(request);
-    if (request.isSync) {
-      this.commits.syncSubmitted(request);
-      return null;
-    }
-    const isFirst = !this.hasWaiting && engine.isFree && engine.hasRoom &&
-      this.#mayEnter(request);
-    const lane = isFirst ? this.#lanes.pick() : null;
-    if (lane !== null) {
-      const preparation = lane.prepare(request);
-      if (preparation === "ready") return lane;
-      if (preparation === "settled") return null;
-    }
-    this.#waiting.add(request);
-    return null;
-  }
-
-  /** The system did not take a request of a list. */
+  /** The system had no resources for a request. */
   putBack(request: Request): void {
     this.#waiting.addFirst(request);
     engine.waitForRoom(this);
-  }
-
-  #register(request: Request): void {
-    counters.submitted++;
-    this.#unsettled++;
-    if (request.isWrite) this.commits.writeSubmitted(request);
   }
 
   /** A request of the library's own enters, before all others. */
@@ -111,16 +84,17 @@ export class FileQueue {
 
   /** Hands requests to the system, as far as it takes them. */
   dispatch(): void {
-    if (!engine.isFree) {
+    if (engine.isFree) {
+      while (this.canSubmit) {
+        if (engine.hasRoom && this.submitOne()) continue;
+        engine.waitForRoom(this);
+        break;
+      }
+    } else {
       if (this.canSubmit) engine.waitForRoom(this);
       engine.feed();
-      return;
     }
-    while (this.canSubmit) {
-      if (engine.hasRoom && this.submitOne()) continue;
-      engine.waitForRoom(this);
-      return;
-    }
+    submission.flushSoon();
   }
 
   /** Whether a request waits. */
@@ -138,7 +112,7 @@ export class FileQueue {
   /** Hands the first request to the system. Returns whether that took it. */
   submitOne(): boolean {
     const request = this.#waiting.shift();
-    const isTaken = this.#lanes.pick()!.submit(request);
+    const isTaken = this.#lanes.pick()!.take(request);
     if (!isTaken) this.#waiting.addFirst(request);
     return isTaken;
   }
@@ -158,7 +132,7 @@ export class FileQueue {
     this.#lanes.observe(bytes, request.operation === "read");
     if (this.#isComplete(request, bytes)) return request.settle(null);
     if (request.isWrite && bytes === 0) return request.fail(EIO);
-    if (request.cancelReason !== undefined) return request.fail(ECANCELED);
+    if (request.isCancelWanted) return request.fail(ECANCELED);
     // The rest keeps its place before everything that came later.
     this.#waiting.addFirst(request);
   }
@@ -170,6 +144,8 @@ export class FileQueue {
    * @returns Whether it was possible.
    */
   cancel(request: Request, reason?: unknown): boolean {
+    submission.flush();
+    request.isCancelWanted = true;
     request.cancelReason = reason;
     const { commits } = this;
     if (request.lane !== null) return request.lane.cancel(request);

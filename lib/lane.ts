@@ -33,6 +33,7 @@ import { readiness } from "./readiness.ts";
 import type { Notify, Request } from "./request.ts";
 import { RequestList } from "./request_list.ts";
 import { Notification } from "./sigevent.ts";
+import { submission } from "./submission.ts";
 import { type Waitable, waiter } from "./waiter.ts";
 
 const { aiocb } = platform;
@@ -87,72 +88,46 @@ export class Lane implements Waitable {
   }
 
   /**
-   * Hands a request to the system.
+   * Takes a request, for the next native call.
    *
    * @returns Whether it was taken, or settled because it can't be: `false`
    * means that resources are missing until another request is done.
    */
-  submit(request: Request): boolean {
-    const preparation = this.prepare(request);
-    if (preparation !== "ready") return preparation === "settled";
-    if (this.#call(request) === 0) {
-      this.submitted(request);
-      return true;
-    }
-    const errno = runtime.errno();
-    this.takeBack(request);
-    if (errno === EAGAIN) return false;
-    request.fail(errno);
-    return true;
-  }
-
-  /**
-   * Makes everything ready for a native call that submits a request.
-   *
-   * @returns `"full"` if resources are missing, `"settled"` if it failed.
-   */
-  prepare(request: Request): "ready" | "full" | "settled" {
+  take(request: Request): boolean {
     try {
-      if (!this.#findMemory(request)) return "full";
-      request.block ??= takeControlBlock();
+      if (!this.#findMemory(request)) return false;
+      request.block = takeControlBlock();
       this.#pack(request.block, request);
-      return "ready";
     } catch (error) {
       request.settle(fromNativeError(error, request.syscall) as Error);
-      return "settled";
+      return true;
     }
-  }
-
-  /** The native call has queued the request. */
-  submitted(request: Request): void {
     request.lane = this;
     engine.inFlight++;
     if (!this.queue.traits.isSeekable) readiness.enter();
     this.#requests.add(request, true);
     waiter.add(this);
+    if (request.isSync) this.call(request);
+    else submission.add(request);
+    return true;
   }
 
-  /** A list is about to be submitted with this request in it. */
-  list(request: Request): void {
-    const { view, at } = request.block!;
-    const opcode = request.isWrite ? LIO_WRITE : LIO_READ;
-    view.setInt32(at + aiocb.lio_opcode, opcode, true);
-    this.submitted(request);
+  /** Hands a request that the lane has taken to the system, by itself. */
+  call(request: Request): void {
+    if (this.#callFor(request) === 0) return;
+    const errno = runtime.errno();
+    if (errno === EAGAIN) return this.putBack(request);
+    this.#requests.remove(request);
+    this.#leave(request);
+    request.fail(errno);
   }
 
-  /** The system did not take this request of a list. */
-  unlist(request: Request): void {
+  /** The system has no resources for a request: it waits again. */
+  putBack(request: Request): void {
     request.notification?.forget();
     this.#requests.remove(request);
     this.#leave(request);
-  }
-
-  /** The native call has not queued the request. */
-  takeBack(request: Request): void {
-    request.notification?.forget();
-    request.notification = null;
-    request.block!.release();
-    request.block = null;
+    this.queue.putBack(request);
   }
 
   /** Hands over what is done, and fills the lane again. */
@@ -161,7 +136,7 @@ export class Lane implements Waitable {
     let done = 0;
     while (done < HARVEST_MAX) {
       const request = this.#requests.first;
-      if (request === null) break;
+      if (request === null || looksInProgress(request.block!)) break;
       const { pointer } = request.block!;
       const errno = aio_error(pointer);
       if (errno === EINPROGRESS) break;
@@ -232,6 +207,11 @@ export class Lane implements Waitable {
       block.isPlain = true;
     }
     view.setInt32(at + aiocb.fildes, this.fd, true);
+    view.setInt32(
+      at + aiocb.lio_opcode,
+      request.isWrite ? LIO_WRITE : LIO_READ,
+      true,
+    );
     view.setInt32(at + aiocb.reqprio, request.priority, true);
     if (request.notify === "thread") this.#packNotification(block, request);
     if (request.isSync) return;
@@ -267,7 +247,7 @@ export class Lane implements Waitable {
     block.isPlain = false;
   }
 
-  #call(request: Request): number {
+  #callFor(request: Request): number {
     const native = this.#native;
     const { pointer } = request.block!;
     switch (request.operation) {
@@ -282,4 +262,13 @@ export class Lane implements Waitable {
         return native.aio_fsync(O_DSYNC, pointer);
     }
   }
+}
+
+/**
+ * A look at the status without `aio_error`, which takes the lock that glibc's
+ * threads need for every request. A hint: it may say so a little too long.
+ */
+function looksInProgress({ view, at }: ControlBlock): boolean {
+  const { status } = aiocb;
+  return status !== null && view.getInt32(at + status, true) === EINPROGRESS;
 }

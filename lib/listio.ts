@@ -3,12 +3,22 @@ import {
   type SigeventValues,
   writeAddress,
 } from "../ffi/layout.ts";
-import { allocateNative, freeNative } from "../ffi/memory.ts";
+import {
+  allocateNative,
+  freeNative,
+  type NativeMemory,
+} from "../ffi/memory.ts";
 import { runtime } from "../ffi/runtime_deno.ts";
 import { EAGAIN, LIO_NOWAIT, platform } from "./constants.ts";
 import { fromNativeError, librt } from "./error.ts";
 
 const ADDRESS_BYTES = 8;
+
+/** How many requests a list has at most without memory of its own. */
+export const LISTIO_MAX = 512;
+
+/** Reused, because the system copies lists before it returns. */
+let shared: NativeMemory | null = null;
 
 /**
  * Calls `lio_listio(LIO_NOWAIT)`.
@@ -25,11 +35,11 @@ export function callListio(
   const { sigeventLayout } = platform.aiocb;
   const sigeventAt = addresses.length * ADDRESS_BYTES;
   const { lio_listio } = librt("lio_listio");
-  const memory = allocate(sigeventAt + sigeventLayout.size);
+  const memory = memoryFor(addresses.length);
   const view = new DataView(memory.bytes.buffer);
-  addresses.forEach((address, index) =>
-    writeAddress(view, index * ADDRESS_BYTES, address)
-  );
+  for (let index = 0; index < addresses.length; index++) {
+    writeAddress(view, index * ADDRESS_BYTES, addresses[index]);
+  }
   if (sigevent !== null) {
     packSigevent(view, sigeventAt, sigeventLayout, sigevent);
   }
@@ -40,14 +50,16 @@ export function callListio(
     sigevent === null ? null : runtime.pointerTo(memory.address + sigeventAt),
   );
   const errno = outcome === 0 ? 0 : runtime.errno() || EAGAIN;
-  // The system has copied the list and the notification.
-  freeNative(memory);
+  if (memory !== shared) freeNative(memory);
   return errno;
 }
 
-function allocate(byteLength: number) {
+function memoryFor(requests: number): NativeMemory {
+  const { sigeventLayout } = platform.aiocb;
+  const bytes = (count: number) => count * ADDRESS_BYTES + sigeventLayout.size;
   try {
-    return allocateNative(byteLength);
+    if (requests > LISTIO_MAX) return allocateNative(bytes(requests));
+    return shared ??= allocateNative(bytes(LISTIO_MAX));
   } catch (error) {
     throw fromNativeError(error, "lio_listio");
   }

@@ -55,6 +55,8 @@ export abstract class Request {
   next: Request | null = null;
   /** For writes: the synchronizations that have to wait for it. */
   group: SyncGroup | null = null;
+  /** Whether somebody tried to cancel it. */
+  isCancelWanted = false;
   /** What to reject with instead of `ECANCELED`. */
   cancelReason: unknown = undefined;
 

@@ -13,6 +13,7 @@ import { runtime } from "../ffi/runtime_deno.ts";
 import { librt } from "./error.ts";
 import type { Notify } from "./request.ts";
 import { settings } from "./settings.ts";
+import { submission } from "./submission.ts";
 
 /** Something whose completion can be waited for. */
 export interface Waitable {
@@ -120,7 +121,10 @@ export class Waiter {
 
   /** Hands over what is done, and decides how to wait for the rest. */
   readonly look = (): void => {
+    submission.flush();
+    submission.hold();
     const done = this.#harvest();
+    submission.release();
     if (this.#waitables.length === 0) return;
     const now_ms = performance.now();
     const waited_ms = now_ms - this.#waitingSince_ms;

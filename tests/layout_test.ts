@@ -227,7 +227,7 @@ Deno.test({
     for (const [os, libc, order, sigeventOrder] of orders) {
       for (const arch of ["x86_64", "aarch64"]) {
         const { aiocb } = platformFor(os, arch, libc)!;
-        const { sigeventLayout, source: _, ...offsets } = aiocb;
+        const { sigeventLayout, source: _, status: _hint, ...offsets } = aiocb;
         assertEquals(offsets, placeInOrder(order), os);
         assertEquals({ ...sigeventLayout }, placeInOrder(sigeventOrder), os);
       }
@@ -555,9 +555,14 @@ function layoutRows({ aiocb, timespec, aioinit, rusage }: Platform): Row[] {
   const {
     source: _,
     sigeventLayout: { function: fn, attributes, ...sigevent },
+    status,
     ...block
   } = aiocb;
   add("aiocb", "aio_", block);
+  if (status !== null) {
+    const expression = "offsetof(struct aiocb, __error_code)";
+    rows.push(["aiocb __error_code", expression, status]);
+  }
   add("sigevent", "sigev_", {
     ...sigevent,
     notify_function: fn,

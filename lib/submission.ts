@@ -1,0 +1,92 @@
+/**
+ * The native calls that hand requests to the system. Those that are made at the
+ * same time share one `lio_listio`: glibc takes a lock for each call, the same
+ * one that its threads need for each request.
+ *
+ * @module
+ */
+import { EAGAIN } from "./constants.ts";
+import { librt } from "./error.ts";
+import { limits } from "./limits.ts";
+import { callListio, LISTIO_MAX } from "./listio.ts";
+import type { Request } from "./request.ts";
+
+class Submission {
+  /** Requests that their lanes have already, but the system has not. */
+  #listed: Request[] = [];
+  #listedMax = 0;
+  #holders = 0;
+  #isFlushDue = false;
+
+  /** Puts a request that is packed into the next call. */
+  add(request: Request): void {
+    if (this.#listedMax === 0) {
+      const { AIO_LISTIO_MAX } = limits();
+      this.#listedMax = AIO_LISTIO_MAX < 0
+        ? LISTIO_MAX
+        : Math.min(LISTIO_MAX, AIO_LISTIO_MAX);
+    }
+    this.#listed.push(request);
+    if (this.#listed.length === this.#listedMax) this.flush();
+  }
+
+  /** Gathers everything until {@linkcode release}. */
+  hold(): void {
+    this.#holders++;
+  }
+
+  /** Hands over what was gathered. */
+  release(): void {
+    this.#holders--;
+    if (this.#holders === 0) this.flush();
+  }
+
+  /**
+   * Hands the first request over at once, so that the system can begin, and
+   * those that the program makes right after it together.
+   */
+  flushSoon(): void {
+    if (this.#holders > 0 || this.#isFlushDue) return;
+    this.flush();
+    this.#isFlushDue = true;
+    queueMicrotask(this.#flushDue);
+  }
+
+  readonly #flushDue = (): void => {
+    this.#isFlushDue = false;
+    if (this.#holders === 0) this.flush();
+  };
+
+  /** Hands everything over now: has to be done before anybody looks. */
+  flush(): void {
+    const listed = this.#listed;
+    if (listed.length === 0) return;
+    this.#listed = [];
+    if (listed.length === 1) listed[0].lane!.call(listed[0]);
+    else callList(listed);
+  }
+}
+
+function callList(requests: Request[]): void {
+  const addresses = requests.map((request) => request.block!.address);
+  const errno = callListio(addresses, null);
+  if (errno === 0) return;
+  // Backwards, so that they wait in the order in which they came.
+  for (const request of requests.reverse()) {
+    const status = librt().aio_error(request.block!.pointer);
+    if (status === EAGAIN) request.lane!.putBack(request);
+  }
+}
+
+/** The next native call of this isolate. */
+export const submission: Submission = new Submission();
+
+/** Submits requests with one call, as far as the system may have them at once. */
+export function submitList(requests: Request[]): void {
+  submission.hold();
+  try {
+    for (const request of requests) request.queue.submit(request);
+  } finally {
+    submission.release();
+  }
+}
