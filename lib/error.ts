@@ -1,6 +1,6 @@
 import { type Librt, librt as bind, UnavailableError } from "../ffi/librt.ts";
 import { OutOfMemoryError } from "../ffi/memory.ts";
-import { ENOSYS, platform } from "./constants.ts";
+import { ECANCELED, ENOSYS, platform } from "./constants.ts";
 
 /** The particulars of an {@linkcode AioError}. */
 export interface AioErrorOptions {
@@ -88,6 +88,11 @@ export function librt(syscall = "aio_init"): Librt {
     if (!(error instanceof UnavailableError)) throw error;
     throw new AioError(error.message, { errno: ENOSYS, syscall });
   }
+}
+
+/** Whether an error says that the request was canceled. */
+export function isCancellation(error: Error): boolean {
+  return error instanceof AioError && error.errno === ECANCELED;
 }
 
 /** `ENOMEM` as an {@linkcode AioError}; other errors as they are. */

@@ -121,9 +121,10 @@ export class FileQueue {
   completed(request: Request, errno: number, bytes: number): void {
     if (errno !== 0) return request.fail(errno);
     if (request.isSync) return request.settle(null);
-    if (request.operation === "read" && request.buffer !== null) {
+    if (request.buffer !== null) {
       try {
-        request.emptyBuffer(bytes);
+        if (request.operation === "read") request.emptyBuffer(bytes);
+        else request.assertViewIsThere();
       } catch (error) {
         return request.settle(error as Error);
       }
@@ -137,20 +138,13 @@ export class FileQueue {
     this.#waiting.addFirst(request);
   }
 
-  /**
-   * Cancels a request that has not begun.
-   *
-   * @param reason What it rejects with, instead of an `AioError` `ECANCELED`.
-   * @returns Whether it was possible.
-   */
-  cancel(request: Request, reason?: unknown): boolean {
+  /** Cancels a request that has not begun. Returns whether it was possible. */
+  cancel(request: Request): boolean {
     submission.flush();
     request.isCancelWanted = true;
-    request.cancelReason = reason;
-    const { commits } = this;
     if (request.lane !== null) return request.lane.cancel(request);
-    if (!this.#waiting.remove(request) && !commits.remove(request)) {
-      return false;
+    if (!this.#waiting.remove(request)) {
+      return request.isSync && this.commits.cancel(request);
     }
     request.fail(ECANCELED);
     return true;
@@ -159,12 +153,13 @@ export class FileQueue {
   /** Cancels everything that has not begun. Returns how many that were. */
   cancelAll(): number {
     const before = counters.canceled;
-    for (const request of this.commits.waiting()) this.cancel(request);
-    for (const request of this.#waiting.toArray()) this.cancel(request);
     // Backwards: those behind a running one are the ones that can be canceled.
-    for (const request of this.#lanes.requests().reverse()) {
-      this.cancel(request);
-    }
+    const requests = [
+      ...this.#lanes.requests(),
+      ...this.#waiting.toArray(),
+      ...this.commits.unsettled(),
+    ].filter((request) => !request.isCarrier).reverse();
+    for (const request of requests) this.cancel(request);
     return counters.canceled - before;
   }
 
@@ -177,7 +172,7 @@ export class FileQueue {
   /** A request was settled, whatever its outcome. */
   requestSettled(request: Request, error: Error | null): void {
     this.#unsettled--;
-    if (!request.isCarrier) counters.settled(request, error);
+    if (!request.isCarrier) counters.settled(error);
     if (request.isWrite) this.commits.writeDone(request);
     if (this.#unsettled > 0) return;
     for (const listener of this.#idleListeners) listener();

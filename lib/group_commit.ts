@@ -5,6 +5,7 @@
  *
  * @module
  */
+import { ECANCELED } from "./constants.ts";
 import type { FileQueue } from "./file_queue.ts";
 import { Request } from "./request.ts";
 
@@ -23,7 +24,7 @@ export class GroupCommit {
   readonly #groups: SyncGroup[] = [{ writes: 0, syncs: [] }];
   /** Those that the native synchronization in flight is for. */
   #sharing: Request[] = [];
-  #isRunning = false;
+  #carrier: Carrier | null = null;
   readonly #queue: FileQueue;
 
   /** @param queue Serves the one request that carries many. */
@@ -55,27 +56,27 @@ export class GroupCommit {
     this.#advance();
   }
 
-  /** Takes back one that no native call is for yet. */
-  remove(sync: Request): boolean {
-    for (const group of this.#groups) {
-      const at = group.syncs.indexOf(sync);
-      if (at < 0) continue;
-      group.syncs.splice(at, 1);
-      return true;
-    }
-    return false;
+  /** Cancels one that has not begun. Returns whether it was possible. */
+  cancel(sync: Request): boolean {
+    const isTaken = this.#groups.some((group) => take(group.syncs, sync)) ||
+      this.#takeFromCarrier(sync);
+    if (isTaken) sync.fail(ECANCELED);
+    return isTaken;
   }
 
-  /** Those that no native call is for yet. */
-  waiting(): Request[] {
-    return this.#groups.flatMap((group) => group.syncs);
+  /** All that are not settled. */
+  unsettled(): Request[] {
+    return [
+      ...this.#sharing,
+      ...this.#groups.flatMap((group) => group.syncs),
+    ];
   }
 
   /** The native synchronization is done: so are all that share it. */
   carrierSettled(error: Error | null): void {
     const sharing = this.#sharing;
     this.#sharing = [];
-    this.#isRunning = false;
+    this.#carrier = null;
     for (const sync of sharing) sync.settle(error);
     this.#advance();
   }
@@ -83,14 +84,25 @@ export class GroupCommit {
   #advance(): void {
     // One that arrives while another runs waits for the next: the running one
     // may have begun before its writes were done.
-    if (this.#isRunning) return;
+    if (this.#carrier !== null) return;
     const ready = this.#takeReady();
     if (ready.length === 0) return;
     this.#sharing = ready;
-    this.#isRunning = true;
     const isFull = ready.some((sync) => sync.operation === "sync");
     const operation = isFull ? "sync" : "syncData";
-    this.#queue.serveFirst(new Carrier(this.#queue, operation, this));
+    this.#carrier = new Carrier(this.#queue, operation, this);
+    this.#queue.serveFirst(this.#carrier);
+  }
+
+  /** One alone can be canceled as long as its carrier can be. */
+  #takeFromCarrier(sync: Request): boolean {
+    if (this.#carrier === null || !this.#sharing.includes(sync)) return false;
+    const isAlone = this.#sharing.length === 1;
+    if (this.#carrier.lane !== null && !isAlone) return false;
+    take(this.#sharing, sync);
+    if (!isAlone || this.#queue.cancel(this.#carrier)) return true;
+    this.#sharing.push(sync);
+    return false;
   }
 
   #takeReady(): Request[] {
@@ -103,6 +115,12 @@ export class GroupCommit {
     }
     return ready;
   }
+}
+
+function take(syncs: Request[], sync: Request): boolean {
+  const at = syncs.indexOf(sync);
+  if (at >= 0) syncs.splice(at, 1);
+  return at >= 0;
 }
 
 /** The one native synchronization that serves all that share it. */

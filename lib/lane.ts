@@ -114,6 +114,7 @@ export class Lane implements Waitable {
 
   /** Hands a request that the lane has taken to the system, by itself. */
   call(request: Request): void {
+    request.isSubmitted = true;
     if (this.#callFor(request) === 0) return;
     const errno = runtime.errno();
     if (errno === EAGAIN) return this.putBack(request);
@@ -136,7 +137,10 @@ export class Lane implements Waitable {
     let done = 0;
     while (done < HARVEST_MAX) {
       const request = this.#requests.first;
-      if (request === null || looksInProgress(request.block!)) break;
+      if (
+        request === null || !request.isSubmitted ||
+        looksInProgress(request.block!)
+      ) break;
       const { pointer } = request.block!;
       const errno = aio_error(pointer);
       if (errno === EINPROGRESS) break;
@@ -178,6 +182,7 @@ export class Lane implements Waitable {
     request.block!.release();
     request.block = null;
     request.lane = null;
+    request.isSubmitted = false;
     request.notification = null;
     engine.inFlight--;
     if (!this.queue.traits.isSeekable) readiness.leave();

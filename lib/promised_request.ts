@@ -1,3 +1,4 @@
+import { isCancellation } from "./error.ts";
 import type { FileQueue } from "./file_queue.ts";
 import { type Operation, Request } from "./request.ts";
 
@@ -5,7 +6,8 @@ import { type Operation, Request } from "./request.ts";
 export class PromisedRequest extends Request {
   readonly #resolve: (bytes: number) => void;
   readonly #reject: (reason: unknown) => void;
-  #ignoreSignal: (() => void) | null = null;
+  #signal: AbortSignal | null = null;
+  #onAbort: (() => void) | null = null;
 
   constructor(
     queue: FileQueue,
@@ -24,14 +26,17 @@ export class PromisedRequest extends Request {
 
   /** Cancels the request, if it still can be, when `signal` is aborted. */
   cancelOn(signal: AbortSignal): void {
-    const abort = () => this.queue.cancel(this, signal.reason);
-    signal.addEventListener("abort", abort, { once: true });
-    this.#ignoreSignal = () => signal.removeEventListener("abort", abort);
+    this.#signal = signal;
+    this.#onAbort = () => void this.queue.cancel(this);
+    signal.addEventListener("abort", this.#onAbort, { once: true });
   }
 
-  protected override handOver(error: unknown): void {
-    this.#ignoreSignal?.();
+  protected override handOver(error: Error | null): void {
+    const signal = this.#signal;
+    signal?.removeEventListener("abort", this.#onAbort!);
     if (error === null) this.#resolve(this.transferred);
-    else this.#reject(error);
+    else if (signal?.aborted && isCancellation(error)) {
+      this.#reject(signal.reason);
+    } else this.#reject(error);
   }
 }

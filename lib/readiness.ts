@@ -8,13 +8,17 @@
  */
 import { setTimeout } from "node:timers";
 import { allocateNative, freeNative } from "../ffi/memory.ts";
+import { runtime } from "../ffi/runtime_deno.ts";
 import { librt } from "./error.ts";
 import type { FileQueue } from "./file_queue.ts";
 import type { Request } from "./request.ts";
 import { settings } from "./settings.ts";
 
-/** The part of the threads that may be held by requests that wait for ever. */
-const THREADS_SHARE = 1 / 2;
+/**
+ * The part of the threads that may be held by requests that wait for ever. In a
+ * worker none: it may be terminated, and the threads would be held all the same.
+ */
+const THREADS_SHARE = runtime.isWorker ? 0 : 1 / 2;
 
 /** `struct pollfd` and its flags are the same on every system. */
 const POLLFD_BYTES = 8;

@@ -10,7 +10,6 @@ import {
   type TransferBuffer,
 } from "../ffi/memory.ts";
 import { byteLengthOf, copyBytes, sliceOf } from "./bytes.ts";
-import { ECANCELED } from "./constants.ts";
 import { AioError } from "./error.ts";
 import type { FileQueue } from "./file_queue.ts";
 import type { Lane } from "./lane.ts";
@@ -55,10 +54,13 @@ export abstract class Request {
   next: Request | null = null;
   /** For writes: the synchronizations that have to wait for it. */
   group: SyncGroup | null = null;
+  /**
+   * Whether the system has it: its lane takes it a little before that, and until
+   * then its control block tells of an earlier request.
+   */
+  isSubmitted = false;
   /** Whether somebody tried to cancel it. */
   isCancelWanted = false;
-  /** What to reject with instead of `ECANCELED`. */
-  cancelReason: unknown = undefined;
 
   constructor(
     queue: FileQueue,
@@ -144,11 +146,8 @@ export abstract class Request {
   }
 }
 
-function requestError(request: Request, errno: number): Error {
+function requestError(request: Request, errno: number): AioError {
   const { queue } = request;
-  if (errno === ECANCELED && request.cancelReason !== undefined) {
-    return request.cancelReason as Error;
-  }
   const name = queue.path === undefined
     ? `descriptor ${queue.fd}`
     : JSON.stringify(queue.path);

@@ -68,7 +68,10 @@ class Submission {
 }
 
 function callList(requests: Request[]): void {
-  const addresses = requests.map((request) => request.block!.address);
+  const addresses = requests.map((request) => {
+    request.isSubmitted = true;
+    return request.block!.address;
+  });
   const errno = callListio(addresses, null);
   if (errno === 0) return;
   // Backwards, so that they wait in the order in which they came.
