@@ -1,4 +1,4 @@
-import { outOfRange } from "./arguments.ts";
+import { runtime } from "../ffi/runtime_deno.ts";
 import { assertBytes, nameOf } from "./bytes.ts";
 import { EBADF, platform } from "./constants.ts";
 import { AioError } from "./error.ts";
@@ -58,6 +58,12 @@ export interface CompletionQueueOptions {
 const NOTIFY_MODES: readonly unknown[] = ["auto", "suspend", "thread", "poll"];
 
 /**
+ * Where the system calls no function, because it must not be given one of a
+ * worker, or because it cannot: `"thread"` is `"suspend"` there.
+ */
+const isThreadMissing = runtime.isWorker || platform.os === "darwin";
+
+/**
  * Requests go in with a tag, completions come out by async iteration, in the
  * order in which they are done. For programs with their own idea of what to do
  * next, where a promise for each request is not what they want.
@@ -106,7 +112,7 @@ export class CompletionQueue<Tag = undefined>
           nameOf(notify),
       );
     }
-    this.#notify = notify;
+    this.#notify = notify === "thread" && isThreadMissing ? "suspend" : notify;
   }
 
   /** How many requests have no completion yet. */
@@ -234,7 +240,9 @@ export class CompletionQueue<Tag = undefined>
    */
   submit(requests: QueueRequest<Tag>[]): void {
     if (!Array.isArray(requests)) {
-      throw outOfRange("requests", requests, "an array of requests");
+      throw new TypeError(
+        `requests must be an array of requests, but is ${nameOf(requests)}`,
+      );
     }
     const made = requests.map((request) => this.#make(request));
     for (const request of made) this.#outstanding.add(request);
@@ -275,10 +283,7 @@ export class CompletionQueue<Tag = undefined>
    * @returns An iterator; leaving it early loses nothing, another one goes on.
    */
   [Symbol.asyncIterator](): AsyncIterator<Completion<Tag>> {
-    return {
-      next: () => this.#next(false),
-      return: () => Promise.resolve({ done: true, value: undefined }),
-    };
+    return this.#iterate(false);
   }
 
   /**
@@ -295,13 +300,7 @@ export class CompletionQueue<Tag = undefined>
    * ```
    */
   drain(): AsyncIterableIterator<Completion<Tag>> {
-    return {
-      next: () => this.#next(true),
-      return: () => Promise.resolve({ done: true, value: undefined }),
-      [Symbol.asyncIterator]() {
-        return this;
-      },
-    };
+    return this.#iterate(true);
   }
 
   /**
@@ -339,7 +338,9 @@ export class CompletionQueue<Tag = undefined>
 
   #make(request: QueueRequest<Tag>): QueuedRequest<Tag> {
     if (typeof request !== "object" || request === null) {
-      throw outOfRange("A request", request, "an object");
+      throw new TypeError(
+        `A request must be an object, but is ${nameOf(request)}`,
+      );
     }
     const { type, file, tag, priority = 0 } = request;
     const isSync = type === "sync" || type === "syncData";
@@ -388,16 +389,37 @@ export class CompletionQueue<Tag = undefined>
     this.#endIfIdle();
   };
 
-  #next(isDraining: boolean): Promise<IteratorResult<Completion<Tag>>> {
+  #iterate(isDraining: boolean): AsyncIterableIterator<Completion<Tag>> {
+    const owner = {};
+    let isLeft = false;
+    return {
+      next: () =>
+        isLeft ? Promise.resolve(end()) : this.#next(owner, isDraining),
+      return: () => {
+        isLeft = true;
+        // Who waits with it would take a completion that nobody looks at.
+        this.#endConsumers((consumer) => consumer.owner === owner);
+        return Promise.resolve(end());
+      },
+      [Symbol.asyncIterator]() {
+        return this;
+      },
+    };
+  }
+
+  #next(
+    owner: object,
+    isDraining: boolean,
+  ): Promise<IteratorResult<Completion<Tag>>> {
     const completion = this.#takeReady();
     if (completion !== undefined) {
       return Promise.resolve({ done: false, value: completion });
     }
     if (
       this.#outstanding.size === 0 && (isDraining || this.#closing !== null)
-    ) return Promise.resolve({ done: true, value: undefined });
+    ) return Promise.resolve(end());
     return new Promise((resolve) =>
-      this.#consumers.push({ resolve, isDraining })
+      this.#consumers.push({ resolve, owner, isDraining })
     );
   }
 
@@ -416,11 +438,13 @@ export class CompletionQueue<Tag = undefined>
     if (this.#outstanding.size > 0) return;
     const isClosed = this.#closing !== null;
     if (isClosed) this.#closed!();
-    const waiting = this.#consumers.splice(0);
-    for (const consumer of waiting) {
-      if (isClosed || consumer.isDraining) {
-        consumer.resolve({ done: true, value: undefined });
-      } else this.#consumers.push(consumer);
+    this.#endConsumers((consumer) => isClosed || consumer.isDraining);
+  }
+
+  #endConsumers(isOne: (consumer: Consumer<Tag>) => boolean): void {
+    for (const consumer of this.#consumers.splice(0)) {
+      if (isOne(consumer)) consumer.resolve(end());
+      else this.#consumers.push(consumer);
     }
   }
 
@@ -433,9 +457,15 @@ export class CompletionQueue<Tag = undefined>
   }
 }
 
+function end(): IteratorReturnResult<undefined> {
+  return { done: true, value: undefined };
+}
+
 /** Somebody who waits for the next completion. */
 interface Consumer<Tag> {
   readonly resolve: (result: IteratorResult<Completion<Tag>>) => void;
+  /** The iterator it waits with. */
+  readonly owner: object;
   /** Whether it wants to know when nothing is in flight. */
   readonly isDraining: boolean;
 }

@@ -53,6 +53,11 @@ export class FileQueue {
     this.#lanes = new Lanes(this, !isOrdered);
   }
 
+  /** How many requests are not settled. */
+  get outstanding(): number {
+    return this.#unsettled;
+  }
+
   /** A request enters. */
   submit(request: Request): void {
     counters.submitted++;

@@ -1,9 +1,15 @@
 import { deviceBytesRead } from "./device_reads.ts";
 
 /**
- * Lanes of a file whose requests wait for a device, which serves many at a time.
+ * Lanes of a file whose requests wait for a device, at most. They are more than
+ * glibc's threads, so that a thread that is done with one finds another one to
+ * serve: it then neither sleeps nor has to be woken.
  */
-const LANES_DEVICE = 16;
+const LANES_DEVICE_MAX = 32;
+/** Up to so many requests, each one gets a lane of its own. */
+const LANES_SINGLE_MAX = 4;
+/** How many requests a lane should have beyond that, for the same reason. */
+const REQUESTS_PER_LANE = 2;
 /**
  * Lanes of a file whose requests the page cache answers. One thread of glibc
  * that stays awake is faster than several that have to be woken.
@@ -26,10 +32,9 @@ const CACHED_SHARE_MAX = 1 / 64;
  * which it is, by counting what it reads from devices.
  */
 export class LaneCount {
-  /** How many lanes to use. */
-  wanted: number;
-
-  readonly #isDevice: boolean;
+  readonly #isAlwaysDevice: boolean;
+  #isDevice: boolean;
+  #isLarge = false;
   #requests = 0;
   #bytes = 0;
   #readBytes = 0;
@@ -38,8 +43,18 @@ export class LaneCount {
 
   /** @param isDevice Whether every request goes to the device. */
   constructor(isDevice: boolean) {
+    this.#isAlwaysDevice = isDevice;
     this.#isDevice = isDevice;
-    this.wanted = isDevice ? LANES_DEVICE : LANES_CACHED;
+  }
+
+  /** How many lanes to use for so many requests. */
+  wanted(outstanding: number): number {
+    if (!this.#isDevice) {
+      return this.#isLarge ? LANES_CACHED_LARGE : LANES_CACHED;
+    }
+    if (outstanding <= LANES_SINGLE_MAX) return outstanding;
+    const lanes = Math.ceil(outstanding / REQUESTS_PER_LANE);
+    return Math.min(Math.max(lanes, LANES_SINGLE_MAX), LANES_DEVICE_MAX);
   }
 
   /**
@@ -49,7 +64,7 @@ export class LaneCount {
    * @param isRead Whether they were read.
    */
   observe(bytes: number, isRead: boolean): void {
-    if (this.#isDevice) return;
+    if (this.#isAlwaysDevice) return;
     this.#bytes += bytes;
     if (isRead) this.#readBytes += bytes;
     if (++this.#requests >= WINDOW_REQUESTS) this.#decide();
@@ -60,15 +75,15 @@ export class LaneCount {
     if (now_ms - this.#begin_ms < WINDOW_MS) return;
     const deviceBytes = deviceBytesRead() ?? 0;
     const isFirst = this.#begin_ms === 0;
-    const share = (deviceBytes - this.#deviceBytesBefore) / this.#readBytes;
-    const isLarge = this.#bytes >= LARGE_BYTES * this.#requests;
+    const share = this.#readBytes === 0
+      ? 0
+      : (deviceBytes - this.#deviceBytesBefore) / this.#readBytes;
+    this.#isLarge = this.#bytes >= LARGE_BYTES * this.#requests;
     this.#begin_ms = now_ms;
     this.#deviceBytesBefore = deviceBytes;
     this.#requests = this.#bytes = this.#readBytes = 0;
     if (isFirst) return;
-    if (share > DEVICE_SHARE_MIN) this.wanted = LANES_DEVICE;
-    else if (this.wanted !== LANES_DEVICE || !(share > CACHED_SHARE_MAX)) {
-      this.wanted = isLarge ? LANES_CACHED_LARGE : LANES_CACHED;
-    }
+    if (share > DEVICE_SHARE_MIN) this.#isDevice = true;
+    else if (share < CACHED_SHARE_MAX) this.#isDevice = false;
   }
 }

@@ -92,7 +92,7 @@ export class Lanes {
 
   get #wanted(): number {
     if (this.#count === null) return 1;
-    return settings.lanes ?? this.#count.wanted;
+    return settings.lanes ?? this.#count.wanted(this.#queue.outstanding);
   }
 
   #open(): Lane | null {
