@@ -60,6 +60,8 @@ export interface NativeFunctions {
   /** `path` is an address of a string that ends with a NUL. */
   open(path: Pointer, flags: number): number;
   close(fd: number): number;
+  lseek(fd: number, offset: number, whence: number): number;
+  ftruncate(fd: number, length: number): number;
   aligned_alloc(alignment: number, byteLength: number): Pointer | null;
   free(memory: Pointer): void;
 }

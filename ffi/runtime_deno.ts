@@ -42,6 +42,8 @@ const SIGNATURES = {
   fcntl: { parameters: ["i32", "i32", "i32"], result: "i32" },
   open: { parameters: ["pointer", "i32"], result: "i32" },
   close: { parameters: ["i32"], result: "i32" },
+  lseek: { parameters: ["i32", "i64", "i32"], result: "i64" },
+  ftruncate: { parameters: ["i32", "i64"], result: "i32" },
   aligned_alloc: { parameters: ["usize", "usize"], result: "pointer" },
   free: { parameters: ["pointer"], result: "void" },
 } as const satisfies Deno.ForeignLibraryInterface;
@@ -109,7 +111,10 @@ export const runtime: Runtime = {
     errnoView = new Int32Array(
       Deno.UnsafePointerView.getArrayBuffer(location, 4),
     );
-    return { ...functions, aio_init } as unknown as NativeFunctions;
+    const native = { ...functions, aio_init } as unknown as NativeFunctions;
+    const { lseek } = native;
+    native.lseek = (...args) => Number(lseek(...args));
+    return native;
   },
 
   errno(): number {

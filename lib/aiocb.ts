@@ -163,7 +163,12 @@ export class Aiocb implements Disposable {
     this.#changing().sigevent = { ...value };
   }
 
-  /** The address of the native `struct aiocb`; 0 once this is disposed of. */
+  /**
+   * The address of the native `struct aiocb`; 0 once this is disposed of. It
+   * stays the same while a request is in progress and until its outcome is
+   * retrieved; the next request may have another one, if an
+   * {@linkcode aio_suspend} still names this one.
+   */
   get address(): bigint {
     return BigInt(this.#request.address);
   }

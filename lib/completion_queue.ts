@@ -48,7 +48,8 @@ export interface CompletionQueueOptions {
    * How completions are noticed. `"suspend"` waits in `aio_suspend` on a thread
    * beside the event loop, `"thread"` has the system call a function
    * (`SIGEV_THREAD`), `"poll"` asks from the event loop, `"auto"` polls as long
-   * as that pays and then suspends.
+   * as that pays and then suspends. In a worker and on macOS, `"thread"` is the
+   * same as `"suspend"`.
    *
    * @default {"auto"}
    */

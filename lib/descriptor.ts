@@ -11,18 +11,23 @@ import {
   fstatSync,
   ftruncate,
   open,
-  type Stats,
 } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
+import type { Librt } from "../ffi/librt.ts";
 import { allocateNative, freeNative } from "../ffi/memory.ts";
 import { runtime } from "../ffi/runtime_deno.ts";
 import { nameOf } from "./bytes.ts";
-import { platform } from "./constants.ts";
+import { EBADF, platform } from "./constants.ts";
 import { AioError, fromSystemError, librt } from "./error.ts";
 
 const { constants } = platform;
 const DEFAULT_MODE = 0o666;
+
+// The same everywhere.
+const SEEK_SET = 0;
+const SEEK_CUR = 1;
+const SEEK_END = 2;
 
 /** How {@linkcode AioFile.open} opens a file, as `Deno.OpenOptions`, and more. */
 export interface OpenOptions {
@@ -158,8 +163,17 @@ export function statusOf(fd: number): DescriptorStatus {
       fd,
     });
   }
-  const stats = fstatSync(fd);
-  return { flags, isSeekable: stats.isFile() || stats.isBlockDevice() };
+  return { flags, isSeekable: hasOffsets(fd) };
+}
+
+function hasOffsets(fd: number): boolean {
+  try {
+    const stats = fstatSync(fd);
+    return stats.isFile() || stats.isBlockDevice();
+  } catch {
+    // The runtime knows only descriptors that it has opened itself.
+    return librt("lseek").lseek(fd, 0, SEEK_CUR) !== -1;
+  }
 }
 
 /**
@@ -175,7 +189,7 @@ export function reopenForAppending(fd: number, flags: number): number {
     "append";
   const access = flags & constants.O_ACCMODE;
   if (platform.os !== "linux" || access === constants.O_RDONLY) {
-    const { EBADF, EOPNOTSUPP } = platform.errno;
+    const { EOPNOTSUPP } = platform.errno;
     throw new AioError(what, {
       errno: access === constants.O_RDONLY ? EBADF : EOPNOTSUPP,
       syscall: "open",
@@ -197,31 +211,91 @@ export function reopenForAppending(fd: number, flags: number): number {
   return appending;
 }
 
-/** @throws {AioError} If the system cannot tell. */
-export function statDescriptor(fd: number): Promise<Stats> {
-  return call(promisify(fstat)(fd), "Cannot get the size of", "fstat", fd);
+/**
+ * The size of the file of a descriptor.
+ *
+ * @throws {AioError} If the system cannot tell.
+ */
+export function sizeOf(fd: number): Promise<number> {
+  return call(
+    async () => (await promisify(fstat)(fd)).size,
+    (native) => {
+      const position = native.lseek(fd, 0, SEEK_CUR);
+      const size = native.lseek(fd, 0, SEEK_END);
+      return position === -1
+        ? -1
+        : native.lseek(fd, position, SEEK_SET) === -1
+        ? -1
+        : size;
+    },
+    "Cannot get the size of",
+    "fstat",
+    fd,
+  );
 }
 
-/** @throws {AioError} If the system cannot. */
-export function truncateDescriptor(fd: number, length: number): Promise<void> {
-  const truncating = promisify(ftruncate)(fd, length);
-  return call(truncating, "Cannot truncate", "ftruncate", fd);
+/**
+ * Gives the file of a descriptor another size.
+ *
+ * @throws {AioError} If the system refuses.
+ */
+export async function truncateDescriptor(
+  fd: number,
+  length: number,
+): Promise<void> {
+  await call(
+    () => promisify(ftruncate)(fd, length),
+    (native) => native.ftruncate(fd, length),
+    "Cannot truncate",
+    "ftruncate",
+    fd,
+  );
 }
 
-/** @throws {AioError} If the system cannot. */
-export function closeDescriptor(fd: number): Promise<void> {
-  return call(promisify(close)(fd), "Cannot close", "close", fd);
+/**
+ * Closes a descriptor.
+ *
+ * @throws {AioError} If the system reports an error.
+ */
+export async function closeDescriptor(fd: number): Promise<void> {
+  await call(
+    () => promisify(close)(fd),
+    (native) => native.close(fd),
+    "Cannot close",
+    "close",
+    fd,
+  );
 }
 
+/**
+ * Calls the runtime's function, or the system's where the runtime does not know
+ * the descriptor because it has not opened it.
+ */
 async function call<T>(
-  outcome: Promise<T>,
+  ofRuntime: () => Promise<T>,
+  ofSystem: (native: Librt) => number,
   what: string,
   syscall: string,
   fd: number,
-): Promise<T> {
+): Promise<T | number> {
   try {
-    return await outcome;
+    return await ofRuntime();
   } catch (error) {
-    throw fromSystemError(error, `${what} descriptor ${fd}`, { syscall, fd });
+    const failure = fromSystemError(error, `${what} descriptor ${fd}`, {
+      syscall,
+      fd,
+    });
+    const isUnknown = failure instanceof AioError && failure.errno === EBADF;
+    const native = librt(syscall);
+    if (!isUnknown || native.fcntl(fd, constants.F_GETFL, 0) === -1) {
+      throw failure;
+    }
+    const outcome = ofSystem(native);
+    if (outcome !== -1) return outcome;
+    throw new AioError(`${what} descriptor ${fd}`, {
+      errno: runtime.errno(),
+      syscall,
+      fd,
+    });
   }
 }

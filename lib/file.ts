@@ -7,7 +7,7 @@ import {
   type OpenOptions,
   pathOf,
   reopenForAppending,
-  statDescriptor,
+  sizeOf,
   statusOf,
   truncateDescriptor,
 } from "./descriptor.ts";
@@ -466,8 +466,7 @@ export class AioFile implements AsyncDisposable {
    */
   async size(): Promise<number> {
     this.#assertOpen("fstat");
-    const { size } = await this.#call(statDescriptor(this.fd));
-    return size;
+    return await this.#call(sizeOf(this.fd));
   }
 
   /**

@@ -1,3 +1,4 @@
+import { runtime } from "../ffi/runtime_deno.ts";
 import { ECANCELED, EIO } from "./constants.ts";
 import { engine } from "./engine.ts";
 import { GroupCommit } from "./group_commit.ts";
@@ -180,6 +181,8 @@ export class FileQueue {
     if (!request.isCarrier) counters.settled(error);
     if (request.isWrite) this.commits.writeDone(request);
     if (this.#unsettled > 0) return;
+    // A terminated worker leaves open what it has open at that moment.
+    if (runtime.isWorker) this.#lanes.closeIdle();
     for (const listener of this.#idleListeners) listener();
     this.#idleListeners = [];
   }

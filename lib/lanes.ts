@@ -1,3 +1,4 @@
+import { runtime } from "../ffi/runtime_deno.ts";
 import { platform } from "./constants.ts";
 import { librt } from "./error.ts";
 import type { FileQueue } from "./file_queue.ts";
@@ -20,6 +21,10 @@ const FIRST_FD = 3;
 /**
  * The lanes of one file. The first one is the file's own descriptor, the others
  * are duplicates of it, opened when they are needed and closed when they are not.
+ *
+ * In a worker all of them are duplicates. When it is terminated, the runtime
+ * closes the file's own descriptor, and requests that are still queued for its
+ * number would be served on the next file that gets it.
  */
 export class Lanes {
   readonly #queue: FileQueue;
@@ -36,7 +41,7 @@ export class Lanes {
    */
   constructor(queue: FileQueue, isParallel: boolean) {
     this.#queue = queue;
-    this.#lanes = [new Lane(queue.fd, queue)];
+    this.#lanes = runtime.isWorker ? [] : [new Lane(queue.fd, queue)];
     this.#depthMax = isParallel ? DEPTH_MAX : 1;
     this.#count = isParallel && platform.serialPerDescriptor
       ? new LaneCount(queue.traits.isDevice)
@@ -76,11 +81,15 @@ export class Lanes {
     return this.#lanes.flatMap((lane) => lane.requests());
   }
 
-  /** Closes the lanes beyond the first that have nothing to do. */
+  /** Closes the duplicates that have nothing to do, from the last one on. */
   closeIdle(): void {
-    while (this.#lanes.length > 1 && this.#lanes.at(-1)!.depth === 0) {
-      librt().close(this.#lanes.pop()!.fd);
-      laneBudget.giveBack(this, this.#lanes.length === 1);
+    for (let lane = this.#lanes.at(-1); lane !== undefined;) {
+      if (lane.fd === this.#queue.fd || lane.depth > 0) return;
+      this.#lanes.pop();
+      librt().close(lane.fd);
+      lane = this.#lanes.at(-1);
+      const isLast = lane === undefined || lane.fd === this.#queue.fd;
+      laneBudget.giveBack(this, isLast);
     }
   }
 
@@ -96,14 +105,17 @@ export class Lanes {
   }
 
   #open(): Lane | null {
-    if (!laneBudget.claim(this)) return null;
-    const fd = librt().fcntl(this.#queue.fd, F_DUPFD_CLOEXEC, FIRST_FD);
-    if (fd === -1) {
-      laneBudget.giveBack(this, this.#lanes.length === 1);
-      return null;
-    }
-    const lane = new Lane(fd, this.#queue);
+    const fd = laneBudget.claim(this) ? this.#duplicate() : -1;
+    // A request needs one lane at least, whatever there is too little of.
+    if (fd === -1 && this.#lanes.length > 0) return null;
+    const lane = new Lane(fd === -1 ? this.#queue.fd : fd, this.#queue);
     this.#lanes.push(lane);
     return lane;
+  }
+
+  #duplicate(): number {
+    const fd = librt().fcntl(this.#queue.fd, F_DUPFD_CLOEXEC, FIRST_FD);
+    if (fd === -1) laneBudget.giveBack(this, this.#lanes.length <= 1);
+    return fd;
   }
 }

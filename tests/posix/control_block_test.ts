@@ -135,14 +135,14 @@ Deno.test({
       aio_fildes: fifo.fd,
       aio_buf: allocatePinned(1),
     });
-    const { address } = block;
-    assertNotEquals(address, 0n);
-    assertNotEquals(address, new Aiocb().address);
     for (const data of "ab") {
       aio_read(block);
-      assertEquals(block.address, address);
+      const { address } = block;
+      assertNotEquals(address, 0n);
+      assertNotEquals(address, new Aiocb().address);
       fifo.feed(data);
       await done(block);
+      assertEquals(block.address, address);
       assertEquals(aio_return(block), 1);
       assertEquals(block.address, address);
     }

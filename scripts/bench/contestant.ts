@@ -1,0 +1,58 @@
+/** What takes part in the benchmark, and what it takes to find out. */
+
+import { fileURLToPath } from "node:url";
+import type { Run, Task, Work } from "./workloads.ts";
+
+export interface Command {
+  program: string;
+  args: string[];
+  env?: Record<string, string>;
+}
+
+export interface Contestant {
+  /** Stable, for JSON files and requirements. */
+  key: string;
+  /** For people. */
+  label: string;
+  offers(work: Work): boolean;
+  command(task: Task): Command;
+  /** Absent: the process prints a {@linkcode Run} as one line of JSON. */
+  parse?(stdout: string, task: Task): Run;
+}
+
+export interface Missing {
+  what: string;
+  how: string;
+}
+
+export interface Machine {
+  contestants: Contestant[];
+  missing: Missing[];
+  versions: Record<string, string>;
+}
+
+export const isRandomRead = (work: Work): boolean =>
+  work.operation === "read" && work.order === "random";
+
+/** The path of a file of this directory. */
+export const here = (path: string): string =>
+  fileURLToPath(new URL(path, import.meta.url));
+
+/** Standard output of a command, or undefined if it is missing or fails. */
+export async function output(
+  program: string,
+  args: string[],
+  timeout_ms = 10_000,
+): Promise<string | undefined> {
+  try {
+    const { success, stdout } = await new Deno.Command(program, {
+      args,
+      stderr: "null",
+      signal: AbortSignal.timeout(timeout_ms),
+    }).output();
+    return success ? new TextDecoder().decode(stdout).trim() : undefined;
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return undefined;
+    throw error;
+  }
+}

@@ -1,0 +1,131 @@
+/** Who takes part: the library in its variants, and every peer on this machine. */
+
+import { findCompiler } from "./c_peer.ts";
+import {
+  type Command,
+  type Contestant,
+  here,
+  isRandomRead,
+  type Machine,
+  output,
+} from "./contestant.ts";
+import { findFio } from "./fio.ts";
+import { findBun, findNode } from "./js_peers.ts";
+import { FIXED_LANES, type Task, type Work } from "./workloads.ts";
+
+/** Finds every contestant; `directory` takes what has to be compiled. */
+export async function findContestants(directory: string): Promise<Machine> {
+  const machine: Machine = {
+    contestants: [...library(), ...denoPeers()],
+    missing: [],
+    versions: { deno: Deno.version.deno, v8: Deno.version.v8 },
+  };
+  await findNode(machine);
+  await findBun(machine);
+  await findCompiler(machine, directory);
+  await findFio(machine);
+  const libc = await output("ldd", ["--version"]);
+  if (libc) machine.versions.libc = libc.split("\n")[0];
+  return machine;
+}
+
+function libraryVariant(
+  key: string,
+  label: string,
+  offers: (work: Work) => boolean,
+  options: Pick<Task, "variant"> & Partial<Task>,
+): Contestant {
+  return {
+    key,
+    label,
+    offers,
+    command: (task) => denoScript("library_worker.ts", task, options),
+  };
+}
+
+function library(): Contestant[] {
+  const inMain = (work: Work) => work.group === "main";
+  // These differ by what they cost, which one depth of each kind shows.
+  const interfaces = (work: Work) =>
+    inMain(work) && isRandomRead(work) &&
+    (work.depth === 32 || work.depth === 64);
+  return [
+    libraryVariant("library", "posix-aio, pinned memory", () => true, {
+      variant: "pinned",
+    }),
+    libraryVariant(
+      "library-ordinary",
+      "posix-aio, ordinary memory",
+      (work) => inMain(work) || work.group === "soak",
+      { variant: "ordinary" },
+    ),
+    libraryVariant("library-batch", "posix-aio, batch()", interfaces, {
+      variant: "batch",
+    }),
+    ...["auto", "suspend", "thread", "poll"].map((notify) =>
+      libraryVariant(
+        `library-queue-${notify}`,
+        `posix-aio, CompletionQueue "${notify}"`,
+        interfaces,
+        { variant: `queue-${notify}` },
+      )
+    ),
+    ...FIXED_LANES.map((lanes) =>
+      libraryVariant(
+        `library-lanes-${lanes}`,
+        `posix-aio, ${lanes} lane${lanes > 1 ? "s" : ""}`,
+        (work) => work.group === "lanes",
+        { variant: "pinned", lanes },
+      )
+    ),
+  ];
+}
+
+function denoPeers(): Contestant[] {
+  const MAX_FILES = 256; // descriptors are often limited to 1024
+  return [
+    {
+      key: "prototype",
+      label: "engine prototype",
+      offers: (work) => work.group === "main" && isRandomRead(work),
+      command: (task) =>
+        denoScript("peers/prototype.ts", task, {
+          variant: "prototype",
+          lanes: task.direct ? 16 : Math.min(2, task.depth),
+        }),
+    },
+    {
+      key: "deno-pread",
+      label: "Deno, pread by nonblocking FFI",
+      offers: (work) => work.group === "main" && work.operation === "read",
+      command: (task) =>
+        denoScript("peers/pread_peer.ts", task, { variant: "pread" }),
+    },
+    {
+      key: "deno-fsfile",
+      label: "Deno FsFile, a file each",
+      offers: (work) =>
+        work.group === "main" && !work.direct && work.depth <= MAX_FILES,
+      command: (task) =>
+        denoScript("peers/fs_peer.mjs", task, { variant: "fsfile" }),
+    },
+    {
+      key: "deno-node-fs",
+      label: "Deno node:fs",
+      offers: (work) => work.group === "main",
+      command: (task) =>
+        denoScript("peers/fs_peer.mjs", task, { variant: "callback" }),
+    },
+  ];
+}
+
+function denoScript(
+  script: string,
+  task: Task,
+  options: Partial<Task>,
+): Command {
+  return {
+    program: Deno.execPath(),
+    args: ["run", "-A", here(script), JSON.stringify({ ...task, ...options })],
+  };
+}

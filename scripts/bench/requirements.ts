@@ -1,0 +1,179 @@
+/** What the library asks of itself, and whether this sitting met it. */
+
+import { ratio, type Results, series, type Spread, spread } from "./results.ts";
+import type { Run } from "./workloads.ts";
+
+export interface Requirement {
+  what: string;
+  /** Absent for an aim that nothing hangs on. */
+  atLeast?: number;
+  atMost?: number;
+  aim?: boolean;
+  measure(results: Results): Spread | undefined;
+}
+
+export interface Verdict {
+  what: string;
+  bound: string;
+  measured?: Spread;
+  verdict: "met" | "missed" | "not measured" | "aim met" | "aim missed";
+}
+
+const WARM_32 = "read-4k-warm-d32", DIRECT_64 = "read-4k-direct-d64";
+
+/** The library over a peer, by one figure. */
+function against(
+  work: string,
+  contestant: string,
+  atLeast: number,
+  options: { figure?: keyof Run; aim?: boolean; library?: string } = {},
+): Requirement {
+  const { figure = "iops", aim, library = "library" } = options;
+  return {
+    what: `${work}: ${library} / ${contestant}`,
+    atLeast,
+    aim,
+    measure: (results) =>
+      ratio(
+        series(results, work, library, figure),
+        series(results, work, contestant, figure),
+      ),
+  };
+}
+
+function transfers(operation: string, cache: string): Requirement {
+  return against(`${operation}-1m-${cache}-d8`, "fio-io_uring", 0.9, {
+    figure: "mbps",
+  });
+}
+
+/** Automatic lanes over the fixed number that has the best median. */
+function lanes(column: string): Requirement {
+  const work = `lanes-${column}`;
+  return {
+    what: `${work}: automatic / best fixed number`,
+    atLeast: 0.9,
+    measure(results) {
+      const best = highest(
+        contestantsOf(results, work, "library-lanes-").map((key) => ({
+          key,
+          of: key.replace("library-", ""),
+          ...spread(series(results, work, key, "iops")),
+        })),
+      );
+      const measured = best && ratio(
+        series(results, work, "library", "iops"),
+        series(results, work, best.key, "iops"),
+      );
+      return measured && { ...measured, of: best.of };
+    },
+  };
+}
+
+/** The highest 99th percentile of any work; fixed lanes are experiments. */
+function worstLoopDelay(results: Results): Spread | undefined {
+  return highest(
+    results.works.filter(({ work }) => work.group === "main")
+      .flatMap(({ work: { name } }) =>
+        contestantsOf(results, name, "library").map((key) => ({
+          of: `${name}, ${key}`,
+          ...spread(series(results, name, key, "loop_delay_p99_ms")),
+        }))
+      ),
+  );
+}
+
+function contestantsOf(results: Results, work: string, prefix: string) {
+  const found = results.works.find((result) => result.work.name === work);
+  return (found?.contestants ?? []).map(({ key }) => key)
+    .filter((key) => key.startsWith(prefix));
+}
+
+/** Of those that were measured. */
+function highest<T extends Partial<Spread>>(
+  candidates: T[],
+): (T & Spread) | undefined {
+  return candidates
+    .filter((it): it is T & Spread => it.median !== undefined)
+    .sort((a, b) => b.median - a.median)[0];
+}
+
+export const REQUIREMENTS: Requirement[] = [
+  against(WARM_32, "prototype", 0.95),
+  against(WARM_32, "bun", 1.2),
+  against(WARM_32, "node", 1.7),
+  against(WARM_32, "deno-fsfile", 6),
+  against(WARM_32, "deno-node-fs", 20),
+  against(WARM_32, "fio-io_uring", 1, { aim: true }),
+  against(WARM_32, "library", 0.85, { library: "library-ordinary" }),
+  against(DIRECT_64, "fio-io_uring", 0.85),
+  against(DIRECT_64, "fio-posixaio", 4.5),
+  against(DIRECT_64, "node-32", 1.2),
+  {
+    what: "read-4k-warm-d1: p50 of library / node",
+    atMost: 1,
+    measure: (results) =>
+      ratio(
+        series(results, "read-4k-warm-d1", "library", "p50_us"),
+        series(results, "read-4k-warm-d1", "node", "p50_us"),
+      ),
+  },
+  {
+    what: "warm reads, time for each: depth 4096 / depth 32",
+    atMost: 1.5,
+    measure: (results) =>
+      ratio(
+        series(results, WARM_32, "library", "iops"),
+        series(results, "read-4k-warm-d4096", "library", "iops"),
+      ),
+  },
+  lanes("warm-d32"),
+  lanes("warm-d256"),
+  lanes("direct-d32"),
+  lanes("direct-d64"),
+  transfers("read", "warm"),
+  transfers("read", "direct"),
+  transfers("write", "buffered"),
+  transfers("write", "direct"),
+  {
+    what: "commits a second: 64 appenders / 1 appender",
+    atLeast: 8,
+    measure: (results) =>
+      ratio(
+        series(results, "append-sync-w64", "library", "iops"),
+        series(results, "append-sync-w1", "library", "iops"),
+      ),
+  },
+  {
+    what: "event-loop delay, worst p99 of any work (ms)",
+    atMost: 2,
+    measure: worstLoopDelay,
+  },
+  {
+    what: "idle: processor time while a read waits (% of a core)",
+    atMost: 1,
+    measure: (results) =>
+      spread(series(results, "idle", "library", "cpu_percent")),
+  },
+  {
+    what: "soak: RSS growth over 10 million reads (%)",
+    atMost: 5,
+    measure: (results) =>
+      spread(series(results, "soak", "library", "rss_growth_percent")),
+  },
+];
+
+export function judge(
+  { what, atLeast, atMost, aim, measure }: Requirement,
+  results: Results,
+): Verdict {
+  const measured = measure(results);
+  const bound = atLeast === undefined
+    ? `at most ${atMost}`
+    : `at least ${atLeast}`;
+  if (!measured) return { what, bound, verdict: "not measured" };
+  const met = measured.median >= (atLeast ?? -Infinity) &&
+    measured.median <= (atMost ?? Infinity);
+  const verdict = met ? "met" : "missed";
+  return { what, bound, measured, verdict: aim ? `aim ${verdict}` : verdict };
+}

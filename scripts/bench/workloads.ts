@@ -1,0 +1,218 @@
+/**
+ * The work that the benchmark gives to the library and to its peers.
+ *
+ * A work is data only. Each contestant (see `contestants.ts`) does it in a process of
+ * its own and answers with one {@linkcode Run}.
+ */
+
+/** The figure a work is judged by. */
+export type Figure = "iops" | "mbps" | "cpu_percent" | "rss_growth_percent";
+
+export interface Work {
+  name: string;
+  title: string;
+  group: "main" | "lanes" | "soak" | "idle";
+  operation: "read" | "write" | "append" | "idle";
+  order: "random" | "sequential";
+  blockBytes: number;
+  depth: number;
+  direct: boolean;
+  figure: Figure;
+  /** The contestants of a run with `--quick`; a work without them is left out. */
+  quick?: string[];
+  /** Stop after this many operations instead of after a time. */
+  operations?: number;
+  /** Overrides `--rounds` and `--seconds`. */
+  rounds?: number;
+  seconds?: number;
+}
+
+/** A work with all a process needs to do it; passed to it as JSON. */
+export interface Task extends Work {
+  path: string;
+  fileBytes: number;
+  seconds: number;
+  /** Time before the measurement starts: compilers and thread pools warm up. */
+  rampSeconds: number;
+  /** Which of its interfaces a contestant uses. */
+  variant: string;
+  /** Fixes the number of lanes per file; absent: the library decides. */
+  lanes?: number;
+}
+
+/** What one run measured. Only `iops` and `mbps` are known of every contestant. */
+export interface Run {
+  what: string;
+  iops: number;
+  mbps: number;
+  p50_us?: number;
+  p99_us?: number;
+  loop_delay_p99_ms?: number;
+  rss_start?: number;
+  rss_end?: number;
+  cpu_user_us?: number;
+  cpu_system_us?: number;
+  /** Processor time over elapsed time: 1 is one core kept busy. */
+  cores?: number;
+  cpu_percent?: number;
+  rss_growth_percent?: number;
+  heap_growth_percent?: number;
+  /** Medians of each tenth of the run, in bytes. */
+  rss_by_tenth?: number[];
+  heap_by_tenth?: number[];
+  metrics?: Record<string, number>;
+}
+
+/** Names of units as tables and charts print them. */
+export const FIGURES: Record<Figure, string> = {
+  iops: "operations/s",
+  mbps: "MB/s",
+  cpu_percent: "% of a core",
+  rss_growth_percent: "% RSS growth",
+};
+
+const KIB = 1024, MIB = 1024 * KIB;
+
+function randomReads(
+  depth: number,
+  direct: boolean,
+  quick?: string[],
+): Work {
+  const cache = direct ? "O_DIRECT" : "warm";
+  return {
+    name: `read-4k-${direct ? "direct" : "warm"}-d${depth}`,
+    title: `4 KiB random reads, ${cache}, depth ${depth}`,
+    group: "main",
+    operation: "read",
+    order: "random",
+    blockBytes: 4 * KIB,
+    depth,
+    direct,
+    figure: "iops",
+    quick,
+  };
+}
+
+function transfers(
+  operation: "read" | "write",
+  order: "random" | "sequential",
+  direct: boolean,
+  quick?: string[],
+): Work {
+  const large = order === "sequential";
+  const cache = direct ? "direct" : operation === "read" ? "warm" : "buffered";
+  const depth = large ? 8 : 32;
+  return {
+    name: `${operation}-${large ? "1m" : "4k"}-${cache}-d${depth}`,
+    title: `${large ? "1 MiB" : "4 KiB"} ${order} ${operation}s, ` +
+      `${direct ? "O_DIRECT" : cache}, depth ${depth}`,
+    group: "main",
+    operation,
+    order,
+    blockBytes: large ? MIB : 4 * KIB,
+    depth,
+    direct,
+    figure: large ? "mbps" : "iops",
+    quick,
+  };
+}
+
+function appends(writers: number, quick?: string[]): Work {
+  return {
+    name: `append-sync-w${writers}`,
+    title: `4 KiB appends, each followed by a data sync, ${writers} writer${
+      writers > 1 ? "s (fio: a file each)" : ""
+    }`,
+    group: "main",
+    operation: "append",
+    order: "sequential",
+    blockBytes: 4 * KIB,
+    depth: writers,
+    direct: false,
+    figure: "iops",
+    quick,
+  };
+}
+
+/** The number of lanes that automatic lanes are measured against. */
+export const FIXED_LANES = [1, 2, 4, 8, 16];
+
+function lanes(depth: number, direct: boolean): Work {
+  const work = randomReads(depth, direct);
+  return {
+    ...work,
+    name: work.name.replace("read-4k", "lanes"),
+    title: `Lanes: ${work.title}`,
+    group: "lanes",
+    quick: ["library", "library-lanes-2", "library-lanes-16"],
+  };
+}
+
+const soak: Work = {
+  ...randomReads(32, false),
+  name: "soak",
+  title: "Memory over 10 million 4 KiB reads, after 10 million of warm-up",
+  group: "soak",
+  figure: "rss_growth_percent",
+  operations: 20_000_000,
+  rounds: 1,
+};
+
+const idle: Work = {
+  ...randomReads(1, false, ["library"]),
+  name: "idle",
+  title: "Processor time while one read waits on an empty pipe",
+  group: "idle",
+  operation: "idle",
+  figure: "cpu_percent",
+  rounds: 1,
+  seconds: 10,
+};
+
+/** Every work, in the order in which they run. */
+export const WORKS: Work[] = [
+  randomReads(1, false, ["library", "node"]),
+  randomReads(8, false),
+  randomReads(32, false, [
+    "library",
+    "library-ordinary",
+    "prototype",
+    "fio-io_uring",
+    "bun",
+    "node",
+    "deno-fsfile",
+    "deno-node-fs",
+  ]),
+  randomReads(256, false),
+  randomReads(4096, false, ["library"]),
+  randomReads(1, true),
+  randomReads(8, true),
+  randomReads(32, true),
+  randomReads(64, true, [
+    "library",
+    "fio-io_uring",
+    "fio-posixaio",
+    "node-32",
+  ]),
+  randomReads(256, true),
+  randomReads(4096, true),
+  appends(1, ["library", "fio-io_uring"]),
+  appends(64, ["library", "fio-io_uring"]),
+  transfers("read", "sequential", false, ["library", "fio-io_uring"]),
+  transfers("read", "sequential", true, ["library", "fio-io_uring"]),
+  transfers("write", "sequential", false, ["library", "fio-io_uring"]),
+  transfers("write", "sequential", true, ["library", "fio-io_uring"]),
+  transfers("write", "random", false),
+  transfers("write", "random", true),
+  lanes(32, false),
+  lanes(256, false),
+  lanes(32, true),
+  lanes(64, true),
+  idle,
+  soak,
+];
+
+/** A work as `--quick` does it. */
+export function shorten(work: Work): Work {
+  return { ...work, seconds: work.seconds && work.seconds / 5 };
+}

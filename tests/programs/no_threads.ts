@@ -1,0 +1,24 @@
+/** Reads while the system may not start a thread, and once it may. */
+import { AioFile } from "../../mod.ts";
+import { delay, isPending } from "../helpers.ts";
+import { libc, limit, RLIMIT_NPROC } from "../posix/programs/libc.ts";
+
+const NOBODY = 65534;
+
+// The limit does not hold for the superuser.
+if (Deno.uid() === 0 && libc.setresuid(NOBODY, NOBODY, NOBODY) !== 0) {
+  throw new Error("setresuid() failed");
+}
+
+await using file = await AioFile.open(Deno.args[0]);
+const unlimit = limit(RLIMIT_NPROC, 0n);
+const reads = Array.from(
+  { length: 100 },
+  (_, at) => file.readAt(new Uint8Array(100), at),
+);
+await delay(50);
+const states = await Promise.all(reads.map((read) => isPending(read, 0)));
+unlimit();
+const counts = await Promise.all(reads);
+const pending = states.filter((isOne) => isOne).length;
+console.log(JSON.stringify({ pending, counts }));
