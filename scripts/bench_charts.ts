@@ -7,8 +7,11 @@
 
 import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { parseArgs } from "node:util";
-import { parse, View } from "vega";
-import { compile, type TopLevelSpec } from "vega-lite";
+// Not in the import map, so that only who draws charts downloads them.
+// deno-lint-ignore no-import-prefix
+import { parse, View } from "npm:vega@^6.4.0";
+// deno-lint-ignore no-import-prefix
+import { compile, type TopLevelSpec } from "npm:vega-lite@^6.5.0";
 import { median, type Results, series } from "./bench/results.ts";
 
 const HELP = `Draws charts from the figures of a benchmark.
