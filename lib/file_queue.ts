@@ -1,8 +1,9 @@
 import { runtime } from "../ffi/runtime_deno.ts";
-import { ECANCELED, EIO } from "./constants.ts";
+import { EAGAIN, ECANCELED, EIO } from "./constants.ts";
 import { engine } from "./engine.ts";
 import { GroupCommit } from "./group_commit.ts";
 import { Lanes } from "./lanes.ts";
+import { takeAppends } from "./append_batch.ts";
 import { counters } from "./counters.ts";
 import { readiness } from "./readiness.ts";
 import type { Request } from "./request.ts";
@@ -35,6 +36,7 @@ export class FileQueue {
   readonly #waiting = new RequestList();
   readonly #lanes: Lanes;
   #unsettled = 0;
+  #isBlocking = true;
   #idleListeners: (() => void)[] = [];
 
   /**
@@ -75,10 +77,21 @@ export class FileQueue {
     engine.waitForRoom(this);
   }
 
-  /** A request of the library's own enters, before all others. */
-  serveFirst(request: Request): void {
+  /** A request was made that carries those of callers. */
+  carrierMade(): void {
     this.#unsettled++;
-    this.#waiting.addFirst(request);
+  }
+
+  /**
+   * A synchronization enters that carries those of callers. In a file with
+   * offsets it does not wait behind other requests, nor they behind it.
+   */
+  serveSync(carrier: Request): void {
+    const lane = this.traits.isSeekable && engine.hasRoom
+      ? this.#lanes.forSync()
+      : null;
+    if (lane?.take(carrier)) return;
+    this.#waiting.addFirst(carrier);
     this.dispatch();
   }
 
@@ -117,7 +130,9 @@ export class FileQueue {
 
   /** Hands the first request to the system. Returns whether that took it. */
   submitOne(): boolean {
-    const request = this.#waiting.shift();
+    const request = this.traits.isAppending
+      ? takeAppends(this.#waiting)
+      : this.#waiting.shift();
     const isTaken = this.#lanes.pick()!.take(request);
     if (!isTaken) this.#waiting.addFirst(request);
     return isTaken;
@@ -125,19 +140,25 @@ export class FileQueue {
 
   /** The system is done with a request, or with a part of it. */
   completed(request: Request, errno: number, bytes: number): void {
+    if (errno === EAGAIN && !this.traits.isSeekable) {
+      // The descriptor does not block: from now on poll(2) says when to try.
+      this.#isBlocking = false;
+      if (request.isCancelWanted) return request.fail(ECANCELED);
+      this.#waiting.addFirst(request);
+      return;
+    }
     if (errno !== 0) return request.fail(errno);
     if (request.isSync) return request.settle(null);
-    if (request.buffer !== null) {
+    if (request.operation === "read" && request.buffer !== null) {
       try {
-        if (request.operation === "read") request.emptyBuffer(bytes);
-        else request.assertViewIsThere();
+        request.emptyBuffer(bytes);
       } catch (error) {
         return request.settle(error as Error);
       }
     }
     request.transferred += bytes;
     this.#lanes.observe(bytes, request.operation === "read");
-    if (this.#isComplete(request, bytes)) return request.settle(null);
+    if (this.#isComplete(request, bytes)) return request.finish();
     if (request.isWrite && bytes === 0) return request.fail(EIO);
     if (request.isCancelWanted) return request.fail(ECANCELED);
     // The rest keeps its place before everything that came later.
@@ -188,7 +209,8 @@ export class FileQueue {
   }
 
   #mayEnter(request: Request): boolean {
-    return this.traits.isSeekable || readiness.admit(this, request);
+    return this.traits.isSeekable ||
+      readiness.admit(this, request, this.#isBlocking);
   }
 
   #isComplete(request: Request, bytes: number): boolean {

@@ -91,7 +91,7 @@ export class GroupCommit {
     const isFull = ready.some((sync) => sync.operation === "sync");
     const operation = isFull ? "sync" : "syncData";
     this.#carrier = new Carrier(this.#queue, operation, this);
-    this.#queue.serveFirst(this.#carrier);
+    this.#queue.serveSync(this.#carrier);
   }
 
   /** One alone can be canceled as long as its carrier can be. */
@@ -134,6 +134,7 @@ class Carrier extends Request {
   ) {
     super(queue, operation, null, 0, 0, 0);
     this.#commits = commits;
+    queue.carrierMade();
   }
 
   override get isCarrier(): boolean {

@@ -29,9 +29,12 @@ const FIRST_FD = 3;
 export class Lanes {
   readonly #queue: FileQueue;
   readonly #lanes: Lane[];
+  #duplicates = 0;
   readonly #depthMax: number;
   /** `null` where one lane is right. */
   readonly #count: LaneCount | null;
+  /** The one that only synchronizes, so that nothing waits behind it. */
+  #syncLane: Lane | null = null;
   /** Whether a lane beyond the first was used of late. */
   #isUsed = false;
 
@@ -71,6 +74,15 @@ export class Lanes {
     return usable < wanted ? this.#open() ?? best : best;
   }
 
+  /** The lane for a synchronization, or `null` if it has to take any. */
+  forSync(): Lane | null {
+    this.#isUsed = true;
+    if (this.#syncLane !== null) return this.#syncLane;
+    const fd = this.#duplicate();
+    if (fd !== -1) this.#syncLane = new Lane(fd, this.#queue);
+    return this.#syncLane;
+  }
+
   /** Takes note of a transfer, which tells how many lanes to use. */
   observe(bytes: number, isRead: boolean): void {
     this.#count?.observe(bytes, isRead);
@@ -78,19 +90,30 @@ export class Lanes {
 
   /** The requests that the system has. */
   requests(): Request[] {
-    return this.#lanes.flatMap((lane) => lane.requests());
+    const lanes = this.#syncLane === null
+      ? this.#lanes
+      : [...this.#lanes, this.#syncLane];
+    return lanes.flatMap((lane) => lane.requests());
   }
 
   /** Closes the duplicates that have nothing to do, from the last one on. */
   closeIdle(): void {
-    for (let lane = this.#lanes.at(-1); lane !== undefined;) {
+    if (this.#syncLane?.depth === 0) {
+      this.#closeLane(this.#syncLane);
+      this.#syncLane = null;
+    }
+    for (let at = this.#lanes.length - 1; at >= 0; at--) {
+      const lane = this.#lanes[at];
       if (lane.fd === this.#queue.fd || lane.depth > 0) return;
       this.#lanes.pop();
-      librt().close(lane.fd);
-      lane = this.#lanes.at(-1);
-      const isLast = lane === undefined || lane.fd === this.#queue.fd;
-      laneBudget.giveBack(this, isLast);
+      this.#closeLane(lane);
     }
+  }
+
+  #closeLane(lane: Lane): void {
+    librt().close(lane.fd);
+    this.#duplicates--;
+    laneBudget.giveBack(this, this.#duplicates === 0);
   }
 
   /** Closes them if nothing used one since the last call. */
@@ -105,7 +128,7 @@ export class Lanes {
   }
 
   #open(): Lane | null {
-    const fd = laneBudget.claim(this) ? this.#duplicate() : -1;
+    const fd = this.#duplicate();
     // A request needs one lane at least, whatever there is too little of.
     if (fd === -1 && this.#lanes.length > 0) return null;
     const lane = new Lane(fd === -1 ? this.#queue.fd : fd, this.#queue);
@@ -114,8 +137,10 @@ export class Lanes {
   }
 
   #duplicate(): number {
+    if (!laneBudget.claim(this)) return -1;
     const fd = librt().fcntl(this.#queue.fd, F_DUPFD_CLOEXEC, FIRST_FD);
-    if (fd === -1) laneBudget.giveBack(this, this.#lanes.length <= 1);
+    if (fd === -1) laneBudget.giveBack(this, this.#duplicates === 0);
+    else this.#duplicates++;
     return fd;
   }
 }

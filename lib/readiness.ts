@@ -52,12 +52,17 @@ class Readiness {
   /**
    * Asks to hand a request to the system.
    *
+   * @param isBlocking Whether the system would wait for it, rather than fail
+   * with `EAGAIN`.
    * @returns Whether it may be; if not, its queue is asked to dispatch again
    * when it may.
    */
-  admit(queue: FileQueue, request: Request): boolean {
+  admit(queue: FileQueue, request: Request, isBlocking: boolean): boolean {
     const events = request.operation === "read" ? POLLIN : POLLOUT;
-    if (request.isSync || this.#hasShare || isReady(queue.fd, events)) {
+    if (
+      request.isSync || isBlocking && this.#hasShare ||
+      isReady(queue.fd, events)
+    ) {
       this.#waiting.delete(queue);
       return true;
     }
@@ -77,7 +82,7 @@ class Readiness {
   leave(): void {
     this.#held--;
     // The first that waits is served, and if it can't be, the next ones.
-    for (const queue of this.#waiting.keys()) {
+    for (const queue of [...this.#waiting.keys()]) {
       if (!this.#hasShare) break;
       this.#waiting.delete(queue);
       queue.dispatch();

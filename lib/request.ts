@@ -122,8 +122,13 @@ export abstract class Request {
 
   /** @throws {TypeError} If the caller's buffer is gone or became smaller. */
   assertViewIsThere(): void {
-    if (byteLengthOf(this.view!) === this.length) return;
-    throw new TypeError(
+    const error = this.#lostView();
+    if (error !== null) throw error;
+  }
+
+  #lostView(): TypeError | null {
+    if (byteLengthOf(this.view!) === this.length) return null;
+    return new TypeError(
       `The buffer was detached or resized while a ${this.operation} of ` +
         `${this.length} bytes was in progress`,
     );
@@ -139,6 +144,12 @@ export abstract class Request {
 
   /** Tells whoever asked for it. Called once for each request. */
   protected abstract handOver(error: Error | null): void;
+
+  /** Hands over that it succeeded, unless its buffer was taken away. */
+  finish(): void {
+    const isViewUsed = this.view !== null && this.address === 0;
+    this.settle(isViewUsed ? this.#lostView() : null);
+  }
 
   /** Hands over that it failed with an error number of the system. */
   fail(errno: number): void {

@@ -57,7 +57,7 @@ export function readableFrom(
   file: AioFile,
   isSeekable: boolean,
   options: ReadableOptions,
-): ReadableStream<Uint8Array> {
+): ReadableStream<Uint8Array<ArrayBuffer>> {
   const { chunkSize = CHUNK_BYTES, depth = DEPTH } = options;
   let next = nonNegative(options.offset ?? 0, "offset");
   positive(chunkSize, "chunkSize");
@@ -86,8 +86,9 @@ export function readableFrom(
   /** Takes the next chunk; it is empty at the end, and may be before. */
   const take = async () => {
     readAhead();
-    const first = ahead.shift();
+    const first: ReadAhead | undefined = ahead[0];
     const bytes = await first?.bytes ?? 0;
+    ahead.shift();
     const missing = (first?.chunk.byteLength ?? 0) - bytes;
     if (!isSeekable) next -= missing;
     // A short read is the end of a file; of a pipe only an empty one is.
@@ -96,26 +97,28 @@ export function readableFrom(
     return first?.chunk.subarray(0, bytes);
   };
 
+  const giveUp = async (reason?: unknown) => {
+    canceled.abort(reason);
+    // A read of a pipe that has begun may take for ever.
+    if (isSeekable) await Promise.allSettled(ahead.map(({ bytes }) => bytes));
+  };
+
   const source: UnderlyingByteSource = {
     type: "bytes",
     async pull(controller) {
-      const chunk = await take().catch((error) => {
-        canceled.abort(error);
+      const chunk = await take().catch(async (error) => {
+        await giveUp(error);
         throw error;
       });
       if (chunk !== undefined && chunk.byteLength > 0) {
         controller.enqueue(chunk);
       }
       if (!isAtEnd) return readAhead();
-      canceled.abort();
+      await giveUp();
       controller.close();
       controller.byobRequest?.respond(0);
     },
-    async cancel(reason) {
-      canceled.abort(reason);
-      // A read of a pipe that has begun may take for ever.
-      if (isSeekable) await Promise.allSettled(ahead.map(({ bytes }) => bytes));
-    },
+    cancel: giveUp,
   };
   return new ReadableStream(source, { highWaterMark: 0 });
 }
@@ -154,18 +157,30 @@ export function writableTo(
     buffers.push(buffer);
   };
 
-  const throwFailure = () => {
-    if (failure !== null) throw failure.error;
+  const giveUp = async (reason: unknown) => {
+    aborted.abort(reason);
+    await Promise.all(inFlight);
+  };
+
+  const throwFailure = async () => {
+    if (failure === null) return;
+    await giveUp(failure.error);
+    throw failure.error;
   };
 
   return new WritableStream<Uint8Array>({
+    start({ signal }) {
+      // abort() itself is called only once write() is done, which may have to
+      // wait for what is canceled here.
+      signal.addEventListener("abort", () => aborted.abort(signal.reason));
+    },
     async write(chunk) {
       assertBytes(chunk, "The chunk");
       const length = byteLengthOf(chunk);
       for (let begin = 0; begin < length; begin += CHUNK_BYTES) {
         const bytes = Math.min(CHUNK_BYTES, length - begin);
         const buffer = await takeBuffer();
-        throwFailure();
+        await throwFailure();
         copyBytes(buffer, sliceOf(chunk, begin, begin + bytes), 0);
         const writing: Promise<void> = write(buffer, bytes, next)
           .then(() => void inFlight.delete(writing));
@@ -175,12 +190,9 @@ export function writableTo(
     },
     async close() {
       await Promise.all(inFlight);
-      throwFailure();
+      await throwFailure();
     },
-    async abort(reason) {
-      aborted.abort(reason);
-      await Promise.all(inFlight);
-    },
+    abort: giveUp,
   });
 }
 

@@ -1,0 +1,85 @@
+import {
+  releaseTransferBuffer,
+  takeTransferBuffer,
+  type TransferBuffer,
+} from "../ffi/memory.ts";
+import { byteLengthOf, copyBytes } from "./bytes.ts";
+import { AioError } from "./error.ts";
+import type { FileQueue } from "./file_queue.ts";
+import { Request } from "./request.ts";
+import type { RequestList } from "./request_list.ts";
+
+/** How many bytes of several appends go to the system as one. */
+const BATCH_BYTES_MAX = 256 * 1024;
+
+/**
+ * Takes the next append and, if others wait behind it, those too. Appends are
+ * handed to the system one at a time, because their order is what matters: what
+ * has come together while one was running goes out together.
+ *
+ * @param waiting The appends that wait, with one at least.
+ * @returns The only one, or a request that carries several.
+ */
+export function takeAppends(waiting: RequestList): Request {
+  let bytes = 0;
+  let count = 0;
+  for (let at = waiting.first; at !== null; at = at.next) {
+    if (bytes + at.length > BATCH_BYTES_MAX || !isCombinable(at)) break;
+    bytes += at.length;
+    count++;
+  }
+  const buffer = count > 1 ? takeTransferBuffer(bytes) : null;
+  if (buffer === null) return waiting.shift();
+  const appends: Request[] = [];
+  let at = 0;
+  for (let index = 0; index < count; index++) {
+    const append = waiting.shift();
+    copyBytes(buffer.bytes, append.view!, at);
+    at += append.length;
+    appends.push(append);
+  }
+  return new AppendBatch(appends[0].queue, appends, buffer, bytes);
+}
+
+/** Not one that has begun, or whose buffer is gone: that fails by itself. */
+function isCombinable(request: Request): boolean {
+  return request.operation === "append" && request.transferred === 0 &&
+    !request.isCarrier && byteLengthOf(request.view!) === request.length;
+}
+
+/** One native write for several appends. */
+class AppendBatch extends Request {
+  readonly #appends: Request[];
+  readonly #memory: TransferBuffer;
+
+  constructor(
+    queue: FileQueue,
+    appends: Request[],
+    memory: TransferBuffer,
+    bytes: number,
+  ) {
+    const view = memory.bytes.subarray(0, bytes);
+    super(queue, "append", view, memory.address, 0, 0);
+    this.#appends = appends;
+    this.#memory = memory;
+    queue.carrierMade();
+  }
+
+  override get isCarrier(): boolean {
+    return true;
+  }
+
+  /** Those that are written have succeeded, whatever became of the others. */
+  protected override handOver(error: Error | null): void {
+    releaseTransferBuffer(this.#memory);
+    let rest = this.transferred;
+    for (const append of this.#appends) {
+      append.transferred = Math.min(append.length, rest);
+      rest -= append.transferred;
+      if (error === null || append.transferred === append.length) {
+        append.finish();
+      } else if (error instanceof AioError) append.fail(error.errno);
+      else append.settle(error);
+    }
+  }
+}
