@@ -9,6 +9,7 @@ import {
   assertBytes,
   closeSync,
   concat,
+  constants,
   decode,
   Directory,
   encode,
@@ -509,6 +510,28 @@ Deno.test({
 });
 
 Deno.test({
+  name: "readAt() and writeAt() wait on a FIFO that does not block",
+  ignore: !isLinux,
+  timeout,
+  async fn() {
+    await using fifo = new Fifo();
+    await using file = AioFile.adopt(
+      openSync(fifo.path, constants.O_RDWR | constants.O_NONBLOCK),
+    );
+    const into = new Uint8Array(10);
+    const read = file.readAt(into, 0);
+    assert(await isPending(read));
+    fifo.feed("x");
+    assertEquals(await read, 1);
+    // More than it holds, so that there is no room for the rest at first.
+    const write = file.writeAt(pattern(300_000), 0);
+    assert(await isPending(write));
+    assertBytes(await fifo.take(300_000), pattern(300_000));
+    assertEquals(await write, 300_000);
+  },
+});
+
+Deno.test({
   name: "readAt() is not held up by 100 reads that wait on FIFOs",
   ignore: !isLinux,
   timeout,
@@ -696,6 +719,8 @@ Deno.test({
       cancel: () => file.cancel(),
       size: () => file.size(),
       truncate: () => file.truncate(),
+      batch: () =>
+        file.batch([{ type: "read", buffer: new Uint8Array(1), offset: 0 }]),
     };
     for (const call of Object.values(calls)) {
       const error = await assertAioError(call(), "EBADF", { fd, path });

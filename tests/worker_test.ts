@@ -5,6 +5,7 @@ import { AioFile } from "../mod.ts";
 import {
   assertBytes,
   Directory,
+  Fifo,
   isLinux,
   pattern,
   report,
@@ -90,7 +91,9 @@ Deno.test({
   timeout,
   async fn() {
     using directory = new Directory();
-    const ended = await run("worker_exit", { args: [directory.path] });
+    await using fifo = new Fifo();
+    const path = directory.file(new Uint8Array(1 << 20));
+    const ended = await run("worker_exit", { args: [path, fifo.path] });
     assertEquals(ended.code, 5, ended.stderr);
   },
 });
@@ -99,12 +102,12 @@ Deno.test({
   name:
     "200 workers terminated with requests in flight leave the process intact",
   ignore: !isLinux,
-  timeout: 60_000,
+  timeout: 120_000,
   async fn() {
     using directory = new Directory();
     const { workers, orphans, wrong, notified } = await report(
       "terminated_workers",
-      { args: [directory.path], timeout_ms: 55_000 },
+      { args: [directory.path], timeout_ms: 110_000 },
     );
     assertEquals(workers, 200);
     // Those that waited for a FIFO, six for each worker at least.
