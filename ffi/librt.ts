@@ -5,7 +5,7 @@
  */
 import { type Platform, platformFor } from "./platform.ts";
 import type { NativeFunctions } from "./runtime.ts";
-import { runtime } from "./runtime_deno.ts";
+import { runtime } from "./current.ts";
 
 /** What a bound system offers. */
 export interface Librt extends NativeFunctions {

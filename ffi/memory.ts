@@ -7,7 +7,7 @@
  */
 import { librt } from "./librt.ts";
 import type { Pointer } from "./runtime.ts";
-import { runtime } from "./runtime_deno.ts";
+import { runtime } from "./current.ts";
 
 const PAGE_BYTES = 4096;
 const BLOCK_ALIGNMENT_BYTES = 64;

@@ -92,6 +92,13 @@ export interface Runtime {
    * native threads.
    */
   readonly isWorker: boolean;
+  /**
+   * How many nonblocking calls may be out at once. Where they hold threads that
+   * the runtime's own file functions wait for, some have to be left to those.
+   */
+  readonly nonblockingCallsMax: number;
+  /** How many calls of a {@linkcode NativeCallback} may be due at once. */
+  readonly callbacksMax: number;
   /** Why this runtime cannot be used at all, if so. */
   readonly unusable: string | null;
   /**

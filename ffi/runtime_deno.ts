@@ -90,6 +90,8 @@ export const runtime: Runtime = {
     libc: libcOf(Deno.build.os, Deno.build.target),
   },
   isWorker: !isMainThread || isWebWorker(),
+  nonblockingCallsMax: Infinity,
+  callbacksMax: Infinity,
   unusable: isOlder(Deno.version.deno, OLDEST_DENO)
     ? `Deno ${Deno.version.deno} gives resource numbers where a file ` +
       `descriptor is needed; Deno ${OLDEST_DENO} or newer gives descriptors`

@@ -33,3 +33,15 @@ export function positiveInt32(value: number, name: string): number {
   if (int32(value, name) > 0) return value;
   throw outOfRange(name, value, "positive");
 }
+
+/** @throws {TypeError} Unless it is an object. */
+export function assertObject(value: unknown, name: string): void {
+  if (typeof value === "object" && value !== null) return;
+  throw new TypeError(`${name} must be an object, but is ${nameOf(value)}`);
+}
+
+/** @throws {TypeError} Unless it is an array. */
+export function assertArray(value: unknown, name: string): void {
+  if (Array.isArray(value)) return;
+  throw new TypeError(`${name} must be an array, but is ${nameOf(value)}`);
+}

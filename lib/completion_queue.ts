@@ -1,4 +1,4 @@
-import { runtime } from "../ffi/runtime_deno.ts";
+import { runtime } from "../ffi/current.ts";
 import { assertBytes, nameOf } from "./bytes.ts";
 import { EBADF, platform } from "./constants.ts";
 import { AioError } from "./error.ts";

@@ -16,7 +16,7 @@ import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import type { Librt } from "../ffi/librt.ts";
 import { allocateNative, freeNative } from "../ffi/memory.ts";
-import { runtime } from "../ffi/runtime_deno.ts";
+import { runtime } from "../ffi/current.ts";
 import { nameOf } from "./bytes.ts";
 import { EBADF, platform } from "./constants.ts";
 import { AioError, fromSystemError, librt } from "./error.ts";

@@ -1,4 +1,4 @@
-import { outOfRange } from "./arguments.ts";
+import { assertArray, assertObject, outOfRange } from "./arguments.ts";
 import { assertBytes, nameOf } from "./bytes.ts";
 import { EBADF, platform } from "./constants.ts";
 import {
@@ -400,9 +400,7 @@ export class AioFile implements AsyncDisposable {
   async batch(
     requests: BatchRequest[],
   ): Promise<PromiseSettledResult<number>[]> {
-    if (!Array.isArray(requests)) {
-      throw outOfRange("requests", requests, "an array of requests");
-    }
+    assertArray(requests, "requests");
     const made: PromisedRequest[] = [];
     const outcomes = requests.map((request) => {
       const { type, buffer, offset, priority = 0 } = checkedRequest(request);
@@ -738,9 +736,7 @@ export function fileOffset(
 }
 
 function checkedRequest(request: BatchRequest): BatchRequest {
-  if (typeof request !== "object" || request === null) {
-    throw outOfRange("A request", request, "an object");
-  }
+  assertObject(request, "A request");
   const { type, buffer, offset, priority } = request;
   if (type !== "read" && type !== "write") {
     throw new TypeError(

@@ -1,4 +1,4 @@
-import { runtime } from "../ffi/runtime_deno.ts";
+import { runtime } from "../ffi/current.ts";
 import { EAGAIN, ECANCELED, EIO } from "./constants.ts";
 import { engine } from "./engine.ts";
 import { GroupCommit } from "./group_commit.ts";
@@ -37,6 +37,8 @@ export class FileQueue {
   readonly #lanes: Lanes;
   #unsettled = 0;
   #isBlocking = true;
+  /** Requests with a lowered priority: the others can overtake them here only. */
+  #prioritized = 0;
   #idleListeners: (() => void)[] = [];
 
   /**
@@ -61,20 +63,25 @@ export class FileQueue {
     return this.#unsettled;
   }
 
+  /** Whether requests should wait here rather than in a lane. */
+  get isSorting(): boolean {
+    return this.#prioritized > 0;
+  }
+
   /** A request enters. */
   submit(request: Request): void {
     counters.submitted++;
     this.#unsettled++;
     if (request.isSync) return this.commits.syncSubmitted(request);
     if (request.isWrite) this.commits.writeSubmitted(request);
+    if (request.priority > 0) this.#prioritized++;
     this.#waiting.add(request);
     this.dispatch();
   }
 
-  /** The system had no resources for a request. */
+  /** A request that a lane had waits again, before the others. */
   putBack(request: Request): void {
     this.#waiting.addFirst(request);
-    engine.waitForRoom(this);
   }
 
   /** A request was made that carries those of callers. */
@@ -174,6 +181,8 @@ export class FileQueue {
       return request.isSync && this.commits.cancel(request);
     }
     request.fail(ECANCELED);
+    // What it stood before, or had the room of, may be submitted now.
+    this.dispatch();
     return true;
   }
 
@@ -200,6 +209,7 @@ export class FileQueue {
   requestSettled(request: Request, error: Error | null): void {
     this.#unsettled--;
     if (!request.isCarrier) counters.settled(error);
+    if (request.priority > 0) this.#prioritized--;
     if (request.isWrite) this.commits.writeDone(request);
     if (this.#unsettled > 0) return;
     // A terminated worker leaves open what it has open at that moment.

@@ -12,10 +12,11 @@ import {
   takeTransferBuffer,
   TRANSFER_BYTES_MAX,
 } from "../ffi/memory.ts";
-import { runtime } from "../ffi/runtime_deno.ts";
+import { runtime } from "../ffi/current.ts";
 import {
   AIO_CANCELED,
   EAGAIN,
+  ECANCELED,
   EINPROGRESS,
   LIO_NOP,
   LIO_READ,
@@ -29,6 +30,7 @@ import {
 import { engine } from "./engine.ts";
 import { fromNativeError, librt } from "./error.ts";
 import type { FileQueue } from "./file_queue.ts";
+import { hasRoomForCallback } from "./notification.ts";
 import { readiness } from "./readiness.ts";
 import type { Notify, Request } from "./request.ts";
 import { RequestList } from "./request_list.ts";
@@ -41,8 +43,12 @@ const { aiocb } = platform;
 /** The most that one transfer in place asks for; what Linux takes at once. */
 const PIECE_BYTES_MAX = 0x7fff_f000;
 
-/** How many completions one look hands over before other lanes get theirs. */
+/**
+ * How many completions of a lane, and bytes copied for them, one look hands over
+ * before the event loop gets its turn.
+ */
 const HARVEST_MAX = 256;
+const HARVEST_BYTES_MAX = 1024 * 1024;
 
 const PLAIN_BLOCK = {
   fildes: -1,
@@ -105,7 +111,7 @@ export class Lane implements Waitable {
     request.lane = this;
     engine.inFlight++;
     if (!this.queue.traits.isSeekable) readiness.enter();
-    this.#requests.add(request, true);
+    this.#requests.addLast(request);
     waiter.add(this);
     if (request.isSync) this.call(request);
     else submission.add(request);
@@ -129,13 +135,15 @@ export class Lane implements Waitable {
     this.#requests.remove(request);
     this.#leave(request);
     this.queue.putBack(request);
+    engine.waitForRoom(this.queue);
   }
 
   /** Hands over what is done, and fills the lane again. */
   harvest(): number {
     const { aio_error, aio_return } = this.#native;
     let done = 0;
-    while (done < HARVEST_MAX) {
+    let copied = 0;
+    while (done < HARVEST_MAX && copied < HARVEST_BYTES_MAX) {
       const request = this.#requests.first;
       if (
         request === null || !request.isSubmitted ||
@@ -148,6 +156,7 @@ export class Lane implements Waitable {
       this.#requests.shift();
       this.#leave(request);
       done++;
+      if (request.buffer !== null) copied += bytes;
       this.queue.completed(request, errno, bytes);
     }
     if (done > 0) this.queue.dispatch();
@@ -157,19 +166,33 @@ export class Lane implements Waitable {
   /**
    * Takes a request back from the system. Returns whether it was possible.
    *
-   * The first one is left alone while others stand behind it: when it waits for
-   * a thread, glibc forgets those others together with it.
+   * Those behind it are taken back too, and submitted again: when the first one
+   * of a descriptor is canceled before a thread serves it, glibc forgets what
+   * stands behind it.
    */
   cancel(request: Request): boolean {
-    if (request === this.#requests.first && this.depth > 1) return false;
+    const requests = this.requests();
+    const behind = requests.slice(requests.indexOf(request) + 1).reverse();
+    const takenBack: Request[] = [];
+    for (const other of behind) {
+      if (!this.#cancelNatively(other)) break;
+      takenBack.push(other);
+    }
+    const isCanceled = takenBack.length === behind.length &&
+      this.#cancelNatively(request);
+    for (const other of takenBack) this.queue.putBack(other);
+    if (isCanceled) request.fail(ECANCELED);
+    this.queue.dispatch();
+    return isCanceled;
+  }
+
+  #cancelNatively(request: Request): boolean {
     const { pointer } = request.block!;
-    const { aio_cancel, aio_error, aio_return } = this.#native;
+    const { aio_cancel, aio_return } = this.#native;
     if (aio_cancel(this.fd, pointer) !== AIO_CANCELED) return false;
-    const errno = aio_error(pointer);
     aio_return(pointer);
     this.#requests.remove(request);
     this.#leave(request);
-    request.fail(errno);
     return true;
   }
 
@@ -217,7 +240,6 @@ export class Lane implements Waitable {
       request.isWrite ? LIO_WRITE : LIO_READ,
       true,
     );
-    view.setInt32(at + aiocb.reqprio, request.priority, true);
     if (request.notify === "thread") this.#packNotification(block, request);
     if (request.isSync) return;
     const { address, buffer, transferred, offset } = request;
@@ -237,6 +259,10 @@ export class Lane implements Waitable {
   }
 
   #packNotification(block: ControlBlock, request: Request): void {
+    if (!hasRoomForCallback()) {
+      request.notify = "suspend";
+      return;
+    }
     const notification = new Notification({
       sigev_notify: SIGEV_THREAD,
       sigev_notify_function: waiter.look,

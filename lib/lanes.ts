@@ -1,4 +1,4 @@
-import { runtime } from "../ffi/runtime_deno.ts";
+import { runtime } from "../ffi/current.ts";
 import { platform } from "./constants.ts";
 import { librt } from "./error.ts";
 import type { FileQueue } from "./file_queue.ts";
@@ -62,7 +62,7 @@ export class Lanes {
     const wanted = this.#wanted;
     const usable = wanted < lanes.length ? wanted : lanes.length;
     let best: Lane | null = null;
-    let depth = this.#depthMax;
+    let depth = this.#queue.isSorting ? 1 : this.#depthMax;
     for (let index = 0; index < usable; index++) {
       const lane = lanes[index];
       if (lane.depth === 0) return lane;

@@ -8,7 +8,7 @@ import {
   freeNative,
   type NativeMemory,
 } from "../ffi/memory.ts";
-import { runtime } from "../ffi/runtime_deno.ts";
+import { runtime } from "../ffi/current.ts";
 import { EAGAIN, LIO_NOWAIT, platform } from "./constants.ts";
 import { fromNativeError, librt } from "./error.ts";
 

@@ -1,5 +1,5 @@
 import { hostPlatform, librt, UnavailableError } from "../ffi/librt.ts";
-import { runtime } from "../ffi/runtime_deno.ts";
+import { runtime } from "../ffi/current.ts";
 import { counters } from "./counters.ts";
 import { engine } from "./engine.ts";
 import { laneBudget } from "./lane_budget.ts";

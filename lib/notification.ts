@@ -9,7 +9,7 @@
  * @module
  */
 import type { NativeCallback } from "../ffi/runtime.ts";
-import { runtime } from "../ffi/runtime_deno.ts";
+import { runtime } from "../ffi/current.ts";
 
 /** A notification that is still to come. */
 interface Expected {
@@ -26,6 +26,11 @@ let lastTicket = 0;
 export function notifyFunctionAddress(): number {
   callback ??= runtime.callback(deliver);
   return callback.address;
+}
+
+/** Whether the runtime can take one more notification from native threads. */
+export function hasRoomForCallback(): boolean {
+  return expected.size < runtime.callbacksMax;
 }
 
 /**

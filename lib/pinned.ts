@@ -1,4 +1,4 @@
-import { runtime } from "../ffi/runtime_deno.ts";
+import { runtime } from "../ffi/current.ts";
 import { assertBytes, bufferOf, byteOffsetOf, nameOf } from "./bytes.ts";
 
 const WASM_PAGE_BYTES = 65_536;

@@ -5,7 +5,7 @@
  */
 import { clearTimeout, setTimeout } from "node:timers";
 import type { Pointer } from "../ffi/runtime.ts";
-import { runtime } from "../ffi/runtime_deno.ts";
+import { runtime } from "../ffi/current.ts";
 import { type Aiocb, requestOf } from "./aiocb.ts";
 import { int32 } from "./arguments.ts";
 import { nameOf } from "./bytes.ts";

@@ -8,17 +8,19 @@
  */
 import { setTimeout } from "node:timers";
 import { allocateNative, freeNative } from "../ffi/memory.ts";
-import { runtime } from "../ffi/runtime_deno.ts";
+import { runtime } from "../ffi/current.ts";
 import { librt } from "./error.ts";
 import type { FileQueue } from "./file_queue.ts";
 import type { Request } from "./request.ts";
 import { settings } from "./settings.ts";
+import { threads } from "./tuning.ts";
 
 /**
- * The part of the threads that may be held by requests that wait for ever. In a
- * worker none: it may be terminated, and the threads would be held all the same.
+ * The part of the threads, and of the requests that the system may have at once,
+ * that may be held by requests that wait for ever. In a worker none: it may be
+ * terminated, and the threads would be held all the same.
  */
-const THREADS_SHARE = runtime.isWorker ? 0 : 1 / 2;
+const SHARE = runtime.isWorker ? 0 : 1 / 2;
 
 /** `struct pollfd` and its flags are the same on every system. */
 const POLLFD_BYTES = 8;
@@ -31,7 +33,7 @@ const POLLOUT = 4;
 /** How many descriptors one call waits for at most. */
 const POLL_LIST_MAX = 256;
 /** How many calls, a thread each, are out at once at most. */
-const CALLS_MAX = 2;
+const CALLS_MAX = Math.min(2, runtime.nonblockingCallsMax);
 /** A call cannot be told of new descriptors: they wait until one ends. */
 const POLL_MS = 100;
 
@@ -66,7 +68,8 @@ class Readiness {
       this.#waiting.delete(queue);
       return true;
     }
-    if (!this.#waiting.has(queue)) {
+    // Another request may be the first one now, which waits for something else.
+    if (this.#waiting.get(queue)?.events !== events) {
       this.#waiting.set(queue, { queue, events, isNamed: false });
     }
     this.#poll();
@@ -90,7 +93,8 @@ class Readiness {
   }
 
   get #hasShare(): boolean {
-    return this.#held < Math.floor(settings.threads * THREADS_SHARE);
+    const most = Math.min(threads(), settings.maxInFlight);
+    return this.#held < Math.floor(most * SHARE);
   }
 
   async #poll(): Promise<void> {

@@ -9,22 +9,23 @@ export class RequestList {
   #last: Request | null = null;
   size = 0;
 
-  /**
-   * Puts a request in its place.
-   *
-   * @param isFirstFixed Whether the first one keeps its place whatever the
-   * priorities are, because it is running.
-   */
-  add(request: Request, isFirstFixed = false): void {
-    this.size++;
+  /** Puts a request in its place. */
+  add(request: Request): void {
     const last = this.#last;
-    if (last === null) {
-      this.first = this.#last = request;
-    } else if (last.priority <= request.priority) {
-      last.next = this.#last = request;
+    if (last === null || last.priority <= request.priority) {
+      this.addLast(request);
     } else {
-      this.#insert(request, isFirstFixed);
+      this.size++;
+      this.#insert(request);
     }
+  }
+
+  /** Puts a request behind all others. */
+  addLast(request: Request): void {
+    this.size++;
+    if (this.#last === null) this.first = request;
+    else this.#last.next = request;
+    this.#last = request;
   }
 
   /** Puts a request before all others. */
@@ -69,8 +70,10 @@ export class RequestList {
     return requests;
   }
 
-  #insert(request: Request, isFirstFixed: boolean): void {
-    let before: Request | null = isFirstFixed ? this.first : null;
+  #insert(request: Request): void {
+    // Nothing gets in between the pieces of one that has begun.
+    const hasBegun = this.first!.transferred > 0;
+    let before: Request | null = hasBegun ? this.first : null;
     let at = before === null ? this.first : before.next;
     while (at !== null && at.priority <= request.priority) {
       before = at;

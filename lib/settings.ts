@@ -80,7 +80,10 @@ export function configure(options: Configuration): void {
   if (threads !== undefined) positiveInt32(threads, "threads");
   if (lanes !== undefined) positiveInt32(lanes, "lanes");
   if (maxInFlight !== undefined) positiveInt32(maxInFlight, "maxInFlight");
-  if (pollMicroseconds !== undefined && !(pollMicroseconds >= 0)) {
+  if (
+    pollMicroseconds !== undefined &&
+    !(typeof pollMicroseconds === "number" && pollMicroseconds >= 0)
+  ) {
     throw outOfRange("pollMicroseconds", pollMicroseconds, "not negative");
   }
   settings.threads = threads ?? settings.threads;

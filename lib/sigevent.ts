@@ -1,5 +1,5 @@
 import type { SigeventValues } from "../ffi/layout.ts";
-import { runtime } from "../ffi/runtime_deno.ts";
+import { runtime } from "../ffi/current.ts";
 import { nameOf } from "./bytes.ts";
 import {
   EINVAL,
@@ -13,6 +13,7 @@ import {
   deliver,
   expectNotification,
   forgetNotification,
+  hasRoomForCallback,
   notifyFunctionAddress,
 } from "./notification.ts";
 
@@ -44,7 +45,7 @@ export class Notification {
    * Whether the library has to notice the completion itself and then
    * {@linkcode deliver}. In a worker no native thread may be given a function:
    * the function goes when the worker is terminated, the request does not. And
-   * macOS does not have `SIGEV_THREAD`.
+   * macOS does not have `SIGEV_THREAD`, and koffi bounds the calls due at once.
    */
   readonly isEmulated: boolean;
   readonly #ticket: number | null;
@@ -60,7 +61,7 @@ export class Notification {
     const { sigev_notify, sigev_signo = 0, sigev_value = 0 } = sigevent;
     const isThread = sigev_notify === SIGEV_THREAD;
     this.isEmulated = isThread &&
-      (runtime.isWorker || platform.os === "darwin");
+      (runtime.isWorker || platform.os === "darwin" || !hasRoomForCallback());
     const function_ = isThread && !this.isEmulated
       ? notifyFunctionAddress()
       : 0;
@@ -125,8 +126,8 @@ function assertSigevent(sigevent: Sigevent, syscall: string): void {
 }
 
 function isSignal(value: unknown): boolean {
-  return Number.isInteger(value) && value as number >= 1 &&
-    value as number <= SIGNAL_MAX;
+  return typeof value === "number" && Number.isInteger(value) &&
+    value >= 1 && value <= SIGNAL_MAX;
 }
 
 function invalid(what: string, syscall: string): AioError {

@@ -25,11 +25,20 @@ export interface AioInit {
   aio_idle_time?: number;
 }
 
-let isTuned = false;
+/** How many threads glibc uses unless it is told otherwise. */
+const DEFAULT_THREADS = 20;
+
+/** What was asked for first: later calls do not change it. */
+let tunedThreads: number | null = null;
 
 /** Tunes the implementation for the engine, unless the program did. */
 export function tuneOnce(options: AioInit): void {
-  if (!isTuned) aio_init(options);
+  if (tunedThreads === null) aio_init(options);
+}
+
+/** How many threads serve requests, at most. */
+export function threads(): number {
+  return tunedThreads ?? DEFAULT_THREADS;
 }
 
 /**
@@ -48,12 +57,13 @@ export function tuneOnce(options: AioInit): void {
  * ```
  */
 export function aio_init(options: AioInit): void {
-  isTuned = true;
-  const { aio_threads = 20, aio_num = 64, aio_idle_time = 1 } = options;
+  const { aio_threads = DEFAULT_THREADS, aio_num = 64, aio_idle_time = 1 } =
+    options;
   positiveInt32(aio_threads, "aio_threads");
   positiveInt32(aio_num, "aio_num");
   positiveInt32(aio_idle_time, "aio_idle_time");
   const { aio_init } = librt("aio_init");
+  tunedThreads ??= aio_threads;
   const layout = platform.aioinit;
   if (aio_init === null || layout === null) return;
   const memory = allocateNative(layout.size);

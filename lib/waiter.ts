@@ -9,7 +9,7 @@ import { setImmediate, setTimeout } from "node:timers";
 import { writeAddress, writeTimespec } from "../ffi/layout.ts";
 import { allocateNative, type ControlBlock } from "../ffi/memory.ts";
 import type { Pointer } from "../ffi/runtime.ts";
-import { runtime } from "../ffi/runtime_deno.ts";
+import { runtime } from "../ffi/current.ts";
 import { librt } from "./error.ts";
 import type { Notify } from "./request.ts";
 import { settings } from "./settings.ts";
@@ -31,7 +31,7 @@ export interface Waitable {
 const SUSPEND_LIST_MAX = 256;
 const ADDRESS_BYTES = 8;
 /** How many `aio_suspend` calls, a thread each, are out at once at most. */
-const SUSPENDS_MAX = 4;
+const SUSPENDS_MAX = Math.min(4, runtime.nonblockingCallsMax);
 /**
  * A call that is out cannot be told of new heads, so they get a call of their
  * own. Every call ends by itself after a while: then one takes over from many.
@@ -47,6 +47,8 @@ const UNNAMED_MS = 5;
 const POLL_PAYS_FACTOR = 1.5;
 /** The share of a new observation in the expected time. */
 const EXPECTED_SHARE = 1 / 8;
+/** With `"thread"`: how often to look whether a notification was lost. */
+const LOST_NOTIFICATION_MS = 100;
 /** With `"poll"`: after how long without a completion turns are spaced out. */
 const BUSY_POLL_MS = 10;
 const SPACED_POLL_MS = 1;
@@ -144,9 +146,13 @@ export class Waiter {
       this.#expected_us < pollMicroseconds * POLL_PAYS_FACTOR;
     let isTurnWanted = false;
     let isPollWanted = false;
+    let isThreadAwaited = false;
     const unnamed: ControlBlock[] = [];
     for (const { head, headNotify } of this.#waitables) {
-      if (headNotify === "thread") continue;
+      if (headNotify === "thread") {
+        isThreadAwaited = true;
+        continue;
+      }
       if (headNotify === "poll") isPollWanted = true;
       else if (headNotify === "auto" && isPolling) isTurnWanted = true;
       else if (head!.holds === 0) unnamed.push(head!);
@@ -155,6 +161,8 @@ export class Waiter {
     if (isTurnWanted || isPollWanted && waited_ms < BUSY_POLL_MS) {
       this.#nextTurn();
     } else if (isPollWanted) this.#lookIn(SPACED_POLL_MS);
+    // glibc drops a notification for which it can make no thread.
+    else if (isThreadAwaited) this.#lookIn(LOST_NOTIFICATION_MS);
   }
 
   #harvest(): number {

@@ -9,6 +9,7 @@ import {
   Aiocb,
   AioFile,
   allocatePinned,
+  CompletionQueue,
   lio_listio,
   LIO_NOWAIT,
   LIO_READ,
@@ -50,6 +51,12 @@ scope.onmessage = async ({ data: { path, fifoPath, fd, fifoFds } }) => {
     aio_read(block(fd, offset, at));
   }
   file.readAt(new Uint8Array(3 << 20), 0);
+  const queue = new CompletionQueue<number>({ notify: "thread" });
+  queue.drain().next();
+  for (let at = 0; at < 32; at++) {
+    queue.read(file, new Uint8Array(BLOCK_BYTES), at * BLOCK_BYTES, at);
+    queue.read(fifo, allocatePinned(BLOCK_BYTES), 0, at);
+  }
   file.sync();
   const list = Array.from(
     { length: 8 },

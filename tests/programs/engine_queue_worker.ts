@@ -24,5 +24,5 @@ if (notify === null) {
   }
   let count = 0;
   for await (const { bytes } of queue.drain()) if (bytes === 100) count++;
-  postMessage(count);
+  (self as unknown as Worker).postMessage(count);
 }

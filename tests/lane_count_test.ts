@@ -1,0 +1,101 @@
+// LaneCount: many lanes while requests wait for a device, few while they do not.
+
+import { assert, assertEquals } from "@std/assert";
+import { AioFile, allocatePinned } from "../mod.ts";
+import { deviceBytesRead } from "../lib/device_reads.ts";
+import { LaneCount } from "../lib/lane_count.ts";
+import { delay, Directory, isLinux, pattern } from "./helpers.ts";
+
+const timeout = 10_000;
+const BLOCK_BYTES = 4096;
+/** More than it looks at before it decides. */
+const ENOUGH = 1_000;
+const MANY = 256;
+
+Deno.test({
+  name: "LaneCount.wanted() for a device grows with the requests, to a bound",
+  timeout,
+  fn() {
+    const count = new LaneCount(true);
+    let before = 0;
+    for (let outstanding = 1; outstanding <= 10_000; outstanding++) {
+      const lanes = count.wanted(outstanding);
+      assert(lanes >= Math.max(before, 1), `fewer lanes for ${outstanding}`);
+      assert(lanes <= outstanding, `lanes for nothing, for ${outstanding}`);
+      before = lanes;
+    }
+    assert(before > 1, "one lane, however many requests");
+    assertEquals(count.wanted(1_000_000), before);
+  },
+});
+
+Deno.test({
+  name: "LaneCount.wanted() for a device stays the same, whatever it sees",
+  timeout,
+  async fn() {
+    const count = new LaneCount(true);
+    const before = count.wanted(MANY);
+    for (let round = 0; round < 3; round++) {
+      for (let index = 0; index < ENOUGH; index++) count.observe(100, true);
+      await delay(5);
+    }
+    assertEquals(count.wanted(MANY), before);
+  },
+});
+
+/** Tells of transfers that the page cache served. */
+async function observeCached(count: LaneCount, isRead: boolean): Promise<void> {
+  for (let round = 0; round < 3; round++) {
+    for (let index = 0; index < ENOUGH; index++) {
+      count.observe(BLOCK_BYTES, isRead);
+    }
+    await delay(5);
+  }
+}
+
+Deno.test({
+  name: "LaneCount.wanted() is fewer while the page cache serves",
+  timeout,
+  async fn() {
+    const device = new LaneCount(true).wanted(MANY);
+    const count = new LaneCount(false);
+    assert(count.wanted(MANY) < device, "as many from the beginning");
+    assert(count.wanted(1) >= 1, "none");
+    for (const isRead of [true, false]) {
+      await observeCached(count, isRead);
+      assert(count.wanted(MANY) < device, `as many for cached (${isRead})`);
+    }
+  },
+});
+
+Deno.test({
+  name: "LaneCount.wanted() grows when bytes come from a device, and shrinks",
+  ignore: !isLinux,
+  timeout,
+  async fn() {
+    using directory = new Directory();
+    const path = directory.file(pattern(64 * BLOCK_BYTES));
+    const direct = await AioFile.open(path, { direct: true }).catch(() => null);
+    const before = deviceBytesRead();
+    await direct?.readAt(allocatePinned(64 * BLOCK_BYTES), 0);
+    const has = deviceBytesRead();
+    if (direct === null || before === null || has === before) {
+      console.log("Nothing here comes from a device: not looked at.");
+      await direct?.close();
+      return;
+    }
+    assert(has! - before >= 64 * BLOCK_BYTES, "it counts something else");
+    const count = new LaneCount(false);
+    await observeCached(count, true);
+    const cached = count.wanted(MANY);
+    const block = allocatePinned(BLOCK_BYTES);
+    for (let index = 0; index < ENOUGH; index++) {
+      await direct.readAt(block, index % 64 * BLOCK_BYTES);
+      count.observe(BLOCK_BYTES, true);
+    }
+    assert(count.wanted(MANY) > cached, "not more than for the page cache");
+    await observeCached(count, true);
+    assertEquals(count.wanted(MANY), cached);
+    await direct.close();
+  },
+});

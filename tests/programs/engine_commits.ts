@@ -1,0 +1,108 @@
+/**
+ * Writes and synchronizes while a tracer looks on. Every 8 bytes that are written
+ * name the round and the block they belong to; what a tracer has to know besides
+ * is written to `/dev/null`.
+ */
+import { writeSync } from "node:fs";
+import { AioError, AioFile, allocatePinned, configure } from "../../mod.ts";
+import { openSync } from "../helpers.ts";
+
+const [path, task, ...options] = Deno.args;
+const MIB = 1024 * 1024;
+const BLOCK_BYTES = 512;
+const ROUNDS = 12;
+const WRITES = 24;
+
+const notes = openSync("/dev/null", "w");
+const note = (text: string) => writeSync(notes, new TextEncoder().encode(text));
+const file = await AioFile.open(path, {
+  write: true,
+  append: options.includes("append"),
+});
+configure({ lanes: 4 });
+
+let block = 0;
+
+/** Bytes that say which round and which block they are of. */
+function nextBytes(round: number, byteLength: number) {
+  const allocate = block % 2 === 0
+    ? allocatePinned
+    : (length: number) => new Uint8Array(length);
+  const bytes = allocate(byteLength);
+  const [first, second] = [round, block].map((n) => `${n}`.padStart(3, "0"));
+  const token = new TextEncoder().encode(`r${first}b${second}`);
+  for (let at = 0; at < byteLength; at += token.length) bytes.set(token, at);
+  return bytes;
+}
+
+const writing: Promise<unknown>[] = [];
+
+function write(round: number): void {
+  const isLong = block % 50 === 49;
+  const bytes = nextBytes(round, isLong ? 2 * MIB : BLOCK_BYTES);
+  const offset = isLong ? 100 * MIB : block * BLOCK_BYTES;
+  const isAppend = task === "append" || task === "both" && block % 3 === 0;
+  writing.push(isAppend ? file.append(bytes) : file.writeAt(bytes, offset));
+  block++;
+}
+
+async function synchronize(round: number): Promise<void> {
+  note(`call ${round}`);
+  await (round % 3 === 0 ? file.syncData() : file.sync());
+  note(`done ${round}`);
+}
+
+async function rounds(): Promise<void> {
+  const synchronizing: Promise<void>[] = [];
+  for (let round = 0; round < ROUNDS; round++) {
+    for (let count = 0; count < WRITES; count++) write(round);
+    synchronizing.push(synchronize(round));
+    // Nobody promised those anything yet.
+    for (let count = 0; count < 4; count++) write(round + 1);
+    // Some arrive while another runs, others when all is done.
+    if (round % 4 === 3) await Promise.all(synchronizing);
+    else await new Promise((resolve) => setTimeout(resolve, round % 3));
+  }
+  await Promise.all([...writing, ...synchronizing]);
+}
+
+async function outcomes(calls: Promise<void>[]): Promise<string[]> {
+  const settled = await Promise.allSettled(calls);
+  return settled.map((outcome) =>
+    outcome.status === "fulfilled"
+      ? "done"
+      : outcome.reason instanceof AioError
+      ? `${outcome.reason.code} ${outcome.reason.syscall}`
+      : "another error"
+  );
+}
+
+let result: unknown = null;
+switch (task) {
+  case "write":
+  case "append":
+  case "both":
+    await rounds();
+    break;
+  case "share": {
+    const commits: Promise<unknown>[] = [];
+    for (; block < 64; block++) {
+      commits.push(file.append(nextBytes(0, BLOCK_BYTES)), file.syncData());
+    }
+    await Promise.all(commits);
+    break;
+  }
+  case "mix":
+    write(0);
+    await Promise.all([file.syncData(), file.sync(), file.syncData()]);
+    break;
+  case "fail":
+    write(0);
+    result = [
+      await outcomes([file.syncData(), file.syncData(), file.syncData()]),
+      await outcomes([file.syncData()]),
+    ];
+    break;
+}
+await file.close();
+console.log(JSON.stringify(result));

@@ -1,0 +1,63 @@
+/**
+ * Makes requests of every kind while the system may not start a thread, and has
+ * one notified of what is done while it may not. Prints what came of them.
+ */
+import { AioFile, CompletionQueue } from "../../mod.ts";
+import { delay, Fifo, isPending, pattern } from "../helpers.ts";
+import { libc, limit, RLIMIT_NPROC } from "../posix/programs/libc.ts";
+
+const NOBODY = 65534;
+const PATIENCE_MS = 3_000;
+
+// The limit does not hold for the superuser.
+if (Deno.uid() === 0 && libc.setresuid(NOBODY, NOBODY, NOBODY) !== 0) {
+  throw new Error("setresuid() failed");
+}
+
+const tasks = {
+  async requests(path: string): Promise<unknown> {
+    const file = await AioFile.open(path, { read: true, write: true });
+    const queue = new CompletionQueue<number>();
+    const unlimit = limit(RLIMIT_NPROC, 0n);
+    const calls: Promise<unknown>[] = [];
+    for (let index = 0; index < 30; index++) {
+      calls.push(
+        file.readAt(new Uint8Array(10), index),
+        file.writeAt(pattern(10, index), 1000 + index),
+        file.append(pattern(10)),
+        file.sync(),
+        file.batch([{ type: "read", buffer: new Uint8Array(10), offset: 0 }]),
+      );
+      queue.read(file, new Uint8Array(10), index, index);
+      queue.write(file, new Uint8Array(10), 2000, index);
+      queue.sync(file, index);
+    }
+    await delay(50);
+    const wasWaiting = await isPending(calls[0], 0) && queue.inFlight === 90;
+    unlimit();
+    const settled = await Promise.allSettled(calls);
+    let completed = 0;
+    for await (const { error } of queue.drain()) {
+      if (error === null) completed++;
+    }
+    const failed = settled.filter(({ status }) => status === "rejected").length;
+    return { wasWaiting, failed, completed };
+  },
+
+  async notification(): Promise<unknown> {
+    const fifo = new Fifo();
+    const queue = new CompletionQueue<number>({ notify: "thread" });
+    queue.read(fifo.file, new Uint8Array(1), 0, 7);
+    await delay(50); // Until a thread blocks in it.
+    const unlimit = limit(RLIMIT_NPROC, 0n);
+    fifo.feed("x");
+    await delay(50);
+    unlimit();
+    const next = queue.drain().next();
+    return await isPending(next, PATIENCE_MS) ? null : (await next).value.tag;
+  },
+};
+
+const [task, path] = Deno.args;
+console.log(JSON.stringify(await tasks[task as keyof typeof tasks](path)));
+Deno.exit();

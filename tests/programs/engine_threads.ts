@@ -1,0 +1,47 @@
+/**
+ * Reads more empty FIFOs than there are threads. Prints how many threads wait in
+ * a read.
+ */
+import { readdirSync, readFileSync, readlinkSync } from "node:fs";
+import {
+  aio_read,
+  Aiocb,
+  AioFile,
+  allocatePinned,
+  configure,
+} from "../../mod.ts";
+import { delay, Directory, Fifo } from "../helpers.ts";
+
+const threads = Number(Deno.args[0]);
+configure({ threads });
+// What is set has an effect from the first file on.
+using directory = new Directory();
+await using _file = await AioFile.open(directory.file());
+for (let index = 0; index < threads + 5; index++) {
+  const { fd } = new Fifo().file;
+  aio_read(new Aiocb({ aio_fildes: fd, aio_buf: allocatePinned(1) }));
+}
+
+/** The system call number of read, on x86-64 and on aarch64. */
+const READS = new Set(["0", "63"]);
+
+/** The threads that read a FIFO. */
+function reading(): number {
+  return readdirSync("/proc/self/task").filter((task) => {
+    try {
+      const call = readFileSync(`/proc/self/task/${task}/syscall`, "utf8");
+      const [number, fd] = call.split(" ");
+      return READS.has(number) &&
+        readlinkSync(`/proc/self/fd/${Number(fd)}`).endsWith("/fifo");
+    } catch {
+      return false; // It has ended, or what it read is closed.
+    }
+  }).length;
+}
+
+const deadline = performance.now() + 3_000;
+while (reading() < threads && performance.now() < deadline) await delay(5);
+await delay(50); // For those that should not come.
+console.log(JSON.stringify(reading()));
+directory[Symbol.dispose]();
+Deno.exit();
