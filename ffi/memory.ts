@@ -18,6 +18,8 @@ export interface NativeMemory {
   readonly pointer: Pointer;
   readonly address: number;
   readonly bytes: Uint8Array<ArrayBuffer>;
+  /** Of the same memory. */
+  readonly view: DataView;
 }
 
 /** Says that the system has no memory left. */
@@ -47,10 +49,12 @@ function tryAllocateNative(byteLength: number): NativeMemory | null {
   const rounded = Math.ceil(byteLength / PAGE_BYTES) * PAGE_BYTES;
   const pointer = librt().aligned_alloc(PAGE_BYTES, rounded);
   if (pointer === null) return null;
+  const bytes = runtime.view(pointer, rounded).subarray(0, byteLength);
   return {
     pointer,
     address: runtime.address(pointer),
-    bytes: new Uint8Array(runtime.view(pointer, rounded), 0, byteLength),
+    bytes,
+    view: new DataView(bytes.buffer, bytes.byteOffset, byteLength),
   };
 }
 
@@ -113,7 +117,7 @@ function growControlBlocks(): void {
   const stride = Math.ceil(size / BLOCK_ALIGNMENT_BYTES) *
     BLOCK_ALIGNMENT_BYTES;
   const slab = allocateNative(stride * BLOCKS_PER_SLAB);
-  const view = new DataView(slab.bytes.buffer);
+  const { view } = slab;
   // Backwards, so that blocks are taken in the order of their addresses.
   for (let index = BLOCKS_PER_SLAB - 1; index >= 0; index--) {
     const at = index * stride;

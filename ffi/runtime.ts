@@ -111,8 +111,8 @@ export interface Runtime {
   bind(platform: Platform): NativeFunctions | null;
   /** The calling thread's `errno`, to be read at once after a call. */
   errno(): number;
-  /** Native memory as an `ArrayBuffer`. Nobody frees it but its owner. */
-  view(memory: Pointer, byteLength: number): ArrayBuffer;
+  /** A view of native memory. Nobody frees it but its owner. */
+  view(memory: Pointer, byteLength: number): Uint8Array<ArrayBuffer>;
   address(memory: Pointer): number;
   pointerTo(address: number): Pointer;
   /** The address of the first byte of a buffer that does not move. */

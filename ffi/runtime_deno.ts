@@ -123,10 +123,12 @@ export const runtime: Runtime = {
     return errnoView![0];
   },
 
-  view(memory: Pointer, byteLength: number): ArrayBuffer {
-    return Deno.UnsafePointerView.getArrayBuffer(
-      asPointerObject(memory),
-      byteLength,
+  view(memory: Pointer, byteLength: number): Uint8Array<ArrayBuffer> {
+    return new Uint8Array(
+      Deno.UnsafePointerView.getArrayBuffer(
+        asPointerObject(memory),
+        byteLength,
+      ),
     );
   },
 

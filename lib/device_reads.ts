@@ -18,7 +18,7 @@ export function deviceBytesRead(): number | null {
   const { rusage } = platform;
   if (rusage === null) return null;
   memory ??= allocateNative(rusage.size);
-  usage ??= new DataView(memory.bytes.buffer);
+  usage ??= memory.view;
   if (librt().getrusage(RUSAGE_SELF, memory.pointer) !== 0) return null;
   const low = usage.getUint32(rusage.ru_inblock, true);
   const high = usage.getUint32(rusage.ru_inblock + 4, true);

@@ -36,7 +36,7 @@ export function callListio(
   const sigeventAt = addresses.length * ADDRESS_BYTES;
   const { lio_listio } = librt("lio_listio");
   const memory = memoryFor(addresses.length);
-  const view = new DataView(memory.bytes.buffer);
+  const { view } = memory;
   for (let index = 0; index < addresses.length; index++) {
     writeAddress(view, index * ADDRESS_BYTES, addresses[index]);
   }

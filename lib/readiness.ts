@@ -126,7 +126,7 @@ class Readiness {
 /** Waits a while for some to be ready. Returns those. */
 async function waitUntilReady(waiting: Waiting[]): Promise<Waiting[]> {
   const memory = allocateNative(waiting.length * POLLFD_BYTES);
-  const view = new DataView(memory.bytes.buffer);
+  const { view } = memory;
   waiting.forEach(({ queue, events }, index) => {
     view.setInt32(index * POLLFD_BYTES + FD_AT, queue.fd, true);
     view.setInt16(index * POLLFD_BYTES + EVENTS_AT, events, true);
@@ -142,7 +142,7 @@ async function waitUntilReady(waiting: Waiting[]): Promise<Waiting[]> {
 /** Whether a transfer would not wait, or would fail at once. */
 function isReady(fd: number, events: number): boolean {
   const memory = allocateNative(POLLFD_BYTES);
-  const view = new DataView(memory.bytes.buffer);
+  const { view } = memory;
   view.setInt32(FD_AT, fd, true);
   view.setInt16(EVENTS_AT, events, true);
   const ready = librt().poll(memory.pointer, 1, 0);

@@ -67,7 +67,7 @@ export function aio_init(options: AioInit): void {
   const layout = platform.aioinit;
   if (aio_init === null || layout === null) return;
   const memory = allocateNative(layout.size);
-  const view = new DataView(memory.bytes.buffer);
+  const { view } = memory;
   view.setInt32(layout.aio_threads, aio_threads, true);
   view.setInt32(layout.aio_num, aio_num, true);
   view.setInt32(layout.aio_idle_time, aio_idle_time, true);

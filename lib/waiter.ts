@@ -69,7 +69,7 @@ function newSuspendCall(): SuspendCall {
   return {
     list: memory.pointer,
     timeout: runtime.pointerTo(memory.address + TIMEOUT_AT),
-    view: new DataView(memory.bytes.buffer),
+    view: memory.view,
   };
 }
 
