@@ -51,7 +51,7 @@ function isCombinable(request: Request): boolean {
 class AppendBatch extends Request {
   readonly #appends: Request[];
   readonly #memory: TransferBuffer;
-
+  #isDissolved = false;
   constructor(
     queue: FileQueue,
     appends: Request[],
@@ -62,6 +62,7 @@ class AppendBatch extends Request {
     super(queue, "append", view, memory.address, 0, 0);
     this.#appends = appends;
     this.#memory = memory;
+    for (const append of appends) append.batch = this;
     queue.carrierMade();
   }
 
@@ -69,9 +70,21 @@ class AppendBatch extends Request {
     return true;
   }
 
+  override get appends(): readonly Request[] {
+    return this.#appends;
+  }
+
+  /** Its appends go their own ways again. */
+  override dissolve(): void {
+    this.#isDissolved = true;
+    this.settle(null);
+  }
+
   /** Those that are written have succeeded, whatever became of the others. */
   protected override handOver(error: Error | null): void {
     releaseTransferBuffer(this.#memory);
+    for (const append of this.#appends) append.batch = null;
+    if (this.#isDissolved) return;
     let rest = this.transferred;
     for (const append of this.#appends) {
       append.transferred = Math.min(append.length, rest);

@@ -513,7 +513,9 @@ export class AioFile implements AsyncDisposable {
    * console.log(text.length); // 64
    * ```
    */
-  readable(options: ReadableOptions = {}): ReadableStream<Uint8Array> {
+  readable(
+    options: ReadableOptions = {},
+  ): ReadableStream<Uint8Array<ArrayBuffer>> {
     this.#assertOpen("aio_read");
     return readableFrom(this, this.#queue.traits.isSeekable, options);
   }

@@ -176,6 +176,7 @@ export class FileQueue {
   cancel(request: Request): boolean {
     submission.flush();
     request.isCancelWanted = true;
+    if (request.batch !== null && !this.#dissolve(request.batch)) return false;
     if (request.lane !== null) return request.lane.cancel(request);
     if (!this.#waiting.remove(request)) {
       return request.isSync && this.commits.cancel(request);
@@ -183,6 +184,17 @@ export class FileQueue {
     request.fail(ECANCELED);
     // What it stood before, or had the room of, may be submitted now.
     this.dispatch();
+    return true;
+  }
+
+  /** Takes a batch of appends apart that has not begun. */
+  #dissolve(batch: Request): boolean {
+    const isTaken = batch.lane === null
+      ? batch.transferred === 0 && this.#waiting.remove(batch)
+      : batch.transferred === 0 && batch.lane.takeBack(batch);
+    if (!isTaken) return false;
+    for (const append of [...batch.appends].reverse()) this.putBack(append);
+    batch.dissolve();
     return true;
   }
 
@@ -194,7 +206,8 @@ export class FileQueue {
       ...this.#lanes.requests(),
       ...this.#waiting.toArray(),
       ...this.commits.unsettled(),
-    ].filter((request) => !request.isCarrier).reverse();
+    ].flatMap((request) => request.isCarrier ? request.appends : request)
+      .reverse();
     for (const request of requests) this.cancel(request);
     return counters.canceled - before;
   }

@@ -175,18 +175,19 @@ export class Lane implements Waitable {
     const behind = requests.slice(requests.indexOf(request) + 1).reverse();
     const takenBack: Request[] = [];
     for (const other of behind) {
-      if (!this.#cancelNatively(other)) break;
+      if (!this.takeBack(other)) break;
       takenBack.push(other);
     }
     const isCanceled = takenBack.length === behind.length &&
-      this.#cancelNatively(request);
+      this.takeBack(request);
     for (const other of takenBack) this.queue.putBack(other);
     if (isCanceled) request.fail(ECANCELED);
     this.queue.dispatch();
     return isCanceled;
   }
 
-  #cancelNatively(request: Request): boolean {
+  /** Takes the last one back from the system, if that has not begun it. */
+  takeBack(request: Request): boolean {
     const { pointer } = request.block!;
     const { aio_cancel, aio_return } = this.#native;
     if (aio_cancel(this.fd, pointer) !== AIO_CANCELED) return false;

@@ -1,15 +1,16 @@
 import { deviceBytesRead } from "./device_reads.ts";
+import { threads } from "./tuning.ts";
 
-/**
- * Lanes of a file whose requests wait for a device, at most. They are more than
- * glibc's threads, so that a thread that is done with one finds another one to
- * serve: it then neither sleeps nor has to be woken.
- */
-const LANES_DEVICE_MAX = 32;
+/** Lanes of a file whose requests wait for a device, at most. */
+const LANES_DEVICE_MAX = 64;
 /** Up to so many requests, each one gets a lane of its own. */
 const LANES_SINGLE_MAX = 4;
-/** How many requests a lane should have beyond that, for the same reason. */
-const REQUESTS_PER_LANE = 2;
+/**
+ * A thread of glibc that is done with a request should find another one to
+ * serve: it then neither sleeps nor has to be woken. So there are twice as many
+ * requests as lanes, or as threads.
+ */
+const REQUESTS_PER_THREAD = 2;
 /**
  * Lanes of a file whose requests the page cache answers. One thread of glibc
  * that stays awake is faster than several that have to be woken.
@@ -53,8 +54,11 @@ export class LaneCount {
       return this.#isLarge ? LANES_CACHED_LARGE : LANES_CACHED;
     }
     if (outstanding <= LANES_SINGLE_MAX) return outstanding;
-    const lanes = Math.ceil(outstanding / REQUESTS_PER_LANE);
-    return Math.min(Math.max(lanes, LANES_SINGLE_MAX), LANES_DEVICE_MAX);
+    if (outstanding >= threads() * REQUESTS_PER_THREAD) {
+      return Math.min(outstanding, LANES_DEVICE_MAX);
+    }
+    const lanes = Math.ceil(outstanding / REQUESTS_PER_THREAD);
+    return Math.max(lanes, LANES_SINGLE_MAX);
   }
 
   /**

@@ -52,6 +52,8 @@ export abstract class Request {
   lane: Lane | null = null;
   /** The next one in the same queue or lane. */
   next: Request | null = null;
+  /** For appends: the request that carries it with others. */
+  batch: Request | null = null;
   /** For writes: the synchronizations that have to wait for it. */
   group: SyncGroup | null = null;
   /**
@@ -82,6 +84,11 @@ export abstract class Request {
   /** Whether it stands for requests of the caller rather than being one. */
   get isCarrier(): boolean {
     return false;
+  }
+
+  /** The appends that it stands for. */
+  get appends(): readonly Request[] {
+    return [];
   }
 
   get isWrite(): boolean {
@@ -144,6 +151,9 @@ export abstract class Request {
 
   /** Tells whoever asked for it. Called once for each request. */
   protected abstract handOver(error: Error | null): void;
+
+  /** Ends a carrier without an outcome for those that it stood for. */
+  dissolve(): void {}
 
   /** Hands over that it succeeded, unless its buffer was taken away. */
   finish(): void {

@@ -8,11 +8,11 @@ import { tuneOnce } from "./tuning.ts";
 const MAX_IN_FLIGHT = 512;
 
 /**
- * How many threads glibc may use: one for each lane that a device can make use
- * of. With more it wakes threads where one that is awake could go on, and is
+ * How many threads glibc may use: about as many as a device serves requests at
+ * once. With more it wakes threads where one that is awake could go on, and is
  * slower. Pipes and terminals may hold half of them, see `readiness.ts`.
  */
-const THREADS = 16;
+const THREADS = 24;
 
 /** How long to poll by default; a call on another thread costs about 40 us. */
 const POLL_MICROSECONDS = 100;
@@ -23,7 +23,7 @@ export interface Configuration {
    * The most threads of glibc that serve requests. It has an effect before the
    * first request of the process only.
    *
-   * @default {16}
+   * @default {24}
    */
   threads?: number;
   /**

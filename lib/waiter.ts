@@ -125,8 +125,12 @@ export class Waiter {
   readonly look = (): void => {
     submission.flush();
     submission.hold();
-    const done = this.#harvest();
-    submission.release();
+    let done = 0;
+    try {
+      done = this.#harvest();
+    } finally {
+      submission.release();
+    }
     if (this.#waitables.length === 0) return;
     const now_ms = performance.now();
     const waited_ms = now_ms - this.#waitingSince_ms;

@@ -31,6 +31,7 @@ import {
   pattern,
   report,
   run,
+  untilBlocked,
 } from "./helpers.ts";
 
 const timeout = 10_000;
@@ -215,7 +216,7 @@ for (const notify of MODES) {
       assertEquals(queue.cancel("waits"), 1);
       const [{ tag: canceled }] = await takeFrom(queue.drain(), 1);
       assertEquals(canceled, "waits");
-      await delay(5); // Until a thread blocks in it.
+      await untilBlocked(fifo.path);
       assertEquals(queue.cancel(), 0);
       fifo.feed("2");
       const [{ tag, bytes, error }] = await all(queue.drain());

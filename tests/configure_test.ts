@@ -118,8 +118,12 @@ Deno.test({
   timeout,
   async fn() {
     // As many FIFOs as threads are waited for by a call of their own each.
-    assertEquals(await report("engine_threads", { args: ["3"] }), 3);
-    assertEquals(await report("engine_threads", { args: ["7"] }), 7);
+    using directory = new Directory();
+    const env = { TMPDIR: directory.path };
+    for (const threads of [3, 7]) {
+      const args = [String(threads)];
+      assertEquals(await report("engine_threads", { args, env }), threads);
+    }
   },
 });
 

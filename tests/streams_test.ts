@@ -25,6 +25,7 @@ import {
   isPending,
   openSync,
   pattern,
+  untilBlocked,
 } from "./helpers.ts";
 
 const timeout = 10_000;
@@ -32,9 +33,9 @@ const MIB = 1024 * 1024;
 
 /** The rest of a stream, chunk by chunk. */
 async function chunksOf(
-  reader: ReadableStreamDefaultReader<Uint8Array>,
-): Promise<Uint8Array[]> {
-  const chunks: Uint8Array[] = [];
+  reader: ReadableStreamDefaultReader<Uint8Array<ArrayBuffer>>,
+): Promise<Uint8Array<ArrayBuffer>[]> {
+  const chunks: Uint8Array<ArrayBuffer>[] = [];
   for (;;) {
     const { done, value } = await reader.read();
     if (done) return chunks;
@@ -43,7 +44,7 @@ async function chunksOf(
 }
 
 async function bytesOf(
-  stream: ReadableStream<Uint8Array>,
+  stream: ReadableStream<Uint8Array<ArrayBuffer>>,
 ): Promise<Uint8Array> {
   return concat(await chunksOf(stream.getReader()));
 }
@@ -184,7 +185,7 @@ Deno.test({
     for await (const chunk of stream()) parts.push(chunk);
     assertBytes(concat(parts), contents);
 
-    const unzipped = (stream() as ReadableStream<BufferSource>)
+    const unzipped = stream()
       .pipeThrough(new CompressionStream("gzip"))
       .pipeThrough(new DecompressionStream("gzip"));
     assertBytes(await bytesOf(unzipped), contents);
@@ -618,7 +619,7 @@ Deno.test({
     const writes = Promise.allSettled(
       ["1", "2", "3"].map((digit) => writer.write(encode(digit.repeat(5000)))),
     );
-    await delay(20); // Until a thread blocks in the first.
+    await untilBlocked(fifo.path);
     const aborting = writer.abort(new Error("enough"));
     assert(await isPending(aborting), "abort() left a write in flight");
     const drained = fifo.drain();

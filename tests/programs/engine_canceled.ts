@@ -84,6 +84,28 @@ async function append(): Promise<Promise<unknown>[]> {
   return appends;
 }
 
+/** Appends that have come together wait for a thread, and one is canceled. */
+async function together(): Promise<Promise<unknown>[]> {
+  const file = await AioFile.open(path, { append: true });
+  const release = occupy(fifos[0]);
+  const appends = made([
+    file.append(bytes()),
+    file.append(bytes()),
+    file.append(bytes(), canceledWith),
+    file.append(bytes()),
+  ]);
+  await delay(5);
+  const releaseSecond = occupy(fifos[1]);
+  await release();
+  await appends[0]; // The others are handed to the system then.
+  await delay(5);
+  controller.abort("canceled");
+  await releaseSecond();
+  await Promise.allSettled(appends);
+  const { size } = Deno.statSync(path);
+  return [...appends, Promise.resolve(size)];
+}
+
 /** As {@linkcode append}, by a completion queue. */
 async function queue(): Promise<Promise<unknown>[]> {
   configure({ maxInFlight: 1 });
@@ -128,6 +150,7 @@ async function behind(priorities: number[]): Promise<Promise<unknown>[]> {
 const tasks = {
   room,
   append,
+  together,
   queue,
   behind: () => behind([0, 0, 0]),
   overtaken: () => behind([0, 5, 0]),

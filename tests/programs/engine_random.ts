@@ -16,11 +16,18 @@ import {
 import { delay, Fifo, isPending, pattern } from "../helpers.ts";
 
 const [directory, firstSeed] = Deno.args;
-const ROUNDS = 60;
-const REQUESTS = 60;
+const ROUNDS = 100;
+const REQUESTS = 30;
 const FILES = 4;
 const SIZE_BYTES = 10_000;
 const PATIENCE_MS = 3_000;
+
+/** What there is too little of. */
+const SETTINGS = [
+  { lanes: 1, maxInFlight: 4 },
+  { lanes: 1, maxInFlight: 100 },
+  { lanes: 3, maxInFlight: 30 },
+];
 
 let seed = Number(firstSeed);
 
@@ -30,7 +37,7 @@ function random(below: number): number {
   return Math.floor(seed / 2 ** 31 * below);
 }
 
-configure({ threads: 2, lanes: 3, maxInFlight: 40 });
+configure({ threads: 2, ...SETTINGS[seed % SETTINGS.length] });
 const contents = pattern(SIZE_BYTES);
 const files = await Promise.all(
   Array.from({ length: FILES }, async (_, index) => {
@@ -119,25 +126,28 @@ async function drained(): Promise<void> {
 
 /** Returns whether everything was settled. */
 async function round(first: number): Promise<boolean> {
-  const releases = [occupy(fifos[0])];
-  const calls: Promise<void>[] = [];
+  const releases = fifos.map(occupy);
+  const controllers: AbortController[] = [];
+  const all: Promise<void>[] = [];
   for (let id = first; id < first + REQUESTS; id++) {
-    if (random(REQUESTS) === 0) releases.push(occupy(fifos[1]));
     const controller = new AbortController();
-    const abort = () => controller.abort("canceled");
-    calls.push(followed(make(id, controller.signal)));
-    if (random(4) === 0) abort();
-    else if (random(3) === 0) setTimeout(abort, random(2));
+    controllers.push(controller);
+    all.push(followed(make(id, controller.signal)));
+    if (random(2) === 0) {
+      controllers[random(controllers.length)].abort("canceled");
+    }
     if (random(40) === 0) files[random(FILES)].cancel();
     if (random(40) === 0) queue.cancel(random(2) === 0 ? id : undefined);
-    if (random(20) === 0) pause(1);
     if (random(20) === 0) await delay(0);
-    if (random(REQUESTS) === 0) await releases.shift()?.();
+    if (random(10) === 0) {
+      // A thread serves others, but not many: what holds it waits again.
+      all.push(releases.shift()!());
+      releases.push(occupy(fifos[random(fifos.length)]));
+      pause(1);
+    }
   }
-  await delay(random(3));
-  await Promise.all(releases.map((release) => release()));
-  const settling = Promise.all([...calls, drained()]);
-  return !await isPending(settling, PATIENCE_MS);
+  all.push(...releases.map((release) => release()), drained());
+  return !await isPending(Promise.all(all), PATIENCE_MS);
 }
 
 let rounds = 0;

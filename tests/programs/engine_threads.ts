@@ -10,13 +10,12 @@ import {
   allocatePinned,
   configure,
 } from "../../mod.ts";
-import { delay, Directory, Fifo } from "../helpers.ts";
+import { delay, Fifo } from "../helpers.ts";
 
 const threads = Number(Deno.args[0]);
 configure({ threads });
 // What is set has an effect from the first file on.
-using directory = new Directory();
-await using _file = await AioFile.open(directory.file());
+await AioFile.open(new URL(import.meta.url));
 for (let index = 0; index < threads + 5; index++) {
   const { fd } = new Fifo().file;
   aio_read(new Aiocb({ aio_fildes: fd, aio_buf: allocatePinned(1) }));
@@ -43,5 +42,4 @@ const deadline = performance.now() + 3_000;
 while (reading() < threads && performance.now() < deadline) await delay(5);
 await delay(50); // For those that should not come.
 console.log(JSON.stringify(reading()));
-directory[Symbol.dispose]();
 Deno.exit();
