@@ -1,5 +1,5 @@
 import { ControlBlockRequest } from "./control_block_request.ts";
-import { int32, outOfRange } from "./arguments.ts";
+import { assertObject, int32, nonNegative, outOfRange } from "./arguments.ts";
 import { assertBytes, byteLengthOf, nameOf } from "./bytes.ts";
 import { isPinned } from "./pinned.ts";
 import type { Sigevent } from "./sigevent.ts";
@@ -134,10 +134,8 @@ export class Aiocb implements Disposable {
     return this.#request.nbytes;
   }
   set aio_nbytes(value: number) {
-    if (!Number.isSafeInteger(value) || value < 0) {
-      throw outOfRange("aio_nbytes", value, "a non-negative integer");
-    }
-    this.#changing().explicitNbytes = value;
+    const nbytes = nonNegative(value, "aio_nbytes");
+    this.#changing().explicitNbytes = nbytes;
   }
 
   /** What {@linkcode lio_listio} does: `LIO_READ`, `LIO_WRITE`, `LIO_NOP`. */
@@ -161,11 +159,7 @@ export class Aiocb implements Disposable {
     return this.#request.sigevent;
   }
   set aio_sigevent(value: Sigevent) {
-    if (typeof value !== "object" || value === null) {
-      throw new TypeError(
-        `aio_sigevent must be an object, but is ${nameOf(value)}`,
-      );
-    }
+    assertObject(value, "aio_sigevent");
     this.#changing().sigevent = { ...value };
   }
 

@@ -34,6 +34,18 @@ export function positiveInt32(value: number, name: string): number {
   throw outOfRange(name, value, "positive");
 }
 
+/** @throws Unless it is an integer of at least 0. */
+export function nonNegative(value: number, name: string): number {
+  if (Number.isSafeInteger(value) && value >= 0) return value;
+  throw outOfRange(name, value, "a non-negative integer");
+}
+
+/** @throws Unless it is an integer of at least 1. */
+export function positive(value: number, name: string): number {
+  if (Number.isSafeInteger(value) && value > 0) return value;
+  throw outOfRange(name, value, "a positive integer");
+}
+
 /** @throws {TypeError} Unless it is an object. */
 export function assertObject(value: unknown, name: string): void {
   if (typeof value === "object" && value !== null) return;

@@ -1,4 +1,9 @@
-import { assertArray, assertObject, outOfRange } from "./arguments.ts";
+import {
+  assertArray,
+  assertObject,
+  nonNegative,
+  outOfRange,
+} from "./arguments.ts";
 import { assertBytes, nameOf } from "./bytes.ts";
 import { EBADF, platform } from "./constants.ts";
 import {
@@ -17,7 +22,7 @@ import { addressInPlace } from "./pinned.ts";
 import { limits } from "./limits.ts";
 import { submitList } from "./submission.ts";
 import { PromisedRequest } from "./promised_request.ts";
-import type { Operation } from "./request.ts";
+import { type Operation, syscallOf } from "./request.ts";
 import {
   readableFrom,
   type ReadableOptions,
@@ -490,9 +495,7 @@ export class AioFile implements AsyncDisposable {
    */
   async truncate(length = 0): Promise<void> {
     this.#assertOpen("ftruncate");
-    if (!Number.isSafeInteger(length) || length < 0) {
-      throw outOfRange("length", length, "a non-negative integer");
-    }
+    nonNegative(length, "length");
     await this.#call(truncateDescriptor(this.fd, length));
   }
 
@@ -697,18 +700,6 @@ export function queueFor(
 function prepareSystem(): void {
   librt("open");
   applySettings();
-}
-
-function syscallOf(operation: Operation): string {
-  switch (operation) {
-    case "read":
-      return "aio_read";
-    case "write":
-    case "append":
-      return "aio_write";
-    default:
-      return "aio_fsync";
-  }
 }
 
 const OFFSET_LIMIT = 2n ** 63n;

@@ -101,8 +101,7 @@ export abstract class Request {
 
   /** The function of the C library that serves it. */
   get syscall(): string {
-    if (this.operation === "read") return "aio_read";
-    return this.isWrite ? "aio_write" : "aio_fsync";
+    return syscallOf(this.operation);
   }
 
   /** Copies what is to be written next into the transfer buffer. */
@@ -164,6 +163,19 @@ export abstract class Request {
   /** Hands over that it failed with an error number of the system. */
   fail(errno: number): void {
     this.settle(requestError(this, errno));
+  }
+}
+
+/** The function of the C library that serves an operation. */
+export function syscallOf(operation: Operation): string {
+  switch (operation) {
+    case "read":
+      return "aio_read";
+    case "write":
+    case "append":
+      return "aio_write";
+    default:
+      return "aio_fsync";
   }
 }
 

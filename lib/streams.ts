@@ -1,4 +1,4 @@
-import { outOfRange } from "./arguments.ts";
+import { nonNegative, positive } from "./arguments.ts";
 import { assertBytes, byteLengthOf, copyBytes, sliceOf } from "./bytes.ts";
 import type { AioFile } from "./file.ts";
 import { allocatePinned } from "./pinned.ts";
@@ -194,14 +194,4 @@ export function writableTo(
     },
     abort: giveUp,
   });
-}
-
-function nonNegative(value: number, name: string): number {
-  if (Number.isSafeInteger(value) && value >= 0) return value;
-  throw outOfRange(name, value, "a non-negative integer");
-}
-
-function positive(value: number, name: string): number {
-  if (Number.isSafeInteger(value) && value > 0) return value;
-  throw outOfRange(name, value, "a positive integer");
 }
