@@ -47,7 +47,7 @@ let getRequest: (block: Aiocb) => ControlBlockRequest;
  * As in C, a request is for the number of a descriptor: close it only when its
  * requests are done. A worker that is terminated closes its descriptors whatever
  * is queued for them. And a request that waits for a pipe or a terminal holds one
- * of the C library's threads, of which there are 20 or 24 unless
+ * of the C library's threads, of which there are 20 or 32 unless
  * {@linkcode aio_init} or {@linkcode configure} says otherwise.
  *
  * POSIX, `<aio.h>`: "The aiocb structure shall include at least the following

@@ -1,8 +1,6 @@
 import { deviceBytesRead } from "./device_reads.ts";
 import { threads } from "./tuning.ts";
 
-/** Lanes of a file whose requests wait for a device, at most. */
-const LANES_DEVICE_MAX = 64;
 /** Up to so many requests, each one gets a lane of its own. */
 const LANES_SINGLE_MAX = 4;
 /**
@@ -11,6 +9,11 @@ const LANES_SINGLE_MAX = 4;
  * requests as lanes, or as threads.
  */
 const REQUESTS_PER_THREAD = 2;
+/**
+ * With so many requests that all threads are busy, there are more lanes than
+ * threads, so that a thread that is done finds another lane to serve.
+ */
+const LANES_PER_THREAD = 1.5;
 /**
  * Lanes of a file whose requests the page cache answers. One thread of glibc
  * that stays awake is faster than several that have to be woken.
@@ -55,7 +58,7 @@ export class LaneCount {
     }
     if (outstanding <= LANES_SINGLE_MAX) return outstanding;
     if (outstanding >= threads() * REQUESTS_PER_THREAD) {
-      return Math.min(outstanding, LANES_DEVICE_MAX);
+      return Math.max(1, Math.floor(threads() * LANES_PER_THREAD));
     }
     const lanes = Math.ceil(outstanding / REQUESTS_PER_THREAD);
     return Math.max(lanes, LANES_SINGLE_MAX);

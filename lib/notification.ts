@@ -28,9 +28,13 @@ export function notifyFunctionAddress(): number {
   return callback.address;
 }
 
-/** Whether the runtime can take one more notification from native threads. */
-export function hasRoomForCallback(): boolean {
-  return expected.size < runtime.callbacksMax;
+/**
+ * Whether one more notification may be due.
+ *
+ * @param most How many the caller wants due at once; the runtime has a bound too.
+ */
+export function hasRoomForCallback(most = Infinity): boolean {
+  return expected.size < Math.min(most, runtime.callbacksMax);
 }
 
 /**

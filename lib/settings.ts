@@ -12,7 +12,7 @@ const MAX_IN_FLIGHT = 512;
  * once. With more it wakes threads where one that is awake could go on, and is
  * slower. Pipes and terminals may hold half of them, see `readiness.ts`.
  */
-const THREADS = 24;
+const THREADS = 32;
 
 /** How long to poll by default; a call on another thread costs about 40 us. */
 const POLL_MICROSECONDS = 100;
@@ -23,7 +23,7 @@ export interface Configuration {
    * The most threads of glibc that serve requests. It has an effect before the
    * first request of the process only.
    *
-   * @default {24}
+   * @default {32}
    */
   threads?: number;
   /**

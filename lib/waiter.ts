@@ -110,6 +110,15 @@ export class Waiter {
     last.position = position;
   }
 
+  /**
+   * Looks in the next turn of the event loop. Notifications by `SIGEV_THREAD` come
+   * one by one, and new requests made for each would bring more of them before
+   * anything else had its turn.
+   */
+  readonly lookSoon = (): void => {
+    if (!this.#turnIsDue) this.#nextTurn();
+  };
+
   #nextTurn(): void {
     this.#turnIsDue = true;
     setImmediate(this.#turn);
