@@ -39,9 +39,24 @@ function libraryVariant(
     key,
     label,
     offers,
-    command: (task) => denoScript("library_worker.ts", task, options),
+    command: (task) =>
+      denoScript(
+        "library_worker.ts",
+        task,
+        options,
+        task.group === "soak" ? FIXED_NURSERY : [],
+      ),
   };
 }
+
+/**
+ * V8 enlarges its nursery in steps, at moments of its own choosing and whatever
+ * allocates in it. Where memory is measured, it has its largest size from the
+ * beginning.
+ */
+const FIXED_NURSERY = [
+  "--v8-flags=--min-semi-space-size=16,--max-semi-space-size=16",
+];
 
 function library(): Contestant[] {
   const inMain = (work: Work) => work.group === "main";
@@ -123,9 +138,16 @@ function denoScript(
   script: string,
   task: Task,
   options: Partial<Task>,
+  flags: string[] = [],
 ): Command {
   return {
     program: Deno.execPath(),
-    args: ["run", "-A", here(script), JSON.stringify({ ...task, ...options })],
+    args: [
+      "run",
+      "-A",
+      ...flags,
+      here(script),
+      JSON.stringify({ ...task, ...options }),
+    ],
   };
 }

@@ -85,8 +85,7 @@ export class Measurement {
   }
 
   // Medians of each tenth of the run, because the garbage collector makes a saw
-  // of single samples. The first half is warm-up: V8 enlarges its nursery in two
-  // steps, as late as after seven million reads, whatever allocates in it.
+  // of single samples. The first half is warm-up.
   #growth() {
     const { memory, task } = this;
     if (!task.operations) return {};
