@@ -63,6 +63,23 @@ const SIGNATURES: Record<string, [string, string[]]> = {
   free: ["void", [ADDRESS]],
 };
 
+/** Bun's own calls take 11 ns, koffi's 158 on Bun; these are made all the time. */
+const BUN_SIGNATURES = {
+  aio_read: { args: ["ptr"], returns: "i32" },
+  aio_write: { args: ["ptr"], returns: "i32" },
+  aio_error: { args: ["ptr"], returns: "i32" },
+  aio_return: { args: ["ptr"], returns: "i32" },
+  lio_listio: { args: ["i32", "ptr", "i32", "ptr"], returns: "i32" },
+};
+
+/** What is used of `bun:ffi`. */
+interface BunFfi {
+  dlopen(
+    library: string,
+    functions: Record<string, unknown>,
+  ): { symbols: Record<string, unknown> };
+}
+
 const INSTALL = "npm install koffi";
 
 /** libuv's threads unless told otherwise; `node:fs` waits for the same ones. */
@@ -122,7 +139,7 @@ export const runtime: Runtime = {
     // errno has one address a thread, and an isolate stays on its thread.
     errnoView = new Int32Array(koffi!.view(found.errnoLocation(), 4));
     newArena(found.aligned_alloc);
-    return functionsOf(found);
+    return { ...functionsOf(found), ...bunFunctions(platform) };
   },
 
   errno(): number {
@@ -237,6 +254,28 @@ function findFunctions(
       // Another library may have it.
     }
   }
+}
+
+type HotFunctions = Pick<NativeFunctions, keyof typeof BUN_SIGNATURES>;
+
+/** The functions of every request, as Bun binds them; none where it can't. */
+function bunFunctions(platform: Platform): Partial<HotFunctions> {
+  if (!isBun) return {};
+  const systemName = (name: string) => platform.symbols[name] ?? name;
+  const wanted = Object.entries(BUN_SIGNATURES)
+    .map(([name, signature]) => [systemName(name), signature]);
+  for (const library of platform.libraries) {
+    try {
+      const { dlopen } = createRequire(import.meta.url)("bun:ffi") as BunFfi;
+      const { symbols } = dlopen(library, Object.fromEntries(wanted));
+      const found = Object.keys(BUN_SIGNATURES)
+        .map((name) => [name, symbols[systemName(name)]]);
+      return Object.fromEntries(found) as HotFunctions;
+    } catch {
+      // Another library may have them, and koffi has them in any case.
+    }
+  }
+  return {};
 }
 
 function functionsOf(found: Record<string, KoffiFunction>): NativeFunctions {
