@@ -11,6 +11,7 @@ import {
 } from "./contestant.ts";
 import { findFio } from "./fio.ts";
 import { findBun, findNode } from "./js_peers.ts";
+import { addNpmPackage } from "./npm_package.ts";
 import { FIXED_LANES, type Task, type Work } from "./workloads.ts";
 
 /** Finds every contestant; `directory` takes what has to be compiled. */
@@ -20,8 +21,12 @@ export async function findContestants(directory: string): Promise<Machine> {
     missing: [],
     versions: { deno: Deno.version.deno, v8: Deno.version.v8 },
   };
-  await findNode(machine);
-  await findBun(machine);
+  const node = await findNode(machine);
+  const bun = await findBun(machine);
+  await addNpmPackage(machine, directory, [
+    { key: "node", label: "Node", program: node },
+    { key: "bun", label: "Bun", program: bun },
+  ]);
   await findCompiler(machine, directory);
   await findFio(machine);
   const libc = await output("ldd", ["--version"]);

@@ -26,7 +26,10 @@ function jsPeer(
   };
 }
 
-export async function findNode({ contestants, missing, versions }: Machine) {
+/** Returns the executable, if there is one. */
+export async function findNode(
+  { contestants, missing, versions }: Machine,
+): Promise<string | undefined> {
   // Deno runs as `node` where there is none: that is not the peer meant here.
   const ask = [
     "-p",
@@ -61,9 +64,13 @@ export async function findNode({ contestants, missing, versions }: Machine) {
       jsPeer("node-older", `Node ${parseInt(version)} fs`, program),
     );
   }
+  return program;
 }
 
-export async function findBun({ contestants, missing, versions }: Machine) {
+/** Returns the executable, if there is one. */
+export async function findBun(
+  { contestants, missing, versions }: Machine,
+): Promise<string | undefined> {
   const ask = ["-e", "console.log(process.execPath + ' ' + Bun.version)"];
   const answer = await output("bun", ask) ??
     await output("npx", ["-y", "bun", ...ask], NPX_TIMEOUT_MS);
@@ -74,4 +81,5 @@ export async function findBun({ contestants, missing, versions }: Machine) {
   const [program, version] = answer.split("\n").at(-1)!.split(" ");
   versions.bun = version;
   contestants.push(jsPeer("bun", "Bun fs", program));
+  return program;
 }

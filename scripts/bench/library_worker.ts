@@ -1,4 +1,4 @@
-// One run of the library, in a process of its own.
+// One run of the library, in a process of its own; on Node and Bun as well.
 //
 //   deno run -A library_worker.ts '{"path": …}'     (a Task of workloads.ts)
 //
@@ -19,7 +19,7 @@ type Notify = "auto" | "suspend" | "thread" | "poll";
 
 const SETTLE_MS = 200;
 
-const task: Task = JSON.parse(Deno.args[0]);
+const task: Task = JSON.parse(process.argv[2]);
 if (task.lanes) configure({ lanes: task.lanes });
 const buffers = Array.from(
   { length: task.depth },

@@ -19,7 +19,9 @@ export interface Verdict {
   verdict: "met" | "missed" | "not measured" | "aim met" | "aim missed";
 }
 
-const WARM_32 = "read-4k-warm-d32", DIRECT_64 = "read-4k-direct-d64";
+const WARM_32 = "read-4k-warm-d32",
+  DIRECT_32 = "read-4k-direct-d32",
+  DIRECT_64 = "read-4k-direct-d64";
 
 /** The library over a peer, by one figure. */
 function against(
@@ -109,6 +111,10 @@ export const REQUIREMENTS: Requirement[] = [
   against(DIRECT_64, "fio-io_uring", 0.85),
   against(DIRECT_64, "fio-posixaio", 4.5),
   against(DIRECT_64, "node-32", 1.2),
+  against(WARM_32, "node", 1.2, { library: "library-on-node" }),
+  against(WARM_32, "bun", 1.2, { library: "library-on-bun" }),
+  against(DIRECT_32, "node-32", 1.2, { library: "library-on-node" }),
+  against(DIRECT_32, "bun", 2, { library: "library-on-bun" }),
   {
     what: "read-4k-warm-d1: p50 of library / node",
     atMost: 1,

@@ -180,6 +180,8 @@ export const WORKS: Work[] = [
     "fio-io_uring",
     "bun",
     "node",
+    "library-on-bun",
+    "library-on-node",
     "deno-fsfile",
     "deno-node-fs",
   ]),
@@ -187,7 +189,13 @@ export const WORKS: Work[] = [
   randomReads(4096, false, ["library"]),
   randomReads(1, true),
   randomReads(8, true),
-  randomReads(32, true),
+  randomReads(32, true, [
+    "library",
+    "node-32",
+    "bun",
+    "library-on-node",
+    "library-on-bun",
+  ]),
   randomReads(64, true, [
     "library",
     "fio-io_uring",

@@ -1,0 +1,95 @@
+/** The library as its npm package, on Node and on Bun. */
+
+import * as esbuild from "esbuild";
+import { mkdir, readdir, readFile, writeFile } from "node:fs/promises";
+import { pathToFileURL } from "node:url";
+import {
+  type Contestant,
+  here,
+  isRandomRead,
+  type Machine,
+  output,
+} from "./contestant.ts";
+
+/** It is built, and its one dependency downloaded. */
+const BUILD_TIMEOUT_MS = 180_000;
+const ROOT = here("../..");
+
+/** Node and Bun, by the keys and executables of the peers on them. */
+export interface OtherRuntime {
+  key: string;
+  label: string;
+  /** The executable; absent where there is none. */
+  program: string | undefined;
+}
+
+/** `directory` takes a project with the package installed. */
+export async function addNpmPackage(
+  machine: Machine,
+  directory: string,
+  runtimes: OtherRuntime[],
+) {
+  if (runtimes.every(({ program }) => program === undefined)) return;
+  const script = await installedWorker(`${directory}/project`);
+  if (script === undefined) {
+    machine.missing.push({
+      what: "posix-aio as an npm package",
+      how: "deno task build:npm says what went wrong",
+    });
+    return;
+  }
+  for (const { key, label, program } of runtimes) {
+    if (program === undefined) continue;
+    machine.contestants.push(contestant(key, label, program, script));
+  }
+}
+
+function contestant(
+  key: string,
+  label: string,
+  program: string,
+  script: string,
+): Contestant {
+  return {
+    key: `library-on-${key}`,
+    label: `posix-aio on ${label}`,
+    offers: (work) => work.group === "main" && isRandomRead(work),
+    command: (task) => ({
+      program,
+      args: [script, JSON.stringify({ ...task, variant: "pinned" })],
+    }),
+  };
+}
+
+/** Makes the project. Returns the path of the worker in it. */
+async function installedWorker(project: string): Promise<string | undefined> {
+  const built = await output(
+    Deno.execPath(),
+    ["run", "-A", `${ROOT}scripts/build_npm.ts`],
+    BUILD_TIMEOUT_MS,
+  );
+  if (built === undefined) return undefined;
+  const packages = await readdir(`${ROOT}npm`);
+  const tarball = packages.find((name) => name.endsWith(".tgz"));
+  await mkdir(project);
+  await writeFile(`${project}/package.json`, '{ "private": true }\n');
+  const installed = await output(
+    "npm",
+    ["install", "--prefix", project, `${ROOT}npm/${tarball}`],
+    BUILD_TIMEOUT_MS,
+  );
+  if (installed === undefined) return undefined;
+  const script = `${project}/worker.mjs`;
+  const source = await readFile(here("library_worker.ts"), "utf8");
+  const { code } = await esbuild.transform(source, {
+    loader: "ts",
+    target: "node20",
+  });
+  await esbuild.stop();
+  await writeFile(
+    script,
+    code.replace('"../../mod.ts"', '"posix-aio"')
+      .replace('"./measure.mjs"', `"${pathToFileURL(here("measure.mjs"))}"`),
+  );
+  return script;
+}
