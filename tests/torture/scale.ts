@@ -1,0 +1,17 @@
+/**
+ * How far the torture tests go: a few seconds each with `deno task test`,
+ * minutes with `deno task test:torture`, which sets `TORTURE=long`.
+ *
+ * @module
+ */
+
+/** Whether the tests take the time that they need to find rare failures. */
+export const isLong: boolean = Deno.env.get("TORTURE") === "long";
+
+/** The first value in the short form, the second one in the long form. */
+export function scaled<T>(short: T, long: T): T {
+  return isLong ? long : short;
+}
+
+/** The time limit of a test; it is there for what hangs, not for what is slow. */
+export const timeout: number = scaled(120_000, 3_600_000);
