@@ -218,20 +218,25 @@ export function reopenForAppending(fd: number, flags: number): number {
  */
 export function sizeOf(fd: number): Promise<number> {
   return call(
-    async () => (await promisify(fstat)(fd)).size,
-    (native) => {
-      const position = native.lseek(fd, 0, SEEK_CUR);
-      const size = native.lseek(fd, 0, SEEK_END);
-      return position === -1
-        ? -1
-        : native.lseek(fd, position, SEEK_SET) === -1
-        ? -1
-        : size;
+    async () => {
+      const stats = await promisify(fstat)(fd);
+      // What fstat() tells of a block device is 0.
+      return stats.isBlockDevice() ? endOf(librt("lseek"), fd) : stats.size;
     },
+    (native) => endOf(native, fd),
     "Cannot get the size of",
     "fstat",
     fd,
   );
+}
+
+/** The offset behind the last byte, or -1; the position stays as it is. */
+function endOf(native: Librt, fd: number): number {
+  const position = native.lseek(fd, 0, SEEK_CUR);
+  const end = native.lseek(fd, 0, SEEK_END);
+  return position === -1 || native.lseek(fd, position, SEEK_SET) === -1
+    ? -1
+    : end;
 }
 
 /**
