@@ -97,6 +97,7 @@ export class Aiocb implements Disposable {
    * @throws {AioError} `ENOSYS` where the system has no asynchronous I/O.
    */
   constructor(fields: AiocbFields = {}) {
+    assertObject(fields, "fields");
     this.#request = new ControlBlockRequest();
     collected.register(this, this.#request, this.#request);
     for (const name of FIELD_NAMES) {
@@ -110,7 +111,7 @@ export class Aiocb implements Disposable {
     return this.#request.fildes;
   }
   set aio_fildes(value: number) {
-    this.#changing().fildes = int32(value, "aio_fildes");
+    this.#changing("aio_fildes").fildes = int32(value, "aio_fildes");
   }
 
   /** The offset in bytes at which the transfer begins. */
@@ -118,7 +119,7 @@ export class Aiocb implements Disposable {
     return this.#request.offset;
   }
   set aio_offset(value: number | bigint) {
-    this.#changing().offset = fileOffset(value);
+    this.#changing("aio_offset").offset = fileOffset(value);
   }
 
   /** The buffer: pinned memory, see {@linkcode allocatePinned}. */
@@ -126,7 +127,7 @@ export class Aiocb implements Disposable {
     return this.#request.buffer;
   }
   set aio_buf(value: Uint8Array | null) {
-    this.#changing().buffer = pinnedOrNull(value);
+    this.#changing("aio_buf").buffer = pinnedOrNull(value);
   }
 
   /** How many bytes to transfer; as many as the buffer has unless it is set. */
@@ -135,7 +136,7 @@ export class Aiocb implements Disposable {
   }
   set aio_nbytes(value: number) {
     const nbytes = nonNegative(value, "aio_nbytes");
-    this.#changing().explicitNbytes = nbytes;
+    this.#changing("aio_nbytes").explicitNbytes = nbytes;
   }
 
   /** What {@linkcode lio_listio} does: `LIO_READ`, `LIO_WRITE`, `LIO_NOP`. */
@@ -143,7 +144,7 @@ export class Aiocb implements Disposable {
     return this.#request.lioOpcode;
   }
   set aio_lio_opcode(value: number) {
-    this.#changing().lioOpcode = int32(value, "aio_lio_opcode");
+    this.#changing("aio_lio_opcode").lioOpcode = int32(value, "aio_lio_opcode");
   }
 
   /** By how much to lower the priority: 0 to `AIO_PRIO_DELTA_MAX`. */
@@ -151,7 +152,7 @@ export class Aiocb implements Disposable {
     return this.#request.reqprio;
   }
   set aio_reqprio(value: number) {
-    this.#changing().reqprio = int32(value, "aio_reqprio");
+    this.#changing("aio_reqprio").reqprio = int32(value, "aio_reqprio");
   }
 
   /** How completion is announced; `SIGEV_NONE` unless it is set. */
@@ -160,7 +161,7 @@ export class Aiocb implements Disposable {
   }
   set aio_sigevent(value: Sigevent) {
     assertObject(value, "aio_sigevent");
-    this.#changing().sigevent = { ...value };
+    this.#changing("aio_sigevent").sigevent = { ...value };
   }
 
   /**
@@ -182,11 +183,12 @@ export class Aiocb implements Disposable {
     this.#request.drop();
   }
 
-  #changing(): ControlBlockRequest {
-    if (this.#request.isInProgress) {
+  #changing(field: string): ControlBlockRequest {
+    const { isInProgress, fildes } = this.#request;
+    if (isInProgress) {
       throw new TypeError(
-        "A field of a control block cannot be changed while its request is " +
-          "in progress",
+        `${field} cannot be changed while the request of descriptor ` +
+          `${fildes} is in progress`,
       );
     }
     return this.#request;
@@ -209,8 +211,9 @@ function fileOffset(value: number | bigint): number | bigint {
   const fits = typeof value === "bigint"
     ? value >= -OFFSET_LIMIT && value < OFFSET_LIMIT
     : Number.isSafeInteger(value);
-  if (!fits) throw outOfRange("aio_offset", value, "an integer of 64 bits");
-  return value;
+  if (fits) return value;
+  const wanted = "a safe integer or a bigint of 64 bits";
+  throw outOfRange("aio_offset", value, wanted);
 }
 
 function pinnedOrNull(value: Uint8Array | null): Uint8Array | null {

@@ -30,8 +30,10 @@ export function int32(value: number, name: string): number {
 
 /** @throws Unless it is a positive integer that fits into a C `int`. */
 export function positiveInt32(value: number, name: string): number {
-  if (int32(value, name) > 0) return value;
-  throw outOfRange(name, value, "positive");
+  if (typeof value === "number" && (value | 0) === value && value > 0) {
+    return value;
+  }
+  throw outOfRange(name, value, "a positive 32-bit integer");
 }
 
 /** @throws Unless it is an integer of at least 0. */

@@ -1,4 +1,5 @@
 import { runtime } from "../ffi/current.ts";
+import { assertArray, assertObject } from "./arguments.ts";
 import { assertBytes, nameOf } from "./bytes.ts";
 import { EBADF, platform } from "./constants.ts";
 import { AioError } from "./error.ts";
@@ -107,10 +108,11 @@ export class CompletionQueue<Tag = undefined>
    * @throws {TypeError} If `notify` is none of the modes.
    */
   constructor(options: CompletionQueueOptions = {}) {
+    assertObject(options, "options");
     const { notify = "auto" } = options;
     if (!NOTIFY_MODES.includes(notify)) {
       throw new TypeError(
-        `notify must be one of ${NOTIFY_MODES.join(", ")}, but is ` +
+        'notify must be "auto", "suspend", "thread" or "poll", but is ' +
           nameOf(notify),
       );
     }
@@ -211,6 +213,7 @@ export class CompletionQueue<Tag = undefined>
    * ```
    */
   sync(file: AioFile, tag: Tag, options: { dataOnly?: boolean } = {}): void {
+    assertObject(options, "options");
     const type = options.dataOnly ? "syncData" : "sync";
     this.#submitOne({ type, file, tag });
   }
@@ -241,11 +244,7 @@ export class CompletionQueue<Tag = undefined>
    * ```
    */
   submit(requests: QueueRequest<Tag>[]): void {
-    if (!Array.isArray(requests)) {
-      throw new TypeError(
-        `requests must be an array of requests, but is ${nameOf(requests)}`,
-      );
-    }
+    assertArray(requests, "requests");
     const made = requests.map((request) => this.#make(request));
     for (const request of made) this.#outstanding.add(request);
     submitList(made);
@@ -339,11 +338,7 @@ export class CompletionQueue<Tag = undefined>
   }
 
   #make(request: QueueRequest<Tag>): QueuedRequest<Tag> {
-    if (typeof request !== "object" || request === null) {
-      throw new TypeError(
-        `A request must be an object, but is ${nameOf(request)}`,
-      );
-    }
+    assertObject(request, "A request");
     const { type, file, tag, priority = 0 } = request;
     const isSync = type === "sync" || type === "syncData";
     if (!isSync && type !== "read" && type !== "write") {

@@ -152,7 +152,7 @@ export class ControlBlockRequest implements Waitable {
     const errno = this.check();
     if (this.isInProgress) {
       throw new AioError(
-        "The outcome of a request cannot be had before it is done",
+        `Cannot take the outcome of a request of descriptor ${this.fildes}`,
         { errno, syscall: "aio_return", fd: this.fildes },
       );
     }
@@ -163,12 +163,7 @@ export class ControlBlockRequest implements Waitable {
 
   /** An error about this request. */
   error(errno: number): AioError {
-    const verb = this.#submission === "aio_fsync"
-      ? "synchronize"
-      : this.#reads
-      ? "read from"
-      : "write to";
-    return new AioError(`Cannot ${verb} descriptor ${this.fildes}`, {
+    return new AioError(this.#failure, {
       errno,
       syscall: this.#submission,
       fd: this.fildes,
@@ -203,7 +198,10 @@ export class ControlBlockRequest implements Waitable {
       throw this.#invalid(submission, "The control block is disposed of");
     }
     if (this.isInProgress) {
-      throw this.#invalid(submission, "The control block is in progress");
+      throw this.#invalid(
+        submission,
+        `The control block of descriptor ${this.fildes} is in progress`,
+      );
     }
   }
 
@@ -214,6 +212,18 @@ export class ControlBlockRequest implements Waitable {
       syscall,
       "The control block was not submitted, or its outcome was retrieved",
     );
+  }
+
+  /** What could not be done. */
+  get #failure(): string {
+    const { fildes, nbytes, offset, reqprio } = this;
+    if (this.#submission === "aio_fsync") {
+      return `Cannot synchronize descriptor ${fildes}`;
+    }
+    const verb = this.#reads ? "read" : "write";
+    const priority = reqprio === 0 ? "" : ` with aio_reqprio ${reqprio}`;
+    return `Cannot ${verb} ${nbytes} bytes at offset ${offset} of ` +
+      `descriptor ${fildes}${priority}`;
   }
 
   get #reads(): boolean {

@@ -17,6 +17,7 @@ import { promisify } from "node:util";
 import type { Librt } from "../ffi/librt.ts";
 import { allocateNative, freeNative } from "../ffi/memory.ts";
 import { runtime } from "../ffi/current.ts";
+import { assertObject } from "./arguments.ts";
 import { nameOf } from "./bytes.ts";
 import { EBADF, platform } from "./constants.ts";
 import { AioError, fromSystemError, librt } from "./error.ts";
@@ -65,7 +66,12 @@ export interface OpenOptions {
 /** @throws {TypeError} Unless it is a path, or the URL of a file. */
 export function pathOf(path: string | URL): string {
   if (typeof path === "string") return path;
-  if (path instanceof URL) return fileURLToPath(path);
+  if (path instanceof URL) {
+    if (path.protocol === "file:") return fileURLToPath(path);
+    throw new TypeError(
+      `The path must be a URL of a file, but is ${nameOf(path.href)}`,
+    );
+  }
   throw new TypeError(
     `The path must be a string or a URL, but is ${nameOf(path)}`,
   );
@@ -82,12 +88,12 @@ export async function openFile(
   path: string,
   options: OpenOptions,
 ): Promise<number> {
+  assertObject(options, "options");
   const flags = flagsOf(options);
+  const how = options.direct ? " for direct I/O" : "";
+  const what = `Cannot open ${JSON.stringify(path)}${how}`;
   const fail = (error: unknown) =>
-    fromSystemError(error, `Cannot open ${JSON.stringify(path)}`, {
-      syscall: "open",
-      path,
-    });
+    fromSystemError(error, what, { syscall: "open", path });
   let fd;
   try {
     fd = await promisify(open)(path, flags, options.mode ?? DEFAULT_MODE);
@@ -185,13 +191,18 @@ function hasOffsets(fd: number): boolean {
  * system's error where it does not let a descriptor be opened by its name.
  */
 export function reopenForAppending(fd: number, flags: number): number {
-  const what = `Cannot append to descriptor ${fd}, which was opened without ` +
-    "append";
-  const access = flags & constants.O_ACCMODE;
-  if (platform.os !== "linux" || access === constants.O_RDONLY) {
-    const { EOPNOTSUPP } = platform.errno;
-    throw new AioError(what, {
-      errno: access === constants.O_RDONLY ? EBADF : EOPNOTSUPP,
+  const what = `Cannot append to descriptor ${fd}, which is open `;
+  if ((flags & constants.O_ACCMODE) === constants.O_RDONLY) {
+    throw new AioError(`${what}for reading only`, {
+      errno: EBADF,
+      syscall: "open",
+      fd,
+    });
+  }
+  const withoutAppend = `${what}without append`;
+  if (platform.os !== "linux") {
+    throw new AioError(withoutAppend, {
+      errno: platform.errno.EOPNOTSUPP,
       syscall: "open",
       fd,
     });
@@ -207,7 +218,9 @@ export function reopenForAppending(fd: number, flags: number): number {
   );
   const errno = appending === -1 ? runtime.errno() : 0;
   freeNative(memory);
-  if (errno !== 0) throw new AioError(what, { errno, syscall: "open", fd });
+  if (errno !== 0) {
+    throw new AioError(withoutAppend, { errno, syscall: "open", fd });
+  }
   return appending;
 }
 
@@ -224,7 +237,7 @@ export function sizeOf(fd: number): Promise<number> {
       return stats.isBlockDevice() ? endOf(librt("lseek"), fd) : stats.size;
     },
     (native) => endOf(native, fd),
-    "Cannot get the size of",
+    `Cannot get the size of descriptor ${fd}`,
     "fstat",
     fd,
   );
@@ -251,7 +264,7 @@ export async function truncateDescriptor(
   await call(
     () => promisify(ftruncate)(fd, length),
     (native) => native.ftruncate(fd, length),
-    "Cannot truncate",
+    `Cannot truncate descriptor ${fd} to ${length} bytes`,
     "ftruncate",
     fd,
   );
@@ -266,7 +279,7 @@ export async function closeDescriptor(fd: number): Promise<void> {
   await call(
     () => promisify(close)(fd),
     (native) => native.close(fd),
-    "Cannot close",
+    `Cannot close descriptor ${fd}`,
     "close",
     fd,
   );
@@ -286,10 +299,7 @@ async function call<T>(
   try {
     return await ofRuntime();
   } catch (error) {
-    const failure = fromSystemError(error, `${what} descriptor ${fd}`, {
-      syscall,
-      fd,
-    });
+    const failure = fromSystemError(error, what, { syscall, fd });
     const isUnknown = failure instanceof AioError && failure.errno === EBADF;
     const native = librt(syscall);
     if (!isUnknown || native.fcntl(fd, constants.F_GETFL, 0) === -1) {
@@ -297,10 +307,6 @@ async function call<T>(
     }
     const outcome = ofSystem(native);
     if (outcome !== -1) return outcome;
-    throw new AioError(`${what} descriptor ${fd}`, {
-      errno: runtime.errno(),
-      syscall,
-      fd,
-    });
+    throw new AioError(what, { errno: runtime.errno(), syscall, fd });
   }
 }

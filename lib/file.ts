@@ -137,7 +137,9 @@ export class AioFile implements AsyncDisposable {
     path: string | undefined,
   ) {
     if (key !== constructorKey) {
-      throw new TypeError("Use AioFile.open() or AioFile.adopt()");
+      throw new TypeError(
+        "An AioFile comes from AioFile.open() or AioFile.adopt()",
+      );
     }
     const { flags, isSeekable } = statusOf(fd);
     this.fd = fd;
@@ -208,6 +210,7 @@ export class AioFile implements AsyncDisposable {
    */
   static adopt(fd: number, options: AdoptOptions = {}): AioFile {
     prepareSystem();
+    assertObject(options, "options");
     if (!Number.isInteger(fd) || (fd | 0) !== fd) {
       throw outOfRange("fd", fd, "a file descriptor");
     }
@@ -616,10 +619,12 @@ export class AioFile implements AsyncDisposable {
     view: Uint8Array | null,
     address: number,
     offset: number | bigint,
-    { priority = 0, signal }: IoOptions,
+    options: IoOptions,
     resolve: (bytes: number) => void,
     reject: (reason: unknown) => void,
   ): void {
+    assertObject(options, "options");
+    const { priority = 0, signal } = options;
     const queue = this.#queueFor(operation, priority);
     if (signal !== undefined) {
       assertSignal(signal);
@@ -671,7 +676,7 @@ export class AioFile implements AsyncDisposable {
     if (this.#closing === null) return;
     const { path } = this.#queue;
     const name = path === undefined
-      ? `descriptor ${this.fd}`
+      ? `of descriptor ${this.fd}`
       : JSON.stringify(path);
     throw new AioError(`The file ${name} is closed`, {
       errno: EBADF,
@@ -716,16 +721,22 @@ export function fileOffset(
       return Number(offset);
     }
     if (offset >= 0n && offset < OFFSET_LIMIT) return offset;
-  } else {
-    throw new TypeError(
-      `Cannot ${operation} at offset ${nameOf(offset)}: ` +
-        "the offset must be a number or a bigint",
-    );
   }
-  throw new RangeError(
-    `Cannot ${operation} at offset ${offset}: ` +
-      "the offset must be a non-negative integer",
-  );
+  throw offsetError(operation, offset);
+}
+
+function offsetError(operation: Operation, offset: unknown): Error {
+  const what = `Cannot ${operation} at offset ${nameOf(offset)}: ` +
+    "the offset must be ";
+  if (typeof offset === "bigint" && offset >= 0n) {
+    return new RangeError(`${what}at most 2 ** 63 - 1`);
+  }
+  if (Number.isInteger(offset) && offset as number > 0) {
+    return new RangeError(`${what}a bigint beyond 2 ** 53 - 1`);
+  }
+  return typeof offset === "number" || typeof offset === "bigint"
+    ? new RangeError(`${what}a non-negative integer`)
+    : new TypeError(`${what}a number or a bigint`);
 }
 
 function checkedRequest(request: BatchRequest): BatchRequest {

@@ -1,4 +1,5 @@
 import { runtime } from "../ffi/current.ts";
+import { assertObject } from "./arguments.ts";
 import { assertBytes, bufferOf, byteOffsetOf, nameOf } from "./bytes.ts";
 
 const WASM_PAGE_BYTES = 65_536;
@@ -61,6 +62,7 @@ export function allocatePinned(
   byteLength: number,
   options: PinnedOptions = {},
 ): Uint8Array<ArrayBuffer> {
+  assertObject(options, "options");
   const alignment = options.alignment ?? DEFAULT_ALIGNMENT_BYTES;
   if (!Number.isSafeInteger(byteLength) || byteLength < 0) {
     throw new RangeError(

@@ -21,6 +21,8 @@ import {
   LIO_READ,
   LIO_WAIT,
   LIO_WRITE,
+  O_DSYNC,
+  O_SYNC,
   platform,
 } from "./constants.ts";
 import type {
@@ -142,6 +144,13 @@ export function aio_write(cb: Aiocb): void {
  */
 export function aio_fsync(op: number, cb: Aiocb): void {
   const operation = int32(op, "op");
+  if (op !== O_SYNC && op !== O_DSYNC) {
+    throw new AioError(`The op ${op} is neither O_SYNC nor O_DSYNC`, {
+      errno: EINVAL,
+      syscall: "aio_fsync",
+      fd: requestOf(cb).fildes,
+    });
+  }
   submit(cb, "aio_fsync", (block) => librt().aio_fsync(operation, block));
 }
 
@@ -291,12 +300,15 @@ export function aio_cancel(fd: number, cb?: Aiocb): number {
   const fildes = int32(fd, "fd");
   const request = cb === undefined || cb === null ? null : requestOf(cb);
   const { fcntl, aio_cancel } = librt("aio_cancel");
-  const fail = (errno: number) =>
-    new AioError(`Cannot cancel requests of descriptor ${fildes}`, {
-      errno,
-      syscall: "aio_cancel",
-      fd: fildes,
-    });
+  const fail = (errno: number) => {
+    const other = request !== null && errno === EINVAL
+      ? ` with a control block of descriptor ${request.fildes}`
+      : "";
+    return new AioError(
+      `Cannot cancel requests of descriptor ${fildes}${other}`,
+      { errno, syscall: "aio_cancel", fd: fildes },
+    );
+  };
   if (request !== null && !request.isInProgress) {
     // The native block of an idle request holds nothing the system may look at.
     if (fcntl(fildes, platform.constants.F_GETFL, 0) === -1) throw fail(EBADF);
@@ -383,7 +395,7 @@ function listio(
   if (mode === LIO_WAIT) return untilListIsDone(requests, queued, errno);
   return queued.length === requests.length
     ? Promise.resolve()
-    : Promise.reject(notAllQueued());
+    : Promise.reject(notAllQueued(requests, queued));
 }
 
 async function untilListIsDone(
@@ -392,11 +404,12 @@ async function untilListIsDone(
   errno: number,
 ): Promise<void> {
   await untilDone(queued, queued.length);
-  if (errno === EAGAIN) throw notAllQueued();
+  if (errno === EAGAIN) throw notAllQueued(requests, queued);
   const failed = requests.filter((request) => request.check() !== 0).length;
   if (failed > 0) {
     throw listioError(
-      `${failed} of ${requests.length} requests of the list failed`,
+      `${failed} of ${requests.length} requests of the list failed, and ` +
+        "aio_error() says why",
       EIO,
     );
   }
@@ -467,13 +480,35 @@ function assertList(
     );
   }
   for (const request of requests) request.assertSubmittable("lio_listio");
-  if (new Set(requests).size < requests.length) {
-    throw listioError("A control block is in the list twice", EINVAL);
+  assertDistinct(list);
+}
+
+/** @throws {AioError} `EINVAL` if a control block would be submitted twice. */
+function assertDistinct(list: (Aiocb | null)[]): void {
+  const entries = new Map<Aiocb, number>();
+  for (const [entry, block] of list.entries()) {
+    if (block == null || requestOf(block).lioOpcode === LIO_NOP) continue;
+    const first = entries.get(block);
+    if (first !== undefined) {
+      throw listioError(
+        `The entries ${first} and ${entry} of the list are the same control ` +
+          "block",
+        EINVAL,
+      );
+    }
+    entries.set(block, entry);
   }
 }
 
-function notAllQueued(): AioError {
-  return listioError("Not every request of the list was queued", EAGAIN);
+function notAllQueued(
+  requests: ControlBlockRequest[],
+  queued: ControlBlockRequest[],
+): AioError {
+  return listioError(
+    `Only ${queued.length} of ${requests.length} requests of the list were ` +
+      "queued, and aio_error() says which",
+    EAGAIN,
+  );
 }
 
 function listioError(what: string, errno: number): AioError {
@@ -524,7 +559,7 @@ function assertTimeout(timeout_ms: number | undefined): void {
   }
   if (!(timeout_ms >= 0)) {
     throw new AioError(
-      `A time-out of ${timeout_ms} ms is not possible`,
+      `timeout_ms is ${timeout_ms}, which is negative`,
       { errno: EINVAL, syscall: "aio_suspend" },
     );
   }

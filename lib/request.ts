@@ -10,6 +10,7 @@ import {
   type TransferBuffer,
 } from "../ffi/memory.ts";
 import { byteLengthOf, copyBytes, sliceOf } from "./bytes.ts";
+import { EINVAL } from "./constants.ts";
 import { AioError } from "./error.ts";
 import type { FileQueue } from "./file_queue.ts";
 import type { Lane } from "./lane.ts";
@@ -184,7 +185,11 @@ function requestError(request: Request, errno: number): AioError {
   const name = queue.path === undefined
     ? `descriptor ${queue.fd}`
     : JSON.stringify(queue.path);
-  return new AioError(describe(request, name), {
+  const isMisaligned = errno === EINVAL && queue.traits.isDirect;
+  const hint = isMisaligned
+    ? " (direct I/O needs multiples of the device's block size)"
+    : "";
+  return new AioError(describe(request, name, hint), {
     errno,
     syscall: request.syscall,
     fd: queue.fd,
@@ -196,9 +201,9 @@ function requestError(request: Request, errno: number): AioError {
   });
 }
 
-function describe(request: Request, name: string): string {
+function describe(request: Request, name: string, hint: string): string {
   const { operation, length, offset, transferred } = request;
-  const soFar = transferred > 0 ? ` (after ${transferred} bytes)` : "";
+  const soFar = transferred > 0 ? ` (after ${transferred} bytes)` : hint;
   switch (operation) {
     case "read":
       return `Cannot read ${length} bytes at offset ${offset} of ${name}${soFar}`;

@@ -1,4 +1,4 @@
-import { outOfRange, positiveInt32 } from "./arguments.ts";
+import { assertObject, outOfRange, positiveInt32 } from "./arguments.ts";
 import { tuneOnce } from "./tuning.ts";
 
 /**
@@ -76,6 +76,7 @@ export const settings: {
  * ```
  */
 export function configure(options: Configuration): void {
+  assertObject(options, "options");
   const { threads, lanes, maxInFlight, pollMicroseconds } = options;
   if (threads !== undefined) positiveInt32(threads, "threads");
   if (lanes !== undefined) positiveInt32(lanes, "lanes");
@@ -84,7 +85,11 @@ export function configure(options: Configuration): void {
     pollMicroseconds !== undefined &&
     !(typeof pollMicroseconds === "number" && pollMicroseconds >= 0)
   ) {
-    throw outOfRange("pollMicroseconds", pollMicroseconds, "not negative");
+    throw outOfRange(
+      "pollMicroseconds",
+      pollMicroseconds,
+      "a non-negative number",
+    );
   }
   settings.threads = threads ?? settings.threads;
   settings.lanes = lanes ?? settings.lanes;

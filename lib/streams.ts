@@ -1,4 +1,4 @@
-import { nonNegative, positive } from "./arguments.ts";
+import { assertObject, nonNegative, positive } from "./arguments.ts";
 import { assertBytes, byteLengthOf, copyBytes, sliceOf } from "./bytes.ts";
 import type { AioFile } from "./file.ts";
 import { allocatePinned } from "./pinned.ts";
@@ -58,6 +58,7 @@ export function readableFrom(
   isSeekable: boolean,
   options: ReadableOptions,
 ): ReadableStream<Uint8Array<ArrayBuffer>> {
+  assertObject(options, "options");
   const { chunkSize = CHUNK_BYTES, depth = DEPTH } = options;
   let next = nonNegative(options.offset ?? 0, "offset");
   positive(chunkSize, "chunkSize");
@@ -128,6 +129,7 @@ export function writableTo(
   file: AioFile,
   options: WritableOptions,
 ): WritableStream<Uint8Array> {
+  assertObject(options, "options");
   const { depth = DEPTH } = options;
   let next = nonNegative(options.offset ?? 0, "offset");
   positive(depth, "depth");

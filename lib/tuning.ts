@@ -1,5 +1,5 @@
 import { allocateNative, freeNative } from "../ffi/memory.ts";
-import { positiveInt32 } from "./arguments.ts";
+import { assertObject, positiveInt32 } from "./arguments.ts";
 import { platform } from "./constants.ts";
 import { librt } from "./error.ts";
 
@@ -57,6 +57,7 @@ export function threads(): number {
  * ```
  */
 export function aio_init(options: AioInit): void {
+  assertObject(options, "options");
   const { aio_threads = DEFAULT_THREADS, aio_num = 64, aio_idle_time = 1 } =
     options;
   positiveInt32(aio_threads, "aio_threads");

@@ -298,7 +298,7 @@ Deno.test({
       assertThrows(
         () => new CompletionQueue({ notify } as CompletionQueueOptions),
         TypeError,
-        "notify must be one of auto, suspend, thread, poll",
+        'notify must be "auto", "suspend", "thread" or "poll"',
       );
     }
   },

@@ -58,7 +58,7 @@ Deno.test({
     assertThrows(
       () => configure({ lanes: 7, maxInFlight: 7, pollMicroseconds: -7 }),
       RangeError,
-      "pollMicroseconds must be not negative, but is -7",
+      "pollMicroseconds must be a non-negative number, but is -7",
     );
     assertEquals(settings, before);
   },
