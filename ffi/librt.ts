@@ -49,7 +49,7 @@ function bind(): Librt | UnavailableError {
   const native = runtime.bind(platform);
   if (native === null) {
     return new UnavailableError(
-      "the C library's aio functions were not found in " +
+      "The C library's aio functions were not found in " +
         platform.libraries.join(", "),
     );
   }

@@ -107,7 +107,10 @@ export const runtime: Runtime = {
     const { errnoLocation, aio_init = null, ...functions } = found;
     const isComplete = errnoLocation !== undefined &&
       REQUIRED.every((name) => name in functions);
-    if (!isComplete) return null;
+    if (!isComplete) {
+      assertWholePermission();
+      return null;
+    }
     // errno has one address a thread, and an isolate stays on its thread.
     const location = (errnoLocation as () => Deno.PointerObject)();
     errnoView = new Int32Array(
@@ -180,6 +183,18 @@ function symbolsOf(library: string, platform: Platform): object {
     ) throw error;
     return {};
   }
+}
+
+/**
+ * A permission for some paths is for files, and a library's name is then one in
+ * the working directory. What Deno has for native memory needs the whole one.
+ */
+function assertWholePermission(): void {
+  if (Deno.permissions.querySync({ name: "ffi" }).state === "granted") return;
+  throw new Deno.errors.NotCapable(
+    "The C library cannot be used with --allow-ffi for some paths only: " +
+      "run again with --allow-ffi without a path",
+  );
 }
 
 function libcOf(os: string, target: string): Platform["libc"] | null {

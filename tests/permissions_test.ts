@@ -152,6 +152,37 @@ Deno.test({
 });
 
 Deno.test({
+  name:
+    "--allow-ffi for some libraries only is refused, and says what it takes",
+  ignore: !isLinux,
+  timeout,
+  async fn() {
+    using directory = new Directory();
+    const path = directory.file("contents");
+    const rights = ["--allow-read", "--allow-write"];
+    // Deno takes these for files in the working directory.
+    const names = "--allow-ffi=librt.so.1,libc.so.6,libc.so";
+    const { open, block, available, reason } = await report("no_ffi", {
+      flags: [names, ...rights],
+      args: [path],
+    });
+    for (const outcome of [open, block]) {
+      assertEquals(outcome.isNotCapable, true, outcome.message);
+      assertStringIncludes(outcome.message, "--allow-ffi without a path");
+    }
+    assertEquals(available, false);
+    assertStringIncludes(reason, "--allow-ffi without a path");
+    const paths = "--allow-ffi=/lib,/usr/lib,/lib64,/usr/lib64";
+    const byPath = await report("no_ffi", {
+      flags: [paths, ...rights],
+      args: [path],
+    });
+    assertEquals(byPath.available, false);
+    assertEquals(byPath.open.isNotCapable, true, byPath.open.message);
+  },
+});
+
+Deno.test({
   name: "a Deno that is too old is refused, with the version it takes",
   timeout: 60_000,
   async fn(test) {
