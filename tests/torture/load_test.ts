@@ -1,0 +1,32 @@
+// Load: many files, several workers, and an event loop that has other work.
+
+import { assert, assertEquals } from "@std/assert";
+import { Directory, report } from "../helpers.ts";
+import { scaled, timeout } from "./scale.ts";
+
+const SECONDS = scaled(3, 60);
+/** The longest that a request should wait; measured and told, not asserted. */
+const WAIT_MS_MAX = 1_000;
+
+Deno.test({
+  name: "64 files, 4 workers and a server all go on under load",
+  timeout,
+  async fn() {
+    using directory = new Directory();
+    const figures = await report("../torture/programs/load", {
+      args: [directory.path, String(SECONDS)],
+      timeout_ms: timeout,
+    });
+    const { idle, loaded, requests, p99_ms, max_ms } = figures;
+    const inMs = (value: number) => `${value.toFixed(1)} ms`;
+    console.log(
+      `${requests} requests waited ${inMs(p99_ms)} (99 %), at most ` +
+        `${inMs(max_ms)} of ${WAIT_MS_MAX}; the server answered in ` +
+        `${inMs(loaded.p99_ms)} (99 %), and ${inMs(idle.p99_ms)} without load`,
+    );
+    assertEquals([figures.wrong, idle.wrong, loaded.wrong], [0, 0, 0]);
+    assertEquals(figures.inFlight, 0);
+    assert(figures.rarest > 0, "something was never done");
+    assert(idle.answers > 0 && loaded.answers > 0, "nobody was answered");
+  },
+});
