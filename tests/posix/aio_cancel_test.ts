@@ -1,4 +1,4 @@
-/** The sentences of POSIX on `aio_cancel()`; see `assertions.md`. */
+/** The sentences of POSIX on `aio_cancel()`; see `docs/posix.md`. */
 import { assertEquals } from "@std/assert";
 import {
   AIO_ALLDONE,

@@ -1,4 +1,4 @@
-/** The sentences of POSIX on `aio_error()`; see `assertions.md`. */
+/** The sentences of POSIX on `aio_error()`; see `docs/posix.md`. */
 import { assertEquals, assertThrows } from "@std/assert";
 import { fsyncSync, readSync, writeSync } from "node:fs";
 import { constants as os } from "node:os";

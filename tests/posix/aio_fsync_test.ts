@@ -1,4 +1,4 @@
-/** The sentences of POSIX on `aio_fsync()`; see `assertions.md`. */
+/** The sentences of POSIX on `aio_fsync()`; see `docs/posix.md`. */
 import { assertEquals, assertMatch } from "@std/assert";
 import {
   aio_error,

@@ -1,4 +1,4 @@
-/** The sentences of POSIX on `aio_read()`; see `assertions.md`. */
+/** The sentences of POSIX on `aio_read()`; see `docs/posix.md`. */
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import { readSync } from "node:fs";
 import {

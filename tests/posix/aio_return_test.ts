@@ -1,4 +1,4 @@
-/** The sentences of POSIX on `aio_return()`; see `assertions.md`. */
+/** The sentences of POSIX on `aio_return()`; see `docs/posix.md`. */
 import { assertEquals } from "@std/assert";
 import {
   aio_cancel,

@@ -1,4 +1,4 @@
-/** The sentences of POSIX on `aio_suspend()`; see `assertions.md`. */
+/** The sentences of POSIX on `aio_suspend()`; see `docs/posix.md`. */
 import { assert, assertEquals } from "@std/assert";
 import {
   aio_error,

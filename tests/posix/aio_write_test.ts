@@ -1,4 +1,4 @@
-/** The sentences of POSIX on `aio_write()`; see `assertions.md`. */
+/** The sentences of POSIX on `aio_write()`; see `docs/posix.md`. */
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import { fstatSync, readSync } from "node:fs";
 import {

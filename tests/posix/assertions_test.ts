@@ -1,4 +1,4 @@
-/** Checks that `assertions.md` is true: it and the tests name each other. */
+/** Checks that `docs/posix.md` is true: it and the tests name each other. */
 import { assert, assertEquals } from "@std/assert";
 
 interface Assertion {
@@ -22,7 +22,7 @@ const FUNCTIONS = [
 ];
 
 function readTable(): Assertion[] {
-  const url = new URL("./assertions.md", import.meta.url);
+  const url = new URL("../../docs/posix.md", import.meta.url);
   const rows = Deno.readTextFileSync(url).split("\n")
     .filter((line) => line.startsWith("| "))
     .map((line) => line.split("|").slice(1, -1).map((cell) => cell.trim()))
@@ -60,7 +60,7 @@ const table = readTable();
 const tests = readTests();
 
 Deno.test({
-  name: "assertions.md has rows for each of the eight functions",
+  name: "docs/posix.md has rows for each of the eight functions",
   timeout: 10_000,
   fn() {
     for (const name of FUNCTIONS) {
@@ -73,7 +73,7 @@ Deno.test({
 
 Deno.test({
   name:
-    "assertions.md gives each sentence an id of its own, and tests or a reason",
+    "docs/posix.md gives each sentence an id of its own, and tests or a reason",
   timeout: 10_000,
   fn() {
     const ids = table.map((row) => row.id);
@@ -87,7 +87,7 @@ Deno.test({
 });
 
 Deno.test({
-  name: "assertions.md names tests that exist and carry the row's id",
+  name: "docs/posix.md names tests that exist and carry the row's id",
   timeout: 10_000,
   fn() {
     for (const { id, shownBy } of table) {
@@ -101,7 +101,7 @@ Deno.test({
 });
 
 Deno.test({
-  name: "assertions.md names every test, for each id that the test carries",
+  name: "docs/posix.md names every test, for each id that the test carries",
   timeout: 10_000,
   fn() {
     const rows = new Map(table.map((row) => [row.id, row]));

@@ -1,7 +1,7 @@
 /**
  * The sentences of POSIX on the control block (section 2.8.2, Asynchronous
  * I/O), and the stricter rules that stand here for what it leaves undefined;
- * see `assertions.md`.
+ * see `docs/posix.md`.
  */
 import {
   assert,

@@ -1,4 +1,4 @@
-/** The sentences of POSIX on `lio_listio()`; see `assertions.md`. */
+/** The sentences of POSIX on `lio_listio()`; see `docs/posix.md`. */
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { fstatSync } from "node:fs";
 import {

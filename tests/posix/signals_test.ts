@@ -1,6 +1,6 @@
 /**
  * The sentences of POSIX on notification by signal (SIGEV_SIGNAL) and on none
- * (SIGEV_NONE); see `assertions.md`.
+ * (SIGEV_NONE); see `docs/posix.md`.
  */
 import { assert, assertEquals } from "@std/assert";
 import {

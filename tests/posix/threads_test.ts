@@ -1,6 +1,6 @@
 /**
  * The sentences of POSIX on notification by a function on a thread of the
- * system (SIGEV_THREAD); see `assertions.md`.
+ * system (SIGEV_THREAD); see `docs/posix.md`.
  */
 import { assertEquals } from "@std/assert";
 import {
