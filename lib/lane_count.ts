@@ -19,7 +19,10 @@ const LANES_PER_THREAD = 1.5;
  * that stays awake is faster than several that have to be woken.
  */
 const LANES_CACHED = 1;
-/** From this size on, copying is what takes the time, and may take two cores. */
+/**
+ * From this size on, copying is what takes the time, and may take two cores. Only
+ * for reads: the system does not let two threads write to a file at once.
+ */
 const LARGE_BYTES = 64 * 1024;
 const LANES_CACHED_LARGE = 2;
 
@@ -38,9 +41,8 @@ const CACHED_SHARE_MAX = 1 / 64;
 export class LaneCount {
   readonly #isAlwaysDevice: boolean;
   #isDevice: boolean;
-  #isLarge = false;
+  #hasLargeReads = false;
   #requests = 0;
-  #bytes = 0;
   #readBytes = 0;
   #begin_ms = 0;
   #deviceBytesBefore = 0;
@@ -54,7 +56,7 @@ export class LaneCount {
   /** How many lanes to use for so many requests. */
   wanted(outstanding: number): number {
     if (!this.#isDevice) {
-      return this.#isLarge ? LANES_CACHED_LARGE : LANES_CACHED;
+      return this.#hasLargeReads ? LANES_CACHED_LARGE : LANES_CACHED;
     }
     if (outstanding <= LANES_SINGLE_MAX) return outstanding;
     if (outstanding >= threads() * REQUESTS_PER_THREAD) {
@@ -72,7 +74,6 @@ export class LaneCount {
    */
   observe(bytes: number, isRead: boolean): void {
     if (this.#isAlwaysDevice) return;
-    this.#bytes += bytes;
     if (isRead) this.#readBytes += bytes;
     if (++this.#requests >= WINDOW_REQUESTS) this.#decide();
   }
@@ -85,10 +86,10 @@ export class LaneCount {
     const share = this.#readBytes === 0
       ? 0
       : (deviceBytes - this.#deviceBytesBefore) / this.#readBytes;
-    this.#isLarge = this.#bytes >= LARGE_BYTES * this.#requests;
+    this.#hasLargeReads = this.#readBytes >= LARGE_BYTES * this.#requests;
     this.#begin_ms = now_ms;
     this.#deviceBytesBefore = deviceBytes;
-    this.#requests = this.#bytes = this.#readBytes = 0;
+    this.#requests = this.#readBytes = 0;
     if (isFirst) return;
     if (share > DEVICE_SHARE_MIN) this.#isDevice = true;
     else if (share < CACHED_SHARE_MAX) this.#isDevice = false;

@@ -69,6 +69,25 @@ Deno.test({
 });
 
 Deno.test({
+  name: "LaneCount.wanted() is more for large reads, and not for large writes",
+  ignore: !isLinux,
+  timeout,
+  async fn() {
+    for (const isRead of [true, false]) {
+      const count = new LaneCount(false);
+      const small = count.wanted(MANY);
+      for (let round = 0; round < 3; round++) {
+        for (let index = 0; index < ENOUGH; index++) {
+          count.observe(1024 * 1024, isRead);
+        }
+        await delay(5);
+      }
+      assertEquals(count.wanted(MANY) > small, isRead);
+    }
+  },
+});
+
+Deno.test({
   name: "LaneCount.wanted() grows when bytes come from a device, and shrinks",
   ignore: !isLinux,
   timeout,
