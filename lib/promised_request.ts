@@ -34,9 +34,13 @@ export class PromisedRequest extends Request {
   protected override handOver(error: Error | null): void {
     const signal = this.#signal;
     signal?.removeEventListener("abort", this.#onAbort!);
-    if (error === null) this.#resolve(this.transferred);
-    else if (signal?.aborted && isCancellation(error)) {
-      this.#reject(signal.reason);
-    } else this.#reject(error);
+    if (error === null) return this.#resolve(this.transferred);
+    if (!signal?.aborted || !isCancellation(error)) return this.#reject(error);
+    // The reason cannot tell how much of a write is in the file already.
+    if (!this.isWrite || this.transferred === 0) {
+      return this.#reject(signal.reason);
+    }
+    error.cause = signal.reason;
+    this.#reject(error);
   }
 }

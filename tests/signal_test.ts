@@ -140,6 +140,25 @@ Deno.test({
 });
 
 Deno.test({
+  name: "a signal does not hide how much of a write was written",
+  ignore: !isLinux,
+  timeout,
+  async fn() {
+    await using fifo = new Fifo();
+    const controller = new AbortController();
+    // Longer than the library's own memory: it goes in two pieces.
+    const from = pattern(MIB + 1);
+    const { write } = await fifo.blockedWrite(from, controller.signal);
+    controller.abort("enough");
+    const outcome = assertAioError(write, "ECANCELED", {
+      bytesTransferred: MIB,
+    });
+    await fifo.take(fifo.filling + MIB);
+    assertEquals((await outcome).cause, "enough");
+  },
+});
+
+Deno.test({
   name: "a signal aborted while a request runs does not hide its own error",
   ignore: !isLinux,
   timeout,
