@@ -1,0 +1,315 @@
+/**
+ * What a run is told to do: the command line, read and checked.
+ *
+ * @module
+ */
+
+import { parseArgs } from "node:util";
+
+/** As fio's `--rw`. */
+export const PATTERNS = [
+  "read",
+  "write",
+  "randread",
+  "randwrite",
+  "rw",
+  "randrw",
+] as const;
+
+/** The parts of the library that can carry a run. */
+export const INTERFACES = ["readAt", "batch", "queue"] as const;
+
+const JOBS_MAX = 64;
+/** Jobs times depth. */
+const IN_FLIGHT_MAX = 4096;
+/** Jobs times depth times block size: the memory that the blocks may take. */
+const BUFFER_BYTES_MAX = 1 << 30;
+/** The smallest unit of any device past the page cache. */
+const DIRECT_UNIT_BYTES = 512;
+/** Room for what a verified block tells of itself, and for whole words. */
+const VERIFY_UNIT_BYTES = 32;
+const SEED_MAX = 2 ** 32 - 1;
+
+/** A run, as it was asked for. */
+export interface Options {
+  path: string;
+  pattern: typeof PATTERNS[number];
+  interface: typeof INTERFACES[number];
+  /** 0 for patterns that only write, 100 for those that only read. */
+  readPercent: number;
+  blockSize: number;
+  /** In bytes; `null`: that of the file. */
+  size: number | null;
+  /** Operations in flight, for each job. */
+  depth: number;
+  jobs: number;
+  direct: boolean;
+  /** Writes after which a job syncs; `null`: never. */
+  sync: number | null;
+  runtime_s: number | null;
+  /** Over all jobs; `null`: as many as there are blocks, or until the time is up. */
+  operations: number | null;
+  ramp_s: number;
+  verify: boolean;
+  overwrite: boolean;
+  unlink: boolean;
+  seed: number;
+  /** `null`: as many as the library finds best. */
+  lanes: number | null;
+  json: boolean;
+}
+
+/** A command line that cannot be carried out, in a sentence. */
+export class UsageError extends Error {
+  override name = "UsageError";
+}
+
+/** Whether the blocks of a pattern are chosen at random. */
+export function isRandom({ pattern }: Options): boolean {
+  return pattern.startsWith("rand");
+}
+
+/** What `--help` prints. */
+export const HELP = `Measures file I/O through this library, as fio does.
+
+usage: fio.ts [options] FILE
+
+FILE is made if it is not there, and kept. If it has contents, they are only
+read, unless --overwrite is given. What is read needs contents, so a new file is
+filled first; one that is only written is extended with zeros first.
+
+                                                               what fio calls it
+  --pattern PATTERN  read, write, randread, randwrite, rw,            rw
+                     randrw (default read)
+  --mix PERCENT      reads among the operations of rw and             rwmixread
+                     randrw (default 50)
+  --block-size SIZE  bytes an operation: 512, 4k, 1m                  bs
+                     (default 4k)
+  --size SIZE        bytes of FILE to use: 64m, 1g                    size
+                     (default all of it; a new file needs it)
+  --depth N          operations in flight, for each job               iodepth
+                     (default 1)
+  --jobs N           loops in this process, each with its own         numjobs
+                     descriptor and part of FILE (default 1)
+  --direct           past the page cache, with O_DIRECT               direct
+  --sync N           syncData() after every N writes of a job         fdatasync
+  --operations N     end after N operations, of all jobs              number_ios
+                     together (default: one for each block,
+                     unless --runtime is given)
+  --runtime SECONDS  end after that time                              time_based
+  --ramp SECONDS     run that long before anything is counted         ramp_time
+  --verify           fill FILE with blocks that tell their offset     verify
+                     and generation, write such blocks, and check
+                     all that is read; what was written is read
+                     again at the end
+  --overwrite        permits to write over the contents of FILE       overwrite
+  --unlink           remove FILE at the end, if this run made it      unlink
+  --seed N           of what is random (default 1: runs repeat)       randseed
+  --interface NAME   how to submit (default readAt):                  ioengine
+                       readAt  a promise for each operation
+                       batch   as many as --depth with one batch(),
+                               and the next ones when all are done
+                       queue   a CompletionQueue
+  --lanes N          duplicates of a descriptor that are served at
+                     the same time (default: as many as are best)
+  --json             print the report as JSON, in the shape of fio's
+  --help             print this
+
+Sizes may have a k, m or g behind them: powers of 1024, as fio's. Random blocks
+are independent of each other, as with fio's norandommap, but no block has two
+operations in flight at a time. The page cache is left as it is, as with fio's
+invalidate=0: reads of a file that was just written come from memory, unless
+--direct is given.
+
+Ctrl-C ends the run early, with a report of what was done.
+
+Exit status: 0 done, 1 an operation or a verification failed, 2 wrong usage;
+129, 130, 143 on SIGHUP, SIGINT, SIGTERM.`;
+
+const UNITS: Record<string, number> = {
+  "": 1,
+  k: 1 << 10,
+  m: 1 << 20,
+  g: 1 << 30,
+};
+
+/**
+ * Reads a command line.
+ *
+ * @param args The arguments.
+ * @returns What they ask for; `null` if that is help.
+ * @throws {UsageError} If they are not valid.
+ */
+export function parseOptions(args: string[]): Options | null {
+  const { values, positionals } = parse(args);
+  if (values.help) return null;
+  if (positionals.length !== 1) {
+    throw new UsageError(
+      `one file is needed, not ${positionals.length} names`,
+    );
+  }
+  const pattern = oneOf("pattern", values.pattern, PATTERNS);
+  const options: Options = {
+    path: positionals[0],
+    pattern,
+    interface: oneOf("interface", values.interface, INTERFACES),
+    readPercent: readPercentOf(pattern, values.mix),
+    blockSize: bytes("block-size", values["block-size"]),
+    size: optional(values.size, (text) => bytes("size", text)),
+    depth: count("depth", values.depth, IN_FLIGHT_MAX),
+    jobs: count("jobs", values.jobs, JOBS_MAX),
+    direct: values.direct,
+    sync: optional(values.sync, (text) => count("sync", text)),
+    runtime_s: optional(values.runtime, (text) => seconds("runtime", text)),
+    operations: optional(
+      values.operations,
+      (text) => count("operations", text),
+    ),
+    ramp_s: seconds("ramp", values.ramp),
+    verify: values.verify,
+    overwrite: values.overwrite,
+    unlink: values.unlink,
+    seed: integer("seed", values.seed, 0, SEED_MAX),
+    lanes: optional(values.lanes, (text) => count("lanes", text, JOBS_MAX)),
+    json: values.json,
+  };
+  assertTogether(options);
+  return options;
+}
+
+function parse(args: string[]) {
+  const flag = { type: "boolean", default: false } as const;
+  const text = { type: "string" } as const;
+  try {
+    return parseArgs({
+      args,
+      allowPositionals: true,
+      options: {
+        "pattern": { ...text, default: "read" },
+        "mix": text,
+        "block-size": { ...text, default: "4k" },
+        "size": text,
+        "depth": { ...text, default: "1" },
+        "jobs": { ...text, default: "1" },
+        "direct": flag,
+        "sync": text,
+        "operations": text,
+        "runtime": text,
+        "ramp": { ...text, default: "0" },
+        "verify": flag,
+        "overwrite": flag,
+        "unlink": flag,
+        "seed": { ...text, default: "1" },
+        "interface": { ...text, default: "readAt" },
+        "lanes": text,
+        "json": flag,
+        "help": { ...flag, short: "h" },
+      },
+    });
+  } catch (error) {
+    // What parseArgs() says after its first sentence is advice to programmers.
+    const [sentence] = (error as Error).message.split(/\.\s/);
+    throw new UsageError(sentence);
+  }
+}
+
+function readPercentOf(
+  pattern: Options["pattern"],
+  mix: string | undefined,
+): number {
+  const isMixed = pattern.endsWith("rw");
+  if (isMixed) return integer("mix", mix ?? "50", 0, 100);
+  if (mix !== undefined) {
+    throw new UsageError(`--mix is for rw and randrw, not for ${pattern}`);
+  }
+  return pattern.endsWith("read") ? 100 : 0;
+}
+
+function assertTogether(options: Options): void {
+  const { blockSize, depth, jobs, direct, verify, pattern } = options;
+  if (options.readPercent === 100) {
+    for (const name of ["sync", "overwrite"] as const) {
+      if (!options[name]) continue;
+      throw new UsageError(`--${name} needs a pattern that writes`);
+    }
+  }
+  if (direct && blockSize % DIRECT_UNIT_BYTES !== 0) {
+    throw new UsageError(
+      `for --direct the block size must be a multiple of ${DIRECT_UNIT_BYTES}, not ${blockSize}`,
+    );
+  }
+  if (verify && blockSize % VERIFY_UNIT_BYTES !== 0) {
+    throw new UsageError(
+      `for --verify the block size must be a multiple of ${VERIFY_UNIT_BYTES}, not ${blockSize}`,
+    );
+  }
+  if (jobs * depth > IN_FLIGHT_MAX) {
+    throw new UsageError(
+      `jobs times depth must be at most ${IN_FLIGHT_MAX}, not ${jobs} x ${depth}`,
+    );
+  }
+  if (jobs * depth * blockSize > BUFFER_BYTES_MAX) {
+    throw new UsageError(
+      `jobs times depth times block size must be at most 1 GiB, not ${jobs} x ${depth} x ${blockSize} bytes`,
+    );
+  }
+  if (options.operations !== null && options.operations < jobs) {
+    throw new UsageError(
+      `${options.operations} operations of ${pattern} are too few for ${jobs} jobs`,
+    );
+  }
+}
+
+function optional<T>(
+  text: string | undefined,
+  read: (text: string) => T,
+): T | null {
+  return text === undefined ? null : read(text);
+}
+
+function oneOf<T extends string>(
+  name: string,
+  text: string,
+  choices: readonly T[],
+): T {
+  const choice = choices.find((choice) => choice === text);
+  if (choice !== undefined) return choice;
+  throw new UsageError(
+    `--${name} must be one of ${choices.join(", ")}, not "${text}"`,
+  );
+}
+
+function integer(
+  name: string,
+  text: string,
+  min: number,
+  max: number,
+): number {
+  const value = /^\d+$/.test(text) ? Number(text) : NaN;
+  if (value >= min && value <= max) return value;
+  throw new UsageError(`--${name} must be ${min} to ${max}, not "${text}"`);
+}
+
+function count(
+  name: string,
+  text: string,
+  max: number = Number.MAX_SAFE_INTEGER,
+): number {
+  return integer(name, text, 1, max);
+}
+
+function seconds(name: string, text: string): number {
+  if (/^\d+(\.\d+)?$/.test(text)) return Number(text);
+  throw new UsageError(`--${name} must be a number of seconds, not "${text}"`);
+}
+
+function bytes(name: string, text: string): number {
+  const match = /^(\d+)([kmg]?)$/i.exec(text);
+  const value = match === null
+    ? NaN
+    : Number(match[1]) * UNITS[match[2].toLowerCase()];
+  if (value > 0 && Number.isSafeInteger(value)) return value;
+  throw new UsageError(
+    `--${name} must be a size such as 512, 4k or 1g, not "${text}"`,
+  );
+}
