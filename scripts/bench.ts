@@ -37,8 +37,8 @@ of it takes an hour and a half; nothing else should run meanwhile.
 
   deno task bench [options]
 
-  --quick          A minute: what the requirements need, short runs, one round;
-                   with --rounds 5 --seconds 3 the same in earnest
+  --quick          Two minutes: what the requirements and the documentation need,
+                   short runs, one round; --rounds 5 --seconds 3 in earnest
   --only REGEX     Only works whose name matches (the list is below)
   --peers REGEX    Only contestants whose key matches
   --rounds N       Rounds; every contestant runs once in each (default 5)

@@ -1,28 +1,39 @@
 /**
- * Draws the README's charts from what `deno task bench --json FILE` wrote:
- * `deno task bench:charts FILE [--out DIRECTORY]`.
+ * Takes the figures of a benchmark over into the documentation: draws the charts
+ * and fills the tables from what `deno task bench --json FILE` wrote.
  *
  * @module
  */
 
-import { mkdir, readFile, writeFile } from "node:fs/promises";
+import { mkdir, readFile, rm, writeFile } from "node:fs/promises";
 import { parseArgs } from "node:util";
 // Not in the import map, so that only who draws charts downloads them.
 // deno-lint-ignore no-import-prefix
 import { parse, View } from "npm:vega@^6.4.0";
 // deno-lint-ignore no-import-prefix
 import { compile, type TopLevelSpec } from "npm:vega-lite@^6.5.0";
-import { median, type Results, series } from "./bench/results.ts";
+import { type Results, series, spread } from "./bench/results.ts";
+import { type Chart, CHARTS, fillTables } from "./bench/tables.ts";
+import { pages } from "./pages.ts";
 
-const HELP = `Draws charts from the figures of a benchmark.
+const DOCS = "docs/bench";
 
-  deno task bench:charts FILE [--out DIRECTORY]     (default docs/charts)
+const HELP = `Takes the figures of a benchmark over into the documentation.
+
+  deno task bench:charts [FILE] [--out DIRECTORY]
+
+FILE is what \`deno task bench --json FILE\` wrote (default ${DOCS}/results.json).
+It is copied to ${DOCS}/results.json, the charts are drawn beside it, and the
+tables between <!-- bench: --> comments in README.md and docs/ are filled. With
+--out the charts go there, and nothing else is done.
 `;
 
 /** What a user may choose between, in the order of the charts' legends. */
 const SHOWN = [
   "library",
   "library-ordinary",
+  "library-on-node",
+  "library-on-bun",
   "fio-io_uring",
   "fio-posixaio",
   "c-aio-16",
@@ -33,7 +44,9 @@ const SHOWN = [
   "deno-node-fs",
 ];
 const LINES = ["library", "fio-io_uring", "c-aio-16", "bun", "node-32", "node"];
-const LIBRARY_COLOR = "#0969da", PEER_COLOR = "#afb8c1";
+const LIBRARY_COLOR = "#0969da";
+// Light, so that the lines upon them are seen.
+const LIBRARY_BAR_COLOR = "#54aeff", PEER_COLOR = "#afb8c1";
 
 /** Dark on white, which is legible on light pages and on dark ones. */
 const config: TopLevelSpec["config"] = {
@@ -56,23 +69,25 @@ const config: TopLevelSpec["config"] = {
 };
 
 /** Undefined when there are no figures for it. */
-type Chart = TopLevelSpec | undefined;
+type Spec = TopLevelSpec | undefined;
 type LayerSpec = Extract<TopLevelSpec, { layer: unknown }>;
 
 interface Point {
   key: string;
   label: string;
   value: number;
+  min: number;
+  max: number;
 }
 
 function points(results: Results, work: string, shown: string[]): Point[] {
   const found = results.works.find((result) => result.work.name === work);
   return shown.flatMap((key) => {
     const contestant = found?.contestants.find((it) => it.key === key);
-    const values = series(results, work, key, "iops");
-    return contestant && values.length > 0
-      ? [{ key, label: contestant.label, value: median(values) }]
-      : [];
+    const measured = spread(series(results, work, key, "iops"));
+    if (!contestant || !measured) return [];
+    const { median: value, min, max } = measured;
+    return [{ key, label: contestant.label, value, min, max }];
   });
 }
 
@@ -94,7 +109,7 @@ function bars(points: Point[], unit: string): LayerSpec {
         field: "value",
         type: "quantitative",
         title: unit,
-        axis: { format: ",d", tickCount: 6 },
+        axis: { format: ",d", tickCount: 6, labelFlush: false },
       },
     },
     layer: [
@@ -104,21 +119,28 @@ function bars(points: Point[], unit: string): LayerSpec {
           color: {
             condition: {
               test: "indexof(datum.key, 'library') === 0",
-              value: LIBRARY_COLOR,
+              value: LIBRARY_BAR_COLOR,
             },
             value: PEER_COLOR,
           },
         },
       },
       {
-        mark: { type: "text", align: "left", dx: 5, fontSize: 12 },
-        encoding: { text: { field: "value", format: ",.3~r" } },
+        mark: { type: "rule", color: "#1f2328", strokeWidth: 1.5 },
+        encoding: { x: { field: "min" }, x2: { field: "max" } },
+      },
+      {
+        mark: { type: "text", align: "left", dx: 6, fontSize: 12 },
+        encoding: {
+          x: { field: "max", type: "quantitative" },
+          text: { field: "value", format: ",.3~r" },
+        },
       },
     ],
   };
 }
 
-function reads(results: Results, work: string, title: string): Chart {
+function reads(results: Results, work: string, title: string): Spec {
   const values = points(results, work, SHOWN);
   if (values.length === 0) return undefined;
   return {
@@ -129,22 +151,29 @@ function reads(results: Results, work: string, title: string): Chart {
 }
 
 /** One writer and many, one above the other. */
-function commits(results: Results): Chart {
+function commits(results: Results): Spec {
   const one = points(results, "append-sync-w1", SHOWN);
   const many = points(results, "append-sync-w64", SHOWN);
   if (one.length === 0 || many.length === 0) return undefined;
   return {
     config,
     title: {
-      text: "4 KiB appends, each followed by a data sync",
+      text: CHARTS.commits,
       subtitle: subtitle(results),
     },
     vconcat: [
-      { title: "1 writer", ...bars(one, "commits a second") },
-      { title: "64 writers", ...bars(many, "commits a second") },
+      { title: part("1 writer"), ...bars(one, "commits a second") },
+      {
+        title: part("64 writers of one file (fio: of a file each)"),
+        ...bars(many, "commits a second"),
+      },
     ],
     resolve: { scale: { x: "shared" } },
   };
+}
+
+function part(text: string) {
+  return { text, fontSize: 13, fontWeight: "normal", offset: 4 } as const;
 }
 
 /** How the number of reads in flight changes what is reached. */
@@ -152,14 +181,15 @@ function byDepth(
   results: Results,
   cache: "warm" | "direct",
   title: string,
-): Chart {
+): Spec {
   const prefix = `read-4k-${cache}-d`;
   const depths = results.works.map(({ work }) => work)
-    .filter(({ name }) => name.startsWith(prefix)).map(({ depth }) => depth);
+    .filter(({ name }) => name.startsWith(prefix)).map(({ depth }) => depth)
+    .filter((depth) => points(results, prefix + depth, LINES).length > 2);
   const values = depths.flatMap((depth) =>
     points(results, prefix + depth, LINES).map((point) => ({ ...point, depth }))
   );
-  if (depths.length < 2 || values.length === 0) return undefined;
+  if (depths.length < 3) return undefined;
   const labels = LINES.map((key) => values.find((it) => it.key === key)?.label)
     .filter((label) => label !== undefined);
   return {
@@ -203,60 +233,86 @@ function byDepth(
   };
 }
 
-function subtitle({ machine, versions, date }: Results): string {
-  return `${machine.processor}, ${machine.cores} cores, ${machine.filesystem}, ` +
-    `Deno ${versions.deno}, ${date.slice(0, 10)}`;
+function subtitle(
+  { machine, versions, settings, date }: Results,
+): string[] {
+  const libc = versions.libc
+    ? `, glibc ${versions.libc.split(" ").at(-1)}`
+    : "";
+  return [
+    `${machine.processor}, ${machine.cores} cores, ${machine.filesystem}, ` +
+    `${machine.system}${libc}, Deno ${versions.deno}`,
+    `${date.slice(0, 10)}; medians of ${settings.rounds} rounds of ` +
+    `${settings.seconds} s, and lines from the lowest to the highest`,
+  ];
 }
 
-async function draw(spec: TopLevelSpec): Promise<string> {
+/** The chart, with the date by which a test tells that it is of these figures. */
+async function draw(spec: TopLevelSpec, { date }: Results): Promise<string> {
   const view = new View(parse(compile(spec).spec), { renderer: "none" });
-  return await view.toSVG();
+  const svg = await view.toSVG();
+  return svg.replace(/<svg[^>]*>/, `$&<desc>Figures of ${date}</desc>`) + "\n";
 }
 
-const { values: options, positionals: [path] } = parseArgs({
-  args: Deno.args,
-  allowPositionals: true,
-  options: {
-    out: { type: "string", default: "docs/charts" },
-    help: { type: "boolean", default: false },
-  },
-});
-if (options.help || path === undefined) {
+const { values: options, positionals: [path = `${DOCS}/results.json`] } =
+  parseArgs({
+    args: Deno.args,
+    allowPositionals: true,
+    options: {
+      out: { type: "string", default: DOCS },
+      help: { type: "boolean", default: false },
+    },
+  });
+if (options.help) {
   console.log(HELP);
-  Deno.exit(options.help ? 0 : 2);
+  Deno.exit(0);
 }
 
-const results: Results = JSON.parse(await readFile(path, "utf8"));
-const charts = {
-  "warm_depth_32": reads(
-    results,
-    "read-4k-warm-d32",
-    "4 KiB random reads, file in the page cache, 32 in flight",
-  ),
-  "direct_depth_64": reads(
-    results,
-    "read-4k-direct-d64",
-    "4 KiB random reads, O_DIRECT, 64 in flight",
-  ),
-  "warm_by_depth": byDepth(
-    results,
-    "warm",
-    "4 KiB random reads, file in the page cache",
-  ),
-  "direct_by_depth": byDepth(
-    results,
-    "direct",
-    "4 KiB random reads, O_DIRECT",
-  ),
-  "commits": commits(results),
+const text = await readFile(path, "utf8");
+const results: Results = JSON.parse(text);
+const specs: Record<Chart, Spec> = {
+  warm_depth_32: reads(results, "read-4k-warm-d32", CHARTS.warm_depth_32),
+  direct_depth_64: reads(results, "read-4k-direct-d64", CHARTS.direct_depth_64),
+  warm_by_depth: byDepth(results, "warm", CHARTS.warm_by_depth),
+  direct_by_depth: byDepth(results, "direct", CHARTS.direct_by_depth),
+  commits: commits(results),
 };
-await mkdir(options.out, { recursive: true });
-for (const [name, spec] of Object.entries(charts)) {
-  if (spec === undefined) {
-    console.log(`${name}: no figures`);
-    continue;
+const drawn = await drawAll(options.out);
+if (options.out === DOCS) {
+  await writeFile(`${DOCS}/results.json`, text);
+  await fillPages();
+}
+
+/** Returns the charts that were drawn; the others are removed. */
+async function drawAll(directory: string): Promise<Chart[]> {
+  await mkdir(directory, { recursive: true });
+  const drawn: Chart[] = [];
+  for (const name of Object.keys(specs) as Chart[]) {
+    const file = `${directory}/${name}.svg`;
+    const spec = specs[name];
+    if (spec === undefined) {
+      console.log(`${name}: no figures`);
+      await rm(file, { force: true });
+      continue;
+    }
+    await writeFile(file, await draw(spec, results));
+    console.log(file);
+    drawn.push(name);
   }
-  const file = `${options.out}/${name}.svg`;
-  await writeFile(file, await draw(spec));
-  console.log(file);
+  return drawn;
+}
+
+async function fillPages(): Promise<void> {
+  const filled = [];
+  for (const page of pages(".")) {
+    const before = await readFile(page, "utf8");
+    const after = fillTables(before, results, drawn);
+    if (after === before) continue;
+    await writeFile(page, after);
+    filled.push(page);
+  }
+  if (filled.length === 0) return;
+  const args = ["fmt", "--quiet", ...filled];
+  await new Deno.Command(Deno.execPath(), { args }).output();
+  console.log(filled.join("\n"));
 }

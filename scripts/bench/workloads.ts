@@ -169,6 +169,10 @@ const idle: Work = {
   seconds: 10,
 };
 
+/** The ways in which a completion queue notices completions. */
+const QUEUES = ["auto", "suspend", "thread", "poll"]
+  .map((notify) => `library-queue-${notify}`);
+
 /** Every work, in the order in which they run. */
 export const WORKS: Work[] = [
   randomReads(1, false, ["library", "node"]),
@@ -184,6 +188,7 @@ export const WORKS: Work[] = [
     "library-on-node",
     "deno-fsfile",
     "deno-node-fs",
+    ...QUEUES,
   ]),
   randomReads(256, false),
   randomReads(4096, false, ["library"]),
@@ -201,6 +206,7 @@ export const WORKS: Work[] = [
     "fio-io_uring",
     "fio-posixaio",
     "node-32",
+    ...QUEUES,
   ]),
   randomReads(256, true),
   randomReads(4096, true),
