@@ -1,0 +1,53 @@
+// docs/guides/platforms.md tells apart what is tested and what is not.
+
+import { assert, assertEquals } from "@std/assert";
+import { platformFor } from "../../ffi/platform.ts";
+import { supported } from "../../mod.ts";
+import { pages } from "./pages.ts";
+
+const timeout = 10_000;
+const STATES = ["run and tested", "compiled against only", "never tried"];
+
+const page = pages.find(({ path }) => path === "docs/guides/platforms.md")!;
+/** The state of each platform that the page names. */
+const states = new Map(
+  page.text.split("\n").map((line) => line.split("|").map((it) => it.trim()))
+    .filter(([, name]) => /^`\w+(-\w+)+`$/.test(name))
+    .map(([, name, state]) => [name.replaceAll("`", ""), state]),
+);
+
+const tables = [
+  ["linux", "glibc"],
+  ["linux", "musl"],
+  ["darwin", "libSystem"],
+  ["freebsd", "freebsd"],
+  ["netbsd", "netbsd"],
+] as const;
+
+Deno.test({
+  name: "docs/guides/platforms.md has every platform with a table, and a state",
+  timeout,
+  fn() {
+    const names = tables.flatMap(([os, libc]) =>
+      ["x86_64", "aarch64"].map((arch) => platformFor(os, arch, libc)!.name)
+    );
+    assertEquals([...states.keys()].toSorted(), names.toSorted());
+    for (const [name, state] of states) {
+      assert(STATES.includes(state), `${name} is "${state}"`);
+    }
+    for (const state of STATES) {
+      assert(page.text.includes(`**${state}**:`), `${state} is not explained`);
+    }
+  },
+});
+
+Deno.test({
+  name: "docs/guides/platforms.md says of this platform that it is tested",
+  ignore: !supported().available || Deno.build.os !== "linux",
+  timeout,
+  fn() {
+    const { platform } = supported();
+    if (platform.includes("musl")) return;
+    assertEquals(states.get(platform), "run and tested");
+  },
+});
