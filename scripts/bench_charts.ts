@@ -7,14 +7,15 @@
 
 import { mkdir, readFile, rm, writeFile } from "node:fs/promises";
 import { parseArgs } from "node:util";
-// Not in the import map, so that only who draws charts downloads them.
-// deno-lint-ignore no-import-prefix
-import { parse, View } from "npm:vega@^6.4.0";
-// deno-lint-ignore no-import-prefix
-import { compile, type TopLevelSpec } from "npm:vega-lite@^6.5.0";
 import { type Results, series, spread } from "./bench/results.ts";
 import { type Chart, CHARTS, fillTables } from "./bench/tables.ts";
 import { pages } from "./pages.ts";
+
+/**
+ * As variables, so that nothing but this script wants to have them: whatever the
+ * lock file names, a fresh clone downloads for its first command.
+ */
+const VEGA = "npm:vega@6.4.0", VEGA_LITE = "npm:vega-lite@6.5.0";
 
 const DOCS = "docs/bench";
 
@@ -48,8 +49,11 @@ const LIBRARY_COLOR = "#0969da";
 // Light, so that the lines upon them are seen.
 const LIBRARY_BAR_COLOR = "#54aeff", PEER_COLOR = "#afb8c1";
 
+/** Of Vega-Lite. */
+type Spec = Record<string, unknown>;
+
 /** Dark on white, which is legible on light pages and on dark ones. */
-const config: TopLevelSpec["config"] = {
+const config: Spec = {
   background: "white",
   padding: 16,
   font: "Helvetica, Arial, sans-serif",
@@ -67,10 +71,6 @@ const config: TopLevelSpec["config"] = {
   legend: { labelFontSize: 12, labelLimit: 400, title: null },
   view: { stroke: null },
 };
-
-/** Undefined when there are no figures for it. */
-type Spec = TopLevelSpec | undefined;
-type LayerSpec = Extract<TopLevelSpec, { layer: unknown }>;
 
 interface Point {
   key: string;
@@ -92,7 +92,7 @@ function points(results: Results, work: string, shown: string[]): Point[] {
 }
 
 /** One bar for each contestant, the fastest on top. */
-function bars(points: Point[], unit: string): LayerSpec {
+function bars(points: Point[], unit: string): Spec {
   const values = points.toSorted((a, b) => b.value - a.value);
   return {
     width: 560,
@@ -140,7 +140,11 @@ function bars(points: Point[], unit: string): LayerSpec {
   };
 }
 
-function reads(results: Results, work: string, title: string): Spec {
+function reads(
+  results: Results,
+  work: string,
+  title: string,
+): Spec | undefined {
   const values = points(results, work, SHOWN);
   if (values.length === 0) return undefined;
   return {
@@ -151,7 +155,7 @@ function reads(results: Results, work: string, title: string): Spec {
 }
 
 /** One writer and many, one above the other. */
-function commits(results: Results): Spec {
+function commits(results: Results): Spec | undefined {
   const one = points(results, "append-sync-w1", SHOWN);
   const many = points(results, "append-sync-w64", SHOWN);
   if (one.length === 0 || many.length === 0) return undefined;
@@ -181,7 +185,7 @@ function byDepth(
   results: Results,
   cache: "warm" | "direct",
   title: string,
-): Spec {
+): Spec | undefined {
   const prefix = `read-4k-${cache}-d`;
   const depths = results.works.map(({ work }) => work)
     .filter(({ name }) => name.startsWith(prefix)).map(({ depth }) => depth)
@@ -248,7 +252,7 @@ function subtitle(
 }
 
 /** The chart, with the date by which a test tells that it is of these figures. */
-async function draw(spec: TopLevelSpec, { date }: Results): Promise<string> {
+async function draw(spec: Spec, { date }: Results): Promise<string> {
   const view = new View(parse(compile(spec).spec), { renderer: "none" });
   const svg = await view.toSVG();
   return svg.replace(/<svg[^>]*>/, `$&<desc>Figures of ${date}</desc>`) + "\n";
@@ -268,9 +272,12 @@ if (options.help) {
   Deno.exit(0);
 }
 
+const { parse, View } = await import(VEGA);
+const { compile } = await import(VEGA_LITE);
 const text = await readFile(path, "utf8");
 const results: Results = JSON.parse(text);
-const specs: Record<Chart, Spec> = {
+/** Undefined where there are no figures. */
+const specs: Record<Chart, Spec | undefined> = {
   warm_depth_32: reads(results, "read-4k-warm-d32", CHARTS.warm_depth_32),
   direct_depth_64: reads(results, "read-4k-direct-d64", CHARTS.direct_depth_64),
   warm_by_depth: byDepth(results, "warm", CHARTS.warm_by_depth),
