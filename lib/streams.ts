@@ -171,10 +171,11 @@ export function writableTo(
   };
 
   return new WritableStream<Uint8Array>({
-    start({ signal }) {
+    start(controller) {
       // abort() itself is called only once write() is done, which may have to
-      // wait for what is canceled here.
-      signal.addEventListener("abort", () => aborted.abort(signal.reason));
+      // wait for what is canceled here. Bun 1.2 has no signal.
+      const signal = controller.signal as AbortSignal | undefined;
+      signal?.addEventListener("abort", () => aborted.abort(signal.reason));
     },
     async write(chunk) {
       assertBytes(chunk, "The chunk");
