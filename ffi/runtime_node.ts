@@ -100,7 +100,9 @@ let errnoView: Int32Array;
 function loadKoffi(): string | null {
   if (koffi !== null) return null;
   try {
-    koffi = createRequire(import.meta.url)("koffi") as Koffi;
+    const loaded = createRequire(import.meta.url)("koffi") as Koffi;
+    if (typeof loaded.view !== "function") throw new Error("it has no view()");
+    koffi = loaded;
     return null;
   } catch (error) {
     const { code, message } = error as NodeJS.ErrnoException;
