@@ -8,7 +8,7 @@
  * @module
  */
 import * as esbuild from "esbuild";
-import { dirname, join, relative } from "node:path";
+import { basename, dirname, join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
 import denoJson from "../deno.json" with { type: "json" };
 
@@ -18,32 +18,61 @@ const DNT = "jsr:@deno/dnt@^0.43.2";
 const ROOT = fileURLToPath(new URL("..", import.meta.url));
 const OUT = join(ROOT, "npm");
 const NAME = "posix-aio";
-/** The oldest Node. */
-const TARGET = "node20";
+const REPOSITORY = "https://github.com/posix-aio/posix-aio";
 const BESIDE = ["README.md", "LICENSE", "CHANGELOG.md"];
+
+/** The two formats, and the directory and the type of modules of each. */
+const FORMATS = {
+  esm: { directory: "esm", type: "module" },
+  cjs: { directory: "script", type: "commonjs" },
+} as const;
+
+type Format = keyof typeof FORMATS;
+
+const entry = ({ directory }: { directory: string }) => ({
+  types: `./${directory}/mod.d.ts`,
+  default: `./${directory}/mod.js`,
+});
 
 const PACKAGE = {
   name: NAME,
   version: denoJson.version,
   description: "POSIX asynchronous I/O, aio(3), for Node, Bun and Deno",
   keywords: ["aio", "posix", "async", "io", "file", "o_direct", "fsync"],
+  homepage: `${REPOSITORY}#readme`,
+  repository: { type: "git", url: `git+${REPOSITORY}.git` },
+  bugs: { url: `${REPOSITORY}/issues` },
   license: denoJson.license,
-  repository: {
-    type: "git",
-    url: "git+https://github.com/posix-aio/posix-aio.git",
+  main: entry(FORMATS.cjs).default,
+  module: entry(FORMATS.esm).default,
+  types: entry(FORMATS.cjs).types,
+  exports: {
+    ".": { import: entry(FORMATS.esm), require: entry(FORMATS.cjs) },
+    "./package.json": "./package.json",
   },
-  engines: { node: ">=20" },
+  files: ["esm", "script", "CHANGELOG.md"],
+  engines: { node: ">=20", bun: ">=1.2" },
   os: ["linux", "darwin", "freebsd"],
   sideEffects: false,
   dependencies: { koffi: "^3.3.4" },
 };
 
+/**
+ * Stands in the sources where a module asks for its own place, until it is known
+ * in which format it is. dnt's substitute for `import.meta` in CommonJS would be
+ * a side effect, and fails where there is no main module, as in `node -e`.
+ */
+const HERE = '"<this module>"';
+const HERE_IN: Record<Format, string> = {
+  // Without a value where a bundler makes CommonJS of it.
+  esm: "import.meta.url ?? __filename",
+  cjs: "__filename",
+};
+
 async function run(cwd: string, command: string, ...args: string[]) {
-  const { success, stdout, stderr } = await new Deno.Command(command, {
-    args,
-    cwd,
-  }).output();
-  if (success) return new TextDecoder().decode(stdout);
+  const { success, stderr } = await new Deno.Command(command, { args, cwd })
+    .output();
+  if (success) return;
   const output = new TextDecoder().decode(stderr);
   throw new Error(`${command} ${args.join(" ")} failed:\n${output}`);
 }
@@ -65,6 +94,33 @@ async function write(path: string, text: string): Promise<void> {
 
 const asJson = (value: unknown) => JSON.stringify(value, null, 2) + "\n";
 
+const withNpmName = (text: string) =>
+  text.replaceAll(`from "${denoJson.name}"`, `from "${NAME}"`);
+
+/** Puts the sources into a directory as the package is made of them. */
+async function stageSources(stage: string): Promise<void> {
+  const sources = [
+    join(ROOT, "mod.ts"),
+    ...await filesIn(join(ROOT, "ffi")),
+    ...await filesIn(join(ROOT, "lib")),
+  ];
+  for (const path of sources) {
+    const text = withNpmName(await Deno.readTextFile(path))
+      .replaceAll("import.meta.url", HERE);
+    await write(join(stage, relative(ROOT, path)), text);
+  }
+  await Deno.remove(join(stage, "ffi/runtime_deno.ts"));
+  await Deno.rename(
+    join(stage, "ffi/current_node.ts"),
+    join(stage, "ffi/current.ts"),
+  );
+  const { name, version, license, exports, compilerOptions } = denoJson;
+  await write(
+    join(stage, "deno.json"),
+    asJson({ name, version, license, exports, compilerOptions }),
+  );
+}
+
 async function loadDnt() {
   try {
     return await import(DNT);
@@ -80,143 +136,90 @@ async function loadDnt() {
 async function buildWithDnt(
   // deno-lint-ignore no-explicit-any
   dnt: any,
+  stage: string,
 ): Promise<void> {
   await dnt.build({
-    entryPoints: [join(ROOT, "mod.ts")],
+    entryPoints: [join(stage, "mod.ts")],
     outDir: OUT,
     package: { ...PACKAGE, devDependencies: { "@types/node": "^20.19.0" } },
-    mappings: {
-      [join(ROOT, "ffi/current.ts")]: join(ROOT, "ffi/current_node.ts"),
-    },
     shims: {},
     test: false,
     typeCheck: "both",
     scriptModule: "cjs",
     declaration: "inline",
+    declarationMap: false,
+    skipSourceOutput: true,
     // Node 20 has them all; and sideEffects would be wrong with one.
     polyfills: { objectHasOwn: false, errorCause: false },
     compilerOptions: {
       target: "ES2022",
       lib: ["ESNext", "DOM"],
       sourceMap: true,
+      inlineSources: true,
     },
   });
 }
 
-async function buildWithDenoPack(): Promise<void> {
-  const stage = await Deno.makeTempDir();
-  try {
-    await pack(stage);
-    const packed = join(stage, "package");
-    for (const path of await filesIn(packed)) {
-      const name = relative(packed, path);
-      const text = await Deno.readTextFile(path);
-      if (name.endsWith(".d.ts")) {
-        await write(join(OUT, "esm", name), text);
-        await write(join(OUT, "script", name), text);
-      } else if (name.endsWith(".js")) {
-        await emit(name, text, "esm", {});
-        // Only a path is asked for, and CommonJS has one.
-        await emit(name, text, "cjs", { "import.meta.url": "__filename" });
-      }
-    }
-  } finally {
-    await esbuild.stop();
-    await Deno.remove(stage, { recursive: true });
-  }
-  await write(join(OUT, "esm/package.json"), asJson({ type: "module" }));
-  await write(join(OUT, "script/package.json"), asJson({ type: "commonjs" }));
-  const entry = (directory: string) => ({
-    types: `./${directory}/mod.d.ts`,
-    default: `./${directory}/mod.js`,
-  });
-  await write(
-    join(OUT, "package.json"),
-    asJson({
-      ...PACKAGE,
-      main: "./script/mod.js",
-      module: "./esm/mod.js",
-      types: "./script/mod.d.ts",
-      exports: { ".": { import: entry("esm"), require: entry("script") } },
-    }),
-  );
-}
-
-/** Has `deno pack` make JavaScript and types in `stage/package`. */
-async function pack(stage: string): Promise<void> {
-  const sources = [
-    join(ROOT, "mod.ts"),
-    ...await filesIn(join(ROOT, "ffi")),
-    ...await filesIn(join(ROOT, "lib")),
-  ];
-  for (const path of sources) {
-    const text = await Deno.readTextFile(path);
-    await write(join(stage, relative(ROOT, path)), text);
-  }
-  await Deno.remove(join(stage, "ffi/runtime_deno.ts"));
-  await Deno.rename(
-    join(stage, "ffi/current_node.ts"),
-    join(stage, "ffi/current.ts"),
-  );
-  const { name, version, license, exports, compilerOptions } = denoJson;
-  await write(
-    join(stage, "deno.json"),
-    asJson({ name, version, license, exports, compilerOptions }),
-  );
+async function buildWithDenoPack(stage: string): Promise<void> {
   const tarball = join(stage, "package.tgz");
   await run(stage, Deno.execPath(), "pack", "--output", tarball);
   await run(stage, "tar", "-xzf", tarball);
+  const packed = join(stage, "package");
+  for (const path of await filesIn(packed)) {
+    const name = relative(packed, path);
+    const text = await Deno.readTextFile(path);
+    for (const format of Object.keys(FORMATS) as Format[]) {
+      const target = join(OUT, FORMATS[format].directory, name);
+      if (name.endsWith(".d.ts")) await write(target, text);
+      else if (name.endsWith(".js")) await emit(target, text, format);
+    }
+  }
+  await esbuild.stop();
+  for (const { directory, type } of Object.values(FORMATS)) {
+    await write(join(OUT, directory, "package.json"), asJson({ type }));
+  }
+  await write(join(OUT, "package.json"), asJson(PACKAGE));
 }
 
-/** Writes a module of the package in one format, and its source map. */
-async function emit(
-  name: string,
-  text: string,
-  format: "esm" | "cjs",
-  define: Record<string, string>,
-): Promise<void> {
+/** Writes a module in one format, and its source map. */
+async function emit(path: string, text: string, format: Format): Promise<void> {
   const { code, map } = await esbuild.transform(text, {
     format,
-    define,
-    target: TARGET,
-    sourcefile: name,
+    target: "node20",
     sourcemap: "external",
   });
-  const path = join(OUT, format === "esm" ? "esm" : "script", name);
-  const mapName = `${name.split("/").pop()}.map`;
-  await write(path, `${code}//# sourceMappingURL=${mapName}\n`);
-  // The map names the place where it was made.
-  const sourceName = name.split("/").pop()!.replace(/\.js$/, ".ts");
-  const sources = [sourceName];
+  const name = basename(path);
+  await write(path, `${code}//# sourceMappingURL=${name}.map\n`);
+  // deno pack names the directory that it was in.
+  const sources = [name.replace(/\.js$/, ".ts")];
   await write(`${path}.map`, JSON.stringify({ ...JSON.parse(map), sources }));
 }
 
 /** What both ways have in common. */
 async function finish(): Promise<void> {
+  for (const format of Object.keys(FORMATS) as Format[]) {
+    for (const path of await filesIn(join(OUT, FORMATS[format].directory))) {
+      if (!path.endsWith(".js")) continue;
+      const text = await Deno.readTextFile(path);
+      await write(path, text.replaceAll(HERE, HERE_IN[format]));
+    }
+  }
   for (const name of BESIDE) {
-    await Deno.copyFile(join(ROOT, name), join(OUT, name));
+    const text = await Deno.readTextFile(join(ROOT, name));
+    await write(join(OUT, name), withNpmName(text));
   }
-  const files = [
-    ...await filesIn(join(OUT, "esm")),
-    ...await filesIn(join(OUT, "script")),
-    join(OUT, "README.md"),
-  ];
-  for (const path of files) {
-    if (!path.endsWith(".d.ts") && !path.endsWith("README.md")) continue;
-    const text = await Deno.readTextFile(path);
-    await write(
-      path,
-      text.replaceAll(`from "${denoJson.name}"`, `from "${NAME}"`),
-    );
-  }
-  const [tarball] = JSON.parse(
-    await run(OUT, "npm", "pack", "--json", "--pack-destination", OUT),
-  );
-  console.log(join(OUT, tarball.filename));
+  await run(OUT, "npm", "pack", "--pack-destination", OUT);
+  console.log(join(OUT, `${NAME}-${denoJson.version}.tgz`));
 }
 
 await Deno.remove(OUT, { recursive: true }).catch(() => {});
-const dnt = await loadDnt();
-if (dnt === null) await buildWithDenoPack();
-else await buildWithDnt(dnt);
+const stage = await Deno.makeTempDir();
+try {
+  await stageSources(stage);
+  const dnt = await loadDnt();
+  if (dnt === null) await buildWithDenoPack(stage);
+  else await buildWithDnt(dnt, stage);
+} finally {
+  await Deno.remove(stage, { recursive: true });
+}
 await finish();
