@@ -1,30 +1,29 @@
 /**
- * The npm package, built and installed as a user would install it, on Node and
- * on Bun. Takes longer than the other tests, and has a task of its own:
- * `deno task test:npm`.
+ * The npm package, built and installed as a user would install it, on the oldest
+ * and the newest Node and on the newest Bun; `deno task test:npm` takes all
+ * versions between as well.
  */
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
+import * as esbuild from "esbuild";
+import { cp, readdir } from "node:fs/promises";
 import { join } from "node:path";
 import {
-  findRuntime,
   mustRun,
   NAME,
   newProject,
-  type OtherRuntime,
   type Outcome,
+  programOf,
   run,
+  sourceOf,
 } from "./project.ts";
+import { findRuntimes, type OtherRuntime } from "./runtimes.ts";
 
 const TIMEOUT_MS = 120_000;
 
-// 20.4 is the first Node with Symbol.asyncDispose, which await using needs.
-const runtimes = [
-  await findRuntime("Node 20", "node@20.4.0", "node", false),
-  await findRuntime("Node 26", "node@26", "node", true),
-  await findRuntime("Bun", "bun@1", "bun", true),
-];
+const isLinux = Deno.build.os === "linux";
 const project = await newProject();
 const { directory } = project;
+const runtimes = await findRuntimes(directory);
 globalThis.addEventListener("unload", () => project[Symbol.dispose]());
 
 function test(
@@ -35,30 +34,29 @@ function test(
   Deno.test({ name, ignore, timeout: TIMEOUT_MS, fn });
 }
 
+type FoundRuntime = OtherRuntime & { path: string };
+
 /** A test for each runtime. */
 function testEach(
   name: string,
-  fn: (
-    runtime: OtherRuntime & { path: string },
-    t: Deno.TestContext,
-  ) => Promise<void>,
+  fn: (runtime: FoundRuntime, t: Deno.TestContext) => Promise<void>,
+  ignore = false,
 ): void {
   for (const runtime of runtimes) {
-    const { path } = runtime;
     test(
       `${runtime.name}: ${name}`,
-      (t) => fn({ ...runtime, path: path! }, t),
-      path === null,
+      (t) => fn(runtime as FoundRuntime, t),
+      ignore || runtime.path === null,
     );
   }
 }
 
 function runProgram(
-  { path, hasUsing }: OtherRuntime & { path: string },
+  { path, hasUsing }: FoundRuntime,
   name: string,
   ...args: string[]
 ): Promise<Outcome> {
-  return run(directory, path, `${name}${hasUsing ? "" : ".old"}.mjs`, ...args);
+  return run(directory, path, programOf(name, hasUsing), ...args);
 }
 
 async function withFifo(fn: (path: string) => Promise<void>): Promise<void> {
@@ -80,6 +78,7 @@ test("the package has its files and no others", async () => {
       "package.json",
       "README.md",
       "LICENSE",
+      "CHANGELOG.md",
       "esm/mod.js",
       "esm/mod.d.ts",
       "script/mod.js",
@@ -90,9 +89,27 @@ test("the package has its files and no others", async () => {
     assert(names.includes(`${name}.map`), `${name} has no source map`);
   }
   const others = names.filter((name) =>
-    /runtime_deno|test|scripts\//.test(name)
+    !/^(esm|script)\/(mod\.|lib\/|ffi\/|package\.json)|^[^/]+\.(md|json)$|^LICENSE$/
+      .test(name) || /runtime_deno|test/.test(name)
   );
   assertEquals(others, []);
+});
+
+test("the package depends on koffi alone", async () => {
+  const text = await Deno.readTextFile(
+    join(directory, "node_modules", NAME, "package.json"),
+  );
+  const { dependencies, peerDependencies, optionalDependencies, scripts } = JSON
+    .parse(text);
+  assertEquals(Object.keys(dependencies), ["koffi"]);
+  assertEquals(
+    { peerDependencies, optionalDependencies, scripts: scripts ?? {} },
+    {
+      peerDependencies: undefined,
+      optionalDependencies: undefined,
+      scripts: {},
+    },
+  );
 });
 
 test("the package names no place where it was built", async () => {
@@ -107,9 +124,17 @@ test("the package names no place where it was built", async () => {
 });
 
 test("npm accepts the package", async () => {
-  const unpacked = join(directory, "node_modules", NAME);
-  const output = await run(unpacked, "npm", "publish", "--dry-run");
-  assertEquals(output.code, 0, output.stderr);
+  const { code, stderr } = await run(
+    directory,
+    "npm",
+    "publish",
+    "--dry-run",
+    // Nothing is wrong with it when this version is published already.
+    "--force",
+    project.tarball,
+  );
+  assertEquals(code, 0, stderr);
+  assert(!stderr.includes("auto-corrected"), stderr);
 });
 
 for (const resolution of ["nodenext", "bundler"]) {
@@ -133,13 +158,17 @@ for (const resolution of ["nodenext", "bundler"]) {
         compilerOptions: {
           module: resolution === "bundler" ? "esnext" : resolution,
           moduleResolution: resolution,
+          allowImportingTsExtensions: true,
           target: "es2022",
           lib: ["esnext"],
           types: ["node"],
           strict: true,
           noEmit: true,
         },
-        files: ["checks.ts", "exits.ts", "workers.ts", "require.cts"],
+        files: [
+          ...["checks", "exits", "workers"].map(sourceOf),
+          "require.cts",
+        ],
       }),
     );
     const { code, stdout } = await run(directory, "npx", "tsc");
@@ -147,71 +176,175 @@ for (const resolution of ["nodenext", "bundler"]) {
   });
 }
 
-testEach("does what the interface promises", async (runtime, t) => {
-  const { stdout, stderr, signal } = await runProgram(runtime, "checks");
-  assertEquals(signal, null, stderr);
-  const lines = stdout.trim().split("\n");
-  for (const line of lines) {
-    const { name, problem } = JSON.parse(line);
-    await t.step(name, () => assertEquals(problem, null, problem));
-  }
-  assert(lines.length > 20, stderr);
-});
+for (const where of ["main thread", "worker"]) {
+  testEach(`does what the interface promises in a ${where}`, async (it, t) => {
+    const { code, stdout, stderr } = await runProgram(it, "checks", where);
+    const lines = stdout.trim().split("\n");
+    for (const line of lines) {
+      const { name, problem } = JSON.parse(line);
+      await t.step(name, () => assertEquals(problem, null, problem));
+    }
+    assertEquals(code, 0, stderr);
+  });
+}
 
-testEach("is there by require() as well", async ({ path }) => {
-  const program = join(directory, "require.cjs");
+const USE = `
+  AioFile.open("package.json").then(async (file) => {
+    console.log(supported().available, await file.readAt(new Uint8Array(5), 0));
+    await file.close();
+  });`;
+
+testEach("is there by require(), and beside an import", async ({ path }) => {
   await Deno.writeTextFile(
-    program,
-    `const { AioFile, supported } = require(${JSON.stringify(NAME)});
-    AioFile.open(__filename).then(async (file) => {
-      console.log(supported().available, await file.readAt(new Uint8Array(5), 0));
-      await file.close();
-    });`,
+    join(directory, "require.cjs"),
+    `const { AioFile, supported } = require("${NAME}");
+    import("${NAME}").then((module) => module.limits());
+    ${USE}`,
   );
-  assertEquals(await mustRun(directory, path, program), "true 5\n");
+  assertEquals(await mustRun(directory, path, "require.cjs"), "true 5\n");
 });
 
-testEach("ends when nothing is in flight, and not before", async (runtime) => {
-  await withFifo(async (fifo) => {
-    const { code, stdout, stderr } = await runProgram(runtime, "exits", fifo);
-    assertEquals(code, 0, stderr);
-    assertEquals(stdout, "queue 1\nreadAt 1\nSIGEV_THREAD 1\n");
-  });
+testEach("is there without a main module", async ({ path }) => {
+  const program =
+    `import("${NAME}").then(({ AioFile, supported }) => { ${USE} })`;
+  assertEquals(await mustRun(directory, path, "-e", program), "true 5\n");
 });
 
-testEach("lives when workers are terminated in flight", async (runtime) => {
-  await withFifo(async (fifo) => {
-    const outcome = await runProgram(runtime, "workers", fifo);
-    assertEquals(outcome.signal, null, outcome.stderr);
-    assertEquals(outcome.stdout, "10 bytes\n", outcome.stderr);
-    assertEquals(outcome.code, 5, outcome.stderr);
-  });
-});
-
-testEach("says how to install koffi when it is missing", async ({ path }) => {
-  const other = await Deno.makeTempDir();
-  try {
-    await mustRun(other, "mkdir", "node_modules");
-    await mustRun(
-      other,
-      "cp",
-      "-r",
-      join(directory, "node_modules", NAME),
-      "node_modules",
+for (const format of ["esm", "cjs"] as const) {
+  testEach(`is there in a bundle in format ${format}`, async ({ path }) => {
+    const outfile = join(
+      directory,
+      `bundle.${format === "esm" ? "mjs" : "cjs"}`,
     );
-    await Deno.writeTextFile(
-      join(other, "program.mjs"),
-      `import { AioFile, supported } from ${JSON.stringify(NAME)};
-      console.log(supported().available);
-      await AioFile.open("program.mjs").catch(({ name, code, message }) =>
-        console.log(name, code, message)
-      );`,
-    );
-    const { code, stdout, stderr } = await run(other, path, "program.mjs");
-    assertEquals(code, 0, stderr);
-    assertStringIncludes(stdout, "false\nAioError ENOSYS ");
-    assertStringIncludes(stdout, "npm install koffi");
-  } finally {
-    await Deno.remove(other, { recursive: true });
+    await esbuild.build({
+      stdin: {
+        contents: `import { AioFile, supported } from "${NAME}"; ${USE}`,
+        resolveDir: directory,
+      },
+      outfile,
+      format,
+      bundle: true,
+      platform: "node",
+      external: ["koffi"],
+      logOverride: { "empty-import-meta": "silent" },
+    });
+    await esbuild.stop();
+    assertEquals(await mustRun(directory, path, outfile), "true 5\n");
+  });
+}
+
+testEach("runs the examples of its README", async ({ path, hasUsing }) => {
+  const readme = await Deno.readTextFile(
+    join(directory, "node_modules", NAME, "README.md"),
+  );
+  const examples = [...readme.matchAll(/^```[jt]s\n(.*?)^```/gms)];
+  assert(examples.length > 0);
+  for (const [_, example] of examples) {
+    const { code } = await esbuild.transform(example, {
+      loader: "ts",
+      target: hasUsing ? "esnext" : "node20",
+    });
+    await Deno.writeTextFile(join(directory, "example.mjs"), code);
+    await mustRun(directory, path, "example.mjs");
   }
+  await esbuild.stop();
 });
+
+testEach(
+  "ends when nothing is in flight, and not before",
+  async (runtime) => {
+    await withFifo(async (fifo) => {
+      const { code, stdout, stderr } = await runProgram(runtime, "exits", fifo);
+      assertEquals(code, 0, stderr);
+      assertEquals(stdout, "queue 1\nreadAt 1\nSIGEV_THREAD 1\n");
+    });
+  },
+  !isLinux,
+);
+
+testEach(
+  "lives when workers are terminated in flight",
+  async (runtime) => {
+    await withFifo(async (fifo) => {
+      const outcome = await runProgram(runtime, "workers", fifo);
+      assertEquals(outcome.signal, null, outcome.stderr);
+      assertEquals(outcome.stdout, "10 bytes\n", outcome.stderr);
+      assertEquals(outcome.code, 5, outcome.stderr);
+    });
+  },
+  !isLinux,
+);
+
+/** How koffi can be wrong, and what the error says of it. */
+const WRONG_KOFFI: Record<
+  string,
+  { says: string; spoil: (modules: string) => Promise<void> }
+> = {
+  "missing": {
+    says: "is not installed",
+    spoil: (modules) =>
+      Deno.remove(join(modules, "koffi"), { recursive: true }),
+  },
+  "without its executable part": {
+    says: "cannot be loaded (",
+    spoil: (modules) =>
+      Deno.remove(join(modules, "@koromix"), { recursive: true }),
+  },
+  "damaged": {
+    says: "cannot be loaded (",
+    async spoil(modules) {
+      for (const path of await readdir(modules, { recursive: true })) {
+        if (!path.endsWith(".node")) continue;
+        await Deno.writeTextFile(join(modules, path), "not a library");
+      }
+    },
+  },
+  "of another interface": {
+    says: "cannot be loaded (",
+    spoil: (modules) =>
+      Deno.writeTextFile(
+        join(modules, "koffi/index.cjs"),
+        "exports.version = '1.0.0';",
+      ),
+  },
+};
+
+const WRONG_KOFFI_PROGRAM = `
+import * as imported from "${NAME}";
+import { createRequire } from "node:module";
+
+const required = createRequire(import.meta.url)("${NAME}");
+for (const { AioFile, AioError, supported } of [imported, required]) {
+  console.log(supported().available);
+  await AioFile.open("program.mjs").catch((error) =>
+    console.log(error instanceof AioError, error.code, error.message)
+  );
+}`;
+
+for (const [how, { says, spoil }] of Object.entries(WRONG_KOFFI)) {
+  testEach(`says how to install koffi when it is ${how}`, async ({ path }) => {
+    const other = await Deno.makeTempDir();
+    try {
+      const modules = join(other, "node_modules");
+      for (const name of [NAME, "koffi", "@koromix"]) {
+        const from = join(directory, "node_modules", name);
+        await cp(from, join(modules, name), { recursive: true });
+      }
+      await spoil(modules);
+      const program = join(other, "program.mjs");
+      await Deno.writeTextFile(program, WRONG_KOFFI_PROGRAM);
+      const outcome = await run(other, path, program);
+      assertEquals([outcome.code, outcome.stderr], [0, ""]);
+      const lines = outcome.stdout.trim().split("\n");
+      assertEquals(lines.length, 4, outcome.stdout);
+      for (const at of [0, 2]) {
+        assertEquals(lines[at], "false");
+        assertStringIncludes(lines[at + 1], "true ENOSYS ");
+        assertStringIncludes(lines[at + 1], says);
+        assertStringIncludes(lines[at + 1], "run npm install koffi");
+      }
+    } finally {
+      await Deno.remove(other, { recursive: true });
+    }
+  });
+}

@@ -1,4 +1,5 @@
 import * as esbuild from "esbuild";
+import { cp, readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import denoJson from "../../deno.json" with { type: "json" };
@@ -8,6 +9,17 @@ const PROGRAMS = fileURLToPath(new URL("programs", import.meta.url));
 
 /** What the package is called on npm. */
 export const NAME = "posix-aio";
+
+/** Names a tarball to test instead of building one. */
+const TARBALL = "POSIX_AIO_NPM_TARBALL";
+
+/** What npm is told besides its arguments. */
+const NPM_SETTINGS = {
+  npm_config_audit: "false",
+  npm_config_fund: "false",
+  npm_config_update_notifier: "false",
+  npm_config_prefer_offline: "true",
+};
 
 export interface Outcome {
   code: number;
@@ -25,6 +37,7 @@ export async function run(
   const { code, signal, stdout, stderr } = await new Deno.Command(command, {
     args,
     cwd,
+    env: { NO_COLOR: "1", ...NPM_SETTINGS },
     stdin: "null",
   }).output();
   const decoder = new TextDecoder();
@@ -47,37 +60,6 @@ export async function mustRun(
   throw new Error(`${command} ${args.join(" ")} failed:\n${stdout}\n${stderr}`);
 }
 
-/** A runtime that the package is tested on. */
-export interface OtherRuntime {
-  name: string;
-  /** Path of the executable, or `null` if it cannot be had. */
-  path: string | null;
-  /** Whether it knows `await using`. */
-  hasUsing: boolean;
-}
-
-/** Gets a runtime from npm. */
-export async function findRuntime(
-  name: string,
-  npmPackage: string,
-  executable: string,
-  hasUsing: boolean,
-): Promise<OtherRuntime> {
-  const { code, stdout, stderr } = await run(
-    Deno.makeTempDirSync(),
-    "npx",
-    "-y",
-    "-p",
-    npmPackage,
-    executable,
-    "-p",
-    "process.execPath",
-  );
-  if (code === 0) return { name, path: stdout.trim(), hasUsing };
-  console.log(`${name} cannot be had, its tests are skipped: ${stderr}`);
-  return { name, path: null, hasUsing };
-}
-
 /** A user's project: an empty one into which the package was installed. */
 export interface Project extends Disposable {
   directory: string;
@@ -87,18 +69,15 @@ export interface Project extends Disposable {
 
 /** Builds the package and installs it as a user would. */
 export async function newProject(): Promise<Project> {
-  await mustRun(ROOT, Deno.execPath(), "task", "build:npm");
-  const tarball = join(ROOT, "npm", `${NAME}-${denoJson.version}.tgz`);
+  const tarball = Deno.env.get(TARBALL) || await build();
   const directory = await Deno.makeTempDir({ prefix: "posix-aio-npm-" });
   await Deno.writeTextFile(
     join(directory, "package.json"),
     JSON.stringify({ name: "user", private: true, type: "module" }),
   );
-  await mustRun(directory, "npm", "install", tarball);
-  for await (const { name } of Deno.readDir(PROGRAMS)) {
-    await addProgram(directory, name);
-  }
-  await esbuild.stop();
+  // Without the install scripts, which not everybody lets run.
+  await mustRun(directory, "npm", "install", "--ignore-scripts", tarball);
+  await addPrograms(directory);
   return {
     directory,
     tarball,
@@ -106,17 +85,47 @@ export async function newProject(): Promise<Project> {
   };
 }
 
+async function build(): Promise<string> {
+  await mustRun(ROOT, Deno.execPath(), "task", "build:npm");
+  return join(ROOT, "npm", `${NAME}-${denoJson.version}.tgz`);
+}
+
+/** A program in a project: its TypeScript, and the JavaScript of it that runs. */
+export const sourceOf = (name: string) => join("programs", `${name}.ts`);
+export const programOf = (name: string, hasUsing: boolean) =>
+  hasUsing ? `${name}.mjs` : `${name}.old.mjs`;
+
 /**
- * Adds a program as TypeScript, as JavaScript of today (`.mjs`), and without
- * `await using` (`.old.mjs`).
+ * Adds the programs: their TypeScript, and each as one file of JavaScript of
+ * today and of JavaScript without `await using`.
  */
-async function addProgram(directory: string, name: string): Promise<void> {
-  const source = await Deno.readTextFile(join(PROGRAMS, name));
-  const text = source.replaceAll(`"${denoJson.name}"`, `"${NAME}"`);
-  await Deno.writeTextFile(join(directory, name), text);
-  for (const [target, suffix] of [["esnext", "mjs"], ["node20", "old.mjs"]]) {
-    const { code } = await esbuild.transform(text, { loader: "ts", target });
-    const path = join(directory, name.replace(/ts$/, suffix));
-    await Deno.writeTextFile(path, code);
+async function addPrograms(directory: string): Promise<void> {
+  const programs = join(directory, "programs");
+  await cp(PROGRAMS, programs, { recursive: true });
+  for (const path of await readdir(programs, { recursive: true })) {
+    if (!path.endsWith(".ts")) continue;
+    const copy = join(programs, path);
+    const text = await Deno.readTextFile(copy);
+    const named = text.replaceAll(`"${denoJson.name}"`, `"${NAME}"`);
+    await Deno.writeTextFile(copy, named);
+  }
+  for (const { name } of Deno.readDirSync(PROGRAMS)) {
+    if (!name.endsWith(".ts")) continue;
+    await bundle(directory, name.replace(/\.ts$/, ""));
+  }
+  await esbuild.stop();
+}
+
+async function bundle(directory: string, name: string): Promise<void> {
+  for (const hasUsing of [true, false]) {
+    await esbuild.build({
+      entryPoints: [join(directory, sourceOf(name))],
+      outfile: join(directory, programOf(name, hasUsing)),
+      target: hasUsing ? "esnext" : "node20",
+      format: "esm",
+      platform: "node",
+      bundle: true,
+      packages: "external",
+    });
   }
 }

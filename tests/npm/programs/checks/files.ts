@@ -1,0 +1,179 @@
+import {
+  type AioError,
+  AioFile,
+  allocatePinned,
+  isPinned,
+  metrics,
+  supported,
+} from "@posix/aio";
+import assert from "node:assert/strict";
+import { Buffer } from "node:buffer";
+import { closeSync, fstatSync, openSync, readFileSync } from "node:fs";
+import { pathToFileURL } from "node:url";
+import { BLOCK_BYTES, type Checks, fileOf, newPath } from "./kit.ts";
+
+const encode = (text: string) => new TextEncoder().encode(text);
+
+export const fileChecks: Checks = {
+  "supported() says that the system is available"() {
+    assert.equal(supported().reason, undefined);
+    assert.equal(supported().available, true);
+  },
+
+  "readAt() reads at the offset, and is short at the end of the file":
+    async () => {
+      await using file = await AioFile.open(fileOf(4));
+      const bytes = new Uint8Array(BLOCK_BYTES);
+      assert.equal(await file.readAt(bytes, 2 * BLOCK_BYTES), BLOCK_BYTES);
+      assert.ok(bytes.every((byte) => byte === 2));
+      assert.equal(await file.readAt(bytes, 4 * BLOCK_BYTES - 5), 5);
+      assert.equal(await file.readAt(bytes, 4 * BLOCK_BYTES), 0);
+      assert.equal(await file.readAt(bytes, 3n * 4096n), BLOCK_BYTES);
+    },
+
+  "readAt() serves many requests at a time": async () => {
+    await using file = await AioFile.open(fileOf(256));
+    const blocks = Array.from(
+      { length: 256 },
+      (_, at) =>
+        at % 2 === 0 ? allocatePinned(BLOCK_BYTES) : new Uint8Array(4096),
+    );
+    const read = await Promise.all(
+      blocks.map((block, at) => file.readAt(block, at * BLOCK_BYTES)),
+    );
+    assert.ok(read.every((bytes) => bytes === BLOCK_BYTES));
+    blocks.forEach((block, at) => assert.ok(block.every((b) => b === at)));
+  },
+
+  "readAt() takes Buffer and SharedArrayBuffer": async () => {
+    await using file = await AioFile.open(fileOf(2));
+    const buffer = Buffer.alloc(10);
+    assert.equal(await file.readAt(buffer, BLOCK_BYTES), 10);
+    assert.ok(buffer.every((byte) => byte === 1));
+    const shared = new Uint8Array(new SharedArrayBuffer(16), 3, 10);
+    assert.ok(isPinned(shared));
+    assert.equal(await file.readAt(shared, BLOCK_BYTES), 10);
+    assert.ok(shared.every((byte) => byte === 1));
+  },
+
+  "writeAt(), append(), sync(), truncate() and size() do what they say":
+    async () => {
+      const path = fileOf(1);
+      await using file = await AioFile.open(pathToFileURL(path), {
+        read: true,
+        write: true,
+      });
+      assert.equal(await file.writeAt(encode("hello"), 8192), 5);
+      await Promise.all([file.sync(), file.syncData(), file.sync()]);
+      assert.equal(await file.size(), 8192 + 5);
+      assert.equal(readFileSync(path).toString("latin1", 8192), "hello");
+      await file.truncate(3);
+      assert.equal(await file.size(), 3);
+    },
+
+  "append() keeps the order of the calls": async () => {
+    const path = newPath();
+    await using file = await AioFile.open(path, { append: true, create: true });
+    const lines = Array.from({ length: 50 }, (_, at) => `line ${at}\n`);
+    await Promise.all(lines.map((line) => file.append(encode(line))));
+    assert.equal(readFileSync(path, "utf8"), lines.join(""));
+  },
+
+  "batch() reads and writes in one call": async () => {
+    await using file = await AioFile.open(fileOf(4), {
+      read: true,
+      write: true,
+    });
+    const into = allocatePinned(BLOCK_BYTES);
+    const settled = await file.batch([
+      { type: "read", buffer: into, offset: 3 * BLOCK_BYTES },
+      { type: "write", buffer: new Uint8Array(7).fill(9), offset: 0 },
+    ]);
+    assert.deepEqual(settled, [
+      { status: "fulfilled", value: BLOCK_BYTES },
+      { status: "fulfilled", value: 7 },
+    ]);
+    assert.ok(into.every((byte) => byte === 3));
+  },
+
+  "open() creates and truncates as its options say": async () => {
+    const path = newPath();
+    const options = { write: true, createNew: true, mode: 0o600 };
+    const file = await AioFile.open(path, options);
+    await file.writeAt(encode("hello"), 0);
+    assert.equal(fstatSync(file.fd).mode & 0o777, 0o600);
+    await file.close();
+    await assert.rejects(AioFile.open(path, options), { code: "EEXIST" });
+    await using again = await AioFile.open(path, {
+      write: true,
+      truncate: true,
+    });
+    assert.equal(await again.size(), 0);
+  },
+
+  "open() with direct transfers past the page cache": async () => {
+    const path = fileOf(4);
+    let file;
+    try {
+      file = await AioFile.open(path, { direct: true });
+    } catch (error) {
+      // Not every file system has it.
+      assert.equal((error as AioError).code, "EINVAL");
+      return;
+    }
+    const block = allocatePinned(BLOCK_BYTES);
+    assert.equal(await file.readAt(block, BLOCK_BYTES), BLOCK_BYTES);
+    assert.ok(block.every((byte) => byte === 1));
+    await file.close();
+  },
+
+  "adopt() leaves the descriptor open if told so": async () => {
+    const fd = openSync(fileOf(1), "r");
+    const file = AioFile.adopt(fd, { closeFd: false });
+    assert.equal(await file.readAt(new Uint8Array(7), 0), 7);
+    await file.close();
+    assert.equal(fstatSync(fd).size, BLOCK_BYTES);
+    closeSync(fd);
+  },
+
+  "close() refuses what comes later": async () => {
+    const file = await AioFile.open(fileOf(1));
+    const reading = file.readAt(new Uint8Array(10), 0);
+    await file.close();
+    assert.equal(await reading, 10);
+    await file.close();
+    await assert.rejects(file.readAt(new Uint8Array(1), 0), { code: "EBADF" });
+  },
+
+  "await using closes the file, after an error too": async () => {
+    let left: AioFile | undefined;
+    await assert.rejects(async () => {
+      await using file = await AioFile.open(fileOf(1));
+      left = file;
+      throw new RangeError("in the block");
+    }, RangeError);
+    await assert.rejects(left!.readAt(new Uint8Array(1), 0), { code: "EBADF" });
+    assert.throws(() => fstatSync(left!.fd), { code: "EBADF" });
+  },
+
+  "metrics() counts": async () => {
+    await using file = await AioFile.open(fileOf(1));
+    const { completed } = metrics();
+    await file.readAt(new Uint8Array(1), 0);
+    assert.equal(metrics().completed, completed + 1);
+    assert.equal(metrics().inFlight, 0);
+  },
+
+  "allocatePinned() cannot be pulled away": () => {
+    const view = allocatePinned(100);
+    assert.ok(isPinned(view));
+    assert.ok(!isPinned(new Uint8Array(100)));
+    try {
+      // Some refuse, and some make a copy.
+      structuredClone(view, { transfer: [view.buffer] });
+    } catch (error) {
+      assert.ok(error instanceof Error || error instanceof DOMException);
+    }
+    assert.equal(view.byteLength, 100);
+  },
+};

@@ -1,0 +1,51 @@
+/** What the checks share: files and FIFOs in a directory of their own. */
+import { execFileSync } from "node:child_process";
+import {
+  constants,
+  mkdtempSync,
+  openSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import process from "node:process";
+
+/** Functions that throw if what their name says does not hold. */
+export type Checks = Record<string, () => Promise<void> | void>;
+
+export const BLOCK_BYTES = 4096;
+
+/** FIFOs that can be opened for both, and `/dev/full`, are Linux's. */
+export const isLinux: boolean = process.platform === "linux";
+
+const directory = mkdtempSync(join(tmpdir(), "posix-aio-"));
+let files = 0;
+
+/** The path of a file that does not exist yet. */
+export function newPath(): string {
+  return join(directory, `file${files++}`);
+}
+
+/** A new file in which every block of 4096 bytes is filled with its number. */
+export function fileOf(blocks: number): string {
+  const path = newPath();
+  const bytes = new Uint8Array(blocks * BLOCK_BYTES);
+  for (let block = 0; block < blocks; block++) {
+    bytes.fill(block, block * BLOCK_BYTES, (block + 1) * BLOCK_BYTES);
+  }
+  writeFileSync(path, bytes);
+  return path;
+}
+
+/** A descriptor of a FIFO: a read of it is in flight until a byte is written. */
+export function fifo(): number {
+  const path = newPath();
+  execFileSync("mkfifo", [path]);
+  return openSync(path, constants.O_RDWR);
+}
+
+/** Removes the directory. */
+export function cleanUp(): void {
+  rmSync(directory, { recursive: true });
+}
