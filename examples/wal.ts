@@ -1,0 +1,403 @@
+/**
+ * A write-ahead log on the command line: appends lines, shows and checks what is there,
+ * and measures.
+ *
+ * ```sh
+ * deno run --allow-ffi --allow-read --allow-write examples/wal.ts append LOG < lines
+ * ```
+ *
+ * The log itself is `write_ahead_log.ts`, made to be copied into a project.
+ *
+ * @module
+ */
+import { Buffer } from "node:buffer";
+import { writeSync } from "node:fs";
+import * as fs from "node:fs/promises";
+import { createHistogram } from "node:perf_hooks";
+import process from "node:process";
+import { parseArgs } from "node:util";
+// @ts-types="@types/cli-progress"
+import { SingleBar } from "cli-progress";
+import prettyBytes from "pretty-bytes";
+import { type LogSummary, readLog, WriteAheadLog } from "./write_ahead_log.ts";
+
+/** Input that is faster than the disk waits, rather than take memory. */
+const APPENDS_IN_FLIGHT_MAX = 1024;
+const BYTES_IN_FLIGHT_MAX = 64 << 20;
+const WRITERS_DEFAULT = 64;
+const WRITERS_MAX = 10_000;
+const SECONDS_DEFAULT = 5;
+const SIZE_DEFAULT = 128;
+const SIZE_MAX = 1 << 20;
+const NEWLINE = 10;
+
+const HELP = `Keeps a write-ahead log.
+
+usage: wal.ts append LOG           append each line of standard input as a record,
+                                   and print its number once it is on disk
+       wal.ts dump LOG             print the records, a line each
+       wal.ts verify LOG           check the log without changing it
+       wal.ts checkpoint LOG       forget all records, or those up to a number
+       wal.ts bench LOG            measure appends per second with a new log
+
+  --quiet            append: print no numbers
+  --from NUMBER      dump: begin at this record
+  --json             dump, verify, bench: print JSON, a line each
+                     (the data of a record in base64)
+  --up-to NUMBER     checkpoint: the last record to forget (default: the last)
+  --writers N        bench: appends in flight, 1 to ${WRITERS_MAX} (default ${WRITERS_DEFAULT})
+  --seconds N        bench: how long (default ${SECONDS_DEFAULT})
+  --size BYTES       bench: of a record, 0 to ${SIZE_MAX} (default ${SIZE_DEFAULT})
+  --help             print this
+
+append makes the log if there is none; bench removes its own at the end. The tail
+that a crash has torn off is not a fault: the next append cuts it off.
+
+Exit status: 0 done, 1 the log is damaged or could not be used, 2 wrong usage;
+129, 130, 143 on SIGHUP, SIGINT, SIGTERM, and 141 if nobody reads the output.`;
+
+const SIGNAL_NUMBERS = { SIGHUP: 1, SIGINT: 2, SIGTERM: 15 } as const;
+const SIGPIPE = 13;
+
+class UsageError extends Error {}
+
+/** Standard output takes no more. */
+class OutputError extends Error {
+  readonly isReaderGone: boolean;
+
+  constructor(cause: Error) {
+    super(`cannot write to standard output: ${cause.message}`, { cause });
+    this.isReaderGone = (cause as { code?: string }).code === "EPIPE";
+  }
+}
+
+class Stopped extends Error {
+  constructor(readonly signal: keyof typeof SIGNAL_NUMBERS) {
+    super(`stopped by ${signal}`);
+  }
+}
+
+/** Aborts on a signal, for the commands that have something to bring to an end. */
+function stopSignal(command: Command): AbortSignal {
+  const controller = new AbortController();
+  if (command !== "append" && command !== "bench") return controller.signal;
+  for (const name of Object.keys(SIGNAL_NUMBERS)) {
+    process.on(
+      name,
+      () => controller.abort(new Stopped(name as keyof typeof SIGNAL_NUMBERS)),
+    );
+  }
+  return controller.signal;
+}
+
+const FLAG = { type: "boolean" } as const;
+const TEXT = { type: "string" } as const;
+
+/** The commands, with the options each of them takes. */
+const OPTIONS = {
+  append: ["quiet"],
+  dump: ["from", "json"],
+  verify: ["json"],
+  checkpoint: ["up-to"],
+  bench: ["writers", "seconds", "size", "json"],
+} as const;
+
+type Command = keyof typeof OPTIONS;
+
+function parseCommandLine(args: string[]) {
+  const { values, positionals } = parse(args);
+  if (values.help) return null;
+  const [command, path, ...others] = positionals;
+  if (command === undefined) throw new UsageError("a command is needed");
+  if (!Object.hasOwn(OPTIONS, command)) {
+    throw new UsageError(`there is no command "${command}"`);
+  }
+  if (path === undefined || others.length > 0) {
+    const count = positionals.length - 1;
+    throw new UsageError(`${command} needs one log, not ${count} names`);
+  }
+  const known: readonly string[] = OPTIONS[command as Command];
+  const unknown = Object.keys(values).find((name) => !known.includes(name));
+  if (unknown !== undefined) {
+    throw new UsageError(`${command} has no option --${unknown}`);
+  }
+  return {
+    command: command as Command,
+    path,
+    quiet: values.quiet ?? false,
+    json: values.json ?? false,
+    from: wholeNumber("from", values.from, 1, Infinity) ?? 1,
+    upTo: wholeNumber("up-to", values["up-to"], 0, Infinity),
+    writers: wholeNumber("writers", values.writers, 1, WRITERS_MAX) ??
+      WRITERS_DEFAULT,
+    seconds: wholeNumber("seconds", values.seconds, 1, 3600) ??
+      SECONDS_DEFAULT,
+    size: wholeNumber("size", values.size, 0, SIZE_MAX) ?? SIZE_DEFAULT,
+  };
+}
+
+type Settings = NonNullable<ReturnType<typeof parseCommandLine>>;
+
+function parse(args: string[]) {
+  try {
+    return parseArgs({
+      args,
+      allowPositionals: true,
+      options: {
+        "quiet": FLAG,
+        "from": TEXT,
+        "json": FLAG,
+        "up-to": TEXT,
+        "writers": TEXT,
+        "seconds": TEXT,
+        "size": TEXT,
+        "help": { ...FLAG, short: "h" },
+      },
+    });
+  } catch (error) {
+    // What parseArgs() says after its first sentence is advice to programmers.
+    const [sentence] = (error as Error).message.split(/\.\s/);
+    throw new UsageError(sentence);
+  }
+}
+
+function wholeNumber(
+  option: string,
+  text: string | undefined,
+  min: number,
+  max: number,
+): number | undefined {
+  if (text === undefined) return undefined;
+  const value = Number(text);
+  if (/^\d+$/.test(text) && value >= min && value <= max) return value;
+  const range = max === Infinity ? `${min} or more` : `${min} to ${max}`;
+  throw new UsageError(`--${option} must be ${range}, not "${text}"`);
+}
+
+/** Waits until it is written: what was acknowledged must not get lost in a buffer. */
+function print(data: string | Uint8Array): void {
+  const bytes = typeof data === "string" ? Buffer.from(data) : data;
+  try {
+    for (let at = 0; at < bytes.length;) {
+      at += writeSync(process.stdout.fd, bytes, at);
+    }
+  } catch (error) {
+    throw new OutputError(error as Error);
+  }
+}
+
+/** Rejects as soon as `signal` aborts, though `promise` may be pending for ever. */
+async function unlessAborted<T>(
+  promise: Promise<T>,
+  signal: AbortSignal,
+): Promise<T> {
+  const { promise: aborted, reject } = Promise.withResolvers<never>();
+  const onAbort = () => reject(signal.reason);
+  signal.addEventListener("abort", onAbort);
+  try {
+    signal.throwIfAborted();
+    return await Promise.race([promise, aborted]);
+  } finally {
+    signal.removeEventListener("abort", onAbort);
+  }
+}
+
+/** The lines of standard input, as bytes; the last one may lack its end. */
+async function* inputLines(signal: AbortSignal): AsyncGenerator<Uint8Array> {
+  const input = process.stdin[Symbol.asyncIterator]();
+  let line: Uint8Array[] = [];
+  for (;;) {
+    const { done, value } = await unlessAborted(input.next(), signal);
+    if (done) break;
+    const chunk: Uint8Array = value;
+    let start = 0;
+    for (let end; (end = chunk.indexOf(NEWLINE, start)) >= 0; start = end + 1) {
+      line.push(chunk.subarray(start, end));
+      yield Buffer.concat(line);
+      line = [];
+    }
+    if (start < chunk.length) line.push(chunk.subarray(start));
+  }
+  if (line.length > 0) yield Buffer.concat(line);
+}
+
+function describeTail({ last, tornBytes }: LogSummary): string {
+  return `a torn tail of ${tornBytes} bytes behind record ${last}, ` +
+    "which nobody was told of";
+}
+
+/** Shows how far something is on a terminal, and nothing elsewhere. */
+function startBar(total: number, format: (value: number) => string) {
+  if (!process.stderr.isTTY) return null;
+  const bar = new SingleBar({
+    stream: process.stderr,
+    hideCursor: true,
+    clearOnComplete: true,
+    format: (_options, { value }) => format(value),
+  });
+  bar.start(total, 0);
+  return bar;
+}
+
+async function append(settings: Settings, signal: AbortSignal) {
+  await using log = await WriteAheadLog.open(settings.path);
+  if (log.recovered.tornBytes > 0) {
+    console.error(`wal: cut off ${describeTail(log.recovered)}`);
+  }
+  const pending: Promise<void>[] = [];
+  let pendingBytes = 0;
+  try {
+    for await (const line of inputLines(signal)) {
+      pendingBytes += line.length;
+      const acknowledged = log.append(line).then((sequence) => {
+        pendingBytes -= line.length;
+        if (!settings.quiet) print(`${sequence}\n`);
+      });
+      // It may fail before its turn comes to be awaited.
+      acknowledged.catch(() => {});
+      pending.push(acknowledged);
+      while (
+        pending.length >= APPENDS_IN_FLIGHT_MAX ||
+        pendingBytes > BYTES_IN_FLIGHT_MAX
+      ) await pending.shift();
+    }
+    await Promise.all(pending);
+  } finally {
+    await Promise.allSettled(pending);
+  }
+}
+
+async function dump({ path, from, json }: Settings) {
+  const records = readLog(path, from);
+  for (;;) {
+    const { done, value } = await records.next();
+    if (done) {
+      if (value.tornBytes > 0) {
+        console.error(`wal: left out ${describeTail(value)}`);
+      }
+      return;
+    }
+    if (json) {
+      const data = Buffer.from(value.data).toString("base64");
+      print(`${JSON.stringify({ ...value, data })}\n`);
+    } else {
+      print(Buffer.concat([value.data, Buffer.of(NEWLINE)]));
+    }
+  }
+}
+
+async function verify({ path, json }: Settings) {
+  const { size } = await fs.stat(path);
+  const bar = startBar(
+    size,
+    (bytes) => `Verifying ${prettyBytes(bytes)} of ${prettyBytes(size)}`,
+  );
+  let summary: LogSummary;
+  try {
+    const records = readLog(path);
+    for (;;) {
+      const { done, value } = await records.next();
+      if (done) {
+        summary = value;
+        break;
+      }
+      bar?.update(value.offset);
+    }
+  } finally {
+    bar?.stop();
+  }
+  const { first, last, bytes, tornBytes, isClosed } = summary;
+  if (json) return print(`${JSON.stringify(summary)}\n`);
+  const records = last < first ? "no records" : `records ${first} to ${last}`;
+  const state = isClosed ? "closed" : "not closed";
+  print(`${path}: ${records}, ${prettyBytes(bytes)}, ${state}\n`);
+  if (tornBytes > 0) print(`${path}: ${describeTail(summary)}\n`);
+}
+
+async function checkpoint({ path, upTo }: Settings) {
+  await using log = await WriteAheadLog.open(path);
+  const last = log.durable;
+  await log.checkpoint(upTo);
+  const rest = last < log.first
+    ? "no records"
+    : `records ${log.first} to ${last}`;
+  print(`${path}: ${rest}\n`);
+}
+
+async function bench(settings: Settings, signal: AbortSignal) {
+  const { path, writers, seconds, size, json } = settings;
+  if (await fs.stat(path).catch(() => null) !== null) {
+    throw new Error(`${path} exists already; bench makes a log of its own`);
+  }
+  const latencies_us = createHistogram();
+  const record = crypto.getRandomValues(new Uint8Array(size));
+  const startedAt = performance.now();
+  const elapsed = () => (performance.now() - startedAt) / 1000;
+  const bar = startBar(seconds, (value) => {
+    const rate = Math.round(latencies_us.count / elapsed());
+    return `${value.toFixed(0)} of ${seconds} s, ${rate} appends/s`;
+  });
+  const ticking = setInterval(() => bar?.update(elapsed()), 200);
+  try {
+    await using log = await WriteAheadLog.open(path);
+    const write = async () => {
+      while (elapsed() < seconds && !signal.aborted) {
+        const before = performance.now();
+        await log.append(record);
+        const latency_us = Math.round((performance.now() - before) * 1000);
+        latencies_us.record(Math.max(1, latency_us));
+      }
+    };
+    await Promise.all(Array.from({ length: writers }, write));
+    signal.throwIfAborted();
+  } finally {
+    clearInterval(ticking);
+    bar?.stop();
+    await fs.rm(path, { force: true });
+    await fs.rm(`${path}.lock`, { force: true });
+  }
+  const took = elapsed();
+  const appends = latencies_us.count;
+  const perSecond = Math.round(appends / took);
+  const [p50, p99, p999] = [50, 99, 99.9].map((percent) =>
+    latencies_us.percentile(percent) / 1000
+  );
+  const max = latencies_us.max / 1000;
+  if (json) {
+    const latency_ms = { p50, p99, p999, max };
+    const figures = { writers, size, seconds: took, appends, perSecond };
+    return print(`${JSON.stringify({ ...figures, latency_ms })}\n`);
+  }
+  print(
+    `${writers} writers, records of ${size} bytes: ${appends} appends in ` +
+      `${took.toFixed(1)} s, ${perSecond} a second\n` +
+      `latency in ms: median ${p50}, 99 % ${p99}, 99.9 % ${p999}, most ${max}\n`,
+  );
+}
+
+const COMMANDS = { append, dump, verify, checkpoint, bench };
+
+async function main(args: string[]): Promise<number> {
+  try {
+    const settings = parseCommandLine(args);
+    if (settings === null) {
+      print(`${HELP}\n`);
+      return 0;
+    }
+    await COMMANDS[settings.command](settings, stopSignal(settings.command));
+    return 0;
+  } catch (error) {
+    if (error instanceof UsageError) {
+      console.error(`wal: ${error.message} (--help tells the usage)`);
+      return 2;
+    }
+    // What a filter does when nobody reads on is to end without a word.
+    if (error instanceof OutputError && error.isReaderGone) {
+      return 128 + SIGPIPE;
+    }
+    console.error(`wal: ${error instanceof Error ? error.message : error}`);
+    return error instanceof Stopped ? 128 + SIGNAL_NUMBERS[error.signal] : 1;
+  }
+}
+
+if (import.meta.main) process.exit(await main(process.argv.slice(2)));

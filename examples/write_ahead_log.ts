@@ -1,0 +1,692 @@
+/**
+ * A write-ahead log: records that are on disk when `append` has resolved, and that
+ * are there after a crash, in order and whole. Made to be copied into a project;
+ * `wal.ts` beside it is a program around it.
+ *
+ * Appends that come together share one `fdatasync`, which is what makes a log with
+ * many writers fast: 64 that wait for their own record each pay for one or two.
+ *
+ * ## What is in the file
+ *
+ * A header, then frames one after another. All numbers are little-endian.
+ *
+ * | header |                          | frame |                                   |
+ * | ------ | ------------------------ | ----- | --------------------------------- |
+ * | 0      | `AIOWAL1\n`              | 0     | CRC-32 of what follows, salted    |
+ * | 8      | first sequence number    | 4     | length of the record in bytes     |
+ * | 16     | salt, a random number    | 8     | sequence number                   |
+ * | 20     | CRC-32 of the 20 bytes   | 16    | the last one that was on disk     |
+ * |        |                          | 24    | the record                        |
+ *
+ * The last field of a frame's head is what tells a torn tail from damage. Behind a
+ * frame that cannot be read there may be others: if none of them knew that one to be
+ * on disk, nobody was told that it is, and all of them go. If one did, a record that was
+ * acknowledged is damaged, and the log refuses to open. The frame that `close` leaves
+ * at the end has no record and knows all to be on disk.
+ *
+ * What no log can see in itself: that the last records were cut off cleanly, or that
+ * those were damaged which no later frame knows of (after a crash, the last ones that
+ * were acknowledged together).
+ *
+ * It needs `node:zlib` with `crc32`: Node 20.15 or 22.2, any Deno and Bun.
+ *
+ * @module
+ */
+import { randomBytes } from "node:crypto";
+import type { Stats } from "node:fs";
+import * as fs from "node:fs/promises";
+import { basename, dirname, join } from "node:path";
+import { crc32 } from "node:zlib";
+import { AioFile, allocatePinned } from "../mod.ts";
+
+const MAGIC = new TextEncoder().encode("AIOWAL1\n");
+const HEADER_BYTES = 24;
+const FRAME_HEAD_BYTES = 24;
+/** So that a length that is damaged cannot ask for more memory than there is. */
+const RECORD_BYTES_MAX = 256 << 20;
+/** What a scan reads at once, unless a record is longer. */
+const WINDOW_BYTES = 1 << 20;
+
+/** What can be wrong with a log; see {@linkcode LogError}. */
+export type LogErrorCode =
+  /** A record that was acknowledged cannot be read. */
+  | "DAMAGED"
+  /** A write or a synchronization failed, and what is on disk is not known. */
+  | "FAILED"
+  /** Another process has it open. */
+  | "IN_USE"
+  | "CLOSED"
+  | "NOT_A_LOG";
+
+/** What is wrong with a log. */
+export class LogError extends Error {
+  override name = "LogError";
+  readonly code: LogErrorCode;
+
+  constructor(code: LogErrorCode, message: string, cause?: unknown) {
+    super(message, { cause });
+    this.code = code;
+  }
+}
+
+/** A record of a log. */
+export interface LogRecord {
+  /** Its number: one more than that of the record before. */
+  sequence: number;
+  data: Uint8Array<ArrayBuffer>;
+  /** Where in the file its frame begins, in bytes. */
+  offset: number;
+}
+
+/** What there is in a log. */
+export interface LogSummary {
+  /** The first record's number; of an empty log, the one the next record gets. */
+  first: number;
+  /** The last record's number; of an empty log, one less than `first`. */
+  last: number;
+  /** How long the file is without a torn tail. */
+  bytes: number;
+  /** How long the torn tail is: of records that were never acknowledged. */
+  tornBytes: number;
+  /** Whether it was closed, and not left by a crash. */
+  isClosed: boolean;
+}
+
+function viewOf(bytes: Uint8Array): DataView {
+  return new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+}
+
+// Numbers up to 2 ** 53: BigInt would cost more than all the rest of a frame.
+function setUint64(view: DataView, at: number, value: number): void {
+  view.setUint32(at, value % 2 ** 32, true);
+  view.setUint32(at + 4, Math.floor(value / 2 ** 32), true);
+}
+
+function getUint64(view: DataView, at: number): number {
+  return view.getUint32(at, true) + view.getUint32(at + 4, true) * 2 ** 32;
+}
+
+interface Header {
+  /** The sequence number of the first frame. */
+  first: number;
+  /** Keeps frames of other logs, inside a record or not, from being taken for its own. */
+  salt: number;
+}
+
+function encodeHeader({ first, salt }: Header): Uint8Array {
+  const bytes = new Uint8Array(HEADER_BYTES);
+  const view = viewOf(bytes);
+  bytes.set(MAGIC);
+  setUint64(view, 8, first);
+  view.setUint32(16, salt, true);
+  view.setUint32(20, crc32(bytes.subarray(0, 20)), true);
+  return bytes;
+}
+
+function decodeHeader(bytes: Uint8Array): Header | null {
+  if (bytes.length < HEADER_BYTES) return null;
+  if (MAGIC.some((byte, at) => byte !== bytes[at])) return null;
+  const view = viewOf(bytes);
+  if (view.getUint32(20, true) !== crc32(bytes.subarray(0, 20))) return null;
+  return { first: getUint64(view, 8), salt: view.getUint32(16, true) };
+}
+
+const NO_RECORD = new Uint8Array(0);
+
+function encodeFrame(
+  salt: number,
+  sequence: number,
+  durable: number,
+  record: Uint8Array,
+): Uint8Array {
+  const bytes = new Uint8Array(FRAME_HEAD_BYTES + record.length);
+  const view = viewOf(bytes);
+  view.setUint32(4, record.length, true);
+  setUint64(view, 8, sequence);
+  setUint64(view, 16, durable);
+  bytes.set(record, FRAME_HEAD_BYTES);
+  view.setUint32(0, crc32(bytes.subarray(4), salt), true);
+  return bytes;
+}
+
+interface Frame {
+  offset: number;
+  end: number;
+  sequence: number;
+  durable: number;
+  /** In the window of the scan: valid until the next frame is asked for. */
+  data: Uint8Array;
+}
+
+/** A frame of a record cannot know that one to be on disk: this is of `close`. */
+function isSeal({ sequence, durable, data }: Frame): boolean {
+  return sequence === durable && data.length === 0;
+}
+
+/** Goes through a log from its beginning. */
+class Scan implements AsyncDisposable {
+  readonly header: Header;
+  readonly size: number;
+  /** The number of the last whole record so far. */
+  last: number;
+  /** Where the last whole frame ends. */
+  end = HEADER_BYTES;
+  /** Up to here a later frame knows everything to be on disk, or more. */
+  syncedEnd = HEADER_BYTES;
+  /** The last number that some frame knew to be on disk. */
+  durable: number;
+  /** The next place that `syncedEnd` moves on to. */
+  #mark: { sequence: number; end: number };
+  readonly #path: string;
+  readonly #file: AioFile;
+  #isSealed = false;
+  #window: Uint8Array;
+  #windowStart = 0;
+  #windowLength = 0;
+
+  private constructor(
+    path: string,
+    file: AioFile,
+    size: number,
+    header: Header,
+  ) {
+    this.#path = path;
+    this.#file = file;
+    this.size = size;
+    this.header = header;
+    this.#window = allocatePinned(Math.min(Math.max(size, 1), WINDOW_BYTES));
+    this.last = this.durable = header.first - 1;
+    this.#mark = { sequence: this.last, end: this.end };
+  }
+
+  static async open(path: string): Promise<Scan> {
+    const isFile = (await fs.stat(path)).isFile();
+    if (!isFile) throw new LogError("NOT_A_LOG", `${path} is not a file`);
+    const file = await AioFile.open(path);
+    try {
+      const size = await file.size();
+      const bytes = new Uint8Array(HEADER_BYTES);
+      const length = await file.readAt(bytes, 0);
+      // An empty file is a log that is still to be begun.
+      const header = size === 0
+        ? { first: 1, salt: 0 }
+        : decodeHeader(bytes.subarray(0, length));
+      if (header !== null) return new Scan(path, file, size, header);
+      throw new LogError("NOT_A_LOG", `${path} is not a write-ahead log`);
+    } catch (error) {
+      await file.close();
+      throw error;
+    }
+  }
+
+  get summary(): LogSummary {
+    return {
+      first: this.header.first,
+      last: this.last,
+      bytes: Math.min(this.end, this.size),
+      tornBytes: Math.max(this.size - this.end, 0),
+      isClosed: this.size <= this.end &&
+        (this.#isSealed || this.end === HEADER_BYTES),
+    };
+  }
+
+  /**
+   * The frames of records.
+   *
+   * @throws {LogError} If what stops it is damage, and not a torn tail.
+   */
+  async *frames(): AsyncGenerator<Frame, void> {
+    for (;;) {
+      const frame = await this.#frameAt(this.end);
+      if (frame === null) break;
+      if (!this.#follows(frame)) {
+        // After a write that failed, one later than the next may be in its place.
+        if (frame.sequence > this.last) break;
+        throw this.#damaged(`record ${frame.sequence} is there again`);
+      }
+      this.#advance(frame);
+      if (!this.#isSealed) yield frame;
+    }
+    const witness = await this.#findWitness();
+    if (witness === null) return;
+    throw this.#damaged(`record ${witness} shows that it was on disk`);
+  }
+
+  /** What follows the frames so far, as it is in the file. */
+  rest(): ReadableStream<Uint8Array> {
+    const length = this.size - this.end;
+    return this.#file.readable({ offset: this.end, length });
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#file.close();
+  }
+
+  #follows(frame: Frame): boolean {
+    const { sequence, durable } = frame;
+    return isSeal(frame)
+      ? sequence === this.last
+      : sequence === this.last + 1 && durable < sequence;
+  }
+
+  #advance(frame: Frame): void {
+    this.#isSealed = isSeal(frame);
+    if (this.#isSealed) this.syncedEnd = frame.offset;
+    else if (frame.durable >= this.#mark.sequence) {
+      this.syncedEnd = this.#mark.end;
+      this.#mark = { sequence: frame.sequence, end: frame.end };
+    }
+    this.durable = frame.durable;
+    this.last = frame.sequence;
+    this.end = frame.end;
+  }
+
+  /** The whole frame at an offset, or `null` if there is none. */
+  async #frameAt(offset: number): Promise<Frame | null> {
+    const head = await this.#view(offset, FRAME_HEAD_BYTES);
+    if (head.length < FRAME_HEAD_BYTES) return null;
+    const frameBytes = FRAME_HEAD_BYTES + viewOf(head).getUint32(4, true);
+    if (frameBytes > FRAME_HEAD_BYTES + RECORD_BYTES_MAX) return null;
+    const bytes = await this.#view(offset, frameBytes);
+    if (bytes.length < frameBytes) return null;
+    const view = viewOf(bytes);
+    const { salt } = this.header;
+    if (view.getUint32(0, true) !== crc32(bytes.subarray(4), salt)) return null;
+    return {
+      offset,
+      end: offset + frameBytes,
+      sequence: getUint64(view, 8),
+      durable: getUint64(view, 16),
+      data: bytes.subarray(FRAME_HEAD_BYTES),
+    };
+  }
+
+  /** The number of a later frame that knows the next record to be on disk. */
+  async #findWitness(): Promise<number | null> {
+    const missing = this.last + 1;
+    const last = missing + (this.size - this.end) / FRAME_HEAD_BYTES;
+    for (let offset = this.end; offset < this.size; offset++) {
+      const bytes = await this.#view(offset, WINDOW_BYTES);
+      const view = viewOf(bytes);
+      let at = 0;
+      for (; at + FRAME_HEAD_BYTES <= bytes.length; at++) {
+        const durable = getUint64(view, at + 16);
+        if (durable < missing || durable > last) continue;
+        const sequence = getUint64(view, at + 8);
+        if (sequence >= durable && sequence <= last) break;
+      }
+      offset += at;
+      const frame = await this.#frameAt(offset);
+      if (frame !== null && frame.durable >= missing) return frame.sequence;
+    }
+    return null;
+  }
+
+  #damaged(evidence: string): LogError {
+    return new LogError(
+      "DAMAGED",
+      `${this.#path} is damaged at byte ${this.end}, where record ` +
+        `${this.last + 1} should be: ${evidence}`,
+    );
+  }
+
+  /** Bytes of the file; fewer at its end. Valid until the next call. */
+  async #view(offset: number, length: number): Promise<Uint8Array> {
+    length = Math.max(0, Math.min(length, this.size - offset));
+    const isThere = offset >= this.#windowStart &&
+      offset + length <= this.#windowStart + this.#windowLength;
+    if (!isThere) {
+      if (length > this.#window.length) this.#window = allocatePinned(length);
+      this.#windowStart = offset;
+      this.#windowLength = await this.#file.readAt(this.#window, offset);
+    }
+    const at = offset - this.#windowStart;
+    return this.#window.subarray(at, Math.min(at + length, this.#windowLength));
+  }
+}
+
+/**
+ * Reads a log without changing it, from its first record or a later one to the last
+ * whole one.
+ *
+ * @param path Where it is.
+ * @param from The number of the first record to give.
+ * @returns The records; behind them, what there is in the log.
+ * @throws {LogError} `DAMAGED` after the last record before the damage; `NOT_A_LOG`.
+ * @throws {AioError} If it cannot be read.
+ */
+export async function* readLog(
+  path: string,
+  from = 0,
+): AsyncGenerator<LogRecord, LogSummary> {
+  await using scan = await Scan.open(path);
+  for await (const { sequence, data, offset } of scan.frames()) {
+    if (sequence >= from) yield { sequence, data: data.slice(), offset };
+  }
+  return scan.summary;
+}
+
+/** aio_fsync() wants a descriptor open for writing, which a directory's never is. */
+async function syncDirectoryOf(path: string): Promise<void> {
+  const directory = await fs.open(dirname(path), "r");
+  try {
+    await directory.sync();
+  } finally {
+    await directory.close();
+  }
+}
+
+async function statOrNull(path: string): Promise<Stats | null> {
+  try {
+    return await fs.stat(path);
+  } catch (error) {
+    if ((error as { code?: string }).code === "ENOENT") return null;
+    throw error;
+  }
+}
+
+/** Writes a log beside the one at `path`. Returns its name. */
+async function writeBeside(
+  path: string,
+  header: Header,
+  frames?: ReadableStream<Uint8Array>,
+): Promise<string> {
+  const stats = await statOrNull(path);
+  const written = join(dirname(path), `.${basename(path)}.new`);
+  // A crash may have left one.
+  await fs.rm(written, { force: true });
+  const mode = (stats?.mode ?? 0o666) & 0o777;
+  try {
+    const how = { write: true, createNew: true, mode };
+    await using file = await AioFile.open(written, how);
+    if (stats !== null) await fs.chmod(written, mode);
+    await file.writeAt(encodeHeader(header), 0);
+    await frames?.pipeTo(file.writable({ offset: HEADER_BYTES }));
+    await file.sync();
+    return written;
+  } catch (error) {
+    await fs.rm(written, { force: true });
+    throw error;
+  }
+}
+
+/** After a crash the old one is there or the new one, whole. */
+async function putInPlace(written: string, path: string): Promise<void> {
+  await fs.rename(written, path);
+  await syncDirectoryOf(path);
+}
+
+/** Keeps other processes out. Node has no function for it: there, see to it yourself. */
+async function lock(path: string): Promise<Disposable> {
+  if (!("Deno" in globalThis)) return { [Symbol.dispose]() {} };
+  const how = { write: true, create: true };
+  const file = await Deno.open(`${path}.lock`, how);
+  if (await file.tryLock(true)) return file;
+  file.close();
+  throw new LogError("IN_USE", `${path} is in use by another process`);
+}
+
+/** Cuts off a torn tail, and has the rest on disk. Returns what there was. */
+async function recover(path: string): Promise<Scan> {
+  await using scan = await Scan.open(path);
+  for await (const _ of scan.frames());
+  await using file = await AioFile.open(path, { read: true, write: true });
+  if (scan.size > scan.end) await file.truncate(scan.end);
+  // A synchronization that failed may have left these in the page cache alone, marked
+  // as written: another passes them over unless they are written again.
+  const bytes = new Uint8Array(WINDOW_BYTES);
+  for (let at = scan.syncedEnd; at < scan.end; at += bytes.length) {
+    const part = bytes.subarray(0, scan.end - at);
+    await file.readAt(part, at);
+    await file.writeAt(part, at);
+  }
+  await file.sync();
+  return scan;
+}
+
+/**
+ * A write-ahead log, open for appending. One process at a time has it open.
+ *
+ * @example
+ * ```ts
+ * await using log = await WriteAheadLog.open("orders.log");
+ * for await (const { sequence, data } of log.records()) apply(sequence, data);
+ * await log.append(new TextEncoder().encode("one more order")); // on disk now
+ * ```
+ */
+export class WriteAheadLog implements AsyncDisposable {
+  /** What was in the log when it was opened; the torn tail is gone since. */
+  readonly recovered: LogSummary;
+  readonly #path: string;
+  readonly #lock: Disposable;
+  readonly #salt: number;
+  #file: AioFile;
+  #first: number;
+  #last: number;
+  #durable: number;
+  /** The last number that some frame in the file knows to be on disk. */
+  #witnessed: number;
+  readonly #commits = new Set<Promise<unknown>>();
+  #replacing: Promise<void> | null = null;
+  #failure: LogError | null = null;
+  #closing: Promise<void> | null = null;
+
+  private constructor(
+    path: string,
+    lock: Disposable,
+    file: AioFile,
+    scan: Scan,
+  ) {
+    this.recovered = scan.summary;
+    this.#path = path;
+    this.#lock = lock;
+    this.#salt = scan.header.salt;
+    this.#file = file;
+    this.#first = scan.header.first;
+    this.#last = this.#durable = scan.last;
+    this.#witnessed = scan.durable;
+  }
+
+  /**
+   * Opens a log, making it if there is none. Of what a crash has left, records that
+   * are whole are kept, acknowledged or not, and a torn tail is cut off.
+   *
+   * @param path Where it is. `.lock` is added for the name of the lock.
+   * @returns The log.
+   * @throws {LogError} `DAMAGED` if a record is missing that had been acknowledged, and
+   * the file is left as it is; `IN_USE`; `NOT_A_LOG`.
+   * @throws {AioError} If it cannot be read or written.
+   */
+  static async open(path: string): Promise<WriteAheadLog> {
+    const isThere = await statOrNull(path) !== null;
+    const real = isThere ? await fs.realpath(path) : path;
+    const held = await lock(real);
+    try {
+      const stats = await statOrNull(real);
+      if (stats === null || stats.isFile() && stats.size === 0) {
+        const salt = randomBytes(4).readUInt32LE();
+        await putInPlace(await writeBeside(real, { first: 1, salt }), real);
+      }
+      const scan = await recover(real);
+      // The process that made the file may have died before it did this.
+      await syncDirectoryOf(real);
+      const file = await AioFile.open(real, { append: true });
+      return new WriteAheadLog(real, held, file, scan);
+    } catch (error) {
+      held[Symbol.dispose]();
+      throw error;
+    }
+  }
+
+  /** The number of the first record that is kept, or will be. */
+  get first(): number {
+    return this.#first;
+  }
+
+  /** The number of the last record that is known to be on disk. */
+  get durable(): number {
+    return this.#durable;
+  }
+
+  /**
+   * Appends a record. Records are numbered in the order of the calls.
+   *
+   * After an error nobody knows what is on disk, and an `fdatasync` that is tried again
+   * succeeds without having written anything. So the log takes no more records then;
+   * opening it again finds out what there is.
+   *
+   * @param record What to write, 256 MiB at most. It must not be changed before the
+   * promise is settled.
+   * @returns Its number, once it and all before it are on disk.
+   * @throws {LogError} `FAILED` if this or an earlier write or synchronization failed:
+   * the record may or may not be there when the log is opened again. `CLOSED`.
+   * @throws {RangeError} If the record is too long.
+   * @throws {TypeError} If it is not a `Uint8Array`.
+   */
+  async append(record: Uint8Array): Promise<number> {
+    if (!(record instanceof Uint8Array)) {
+      throw new TypeError("A record must be a Uint8Array");
+    }
+    if (record.length > RECORD_BYTES_MAX) {
+      throw new RangeError(
+        `A record can have ${RECORD_BYTES_MAX} bytes, not ${record.length}`,
+      );
+    }
+    while (this.#replacing !== null) await this.#replacing.catch(() => {});
+    this.#assertUsable();
+    const sequence = this.#last + 1;
+    const frame = this.#encode(sequence, record);
+    this.#last = sequence;
+    await this.#commit(frame);
+    this.#durable = Math.max(this.#durable, sequence);
+    return sequence;
+  }
+
+  /**
+   * The records that are on disk at the time of the call, from the first or a later one.
+   *
+   * @param from The number of the first record to give.
+   * @throws {LogError} `DAMAGED` if one of them cannot be read.
+   */
+  async *records(from = 0): AsyncGenerator<LogRecord, void> {
+    const last = this.#durable;
+    if (last < Math.max(from, this.#first)) return;
+    for await (const record of readLog(this.#path, from)) {
+      if (record.sequence <= last) yield record;
+      if (record.sequence >= last) return;
+    }
+    // They may have been forgotten meanwhile.
+    if (this.#first > last) return;
+    throw new LogError("DAMAGED", `${this.#path} ends before record ${last}`);
+  }
+
+  /**
+   * Forgets records whose effects are safe elsewhere. The file is replaced by one with
+   * the others; a crash leaves the old one or the new one.
+   *
+   * @param upTo The number of the last record to forget.
+   * @throws {RangeError} If that is not on disk yet.
+   * @throws {LogError} `FAILED` or `CLOSED`.
+   */
+  async checkpoint(upTo: number = this.#durable): Promise<void> {
+    if (!Number.isSafeInteger(upTo) || upTo > this.#durable) {
+      throw new RangeError(
+        `Cannot forget up to record ${upTo}: ${this.#durable} is the last on disk`,
+      );
+    }
+    while (this.#replacing !== null) await this.#replacing.catch(() => {});
+    this.#assertUsable();
+    if (upTo < this.#first) return;
+    this.#replacing = this.#keepFrom(upTo + 1);
+    try {
+      await this.#replacing;
+    } finally {
+      this.#replacing = null;
+    }
+  }
+
+  /** Waits for the appends in flight, and closes the log. */
+  close(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  /** The same as {@linkcode WriteAheadLog.close}, for `await using`. */
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  async #close(): Promise<void> {
+    try {
+      await this.#replacing?.catch(() => {});
+      await Promise.allSettled(this.#commits);
+      if (this.#failure === null && this.#durable > this.#witnessed) {
+        await this.#commit(this.#encode(this.#durable, NO_RECORD));
+      }
+    } finally {
+      await this.#file.close();
+      this.#lock[Symbol.dispose]();
+    }
+  }
+
+  #assertUsable(): void {
+    if (this.#failure !== null) throw this.#failure;
+    if (this.#closing === null) return;
+    throw new LogError("CLOSED", `${this.#path} is closed`);
+  }
+
+  #encode(sequence: number, record: Uint8Array): Uint8Array {
+    const frame = encodeFrame(this.#salt, sequence, this.#durable, record);
+    this.#witnessed = this.#durable;
+    return frame;
+  }
+
+  /** Writes a frame, and has it on disk with all before it. */
+  async #commit(frame: Uint8Array): Promise<void> {
+    const commit = Promise.all([
+      this.#file.append(frame),
+      // Covers the append; it is the library that makes one of many.
+      this.#file.syncData(),
+    ]);
+    this.#commits.add(commit);
+    try {
+      await commit;
+    } catch (error) {
+      this.#fail(error);
+    } finally {
+      this.#commits.delete(commit);
+    }
+    // Of an earlier one too: behind a frame that is not whole, this one is lost.
+    if (this.#failure !== null) throw this.#failure;
+  }
+
+  #fail(error: unknown): void {
+    this.#failure ??= new LogError(
+      "FAILED",
+      `${this.#path} takes no more records: ${(error as Error).message}`,
+      error,
+    );
+  }
+
+  async #keepFrom(first: number): Promise<void> {
+    await Promise.allSettled(this.#commits);
+    if (this.#failure !== null) throw this.#failure;
+    await using scan = await Scan.open(this.#path);
+    for await (const { sequence } of scan.frames()) {
+      if (sequence === first - 1) break;
+    }
+    const header = { first, salt: this.#salt };
+    const written = await writeBeside(this.#path, header, scan.rest());
+    const replaced = this.#file;
+    try {
+      await putInPlace(written, this.#path);
+      this.#file = await AioFile.open(this.#path, { append: true });
+    } catch (error) {
+      // Appends might go to a file that has lost its name.
+      this.#fail(error);
+      throw this.#failure;
+    }
+    this.#first = first;
+    await replaced.close();
+  }
+}
