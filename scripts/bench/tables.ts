@@ -117,12 +117,10 @@ function peers(results: Results): string {
     "fio-io_uring",
     "fio-posixaio",
   ];
-  const rows = keys
-    .map((key) => [
-      labelOf(results, key),
-      ...columns.map(([, work]) => medianOf(results, work, key)),
-    ])
-    .filter((row) => row.slice(1).some((cell) => cell !== NONE));
+  const rows = keys.map((key) => [
+    labelOf(results, key),
+    ...columns.map(([, work]) => medianOf(results, work, key)),
+  ]);
   const titles = columns.map(([title]) => title);
   return table(["4 KiB random reads a second", ...titles], rows);
 }
@@ -223,15 +221,14 @@ function notifications(results: Results): string {
     const key = `library-queue-${notify}`;
     return works.map((work) => [
       `"${notify}"`,
-      work.includes("direct") ? "`O_DIRECT`, 64 in flight" : "cached, 32",
+      work.includes("direct") ? "`O_DIRECT`, 64" : "cached, 32",
       medianOf(results, work, key),
       ...runFigures(results, work, key),
     ]);
   }).filter((row) => row[2] !== NONE);
-  if (rows.length === 0) return "Not measured in this sitting.";
   const titles = [
     "notify",
-    "4 KiB random reads",
+    "4 KiB random reads, in flight",
     "a second",
     "p50, µs",
     "p99, µs",
@@ -287,9 +284,16 @@ function range(measured: Spread | undefined): string {
   return `${figure(measured.min)} to ${figure(measured.max)}`;
 }
 
-/** The first column to the left, figures to the right, unless told. */
+/**
+ * Rows that have a figure, the first column to the left, and figures to the right
+ * unless told.
+ */
 function table(titles: string[], rows: string[][], align?: string[]): string {
-  return markdownTable([titles, ...rows], {
+  const shown = rows.filter((row) =>
+    row.slice(1).some((cell) => cell !== NONE)
+  );
+  if (shown.length === 0) return "Not measured in this sitting.";
+  return markdownTable([titles, ...shown], {
     align: align ?? titles.map((_, column) => column === 0 ? "l" : "r"),
   });
 }
