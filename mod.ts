@@ -1,17 +1,43 @@
 /**
  * POSIX asynchronous I/O, `aio(3)`, for Deno, Node and Bun.
  *
- * There are two levels. {@linkcode AioFile} is what most programs use: reads and
- * writes at an offset as promises, many at a time, with cancellation, group
- * commit and `await using`. Below it lies the C interface, {@linkcode Aiocb} and
- * one function for each of POSIX's: for those who port C code, or want full
- * control.
+ * There are two levels: files, which is what most programs use, and the C
+ * interface as POSIX names it.
  *
  * The library calls the C library's own implementation through the runtime's
  * foreign function interface, so Deno needs `--allow-ffi`, besides
  * `--allow-read` and `--allow-write` for the files.
  *
- * @example
+ * ## Files
+ *
+ * - {@linkcode AioFile}: reads and writes at an offset as promises, many at a
+ *   time, with batches, streams, cancellation, group commit and `await using`.
+ * - {@linkcode CompletionQueue}: requests with a tag go in, completions come out
+ *   by async iteration, for programs that do not want a promise for each.
+ * - {@linkcode allocatePinned}: memory that the system reads and writes in place.
+ *   Any other `Uint8Array` is safe to pass as well, and is copied.
+ *
+ * ## The C interface
+ *
+ * For those who port C code, or want full control.
+ *
+ * - {@linkcode Aiocb}: the control block of a request; its buffer is pinned
+ *   memory.
+ * - {@linkcode aio_read}, {@linkcode aio_write}, {@linkcode aio_fsync} submit a
+ *   request, {@linkcode lio_listio} a list of them.
+ * - {@linkcode aio_suspend} waits, {@linkcode aio_cancel} cancels,
+ *   {@linkcode aio_error} and {@linkcode aio_return} tell what became of a
+ *   request; {@linkcode Sigevent} has its end announced.
+ * - {@linkcode aio_init} tunes the system's implementation, {@linkcode limits}
+ *   tells its limits.
+ *
+ * ## Errors and insight
+ *
+ * - {@linkcode AioError}: what C reports as -1 and `errno`.
+ * - {@linkcode supported} tells whether it works here, {@linkcode metrics} what
+ *   it has done, and {@linkcode configure} changes how.
+ *
+ * @example Reading a block
  * ```ts
  * import { AioFile, allocatePinned } from "@posix/aio";
  *

@@ -139,7 +139,10 @@ export class Aiocb implements Disposable {
     this.#changing("aio_nbytes").explicitNbytes = nbytes;
   }
 
-  /** What {@linkcode lio_listio} does: `LIO_READ`, `LIO_WRITE`, `LIO_NOP`. */
+  /**
+   * What {@linkcode lio_listio} does: {@linkcode LIO_READ},
+   * {@linkcode LIO_WRITE} or {@linkcode LIO_NOP}.
+   */
   get aio_lio_opcode(): number {
     return this.#request.lioOpcode;
   }
@@ -147,7 +150,10 @@ export class Aiocb implements Disposable {
     this.#changing("aio_lio_opcode").lioOpcode = int32(value, "aio_lio_opcode");
   }
 
-  /** By how much to lower the priority: 0 to `AIO_PRIO_DELTA_MAX`. */
+  /**
+   * By how much to lower the priority: 0 to
+   * {@linkcode Limits.AIO_PRIO_DELTA_MAX | AIO_PRIO_DELTA_MAX}.
+   */
   get aio_reqprio(): number {
     return this.#request.reqprio;
   }
@@ -155,7 +161,7 @@ export class Aiocb implements Disposable {
     this.#changing("aio_reqprio").reqprio = int32(value, "aio_reqprio");
   }
 
-  /** How completion is announced; `SIGEV_NONE` unless it is set. */
+  /** How completion is announced; {@linkcode SIGEV_NONE} unless it is set. */
   get aio_sigevent(): Sigevent {
     return this.#request.sigevent;
   }

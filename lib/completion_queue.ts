@@ -27,7 +27,7 @@ export interface Completion<Tag> {
   error: AioError | null;
 }
 
-/** A request for {@linkcode CompletionQueue.submit}. */
+/** A request for {@linkcode CompletionQueue.prototype.submit | CompletionQueue.submit}. */
 export interface QueueRequest<Tag> {
   /** What to do. */
   type: "read" | "write" | "sync" | "syncData";
@@ -39,7 +39,11 @@ export interface QueueRequest<Tag> {
   offset?: number | bigint;
   /** Comes back with the completion. */
   tag: Tag;
-  /** By how much to lower the priority, as `aio_reqprio`. */
+  /**
+   * By how much to lower the priority, as `aio_reqprio`.
+   *
+   * @default {0}
+   */
   priority?: number;
 }
 
@@ -125,7 +129,7 @@ export class CompletionQueue<Tag = undefined>
   }
 
   /**
-   * Submits a read, as {@linkcode AioFile.readAt}.
+   * Submits a read, as {@linkcode AioFile.prototype.readAt | AioFile.readAt}.
    *
    * @param file The file.
    * @param into Where to put the bytes.
@@ -155,7 +159,7 @@ export class CompletionQueue<Tag = undefined>
   }
 
   /**
-   * Submits a write, as {@linkcode AioFile.writeAt}.
+   * Submits a write, as {@linkcode AioFile.prototype.writeAt | AioFile.writeAt}.
    *
    * @param file The file.
    * @param from The bytes.
@@ -190,12 +194,14 @@ export class CompletionQueue<Tag = undefined>
   }
 
   /**
-   * Submits a synchronization, as {@linkcode AioFile.sync}. It covers every write
-   * of the file that was submitted before.
+   * Submits a synchronization, as
+   * {@linkcode AioFile.prototype.sync | AioFile.sync}. It covers every write of
+   * the file that was submitted before.
    *
    * @param file The file.
    * @param tag Comes back with the completion.
-   * @param options `dataOnly` for {@linkcode AioFile.syncData}.
+   * @param options `dataOnly` for
+   * {@linkcode AioFile.prototype.syncData | AioFile.syncData}.
    * @throws {AioError} `EBADF` if the file or the queue is closed.
    *
    * @example
@@ -326,7 +332,10 @@ export class CompletionQueue<Tag = undefined>
     return this.#closing;
   }
 
-  /** The same as {@linkcode CompletionQueue.close}, for `await using`. */
+  /**
+   * The same as {@linkcode CompletionQueue.prototype.close | close}, for
+   * `await using`.
+   */
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
   }

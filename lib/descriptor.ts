@@ -32,11 +32,7 @@ const SEEK_END = 2;
 
 /** How {@linkcode AioFile.open} opens a file, as `Deno.OpenOptions`, and more. */
 export interface OpenOptions {
-  /**
-   * For reading.
-   *
-   * @default {true} unless `write` or `append` is set
-   */
+  /** For reading; the default unless `write` or `append` is set. */
   read?: boolean;
   /** For writing. */
   write?: boolean;

@@ -19,7 +19,8 @@ export interface AioErrorOptions {
 }
 
 /**
- * What C reports as -1 and `errno`: a call that failed, or a request that did.
+ * A call or a request that failed: what C reports as -1 and `errno`. The message
+ * says what could not be done and why; `code` is for programs.
  *
  * @example Telling errors apart
  * ```ts no-assert

@@ -46,7 +46,7 @@ export interface IoOptions {
   priority?: number;
 }
 
-/** A request for {@linkcode AioFile.batch}. */
+/** A request for {@linkcode AioFile.prototype.batch | AioFile.batch}. */
 export interface BatchRequest {
   /** What to do. */
   type: "read" | "write";
@@ -65,7 +65,8 @@ export interface BatchRequest {
 /** Options of {@linkcode AioFile.adopt}. */
 export interface AdoptOptions {
   /**
-   * Whether {@linkcode AioFile.close} closes the descriptor.
+   * Whether {@linkcode AioFile.prototype.close | AioFile.close} closes the
+   * descriptor.
    *
    * @default {true}
    */
@@ -86,9 +87,10 @@ const NO_OPTIONS: IoOptions = {};
  * asynchronously, many at a time.
  *
  * Operations have no order among themselves unless one is awaited before the
- * next begins, as in POSIX. Only {@linkcode AioFile.append} keeps the order of
- * calls, and {@linkcode AioFile.sync} and {@linkcode AioFile.syncData} cover
- * every write submitted before them.
+ * next begins, as in POSIX. Only {@linkcode AioFile.prototype.append | append}
+ * keeps the order of calls, and {@linkcode AioFile.prototype.sync | sync} and
+ * {@linkcode AioFile.prototype.syncData | syncData} cover every write submitted
+ * before them.
  *
  * @example Writing, and reading it back
  * ```ts
@@ -243,7 +245,7 @@ export class AioFile implements AsyncDisposable {
   readAt(
     into: Uint8Array,
     offset: number | bigint,
-    options: IoOptions = NO_OPTIONS,
+    options?: IoOptions,
   ): Promise<number> {
     return this.#transfer("read", into, offset, options);
   }
@@ -278,7 +280,7 @@ export class AioFile implements AsyncDisposable {
   writeAt(
     from: Uint8Array,
     offset: number | bigint,
-    options: IoOptions = NO_OPTIONS,
+    options?: IoOptions,
   ): Promise<number> {
     return this.#transfer("write", from, offset, options);
   }
@@ -320,7 +322,7 @@ export class AioFile implements AsyncDisposable {
    */
   append(
     from: Uint8Array,
-    options: IoOptions = NO_OPTIONS,
+    options?: IoOptions,
   ): Promise<number> {
     return this.#transfer("append", from, 0, options);
   }
@@ -350,14 +352,14 @@ export class AioFile implements AsyncDisposable {
    * await Deno.remove(path);
    * ```
    */
-  async sync(options: IoOptions = NO_OPTIONS): Promise<void> {
+  async sync(options?: IoOptions): Promise<void> {
     await this.#synchronize("sync", options);
   }
 
   /**
    * Brings every write that was submitted before this call to disk, as
-   * {@linkcode AioFile.sync} does, without metadata that reading the data back
-   * does not need, as `aio_fsync(O_DSYNC)`.
+   * {@linkcode AioFile.prototype.sync | sync} does, without metadata that reading
+   * the data back does not need, as `aio_fsync(O_DSYNC)`.
    *
    * @param options Cancellation; the priority is not used.
    * @throws {AioError} If the system reports an error, for every call that
@@ -376,7 +378,7 @@ export class AioFile implements AsyncDisposable {
    * await Deno.remove(path);
    * ```
    */
-  async syncData(options: IoOptions = NO_OPTIONS): Promise<void> {
+  async syncData(options?: IoOptions): Promise<void> {
     await this.#synchronize("syncData", options);
   }
 
@@ -573,7 +575,7 @@ export class AioFile implements AsyncDisposable {
     return this.#closing;
   }
 
-  /** The same as {@linkcode AioFile.close}, for `await using`. */
+  /** The same as {@linkcode AioFile.prototype.close | close}, for `await using`. */
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
   }
@@ -594,7 +596,7 @@ export class AioFile implements AsyncDisposable {
     operation: Operation,
     view: Uint8Array,
     offset: number | bigint,
-    options: IoOptions,
+    options: IoOptions | undefined,
   ): Promise<number> {
     return new Promise((resolve, reject) => {
       assertBytes(view, operation === "read" ? "into" : "from");
@@ -606,7 +608,7 @@ export class AioFile implements AsyncDisposable {
 
   async #synchronize(
     operation: "sync" | "syncData",
-    options: IoOptions,
+    options: IoOptions | undefined,
   ): Promise<void> {
     await new Promise<number>((resolve, reject) =>
       this.#enter(operation, null, 0, 0, options, resolve, reject)
@@ -619,7 +621,7 @@ export class AioFile implements AsyncDisposable {
     view: Uint8Array | null,
     address: number,
     offset: number | bigint,
-    options: IoOptions,
+    options: IoOptions = NO_OPTIONS,
     resolve: (bytes: number) => void,
     reject: (reason: unknown) => void,
   ): void {

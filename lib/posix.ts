@@ -121,7 +121,7 @@ export function aio_write(cb: Aiocb): void {
  * glibc queues the synchronization with priority 0, so it overtakes writes on
  * the same descriptor whose `aio_reqprio` is greater: wait for those first.
  *
- * @param op `O_SYNC` or `O_DSYNC`.
+ * @param op {@linkcode O_SYNC} or {@linkcode O_DSYNC}.
  * @param cb The control block; only `aio_fildes` and `aio_sigevent` are used.
  * @throws {AioError} `EINVAL` if `op` is neither or the block is in progress,
  * `EBADF` if the descriptor is not open, `EAGAIN` if the system has no resources
@@ -129,7 +129,13 @@ export function aio_write(cb: Aiocb): void {
  *
  * @example
  * ```ts
- * import { aio_fsync, aio_return, aio_suspend, Aiocb, O_DSYNC } from "@posix/aio";
+ * import {
+ *   aio_fsync,
+ *   aio_return,
+ *   aio_suspend,
+ *   Aiocb,
+ *   O_DSYNC,
+ * } from "@posix/aio";
  * import { closeSync, openSync, rmSync } from "node:fs";
  *
  * const path = "aio_fsync.example";
@@ -180,7 +186,14 @@ function submit(
  *
  * @example
  * ```ts
- * import { aio_error, aio_read, aio_suspend, Aiocb, allocatePinned, EBADF } from "@posix/aio";
+ * import {
+ *   aio_error,
+ *   aio_read,
+ *   aio_suspend,
+ *   Aiocb,
+ *   allocatePinned,
+ *   EBADF,
+ * } from "@posix/aio";
  *
  * using cb = new Aiocb({ aio_fildes: 999, aio_buf: allocatePinned(8) });
  * aio_read(cb);
@@ -209,7 +222,14 @@ export function aio_error(cb: Aiocb): number {
  *
  * @example
  * ```ts
- * import { aio_read, aio_return, aio_suspend, AioError, Aiocb, allocatePinned } from "@posix/aio";
+ * import {
+ *   aio_read,
+ *   aio_return,
+ *   aio_suspend,
+ *   Aiocb,
+ *   AioError,
+ *   allocatePinned,
+ * } from "@posix/aio";
  *
  * using cb = new Aiocb({ aio_fildes: 999, aio_buf: allocatePinned(8) });
  * aio_read(cb);
@@ -282,7 +302,8 @@ export async function aio_suspend(
  * @param fd The file descriptor.
  * @param cb One request of it; without it, all of them, also those that other
  * parts of the program submitted for the descriptor.
- * @returns `AIO_CANCELED`, `AIO_NOTCANCELED` or `AIO_ALLDONE`.
+ * @returns {@linkcode AIO_CANCELED}, {@linkcode AIO_NOTCANCELED} or
+ * {@linkcode AIO_ALLDONE}.
  * @throws {AioError} `EBADF` if the descriptor is not open, `EINVAL` if it is
  * not the block's.
  *
@@ -292,7 +313,7 @@ export async function aio_suspend(
  * import { closeSync, openSync } from "node:fs";
  *
  * const fd = openSync("deno.json", "r");
- * console.log(aio_cancel(fd) === AIO_ALLDONE); // true: there was nothing to do
+ * console.log(aio_cancel(fd) === AIO_ALLDONE); // true: nothing was queued
  * closeSync(fd);
  * ```
  */
@@ -326,11 +347,13 @@ export function aio_cancel(fd: number, cb?: Aiocb): number {
  * POSIX: "The lio_listio() function shall initiate a list of I/O requests with a
  * single function call."
  *
- * @param mode `LIO_WAIT` resolves when all requests are done; with `LIO_NOWAIT`
- * all of them are queued when the call returns.
+ * @param mode With {@linkcode LIO_WAIT} the promise resolves when all requests
+ * are done; with {@linkcode LIO_NOWAIT} all of them are queued when the call
+ * returns.
  * @param list Control blocks with `aio_lio_opcode` set; `null` and `LIO_NOP`
  * entries are skipped.
- * @param sigevent `LIO_NOWAIT`: announces once that the whole list is done.
+ * @param sigevent With `LIO_NOWAIT`: how to announce, once, that the whole list
+ * is done.
  * @returns When the requests are done or queued, as `mode` says.
  * @throws {AioError} `EIO` if `LIO_WAIT` found that a request failed; `EAGAIN`
  * if some could not be queued (the rest go on, and the blocks tell which);
@@ -339,7 +362,14 @@ export function aio_cancel(fd: number, cb?: Aiocb): number {
  *
  * @example Two reads with one call
  * ```ts
- * import { aio_return, Aiocb, allocatePinned, lio_listio, LIO_READ, LIO_WAIT } from "@posix/aio";
+ * import {
+ *   aio_return,
+ *   Aiocb,
+ *   allocatePinned,
+ *   lio_listio,
+ *   LIO_READ,
+ *   LIO_WAIT,
+ * } from "@posix/aio";
  * import { closeSync, openSync } from "node:fs";
  *
  * const fd = openSync("deno.json", "r");

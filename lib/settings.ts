@@ -66,7 +66,8 @@ export const settings: {
  * it is.
  *
  * @param options What to change.
- * @throws {RangeError} If a number is not valid.
+ * @throws {RangeError} If a number of threads, lanes or requests is not a
+ * positive integer, or a time is negative.
  *
  * @example Leaving the processor alone rather than being fast
  * ```ts

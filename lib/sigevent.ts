@@ -24,7 +24,10 @@ import {
  * when an asynchronous event occurs."
  */
 export interface Sigevent {
-  /** `SIGEV_NONE`, `SIGEV_SIGNAL` or `SIGEV_THREAD`. */
+  /**
+   * {@linkcode SIGEV_NONE}, {@linkcode SIGEV_SIGNAL} or
+   * {@linkcode SIGEV_THREAD}.
+   */
   sigev_notify: number;
   /** `SIGEV_SIGNAL`: the number of the signal to queue for the process. */
   sigev_signo?: number;

@@ -6,7 +6,7 @@ import { allocatePinned } from "./pinned.ts";
 const CHUNK_BYTES = 256 * 1024;
 const DEPTH = 4;
 
-/** Options of {@linkcode AioFile.readable}. */
+/** Options of {@linkcode AioFile.prototype.readable | AioFile.readable}. */
 export interface ReadableOptions {
   /**
    * Where to begin, in bytes.
@@ -30,7 +30,7 @@ export interface ReadableOptions {
   depth?: number;
 }
 
-/** Options of {@linkcode AioFile.writable}. */
+/** Options of {@linkcode AioFile.prototype.writable | AioFile.writable}. */
 export interface WritableOptions {
   /**
    * Where to begin, in bytes.
