@@ -4,7 +4,28 @@ import { assertBytes, byteLengthOf, nameOf } from "./bytes.ts";
 import { isPinned } from "./pinned.ts";
 import type { Sigevent } from "./sigevent.ts";
 
-/** The fields an {@linkcode Aiocb} can be made with. */
+/**
+ * The fields an {@linkcode Aiocb} can be made with.
+ *
+ * @example What to do with a buffer
+ * ```ts
+ * import {
+ *   Aiocb,
+ *   type AiocbFields,
+ *   allocatePinned,
+ *   LIO_WRITE,
+ * } from "@posix/aio";
+ *
+ * const fields: AiocbFields = {
+ *   aio_fildes: 1,
+ *   aio_offset: 8192,
+ *   aio_buf: allocatePinned(4096),
+ *   aio_lio_opcode: LIO_WRITE,
+ * };
+ * using block = new Aiocb(fields);
+ * console.log(block.aio_nbytes); // 4096, as many as the buffer has
+ * ```
+ */
 export type AiocbFields = Partial<
   Pick<
     Aiocb,
@@ -95,6 +116,15 @@ export class Aiocb implements Disposable {
    * pinned.
    * @throws {RangeError} If a number does not fit into its field.
    * @throws {AioError} `ENOSYS` where the system has no asynchronous I/O.
+   *
+   * @example Setting fields afterwards
+   * ```ts
+   * import { Aiocb, allocatePinned } from "@posix/aio";
+   *
+   * using block = new Aiocb({ aio_fildes: 0 });
+   * block.aio_buf = allocatePinned(512);
+   * block.aio_offset = 512;
+   * ```
    */
   constructor(fields: AiocbFields = {}) {
     assertObject(fields, "fields");
@@ -175,6 +205,14 @@ export class Aiocb implements Disposable {
    * stays the same while a request is in progress and until its outcome is
    * retrieved; the next request may have another one, if an
    * {@linkcode aio_suspend} still names this one.
+   *
+   * @example
+   * ```ts
+   * import { Aiocb } from "@posix/aio";
+   *
+   * using block = new Aiocb();
+   * console.log(`0x${block.address.toString(16)}`);
+   * ```
    */
   get address(): bigint {
     return BigInt(this.#request.address);
@@ -183,6 +221,18 @@ export class Aiocb implements Disposable {
   /**
    * Gives the native block back: at once, or, if a request is in flight, when
    * that is done. The object cannot be submitted any more.
+   *
+   * @example
+   * ```ts
+   * import { Aiocb } from "@posix/aio";
+   *
+   * let address: bigint;
+   * {
+   *   using block = new Aiocb();
+   *   address = block.address;
+   * } // given back here
+   * console.log(address !== 0n); // true
+   * ```
    */
   [Symbol.dispose](): void {
     collected.unregister(this.#request);

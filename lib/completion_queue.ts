@@ -9,7 +9,24 @@ import { submitList } from "./submission.ts";
 import { addressInPlace } from "./pinned.ts";
 import { type Notify, Request } from "./request.ts";
 
-/** What a {@linkcode CompletionQueue} tells of a request that is done. */
+/**
+ * What a {@linkcode CompletionQueue} tells of a request that is done.
+ *
+ * @example Handling completions
+ * ```ts
+ * import { AioFile, type Completion, CompletionQueue } from "@posix/aio";
+ *
+ * function handle({ tag, bytes, error }: Completion<string>): void {
+ *   if (error === null) console.log(tag, bytes, "bytes");
+ *   else console.error(tag, error.message);
+ * }
+ *
+ * await using file = await AioFile.open("deno.json");
+ * await using queue = new CompletionQueue<string>();
+ * queue.read(file, new Uint8Array(64), 0, "head");
+ * for await (const completion of queue.drain()) handle(completion);
+ * ```
+ */
 export interface Completion<Tag> {
   /** What the request was. */
   operation: "read" | "write" | "sync" | "syncData";
@@ -27,7 +44,30 @@ export interface Completion<Tag> {
   error: AioError | null;
 }
 
-/** A request for {@linkcode CompletionQueue.prototype.submit | CompletionQueue.submit}. */
+/**
+ * A request for {@linkcode CompletionQueue.prototype.submit | CompletionQueue.submit}.
+ *
+ * @example Reads with a priority
+ * ```ts
+ * import { AioFile, CompletionQueue, type QueueRequest } from "@posix/aio";
+ *
+ * await using file = await AioFile.open("deno.json");
+ * await using queue = new CompletionQueue<string>();
+ * const requests: QueueRequest<string>[] = [
+ *   { type: "read", file, buffer: new Uint8Array(8), offset: 0, tag: "soon" },
+ *   {
+ *     type: "read",
+ *     file,
+ *     buffer: new Uint8Array(8),
+ *     offset: 8,
+ *     tag: "later",
+ *     priority: 1,
+ *   },
+ * ];
+ * queue.submit(requests);
+ * for await (const { tag, bytes } of queue.drain()) console.log(tag, bytes);
+ * ```
+ */
 export interface QueueRequest<Tag> {
   /** What to do. */
   type: "read" | "write" | "sync" | "syncData";
@@ -47,7 +87,18 @@ export interface QueueRequest<Tag> {
   priority?: number;
 }
 
-/** Options of a {@linkcode CompletionQueue}. */
+/**
+ * Options of a {@linkcode CompletionQueue}.
+ *
+ * @example Leaving the processor alone while requests take long
+ * ```ts
+ * import { CompletionQueue, type CompletionQueueOptions } from "@posix/aio";
+ *
+ * const options: CompletionQueueOptions = { notify: "suspend" };
+ * await using queue = new CompletionQueue(options);
+ * console.log(queue.inFlight); // 0
+ * ```
+ */
 export interface CompletionQueueOptions {
   /**
    * How completions are noticed. `"suspend"` waits in `aio_suspend` on a thread
@@ -110,6 +161,16 @@ export class CompletionQueue<Tag = undefined>
    *
    * @param options How completions are noticed.
    * @throws {TypeError} If `notify` is none of the modes.
+   *
+   * @example A queue whose tags are objects
+   * ```ts
+   * import { AioFile, CompletionQueue } from "@posix/aio";
+   *
+   * await using file = await AioFile.open("deno.json");
+   * await using queue = new CompletionQueue<{ part: number }>();
+   * queue.read(file, new Uint8Array(64), 0, { part: 1 });
+   * for await (const { tag } of queue.drain()) console.log(tag.part); // 1
+   * ```
    */
   constructor(options: CompletionQueueOptions = {}) {
     assertObject(options, "options");
@@ -123,7 +184,29 @@ export class CompletionQueue<Tag = undefined>
     this.#notify = notify === "thread" && isThreadMissing ? "suspend" : notify;
   }
 
-  /** How many requests have no completion yet. */
+  /**
+   * How many requests have no completion yet.
+   *
+   * @example Keeping eight requests in flight
+   * ```ts
+   * import { AioFile, CompletionQueue } from "@posix/aio";
+   *
+   * await using file = await AioFile.open("deno.json");
+   * await using queue = new CompletionQueue<number>();
+   * let next = 0;
+   * const submit = () => {
+   *   while (next < 32 && queue.inFlight < 8) {
+   *     queue.read(file, new Uint8Array(16), next * 16, next);
+   *     next++;
+   *   }
+   * };
+   * submit();
+   * for await (const { tag, bytes } of queue.drain()) {
+   *   console.log(tag, bytes);
+   *   submit();
+   * }
+   * ```
+   */
   get inFlight(): number {
     return this.#outstanding.size;
   }
@@ -288,6 +371,17 @@ export class CompletionQueue<Tag = undefined>
    * iterator.
    *
    * @returns An iterator; leaving it early loses nothing, another one goes on.
+   *
+   * @example
+   * ```ts
+   * import { AioFile, CompletionQueue } from "@posix/aio";
+   *
+   * await using file = await AioFile.open("deno.json");
+   * const queue = new CompletionQueue<string>();
+   * queue.read(file, new Uint8Array(64), 0, "last");
+   * queue.close();
+   * for await (const { tag } of queue) console.log(tag); // last
+   * ```
    */
   [Symbol.asyncIterator](): AsyncIterator<Completion<Tag>> {
     return this.#iterate(false);
@@ -335,6 +429,19 @@ export class CompletionQueue<Tag = undefined>
   /**
    * The same as {@linkcode CompletionQueue.prototype.close | close}, for
    * `await using`.
+   *
+   * @example
+   * ```ts
+   * import { AioFile, CompletionQueue } from "@posix/aio";
+   *
+   * await using file = await AioFile.open("deno.json");
+   * const bytes = new Uint8Array(8);
+   * {
+   *   await using queue = new CompletionQueue<string>();
+   *   queue.read(file, bytes, 0, "head");
+   * } // waits for the read
+   * console.log(bytes[0] !== 0); // true
+   * ```
    */
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();

@@ -30,7 +30,28 @@ const SEEK_SET = 0;
 const SEEK_CUR = 1;
 const SEEK_END = 2;
 
-/** How {@linkcode AioFile.open} opens a file, as `Deno.OpenOptions`, and more. */
+/**
+ * How {@linkcode AioFile.open} opens a file, as `Deno.OpenOptions`, and more.
+ *
+ * @example A new file, every write of which is on disk when it is done
+ * ```ts
+ * import { AioFile, type OpenOptions } from "@posix/aio";
+ * import { rmSync } from "node:fs";
+ *
+ * const path = "open_options.example";
+ * const options: OpenOptions = {
+ *   write: true,
+ *   createNew: true,
+ *   mode: 0o600,
+ *   synchronous: "data",
+ * };
+ * {
+ *   await using file = await AioFile.open(path, options);
+ *   await file.writeAt(new Uint8Array(512), 0);
+ * }
+ * rmSync(path);
+ * ```
+ */
 export interface OpenOptions {
   /** For reading; the default unless `write` or `append` is set. */
   read?: boolean;

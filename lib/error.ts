@@ -2,7 +2,21 @@ import { type Librt, librt as bind, UnavailableError } from "../ffi/librt.ts";
 import { OutOfMemoryError } from "../ffi/memory.ts";
 import { ECANCELED, ENOSYS, platform } from "./constants.ts";
 
-/** The particulars of an {@linkcode AioError}. */
+/**
+ * The particulars of an {@linkcode AioError}.
+ *
+ * @example
+ * ```ts
+ * import { AioError, type AioErrorOptions, EIO } from "@posix/aio";
+ *
+ * const options: AioErrorOptions = {
+ *   errno: EIO,
+ *   syscall: "aio_read",
+ *   offset: 0,
+ * };
+ * console.log(new AioError("Cannot read the header", options).offset); // 0
+ * ```
+ */
 export interface AioErrorOptions {
   /** The error number, positive, as the C library has it. */
   errno: number;
@@ -34,6 +48,44 @@ export interface AioErrorOptions {
  *   console.log(error.code, error.syscall); // ENOENT open
  * }
  * ```
+ *
+ * @example Doing what the error number asks for
+ * ```ts
+ * import {
+ *   AioError,
+ *   EAGAIN,
+ *   EFBIG,
+ *   EINTR,
+ *   EIO,
+ *   ENOSPC,
+ *   ENOSYS,
+ *   EOVERFLOW,
+ * } from "@posix/aio";
+ *
+ * function adviceFor({ errno, syscall }: AioError): string {
+ *   switch (errno) {
+ *     case EAGAIN:
+ *     case EINTR:
+ *       return "try again";
+ *     case ENOSPC:
+ *     case EFBIG:
+ *     case EOVERFLOW:
+ *       return "write less, or elsewhere";
+ *     case EIO:
+ *       return "look after the disk";
+ *     case ENOSYS:
+ *       return "use another system";
+ *     default:
+ *       return `see the manual page of ${syscall}`;
+ *   }
+ * }
+ *
+ * const error = new AioError("Cannot write", {
+ *   errno: EIO,
+ *   syscall: "aio_write",
+ * });
+ * console.log(adviceFor(error)); // look after the disk
+ * ```
  */
 export class AioError extends Error {
   /** Always `"AioError"`. */
@@ -59,6 +111,18 @@ export class AioError extends Error {
    * @param what What could not be done, as a sentence without a full stop; the
    * meaning and the name of the error number are put behind it.
    * @param options The particulars.
+   *
+   * @example An error for a test of one's own
+   * ```ts
+   * import { AioError, ENOSPC } from "@posix/aio";
+   *
+   * const error = new AioError("Cannot write the log", {
+   *   errno: ENOSPC,
+   *   syscall: "aio_write",
+   *   bytesTransferred: 4096,
+   * });
+   * console.log(error.code); // ENOSPC
+   * ```
    */
   constructor(what: string, options: AioErrorOptions) {
     const code = nameOf(options.errno);

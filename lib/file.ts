@@ -33,7 +33,21 @@ import { applySettings } from "./settings.ts";
 
 const { constants } = platform;
 
-/** Options of every request. */
+/**
+ * Options of every request.
+ *
+ * @example A read that must not wait for long
+ * ```ts
+ * import { AioFile, type IoOptions } from "@posix/aio";
+ *
+ * const options: IoOptions = {
+ *   signal: AbortSignal.timeout(1_000),
+ *   priority: 1,
+ * };
+ * await using file = await AioFile.open("deno.json");
+ * console.log(await file.readAt(new Uint8Array(16), 0, options)); // 16
+ * ```
+ */
 export interface IoOptions {
   /** Cancels the request, as long as it has not begun. */
   signal?: AbortSignal;
@@ -46,7 +60,23 @@ export interface IoOptions {
   priority?: number;
 }
 
-/** A request for {@linkcode AioFile.prototype.batch | AioFile.batch}. */
+/**
+ * A request for {@linkcode AioFile.prototype.batch | AioFile.batch}.
+ *
+ * @example The beginning and the end of a file
+ * ```ts
+ * import { AioFile, type BatchRequest } from "@posix/aio";
+ *
+ * await using file = await AioFile.open("deno.json");
+ * const ends = [0, await file.size() - 16];
+ * const requests = ends.map((offset): BatchRequest => ({
+ *   type: "read",
+ *   buffer: new Uint8Array(16),
+ *   offset,
+ * }));
+ * console.log(await file.batch(requests));
+ * ```
+ */
 export interface BatchRequest {
   /** What to do. */
   type: "read" | "write";
@@ -62,7 +92,23 @@ export interface BatchRequest {
   priority?: number;
 }
 
-/** Options of {@linkcode AioFile.adopt}. */
+/**
+ * Options of {@linkcode AioFile.adopt}.
+ *
+ * @example A descriptor that stays with whoever opened it
+ * ```ts
+ * import { type AdoptOptions, AioFile } from "@posix/aio";
+ * import { closeSync, openSync } from "node:fs";
+ *
+ * const fd = openSync("deno.json", "r");
+ * const options: AdoptOptions = { closeFd: false };
+ * {
+ *   await using file = AioFile.adopt(fd, options);
+ *   console.log(await file.readAt(new Uint8Array(16), 0)); // 16
+ * }
+ * closeSync(fd);
+ * ```
+ */
 export interface AdoptOptions {
   /**
    * Whether {@linkcode AioFile.prototype.close | AioFile.close} closes the
@@ -575,7 +621,21 @@ export class AioFile implements AsyncDisposable {
     return this.#closing;
   }
 
-  /** The same as {@linkcode AioFile.prototype.close | close}, for `await using`. */
+  /**
+   * The same as {@linkcode AioFile.prototype.close | close}, for `await using`.
+   *
+   * @example
+   * ```ts
+   * import { AioFile } from "@posix/aio";
+   *
+   * let file: AioFile;
+   * {
+   *   await using opened = await AioFile.open("deno.json");
+   *   file = opened;
+   * } // closed here, after an error too
+   * await file.size().catch((error) => console.log(error.code)); // EBADF
+   * ```
+   */
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
   }

@@ -1,7 +1,17 @@
 import { platform } from "./constants.ts";
 import { librt } from "./error.ts";
 
-/** The limits of the system's implementation; -1 means that there is none. */
+/**
+ * The limits of the system's implementation; -1 means that there is none.
+ *
+ * @example
+ * ```ts
+ * import { type Limits, limits } from "@posix/aio";
+ *
+ * const { AIO_MAX }: Limits = limits();
+ * console.log(AIO_MAX === -1 ? "any number of requests" : AIO_MAX);
+ * ```
+ */
 export interface Limits {
   /** How many requests one {@linkcode lio_listio} call may have. */
   AIO_LISTIO_MAX: number;

@@ -5,7 +5,19 @@ import { engine } from "./engine.ts";
 import { laneBudget } from "./lane_budget.ts";
 import { waits } from "./waiter.ts";
 
-/** What {@linkcode metrics} tells, about the file level of this isolate. */
+/**
+ * What {@linkcode metrics} tells, about the file level of this isolate.
+ *
+ * @example What a part of a program has done
+ * ```ts
+ * import { AioFile, type Metrics, metrics } from "@posix/aio";
+ *
+ * const before: Metrics = metrics();
+ * await using file = await AioFile.open("deno.json");
+ * await file.readAt(new Uint8Array(16), 0);
+ * console.log(metrics().completed - before.completed); // 1
+ * ```
+ */
 export interface Metrics {
   /** Requests that were made. */
   submitted: number;
@@ -55,7 +67,17 @@ export function metrics(): Metrics {
   };
 }
 
-/** Whether this system and this runtime can serve the library. */
+/**
+ * Whether this system and this runtime can serve the library.
+ *
+ * @example
+ * ```ts
+ * import { type Support, supported } from "@posix/aio";
+ *
+ * const support: Support = supported();
+ * console.log(support.platform); // such as linux-glibc-x86_64
+ * ```
+ */
 export interface Support {
   /** Whether they can. */
   available: boolean;

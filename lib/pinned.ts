@@ -11,7 +11,17 @@ const ALIGNMENT_BYTES_MAX = 1024 * 1024 * 1024;
 /** A WebAssembly memory has at most this many pages. */
 const WASM_PAGES_MAX = 65_536;
 
-/** Options of {@linkcode allocatePinned}. */
+/**
+ * Options of {@linkcode allocatePinned}.
+ *
+ * @example Memory for a device with blocks of 64 KiB
+ * ```ts
+ * import { allocatePinned, type PinnedOptions } from "@posix/aio";
+ *
+ * const options: PinnedOptions = { alignment: 65_536 };
+ * console.log(allocatePinned(131_072, options).byteLength); // 131072
+ * ```
+ */
 export interface PinnedOptions {
   /**
    * What the address is a multiple of, in bytes: a power of two.

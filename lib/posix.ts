@@ -147,6 +147,25 @@ export function aio_write(cb: Aiocb): void {
  * closeSync(fd);
  * rmSync(path);
  * ```
+ *
+ * @example Metadata as well, such as the time of the last change
+ * ```ts
+ * import {
+ *   aio_fsync,
+ *   aio_return,
+ *   aio_suspend,
+ *   Aiocb,
+ *   O_SYNC,
+ * } from "@posix/aio";
+ * import { closeSync, openSync } from "node:fs";
+ *
+ * const fd = openSync("deno.json", "r");
+ * using cb = new Aiocb({ aio_fildes: fd });
+ * aio_fsync(O_SYNC, cb);
+ * await aio_suspend([cb]);
+ * console.log(aio_return(cb)); // 0
+ * closeSync(fd);
+ * ```
  */
 export function aio_fsync(op: number, cb: Aiocb): void {
   const operation = int32(op, "op");
@@ -199,6 +218,31 @@ function submit(
  * aio_read(cb);
  * await aio_suspend([cb]);
  * console.log(aio_error(cb) === EBADF); // true
+ * ```
+ *
+ * @example Asking until it is done
+ * ```ts
+ * import {
+ *   aio_error,
+ *   aio_read,
+ *   aio_return,
+ *   Aiocb,
+ *   allocatePinned,
+ *   ECANCELED,
+ *   EINPROGRESS,
+ *   EINVAL,
+ * } from "@posix/aio";
+ * import { closeSync, openSync } from "node:fs";
+ * import { setImmediate } from "node:timers/promises";
+ *
+ * const fd = openSync("deno.json", "r");
+ * using cb = new Aiocb({ aio_fildes: fd, aio_buf: allocatePinned(64) });
+ * aio_read(cb);
+ * while (aio_error(cb) === EINPROGRESS) await setImmediate();
+ * if (aio_error(cb) === ECANCELED) console.log("canceled");
+ * else if (aio_error(cb) === EINVAL) console.log("not valid");
+ * else console.log(aio_return(cb)); // 64
+ * closeSync(fd);
  * ```
  */
 export function aio_error(cb: Aiocb): number {
@@ -316,6 +360,31 @@ export async function aio_suspend(
  * console.log(aio_cancel(fd) === AIO_ALLDONE); // true: nothing was queued
  * closeSync(fd);
  * ```
+ *
+ * @example Canceling one request
+ * ```ts
+ * import {
+ *   AIO_ALLDONE,
+ *   aio_cancel,
+ *   AIO_CANCELED,
+ *   AIO_NOTCANCELED,
+ *   aio_read,
+ *   aio_suspend,
+ *   Aiocb,
+ *   allocatePinned,
+ * } from "@posix/aio";
+ * import { closeSync, openSync } from "node:fs";
+ *
+ * const fd = openSync("deno.json", "r");
+ * using cb = new Aiocb({ aio_fildes: fd, aio_buf: allocatePinned(64) });
+ * aio_read(cb);
+ * const outcome = aio_cancel(fd, cb);
+ * if (outcome === AIO_CANCELED) console.log("it had not begun");
+ * if (outcome === AIO_NOTCANCELED) console.log("it runs, and goes on");
+ * if (outcome === AIO_ALLDONE) console.log("it was done already");
+ * await aio_suspend([cb]);
+ * closeSync(fd);
+ * ```
  */
 export function aio_cancel(fd: number, cb?: Aiocb): number {
   const fildes = int32(fd, "fd");
@@ -384,6 +453,43 @@ export function aio_cancel(fd: number, cb?: Aiocb): number {
  * await lio_listio(LIO_WAIT, blocks);
  * console.log(blocks.map(aio_return)); // [64, 64]
  * closeSync(fd);
+ * ```
+ *
+ * @example Writes, and a function that is called when all are done
+ * ```ts
+ * import {
+ *   aio_return,
+ *   Aiocb,
+ *   allocatePinned,
+ *   lio_listio,
+ *   LIO_NOP,
+ *   LIO_NOWAIT,
+ *   LIO_WRITE,
+ *   SIGEV_THREAD,
+ * } from "@posix/aio";
+ * import { closeSync, openSync, rmSync } from "node:fs";
+ *
+ * const path = "lio_listio.example";
+ * const fd = openSync(path, "w");
+ * const blocks = [LIO_WRITE, LIO_NOP, LIO_WRITE].map((opcode, index) =>
+ *   new Aiocb({
+ *     aio_fildes: fd,
+ *     aio_offset: index * 64,
+ *     aio_buf: allocatePinned(64),
+ *     aio_lio_opcode: opcode,
+ *   })
+ * );
+ * const done = new Promise<number>((resolve) => {
+ *   lio_listio(LIO_NOWAIT, blocks, {
+ *     sigev_notify: SIGEV_THREAD,
+ *     sigev_value: 7,
+ *     sigev_notify_function: resolve,
+ *   });
+ * });
+ * console.log(await done); // 7
+ * console.log(aio_return(blocks[0]), aio_return(blocks[2])); // 64 64
+ * closeSync(fd);
+ * rmSync(path);
  * ```
  */
 export function lio_listio(

@@ -17,7 +17,17 @@ const THREADS = 32;
 /** How long to poll by default; a call on another thread costs about 40 us. */
 const POLL_MICROSECONDS = 100;
 
-/** What {@linkcode configure} sets. */
+/**
+ * What {@linkcode configure} sets.
+ *
+ * @example A program that reads from one slow disk
+ * ```ts
+ * import { type Configuration, configure } from "@posix/aio";
+ *
+ * const options: Configuration = { maxInFlight: 64, pollMicroseconds: 0 };
+ * configure(options);
+ * ```
+ */
 export interface Configuration {
   /**
    * The most threads of glibc that serve requests. It has an effect before the

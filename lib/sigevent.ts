@@ -22,6 +22,29 @@ import {
  *
  * POSIX: "The sigev_notify member specifies the notification mechanism to use
  * when an asynchronous event occurs."
+ *
+ * @example No notification, a signal, and a function
+ * ```ts
+ * import {
+ *   SIGEV_NONE,
+ *   SIGEV_SIGNAL,
+ *   SIGEV_THREAD,
+ *   type Sigevent,
+ * } from "@posix/aio";
+ * import { constants } from "node:os";
+ *
+ * const none: Sigevent = { sigev_notify: SIGEV_NONE };
+ * const signal: Sigevent = {
+ *   sigev_notify: SIGEV_SIGNAL,
+ *   sigev_signo: constants.signals.SIGUSR2,
+ * };
+ * const call: Sigevent = {
+ *   sigev_notify: SIGEV_THREAD,
+ *   sigev_value: 1,
+ *   sigev_notify_function: (value) => console.log(value, "is done"),
+ * };
+ * console.log(none, signal, call);
+ * ```
  */
 export interface Sigevent {
   /**

@@ -6,7 +6,20 @@ import { allocatePinned } from "./pinned.ts";
 const CHUNK_BYTES = 256 * 1024;
 const DEPTH = 4;
 
-/** Options of {@linkcode AioFile.prototype.readable | AioFile.readable}. */
+/**
+ * Options of {@linkcode AioFile.prototype.readable | AioFile.readable}.
+ *
+ * @example A part of a file in small chunks
+ * ```ts
+ * import { AioFile, type ReadableOptions } from "@posix/aio";
+ *
+ * const options: ReadableOptions = { offset: 16, length: 64, chunkSize: 32 };
+ * await using file = await AioFile.open("deno.json");
+ * for await (const chunk of file.readable(options)) {
+ *   console.log(chunk.length); // 32, twice
+ * }
+ * ```
+ */
 export interface ReadableOptions {
   /**
    * Where to begin, in bytes.
@@ -30,7 +43,26 @@ export interface ReadableOptions {
   depth?: number;
 }
 
-/** Options of {@linkcode AioFile.prototype.writable | AioFile.writable}. */
+/**
+ * Options of {@linkcode AioFile.prototype.writable | AioFile.writable}.
+ *
+ * @example Going on behind what is there already
+ * ```ts
+ * import { AioFile, type WritableOptions } from "@posix/aio";
+ * import { rmSync } from "node:fs";
+ *
+ * const path = "writable_options.example";
+ * {
+ *   const mode = { write: true, create: true };
+ *   await using file = await AioFile.open(path, mode);
+ *   await file.writeAt(new Uint8Array(512), 0);
+ *   const options: WritableOptions = { offset: await file.size(), depth: 8 };
+ *   await new Blob(["the rest"]).stream().pipeTo(file.writable(options));
+ *   console.log(await file.size()); // 520
+ * }
+ * rmSync(path);
+ * ```
+ */
 export interface WritableOptions {
   /**
    * Where to begin, in bytes.

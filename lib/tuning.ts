@@ -3,7 +3,17 @@ import { assertObject, positiveInt32 } from "./arguments.ts";
 import { platform } from "./constants.ts";
 import { librt } from "./error.ts";
 
-/** Tuning of the C library's implementation. */
+/**
+ * Tuning of the C library's implementation.
+ *
+ * @example
+ * ```ts
+ * import { aio_init, type AioInit } from "@posix/aio";
+ *
+ * const tuning: AioInit = { aio_threads: 16, aio_idle_time: 10 };
+ * aio_init(tuning);
+ * ```
+ */
 export interface AioInit {
   /**
    * The most threads that serve requests.
