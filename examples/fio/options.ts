@@ -102,7 +102,7 @@ filled first; one that is only written is extended with zeros first.
                      and generation, write such blocks, and check
                      all that is read; what was written is read
                      again at the end
-  --overwrite        permits to write over the contents of FILE       overwrite
+  --overwrite        permits to write over the contents of FILE
   --unlink           remove FILE at the end, if this run made it      unlink
   --seed N           of what is random (default 1: runs repeat)       randseed
   --interface NAME   how to submit (default readAt):                  ioengine
