@@ -622,7 +622,7 @@ function asAioError(request: Request, error: Error): AioError {
   const wrapped = new AioError(error.message, {
     errno: platform.errno.EFAULT,
     syscall: request.syscall,
-    fd: request.queue.fd,
+    fd: request.queue.traits.knownFd,
     bytesTransferred: request.transferred,
   });
   wrapped.cause = error;

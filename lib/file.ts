@@ -195,6 +195,7 @@ export class AioFile implements AsyncDisposable {
     this.#closeFd = closeFd;
     this.#queue = new FileQueue(fd, {
       path,
+      knownFd: fd,
       isSeekable,
       isAppending: (flags & constants.O_APPEND) !== 0,
       isDirect: (flags & constants.O_DIRECT) !== 0,

@@ -1,3 +1,4 @@
+import { setTimeout } from "node:timers";
 import { runtime } from "../ffi/current.ts";
 import { EAGAIN, ECANCELED, EIO } from "./constants.ts";
 import { engine } from "./engine.ts";
@@ -13,9 +14,15 @@ import { submission } from "./submission.ts";
 /** A direct transfer that ends off this boundary has met the end of the file. */
 const SECTOR_BYTES = 512;
 
+/** After how long a request is made again that the system would not serve yet. */
+const AGAIN_MS_MIN = 1;
+const AGAIN_MS_MAX = 64;
+
 /** What a queue has to know of its file. */
 export interface FileTraits {
   readonly path?: string;
+  /** The descriptor by which the program knows the file: errors name it. */
+  readonly knownFd: number;
   /** Whether it has offsets; pipes, sockets and terminals have none. */
   readonly isSeekable: boolean;
   /** Whether writes go to the end of the file, wherever that is. */
@@ -37,6 +44,8 @@ export class FileQueue {
   readonly #lanes: Lanes;
   #unsettled = 0;
   #isBlocking = true;
+  #isPausing = false;
+  #pause_ms = AGAIN_MS_MIN;
   /** Requests with a lowered priority: the others can overtake them here only. */
   #prioritized = 0;
   #idleListeners: (() => void)[] = [];
@@ -147,14 +156,11 @@ export class FileQueue {
 
   /** The system is done with a request, or with a part of it. */
   completed(request: Request, errno: number, bytes: number): void {
-    if (errno === EAGAIN && !this.traits.isSeekable) {
-      // The descriptor does not block: from now on poll(2) says when to try.
-      this.#isBlocking = false;
-      if (request.isCancelWanted) return request.fail(ECANCELED);
-      this.#waiting.addFirst(request);
-      return;
-    }
+    // Not a synchronization: its error may be that of a write that is lost, and
+    // the system tells of that only once.
+    if (errno === EAGAIN && !request.isSync) return this.#again(request);
     if (errno !== 0) return request.fail(errno);
+    this.#pause_ms = AGAIN_MS_MIN;
     if (request.isSync) return request.settle(null);
     if (request.operation === "read" && request.buffer !== null) {
       try {
@@ -232,8 +238,28 @@ export class FileQueue {
   }
 
   #mayEnter(request: Request): boolean {
-    return this.traits.isSeekable ||
-      readiness.admit(this, request, this.#isBlocking);
+    if (this.traits.isSeekable) return request.isSync || !this.#isPausing;
+    return readiness.admit(this, request, this.#isBlocking);
+  }
+
+  /** The system would not serve a request yet. */
+  #again(request: Request): void {
+    if (request.isCancelWanted) return request.fail(ECANCELED);
+    this.#waiting.addFirst(request);
+    // The descriptor does not block: from now on poll(2) says when to try, but
+    // of a file with offsets it always says that now is the time.
+    if (this.traits.isSeekable) this.#pause();
+    else this.#isBlocking = false;
+  }
+
+  #pause(): void {
+    if (this.#isPausing) return;
+    this.#isPausing = true;
+    setTimeout(() => {
+      this.#isPausing = false;
+      this.dispatch();
+    }, this.#pause_ms);
+    this.#pause_ms = Math.min(this.#pause_ms * 2, AGAIN_MS_MAX);
   }
 
   #isComplete(request: Request, bytes: number): boolean {

@@ -182,8 +182,9 @@ export function syscallOf(operation: Operation): string {
 
 function requestError(request: Request, errno: number): AioError {
   const { queue } = request;
+  const { knownFd } = queue.traits;
   const name = queue.path === undefined
-    ? `descriptor ${queue.fd}`
+    ? `descriptor ${knownFd}`
     : JSON.stringify(queue.path);
   const isMisaligned = errno === EINVAL && queue.traits.isDirect;
   const hint = isMisaligned
@@ -192,7 +193,7 @@ function requestError(request: Request, errno: number): AioError {
   return new AioError(describe(request, name, hint), {
     errno,
     syscall: request.syscall,
-    fd: queue.fd,
+    fd: knownFd,
     offset: request.isSync || request.operation === "append"
       ? undefined
       : Number(request.offset),
