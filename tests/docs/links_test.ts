@@ -1,7 +1,8 @@
 // The documentation: every link leads somewhere.
 
 import { assertEquals } from "@std/assert";
-import { exists, pages, resolveLink } from "./pages.ts";
+import { join } from "node:path";
+import { exists, pages, resolveLink, ROOT } from "./pages.ts";
 
 const timeout = 10_000;
 
@@ -22,6 +23,24 @@ for (const page of pages) {
     },
   });
 }
+
+Deno.test({
+  name: "README.md leads to every program of examples/",
+  timeout,
+  fn() {
+    const readme = pages.find(({ path }) => path === "README.md")!;
+    const programs = [...Deno.readDirSync(join(ROOT, "examples"))]
+      .filter(({ name }) => name.endsWith(".ts"))
+      .map(({ name }) => `examples/${name}`)
+      .filter((path) =>
+        Deno.readTextFileSync(join(ROOT, path)).includes("import.meta.main")
+      );
+    assertEquals(
+      programs.filter((path) => !readme.links.includes(path)),
+      [],
+    );
+  },
+});
 
 Deno.test({
   name: "docs/README.md leads to every page of docs/",
