@@ -35,7 +35,7 @@
 import { randomBytes } from "node:crypto";
 import type { Stats } from "node:fs";
 import * as fs from "node:fs/promises";
-import { basename, dirname, join } from "node:path";
+import { basename, dirname, join, resolve } from "node:path";
 import { crc32 } from "node:zlib";
 import { AioFile, allocatePinned } from "../mod.ts";
 
@@ -466,7 +466,7 @@ export class WriteAheadLog implements AsyncDisposable {
   #durable: number;
   /** The last number that some frame in the file knows to be on disk. */
   #witnessed: number;
-  readonly #commits = new Set<Promise<unknown>>();
+  readonly #commits = new Set<Promise<void>>();
   #replacing: Promise<void> | null = null;
   #failure: LogError | null = null;
   #closing: Promise<void> | null = null;
@@ -499,7 +499,7 @@ export class WriteAheadLog implements AsyncDisposable {
    */
   static async open(path: string): Promise<WriteAheadLog> {
     const isThere = await statOrNull(path) !== null;
-    const real = isThere ? await fs.realpath(path) : path;
+    const real = isThere ? await fs.realpath(path) : resolve(path);
     const held = await lock(real);
     try {
       const stats = await statOrNull(real);
@@ -557,8 +557,13 @@ export class WriteAheadLog implements AsyncDisposable {
     const sequence = this.#last + 1;
     const frame = this.#encode(sequence, record);
     this.#last = sequence;
-    await this.#commit(frame);
-    this.#durable = Math.max(this.#durable, sequence);
+    const commit = this.#commit(sequence, frame);
+    this.#commits.add(commit);
+    try {
+      await commit;
+    } finally {
+      this.#commits.delete(commit);
+    }
     return sequence;
   }
 
@@ -621,7 +626,8 @@ export class WriteAheadLog implements AsyncDisposable {
       await this.#replacing?.catch(() => {});
       await Promise.allSettled(this.#commits);
       if (this.#failure === null && this.#durable > this.#witnessed) {
-        await this.#commit(this.#encode(this.#durable, NO_RECORD));
+        const seal = this.#encode(this.#durable, NO_RECORD);
+        await this.#commit(this.#durable, seal);
       }
     } finally {
       await this.#file.close();
@@ -642,22 +648,19 @@ export class WriteAheadLog implements AsyncDisposable {
   }
 
   /** Writes a frame, and has it on disk with all before it. */
-  async #commit(frame: Uint8Array): Promise<void> {
-    const commit = Promise.all([
-      this.#file.append(frame),
-      // Covers the append; it is the library that makes one of many.
-      this.#file.syncData(),
-    ]);
-    this.#commits.add(commit);
+  async #commit(sequence: number, frame: Uint8Array): Promise<void> {
     try {
-      await commit;
+      await Promise.all([
+        this.#file.append(frame),
+        // Covers the append; it is the library that makes one of many.
+        this.#file.syncData(),
+      ]);
     } catch (error) {
       this.#fail(error);
-    } finally {
-      this.#commits.delete(commit);
     }
     // Of an earlier one too: behind a frame that is not whole, this one is lost.
     if (this.#failure !== null) throw this.#failure;
+    this.#durable = Math.max(this.#durable, sequence);
   }
 
   #fail(error: unknown): void {

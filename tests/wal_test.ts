@@ -453,7 +453,8 @@ test("WriteAheadLog.append() and checkpoint() reject when the log is closed", as
   await closing;
   await log.close();
   await assertLogError(log.checkpoint(), "CLOSED");
-  assertEquals((await read(directory.at("log"))).records.length, 1);
+  const { records, summary } = await read(directory.at("log"));
+  assertEquals([records.length, summary!.isClosed], [1, true]);
 });
 
 test("WriteAheadLog.records() gives what is on disk at the time of the call, from a number on", async (directory) => {
