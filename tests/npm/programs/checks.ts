@@ -1,7 +1,8 @@
 /**
- * What has to hold wherever the npm package runs. Prints a line of JSON for each
- * check: its name, and what went wrong. With `worker` as its argument, all of it
- * happens in a worker thread, which has to end by itself.
+ * What has to hold wherever the library runs. Prints a line of JSON for each
+ * check: its name, and what went wrong; exits with 1 if anything did. With
+ * `worker` as its argument, all of it happens in a worker thread, which has to end
+ * by itself.
  */
 import { once } from "node:events";
 import process from "node:process";
@@ -24,7 +25,7 @@ const checks = {
 if (isMainThread && process.argv[2] === "worker") {
   const worker = new Worker(new URL(import.meta.url));
   worker.on("message", (line) => console.log(line));
-  await once(worker, "exit");
+  [process.exitCode] = await once(worker, "exit");
 } else {
   for (const [name, check] of Object.entries(checks)) {
     let problem: string | null = null;
@@ -32,6 +33,7 @@ if (isMainThread && process.argv[2] === "worker") {
       await check();
     } catch (error) {
       problem = error instanceof Error ? error.stack! : String(error);
+      process.exitCode = 1;
     }
     report(JSON.stringify({ name, problem }));
   }
