@@ -279,6 +279,7 @@ Deno.test({
 
 Deno.test({
   name: "priority: on a regular file as well, when requests have to wait",
+  ignore: !isLinux,
   timeout,
   async fn() {
     using directory = new Directory();

@@ -207,7 +207,7 @@ Deno.test({
         write: true,
         create: true,
       });
-      await file.append(encode("."));
+      await file.writeAt(encode("."), await file.size());
     }
     assertEquals(Deno.readTextFileSync(directory.at("file0")), "contents.");
     assertEquals(Deno.readTextFileSync(directory.at("new")), ".");
@@ -222,7 +222,7 @@ Deno.test({
     const path = directory.at("new");
     const options = { write: true, createNew: true };
     await using file = await AioFile.open(path, options);
-    await file.append(encode("mine"));
+    await file.writeAt(encode("mine"), 0);
     await assertAioError(AioFile.open(path, options), "EEXIST", {
       syscall: "open",
       path,

@@ -176,7 +176,7 @@ Deno.test({
       assertEquals(await file.readAt(allocate(0), 100), 0);
       assertEquals(await file.writeAt(allocate(0), 3), 0);
       assertEquals(await file.writeAt(allocate(0), 100), 0);
-      assertEquals(await file.append(allocate(0)), 0);
+      if (isLinux) assertEquals(await file.append(allocate(0)), 0);
       assertEquals(await file.readAt(allocate(9).subarray(4, 4), 0), 0);
     }
     assertEquals(Deno.readTextFileSync(path), "contents");
@@ -355,6 +355,7 @@ Deno.test({
 
 Deno.test({
   name: "readAt() takes priorities, and rejects what is none",
+  ignore: !isLinux,
   timeout,
   async fn() {
     using directory = new Directory();
@@ -600,10 +601,11 @@ Deno.test({
       let done = 0;
       for (let at = 0; at < 200; at++) {
         file.writeAt(pattern(4096), at * 4096).then(() => done++);
-        if (at % 20 === 0) file.append(pattern(100)).then(() => done++);
+        if (!isLinux || at % 20 !== 0) continue;
+        file.append(pattern(100)).then(() => done++);
       }
       assertEquals(await sync(), undefined);
-      assertEquals(done, 210);
+      assertEquals(done, isLinux ? 210 : 200);
     }
   },
 });

@@ -231,6 +231,8 @@ Deno.test({
 Deno.test({
   name:
     "buffers and blocks dropped in flight and collected leave no wrong byte",
+  // More requests at once than other systems take.
+  ignore: !isLinux,
   timeout: 30_000,
   async fn() {
     using directory = new Directory();

@@ -436,6 +436,7 @@ Deno.test({
 
 Deno.test({
   name: "Aiocb says which field, and what it must be",
+  ignore: !isLinux,
   timeout,
   async fn() {
     await using fifo = new Fifo();
@@ -616,6 +617,7 @@ Deno.test({
 
 Deno.test({
   name: "the functions of C say which request is in progress, or failed",
+  ignore: !isLinux,
   timeout,
   async fn() {
     await using fifo = new Fifo();

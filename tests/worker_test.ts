@@ -36,6 +36,7 @@ async function work(message: unknown): Promise<unknown> {
 
 Deno.test({
   name: "both interfaces work in a worker",
+  ignore: !isLinux,
   timeout,
   async fn() {
     using directory = new Directory();
