@@ -47,22 +47,15 @@ export interface Completion<Tag> {
 /**
  * A request for {@linkcode CompletionQueue.prototype.submit | CompletionQueue.submit}.
  *
- * @example Reads with a priority
+ * @example Two reads
  * ```ts
  * import { AioFile, CompletionQueue, type QueueRequest } from "@posix/aio";
  *
  * await using file = await AioFile.open("deno.json");
  * await using queue = new CompletionQueue<string>();
  * const requests: QueueRequest<string>[] = [
- *   { type: "read", file, buffer: new Uint8Array(8), offset: 0, tag: "soon" },
- *   {
- *     type: "read",
- *     file,
- *     buffer: new Uint8Array(8),
- *     offset: 8,
- *     tag: "later",
- *     priority: 1,
- *   },
+ *   { type: "read", file, buffer: new Uint8Array(8), offset: 0, tag: "head" },
+ *   { type: "read", file, buffer: new Uint8Array(8), offset: 64, tag: "body" },
  * ];
  * queue.submit(requests);
  * for await (const { tag, bytes } of queue.drain()) console.log(tag, bytes);

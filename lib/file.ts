@@ -40,10 +40,7 @@ const { constants } = platform;
  * ```ts
  * import { AioFile, type IoOptions } from "@posix/aio";
  *
- * const options: IoOptions = {
- *   signal: AbortSignal.timeout(1_000),
- *   priority: 1,
- * };
+ * const options: IoOptions = { signal: AbortSignal.timeout(1_000) };
  * await using file = await AioFile.open("deno.json");
  * console.log(await file.readAt(new Uint8Array(16), 0, options)); // 16
  * ```

@@ -81,7 +81,7 @@ export const posixChecks: Checks = {
   "SIGEV_THREAD calls the function once for each request": async () => {
     const fd = openSync(fileOf(1), "r");
     // macOS takes 16 requests of a process.
-    const COUNT = isLinux ? 600 : 16;
+    const COUNT = isLinux ? 600 : 8;
     const values: number[] = [];
     const blocks: Aiocb[] = [];
     await new Promise<void>((resolve) => {
