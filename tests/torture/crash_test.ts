@@ -160,7 +160,7 @@ if (!canTrace) {
   console.log("There is no strace to be used: no loss of power is simulated.");
 }
 
-const RUNS = scaled(1, 10);
+const RUNS = scaled(1, 5);
 const CUTS = scaled(20, 400);
 const APPENDS = scaled(250, 1500);
 

@@ -63,9 +63,12 @@ export class Notes {
     if (what === "open") {
       this.opened = { first, last };
       this.guaranteed = Math.max(this.guaranteed, last);
-    } else if (what === "forget") this.forgetting = first;
-    else if (what === "forgot") this.forgotten = first;
-    else if (what === "ack") {
+    } else if (what === "forget") {
+      // Two may be under way at a time, and end in any order.
+      this.forgetting = Math.max(this.forgetting, first);
+    } else if (what === "forgot") {
+      this.forgotten = Math.max(this.forgotten, first);
+    } else if (what === "ack") {
       this.acknowledged.set(first, values[1]);
       this.guaranteed = Math.max(this.guaranteed, first);
     }
