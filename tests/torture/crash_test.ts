@@ -238,6 +238,7 @@ async function cutPower(log: string, events: Event[]): Promise<Outcome> {
   const cuts = chooseCuts(log, events);
   for (const [index, event] of events.entries()) {
     const call = "begun" in event ? event.begun : event.ended;
+    let isCut = cuts.has(index);
     if (!isTold(log, call)) disk.add(event);
     else if ("begun" in event) {
       const told = decode(call.data).trimEnd();
@@ -246,9 +247,10 @@ async function cutPower(log: string, events: Event[]): Promise<Outcome> {
         const { records, summary } = await readAll(view.at("log"));
         before = check(round++, before, notes, records, summary);
         notes = new Notes(notes.guaranteed);
+        isCut = true;
       } else notes.add(told);
     }
-    if (!cuts.has(index)) continue;
+    if (!isCut) continue;
     outcome.unsynced = Math.max(outcome.unsynced, disk.unsynced);
     for (const mode of MODES) {
       const state = disk.state(mode, random);
