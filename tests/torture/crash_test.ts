@@ -23,7 +23,7 @@ import {
   run,
   succeeds,
 } from "../helpers.ts";
-import { replay, scaled, timeout } from "./scale.ts";
+import { scaled, timeout } from "./scale.ts";
 import { Disk, MODES } from "./wal/disk.ts";
 import { check, type Known, Notes, NOTHING } from "./wal/history.ts";
 import {
@@ -37,7 +37,9 @@ import {
 const PROGRAM = "../torture/programs/wal_load";
 const KILLS = scaled(10, 200);
 
-const seed = replay.seed ?? crypto.getRandomValues(new Int32Array(1))[0];
+const seed = Number(
+  Deno.env.get("TORTURE_SEED") ?? crypto.getRandomValues(new Int32Array(1))[0],
+);
 const random = xoroshiro128plus(seed);
 
 /** When to kill: some time after a line of this kind has come so many times. */
