@@ -18,14 +18,15 @@ import {
 } from "node:fs";
 import { setTimeout as delay } from "node:timers/promises";
 import { AioError, AioFile } from "../mod.ts";
+import { isEmulated, timeLimit } from "./emulation.ts";
 
-export { closeSync, constants, delay, openSync };
+export { closeSync, constants, delay, isEmulated, openSync, timeLimit };
 
 /** FIFOs that can be opened for both, and `/proc`, are Linux's. */
 export const isLinux = Deno.build.os === "linux";
 
 /** Longer than anything here takes; a wait that reaches it is a failure. */
-const PATIENCE_MS = 5_000;
+const PATIENCE_MS = timeLimit(5_000);
 
 /** A directory that is removed at the end. */
 export class Directory implements Disposable {
@@ -328,7 +329,7 @@ export class Program implements AsyncDisposable {
       stdin: "null",
       stdout: "piped",
       stderr: "piped",
-      signal: AbortSignal.timeout(timeout_ms),
+      signal: AbortSignal.timeout(timeLimit(timeout_ms)),
     }).spawn();
     const { stdout, stderr } = this.#process;
     this.#output = stdout.pipeThrough(new TextDecoderStream()).getReader();

@@ -30,6 +30,7 @@ import {
   LIO_READ,
   LIO_WRITE,
 } from "../../mod.ts";
+import { timeLimit } from "../emulation.ts";
 
 export { closeSync, constants, delay, openSync };
 
@@ -43,7 +44,7 @@ export const ignore = !Deno.build.target.endsWith("-linux-gnu");
 export const timeout = 10_000;
 
 /** Longer than anything here takes; a wait that reaches it is a failure. */
-export const PATIENCE_MS = 5_000;
+export const PATIENCE_MS = timeLimit(5_000);
 
 /** Pinned memory with `text` in it. */
 export function bytes(text: string): Uint8Array {

@@ -11,10 +11,10 @@ import {
   CompletionQueue,
   configure,
 } from "../../mod.ts";
-import { delay, Fifo, isPending } from "../helpers.ts";
+import { delay, Fifo, isPending, timeLimit } from "../helpers.ts";
 
 const [task, path, other] = Deno.args;
-const PATIENCE_MS = 1_500;
+const PATIENCE_MS = timeLimit(1_500);
 // Before the first file, or it has no effect.
 configure({ threads: 1 });
 const fifos = [new Fifo(), new Fifo()];

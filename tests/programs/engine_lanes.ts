@@ -10,12 +10,19 @@ import {
   metrics,
   type OpenOptions,
 } from "../../mod.ts";
-import { closeSync, delay, Fifo, openSync, pattern } from "../helpers.ts";
+import {
+  closeSync,
+  delay,
+  Fifo,
+  openSync,
+  pattern,
+  timeLimit,
+} from "../helpers.ts";
 
 const [task, path, count] = Deno.args;
 const BLOCK_BYTES = 4096;
 const BLOCKS = 64;
-const PATIENCE_MS = 5_000;
+const PATIENCE_MS = timeLimit(5_000);
 const contents = pattern(BLOCKS * BLOCK_BYTES);
 
 /** The descriptors of this process that are on the file. */

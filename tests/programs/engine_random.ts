@@ -13,14 +13,14 @@ import {
   configure,
   metrics,
 } from "../../mod.ts";
-import { delay, Fifo, isPending, pattern } from "../helpers.ts";
+import { delay, Fifo, isPending, pattern, timeLimit } from "../helpers.ts";
 
 const [directory, firstSeed] = Deno.args;
 const ROUNDS = 100;
 const REQUESTS = 30;
 const FILES = 4;
 const SIZE_BYTES = 10_000;
-const PATIENCE_MS = 3_000;
+const PATIENCE_MS = timeLimit(3_000);
 
 /** What there is too little of. */
 const SETTINGS = [

@@ -3,11 +3,11 @@
  * then. Prints whether the files were done without that, and what was read.
  */
 import { aio_init, AioFile, configure } from "../../mod.ts";
-import { Fifo, isPending, pattern } from "../helpers.ts";
+import { Fifo, isPending, pattern, timeLimit } from "../helpers.ts";
 
 const [directory, options, fifoCount, fileCount] = Deno.args;
 const { before, init, after } = JSON.parse(options);
-const PATIENCE_MS = 3_000;
+const PATIENCE_MS = timeLimit(3_000);
 const CALLS = 20;
 
 if (init !== undefined) aio_init(init);

@@ -14,7 +14,7 @@ import {
   allocatePinned,
   SIGEV_THREAD,
 } from "../../mod.ts";
-import { constants, delay, Fifo } from "../helpers.ts";
+import { constants, delay, Fifo, timeLimit } from "../helpers.ts";
 import {
   BLOCK_BYTES,
   blocks,
@@ -29,7 +29,7 @@ const WORKERS_PER_BATCH = 8;
 const FIFOS_PER_WORKER = 3;
 const BLOCKS = 2_000;
 const CANARIES = 500;
-const PATIENCE_MS = 5_000;
+const PATIENCE_MS = timeLimit(5_000);
 const QUIET_ROUNDS = 20;
 
 const [directory] = Deno.args;
