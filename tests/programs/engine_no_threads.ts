@@ -3,11 +3,16 @@
  * one notified of what is done while it may not. Prints what came of them.
  */
 import { AioFile, CompletionQueue } from "../../mod.ts";
-import { delay, Fifo, isPending, pattern } from "../helpers.ts";
-import { libc, limit, RLIMIT_NPROC } from "../posix/programs/libc.ts";
+import { delay, Fifo, isPending, pattern, timeLimit } from "../helpers.ts";
+import {
+  libc,
+  limit,
+  RLIMIT_NPROC,
+  startThreads,
+} from "../posix/programs/libc.ts";
 
 const NOBODY = 65534;
-const PATIENCE_MS = 3_000;
+const PATIENCE_MS = timeLimit(3_000);
 
 // The limit does not hold for the superuser.
 if (Deno.uid() === 0 && libc.setresuid(NOBODY, NOBODY, NOBODY) !== 0) {
@@ -18,6 +23,7 @@ const tasks = {
   async requests(path: string): Promise<unknown> {
     const file = await AioFile.open(path, { read: true, write: true });
     const queue = new CompletionQueue<number>();
+    await startThreads();
     const unlimit = limit(RLIMIT_NPROC, 0n);
     const calls: Promise<unknown>[] = [];
     for (let index = 0; index < 30; index++) {
@@ -49,6 +55,7 @@ const tasks = {
     const queue = new CompletionQueue<number>({ notify: "thread" });
     queue.read(fifo.file, new Uint8Array(1), 0, 7);
     await delay(50); // Until a thread blocks in it.
+    await startThreads();
     const unlimit = limit(RLIMIT_NPROC, 0n);
     fifo.feed("x");
     await delay(50);

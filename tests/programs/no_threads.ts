@@ -1,7 +1,12 @@
 /** Reads while the system may not start a thread, and once it may. */
 import { AioFile } from "../../mod.ts";
 import { delay, isPending } from "../helpers.ts";
-import { libc, limit, RLIMIT_NPROC } from "../posix/programs/libc.ts";
+import {
+  libc,
+  limit,
+  RLIMIT_NPROC,
+  startThreads,
+} from "../posix/programs/libc.ts";
 
 const NOBODY = 65534;
 
@@ -11,6 +16,7 @@ if (Deno.uid() === 0 && libc.setresuid(NOBODY, NOBODY, NOBODY) !== 0) {
 }
 
 await using file = await AioFile.open(Deno.args[0]);
+await startThreads();
 const unlimit = limit(RLIMIT_NPROC, 0n);
 const reads = Array.from(
   { length: 100 },

@@ -27,6 +27,7 @@ export const libc = Deno.dlopen(
     signal: { parameters: ["i32", "usize"], result: "usize" },
     setresuid: { parameters: ["u32", "u32", "u32"], result: "i32" },
     execv: { parameters: ["buffer", "buffer"], result: "i32" },
+    usleep: { parameters: ["u32"], result: "i32", nonblocking: true },
   } as const,
 ).symbols;
 
@@ -49,6 +50,15 @@ export function limit(resource: number, value: bigint): () => void {
   };
   set(value);
   return () => set(before[0]);
+}
+
+/**
+ * Has the runtime start threads for what it does beside the event loop; it ends
+ * the process when it needs one and may not start it.
+ */
+export async function startThreads(): Promise<void> {
+  const calls = Array.from({ length: 8 }, () => libc.usleep(20_000));
+  await Promise.all(calls);
 }
 
 /** A `sigset_t` of these signals. */
