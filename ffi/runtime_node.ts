@@ -97,6 +97,9 @@ const TIMESPEC_BYTES = 16;
 let koffi: Koffi | null = null;
 let errnoView: Int32Array;
 
+/** Objects of koffi: Bun, until 1.3, aborts when one of them is collected. */
+const kept: unknown[] = [];
+
 function loadKoffi(): string | null {
   if (koffi !== null) return null;
   try {
@@ -167,7 +170,9 @@ export const runtime: Runtime = {
 
   callback(fn: (value: number) => void): NativeCallback {
     // A union sigval travels in one register; its first 32 bits are the int.
-    const type = koffi!.pointer(koffi!.proto("void", ["int"]));
+    const proto = koffi!.proto("void", ["int"]);
+    const type = koffi!.pointer(proto);
+    kept.push(proto, type);
     const address = Number(koffi!.register(fn, type));
     let timer: ReturnType<typeof setInterval> | null = null;
     return {
@@ -241,6 +246,7 @@ function findFunctions(
   } catch {
     return;
   }
+  kept.push(loaded, found);
   const wanted: typeof SIGNATURES = {
     ...SIGNATURES,
     aio_init: ["void", [ADDRESS]],

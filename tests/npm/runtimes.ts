@@ -29,6 +29,8 @@ const WANTED: Wanted[] = [
   { name: "node", versions: ["24"], hasUsing: true, isUsual: false },
   { name: "node", versions: ["26"], hasUsing: true, isUsual: true },
   { name: "bun", versions: ["1.2.0"], hasUsing: true, isUsual: false },
+  { name: "bun", versions: ["1.2"], hasUsing: true, isUsual: false },
+  { name: "bun", versions: ["1.3"], hasUsing: true, isUsual: false },
   { name: "bun", versions: ["1"], hasUsing: true, isUsual: true },
 ];
 
