@@ -44,7 +44,12 @@ export function allocateNative(byteLength: number): NativeMemory {
   return memory;
 }
 
-function tryAllocateNative(byteLength: number): NativeMemory | null {
+/**
+ * The same, for memory of any contents.
+ *
+ * @returns `null` if there is none left.
+ */
+export function tryAllocateNative(byteLength: number): NativeMemory | null {
   // aligned_alloc wants a multiple of the alignment.
   const rounded = Math.ceil(byteLength / PAGE_BYTES) * PAGE_BYTES;
   const pointer = librt().aligned_alloc(PAGE_BYTES, rounded);

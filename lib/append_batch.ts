@@ -28,7 +28,7 @@ export function takeAppends(waiting: RequestList): Request {
     bytes += at.length;
     count++;
   }
-  const buffer = count > 1 ? takeTransferBuffer(bytes) : null;
+  const buffer = count > 1 ? takeMemory(bytes) : null;
   if (buffer === null) return waiting.shift();
   const appends: Request[] = [];
   let at = 0;
@@ -39,6 +39,15 @@ export function takeAppends(waiting: RequestList): Request {
     appends.push(append);
   }
   return new AppendBatch(appends[0].queue, appends, buffer, bytes);
+}
+
+/** Without memory for many, the first one may do with less, or with none. */
+function takeMemory(bytes: number): TransferBuffer | null {
+  try {
+    return takeTransferBuffer(bytes);
+  } catch {
+    return null;
+  }
 }
 
 /** Not one that has begun, or whose buffer is gone: that fails by itself. */

@@ -15,12 +15,12 @@ import {
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import type { Librt } from "../ffi/librt.ts";
-import { allocateNative, freeNative } from "../ffi/memory.ts";
+import { freeNative } from "../ffi/memory.ts";
 import { runtime } from "../ffi/current.ts";
 import { assertObject } from "./arguments.ts";
 import { nameOf } from "./bytes.ts";
 import { EBADF, platform } from "./constants.ts";
-import { AioError, fromSystemError, librt } from "./error.ts";
+import { AioError, allocateFor, fromSystemError, librt } from "./error.ts";
 
 const { constants } = platform;
 const DEFAULT_MODE = 0o666;
@@ -225,7 +225,7 @@ export function reopenForAppending(fd: number, flags: number): number {
     });
   }
   const name = new TextEncoder().encode(`/proc/self/fd/${fd}\0`);
-  const memory = allocateNative(name.byteLength);
+  const memory = allocateFor("open", name.byteLength);
   memory.bytes.set(name);
   const kept = flags &
     (constants.O_DIRECT | constants.O_SYNC | constants.O_DSYNC);

@@ -1,4 +1,4 @@
-import { allocateNative, type NativeMemory } from "../ffi/memory.ts";
+import { type NativeMemory, tryAllocateNative } from "../ffi/memory.ts";
 import { platform } from "./constants.ts";
 import { librt } from "./error.ts";
 
@@ -8,7 +8,6 @@ const BLOCK_BYTES = 512;
 const TWO_TO_32 = 2 ** 32;
 
 let memory: NativeMemory | null = null;
-let usage: DataView | null = null;
 
 /**
  * How many bytes the system has read from devices for this process so far, or
@@ -17,10 +16,11 @@ let usage: DataView | null = null;
 export function deviceBytesRead(): number | null {
   const { rusage } = platform;
   if (rusage === null) return null;
-  memory ??= allocateNative(rusage.size);
-  usage ??= memory.view;
-  if (librt().getrusage(RUSAGE_SELF, memory.pointer) !== 0) return null;
-  const low = usage.getUint32(rusage.ru_inblock, true);
-  const high = usage.getUint32(rusage.ru_inblock + 4, true);
+  memory ??= tryAllocateNative(rusage.size);
+  if (
+    memory === null || librt().getrusage(RUSAGE_SELF, memory.pointer) !== 0
+  ) return null;
+  const low = memory.view.getUint32(rusage.ru_inblock, true);
+  const high = memory.view.getUint32(rusage.ru_inblock + 4, true);
   return (high * TWO_TO_32 + low) * BLOCK_BYTES;
 }

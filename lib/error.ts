@@ -1,5 +1,9 @@
 import { type Librt, librt as bind, UnavailableError } from "../ffi/librt.ts";
-import { OutOfMemoryError } from "../ffi/memory.ts";
+import {
+  allocateNative,
+  type NativeMemory,
+  OutOfMemoryError,
+} from "../ffi/memory.ts";
 import { ECANCELED, ENOSYS, platform } from "./constants.ts";
 
 /**
@@ -158,6 +162,22 @@ export function librt(syscall = "aio_init"): Librt {
 /** Whether an error says that the request was canceled. */
 export function isCancellation(error: Error): boolean {
   return error instanceof AioError && error.errno === ECANCELED;
+}
+
+/**
+ * Takes native memory for a call of the C library.
+ *
+ * @throws {AioError} `ENOMEM` if there is none.
+ */
+export function allocateFor(
+  syscall: string,
+  byteLength: number,
+): NativeMemory {
+  try {
+    return allocateNative(byteLength);
+  } catch (error) {
+    throw fromNativeError(error, syscall);
+  }
 }
 
 /** `ENOMEM` as an {@linkcode AioError}; other errors as they are. */

@@ -4,13 +4,13 @@ import {
   writeAddress,
 } from "../ffi/layout.ts";
 import {
-  allocateNative,
+  type ControlBlock,
   freeNative,
   type NativeMemory,
 } from "../ffi/memory.ts";
 import { runtime } from "../ffi/current.ts";
 import { EAGAIN, LIO_NOWAIT, platform } from "./constants.ts";
-import { fromNativeError, librt } from "./error.ts";
+import { allocateFor, librt } from "./error.ts";
 
 const ADDRESS_BYTES = 8;
 
@@ -23,22 +23,28 @@ let shared: NativeMemory | null = null;
 /**
  * Calls `lio_listio(LIO_NOWAIT)`.
  *
- * @param addresses Of the control blocks.
+ * @param blocks The control blocks.
  * @param sigevent How the end of the whole list is announced.
  * @returns 0, or an error number: then some were not queued, and the status of
  * those tells why.
+ * @throws {AioError} `ENOMEM` if there is no memory for the list; then nothing
+ * was called.
  */
 export function callListio(
-  addresses: number[],
+  blocks: readonly ControlBlock[],
   sigevent: SigeventValues | null,
 ): number {
-  const { sigeventLayout } = platform.aiocb;
-  const sigeventAt = addresses.length * ADDRESS_BYTES;
+  const { sigeventLayout, status } = platform.aiocb;
+  const sigeventAt = blocks.length * ADDRESS_BYTES;
   const { lio_listio } = librt("lio_listio");
-  const memory = memoryFor(addresses.length);
+  const memory = memoryFor(blocks.length);
   const { view } = memory;
-  for (let index = 0; index < addresses.length; index++) {
-    writeAddress(view, index * ADDRESS_BYTES, addresses[index]);
+  for (let index = 0; index < blocks.length; index++) {
+    const block = blocks[index];
+    writeAddress(view, index * ADDRESS_BYTES, block.address);
+    // glibc leaves the status as it is if it has no memory for a request: that
+    // of an earlier request, which may have succeeded.
+    if (status !== null) block.view.setInt32(block.at + status, EAGAIN, true);
   }
   if (sigevent !== null) {
     packSigevent(view, sigeventAt, sigeventLayout, sigevent);
@@ -46,7 +52,7 @@ export function callListio(
   const outcome = lio_listio(
     LIO_NOWAIT,
     memory.pointer,
-    addresses.length,
+    blocks.length,
     sigevent === null ? null : runtime.pointerTo(memory.address + sigeventAt),
   );
   const errno = outcome === 0 ? 0 : runtime.errno() || EAGAIN;
@@ -57,10 +63,6 @@ export function callListio(
 function memoryFor(requests: number): NativeMemory {
   const { sigeventLayout } = platform.aiocb;
   const bytes = (count: number) => count * ADDRESS_BYTES + sigeventLayout.size;
-  try {
-    if (requests > LISTIO_MAX) return allocateNative(bytes(requests));
-    return shared ??= allocateNative(bytes(LISTIO_MAX));
-  } catch (error) {
-    throw fromNativeError(error, "lio_listio");
-  }
+  if (requests > LISTIO_MAX) return allocateFor("lio_listio", bytes(requests));
+  return shared ??= allocateFor("lio_listio", bytes(LISTIO_MAX));
 }

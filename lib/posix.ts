@@ -568,7 +568,7 @@ function queueList(
       prepared.push(request);
     }
     const errno = callListio(
-      valid.map((request) => request.block.address),
+      valid.map((request) => request.block),
       notification?.native ?? null,
     );
     for (const request of valid) settleSubmission(request, errno);

@@ -7,7 +7,11 @@
  * @module
  */
 import { setTimeout } from "node:timers";
-import { allocateNative, freeNative } from "../ffi/memory.ts";
+import {
+  freeNative,
+  type NativeMemory,
+  tryAllocateNative,
+} from "../ffi/memory.ts";
 import { runtime } from "../ffi/current.ts";
 import { librt } from "./error.ts";
 import type { FileQueue } from "./file_queue.ts";
@@ -125,7 +129,11 @@ class Readiness {
 
 /** Waits a while for some to be ready. Returns those. */
 async function waitUntilReady(waiting: Waiting[]): Promise<Waiting[]> {
-  const memory = allocateNative(waiting.length * POLLFD_BYTES);
+  const memory = tryAllocateNative(waiting.length * POLLFD_BYTES);
+  if (memory === null) {
+    await new Promise((resolve) => setTimeout(resolve, POLL_MS));
+    return waiting;
+  }
   const { view } = memory;
   waiting.forEach(({ queue, events }, index) => {
     view.setInt32(index * POLLFD_BYTES + FD_AT, queue.fd, true);
@@ -139,15 +147,17 @@ async function waitUntilReady(waiting: Waiting[]): Promise<Waiting[]> {
   return ready;
 }
 
+/** Reused for every question about one descriptor. */
+let pollfd: NativeMemory | null = null;
+
 /** Whether a transfer would not wait, or would fail at once. */
 function isReady(fd: number, events: number): boolean {
-  const memory = allocateNative(POLLFD_BYTES);
-  const { view } = memory;
+  pollfd ??= tryAllocateNative(POLLFD_BYTES);
+  if (pollfd === null) return false;
+  const { pointer, view } = pollfd;
   view.setInt32(FD_AT, fd, true);
   view.setInt16(EVENTS_AT, events, true);
-  const ready = librt().poll(memory.pointer, 1, 0);
-  freeNative(memory);
-  return ready !== 0;
+  return librt().poll(pointer, 1, 0) !== 0;
 }
 
 /** Which requests that may wait for ever the system may have. */

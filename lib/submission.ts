@@ -68,11 +68,16 @@ class Submission {
 }
 
 function callList(requests: Request[]): void {
-  const addresses = requests.map((request) => {
-    request.isSubmitted = true;
-    return request.block!.address;
-  });
-  const errno = callListio(addresses, null);
+  const blocks = requests.map((request) => request.block!);
+  let errno: number;
+  try {
+    errno = callListio(blocks, null);
+  } catch {
+    // Without memory for the list, each one needs a call of its own.
+    for (const request of requests) request.lane!.call(request);
+    return;
+  }
+  for (const request of requests) request.isSubmitted = true;
   if (errno === 0) return;
   // Backwards, so that they wait in the order in which they came.
   for (const request of requests.reverse()) {

@@ -1,7 +1,7 @@
-import { allocateNative, freeNative } from "../ffi/memory.ts";
+import { freeNative } from "../ffi/memory.ts";
 import { assertObject, positiveInt32 } from "./arguments.ts";
 import { platform } from "./constants.ts";
-import { librt } from "./error.ts";
+import { allocateFor, librt } from "./error.ts";
 
 /**
  * Tuning of the C library's implementation.
@@ -74,14 +74,17 @@ export function aio_init(options: AioInit): void {
   positiveInt32(aio_num, "aio_num");
   positiveInt32(aio_idle_time, "aio_idle_time");
   const { aio_init } = librt("aio_init");
-  tunedThreads ??= aio_threads;
   const layout = platform.aioinit;
-  if (aio_init === null || layout === null) return;
-  const memory = allocateNative(layout.size);
+  if (aio_init === null || layout === null) {
+    tunedThreads ??= aio_threads;
+    return;
+  }
+  const memory = allocateFor("aio_init", layout.size);
   const { view } = memory;
   view.setInt32(layout.aio_threads, aio_threads, true);
   view.setInt32(layout.aio_num, aio_num, true);
   view.setInt32(layout.aio_idle_time, aio_idle_time, true);
   aio_init(memory.pointer);
   freeNative(memory);
+  tunedThreads ??= aio_threads;
 }

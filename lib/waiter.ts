@@ -7,7 +7,7 @@
  */
 import { setImmediate, setTimeout } from "node:timers";
 import { writeAddress, writeTimespec } from "../ffi/layout.ts";
-import { allocateNative, type ControlBlock } from "../ffi/memory.ts";
+import { type ControlBlock, tryAllocateNative } from "../ffi/memory.ts";
 import type { Pointer } from "../ffi/runtime.ts";
 import { runtime } from "../ffi/current.ts";
 import { librt } from "./error.ts";
@@ -63,10 +63,10 @@ interface SuspendCall {
 /** Where in the memory of a call the time-out stands, behind the list. */
 const TIMEOUT_AT = SUSPEND_LIST_MAX * ADDRESS_BYTES;
 
-function newSuspendCall(): SuspendCall {
+function newSuspendCall(): SuspendCall | null {
   const { timespec } = librt().platform;
-  const memory = allocateNative(TIMEOUT_AT + timespec.size);
-  return {
+  const memory = tryAllocateNative(TIMEOUT_AT + timespec.size);
+  return memory === null ? null : {
     list: memory.pointer,
     timeout: runtime.pointerTo(memory.address + TIMEOUT_AT),
     view: memory.view,
@@ -213,6 +213,7 @@ export class Waiter {
   async #startCall(blocks: ControlBlock[]): Promise<void> {
     const { platform, aio_suspend } = librt();
     const call = this.#idleCalls.pop() ?? newSuspendCall();
+    if (call === null) return this.#lookIn(UNNAMED_MS);
     for (let index = 0; index < blocks.length; index++) {
       blocks[index].hold();
       writeAddress(call.view, index * ADDRESS_BYTES, blocks[index].address);
