@@ -177,6 +177,11 @@ export class ControlBlockRequest implements Waitable {
     waiter.add(this);
   }
 
+  /** The same, but nobody hurries to notice that it is. */
+  listenIdly(listener: () => void): void {
+    this.#listeners.add(listener);
+  }
+
   /** Takes a listener back. */
   unlisten(listener: () => void): void {
     this.#listeners.delete(listener);
@@ -240,7 +245,7 @@ export class ControlBlockRequest implements Waitable {
     }
     this.#freeShadow();
     watchOverNoMore(this);
-    if (this.#notification!.isEmulated) this.#notification!.deliver();
+    this.#notification!.due();
     this.#notification = null;
     for (const listener of [...this.#listeners]) listener();
     if (this.#isDropped) this.#block.release();

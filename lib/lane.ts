@@ -238,6 +238,7 @@ export class Lane implements Waitable {
     request.block = null;
     request.lane = null;
     request.isSubmitted = false;
+    request.notification?.due();
     request.notification = null;
     engine.inFlight--;
     if (!this.queue.traits.isSeekable) readiness.leave();

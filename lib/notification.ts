@@ -54,6 +54,11 @@ export function expectNotification(
   return lastTicket;
 }
 
+/** Whether the notification of a ticket is still to come. */
+export function isExpected(ticket: number): boolean {
+  return expected.has(ticket);
+}
+
 /** Takes a ticket back: its request was never queued. */
 export function forgetNotification(ticket: number): void {
   expected.delete(ticket);

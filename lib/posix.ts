@@ -328,7 +328,7 @@ export async function aio_suspend(
     requests.length === 0 ||
     requests.some((request) => request.check() !== EINPROGRESS)
   ) return;
-  const isDone = await untilDone(requests, 1, timeout_ms);
+  const isDone = await untilDone(requests, 1, { timeout_ms });
   if (isDone) return;
   throw new AioError(`No request was done within ${timeout_ms} ms`, {
     errno: EAGAIN,
@@ -525,8 +525,9 @@ function listio(
     : null;
   const errno = queueList(requests, notification);
   const queued = requests.filter((request) => request.isInProgress);
-  if (notification?.isEmulated) {
-    untilDone(queued, queued.length).then(() => notification.deliver());
+  if (notification !== null) {
+    untilDone(queued, queued.length, { isIdle: !notification.isEmulated })
+      .then(() => notification.due());
   }
   if (mode === LIO_WAIT) return untilListIsDone(requests, queued, errno);
   return queued.length === requests.length
@@ -540,7 +541,9 @@ async function untilListIsDone(
   errno: number,
 ): Promise<void> {
   await untilDone(queued, queued.length);
-  if (errno === EAGAIN) throw notAllQueued(requests, queued);
+  if (errno === EAGAIN && queued.length < requests.length) {
+    throw notAllQueued(requests, queued);
+  }
   const failed = requests.filter((request) => request.check() !== 0).length;
   if (failed > 0) {
     throw listioError(
@@ -651,11 +654,14 @@ function listioError(what: string, errno: number): AioError {
   return new AioError(what, { errno, syscall: "lio_listio" });
 }
 
-/** Resolves with whether `wanted` of the requests are done in time. */
+/**
+ * Resolves with whether `wanted` of the requests are done in time; if `isIdle`,
+ * when somebody else has noticed that they are.
+ */
 function untilDone(
   requests: ControlBlockRequest[],
   wanted: number,
-  timeout_ms?: number,
+  { timeout_ms, isIdle }: { timeout_ms?: number; isIdle?: boolean } = {},
 ): Promise<boolean> {
   return new Promise((resolve) => {
     if (wanted === 0) return resolve(true);
@@ -672,7 +678,10 @@ function untilDone(
       done++;
       if (done === wanted) finish(true);
     };
-    for (const request of requests) request.listen(listener);
+    for (const request of requests) {
+      if (isIdle) request.listenIdly(listener);
+      else request.listen(listener);
+    }
   });
 }
 

@@ -1,3 +1,4 @@
+import { setTimeout } from "node:timers";
 import type { SigeventValues } from "../ffi/layout.ts";
 import { runtime } from "../ffi/current.ts";
 import { nameOf } from "./bytes.ts";
@@ -14,6 +15,7 @@ import {
   expectNotification,
   forgetNotification,
   hasRoomForCallback,
+  isExpected,
   notifyFunctionAddress,
 } from "./notification.ts";
 
@@ -60,6 +62,13 @@ export interface Sigevent {
   sigev_notify_function?: (value: number) => void;
 }
 
+/**
+ * After how long the library calls a function that the system did not call: not
+ * soon, because a thread of the system's may only be late, and the process must
+ * not end before that has called.
+ */
+const LOST_MS = 1_000;
+
 /** The largest signal number of any system here (Linux's SIGRTMAX). */
 const SIGNAL_MAX = 64;
 
@@ -102,9 +111,13 @@ export class Notification {
     };
   }
 
-  /** Calls the function now. */
-  deliver(): void {
-    deliver(this.#ticket!);
+  /** What is to be announced is done. */
+  due(): void {
+    if (this.#ticket === null || !isExpected(this.#ticket)) return;
+    if (this.isEmulated) deliver(this.#ticket);
+    // glibc drops a notification for which it has no thread or no memory. The
+    // callback keeps the process alive until one has come.
+    else setTimeout(deliver, LOST_MS, this.#ticket).unref();
   }
 
   /** Expects it no more: nothing was queued that would announce itself. */
