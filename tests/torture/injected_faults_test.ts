@@ -3,10 +3,11 @@
 //
 // The system calls are held back by seccomp(2), see faults.c.
 
-import { assert } from "@std/assert";
+import { assert, assertEquals } from "@std/assert";
 import { Directory, report } from "../helpers.ts";
 import { preload } from "./native.ts";
 import { scaled, timeout } from "./scale.ts";
+import { positions, starve } from "./starve.ts";
 
 const faults = preload("faults");
 const ignore = faults === null;
@@ -65,3 +66,68 @@ for (const requests of REQUESTS) {
     },
   });
 }
+
+const REFUSALS = [
+  { call: "dup", error: "EMFILE", codes: [] },
+  { call: "dup", error: "ENFILE", codes: [] },
+  { call: "thread", error: "EAGAIN", codes: ["EAGAIN"] },
+  { call: "thread", error: "ENOMEM", codes: ["EAGAIN"] },
+] as const;
+
+for (const { call, error, codes } of REFUSALS) {
+  Deno.test({
+    name: `${error} of ${call}: requests wait, or go on with what there is`,
+    ignore,
+    timeout,
+    async fn() {
+      const first = (count: number) =>
+        Array.from({ length: count }, (_, at) => at + 1);
+      const where = scaled(
+        positions([1, 15], [1, 10]),
+        positions(first(20), first(20)),
+      );
+      let refused = 0;
+      let failed = 0;
+      for (const position of where) {
+        const [hits, failures] = await starve({
+          faults: faults!,
+          call,
+          error,
+          position,
+          codes: [...codes],
+          mayFilesFail: false,
+        });
+        refused += hits;
+        failed += failures;
+      }
+      console.log(
+        `${where.length} cases: ${refused} refused, ${failed} failed`,
+      );
+    },
+  });
+}
+
+Deno.test({
+  name:
+    "readAt() of a file that says EAGAIN waits, spares the processor, and " +
+    "can be canceled",
+  ignore,
+  timeout,
+  async fn() {
+    using directory = new Directory();
+    const { tries, ...outcomes } = await report(
+      "../torture/programs/endless_again",
+      { args: [directory.path], env: { LD_PRELOAD: faults! } },
+    );
+    // Three requests, made again after 1, 2, 4, … 64 milliseconds.
+    assert(tries >= 6 && tries <= 100, `${tries} calls`);
+    assertEquals(outcomes, {
+      written: 1,
+      isWaiting: true,
+      reason: "no more",
+      codes: ["ECANCELED", "ECANCELED"],
+      bytes: 8,
+      left: [0, 0],
+    });
+  },
+});

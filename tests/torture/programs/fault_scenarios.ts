@@ -32,7 +32,6 @@ import {
   closeSync,
   concat,
   constants,
-  encode,
   openSync,
   pattern,
 } from "../../helpers.ts";
@@ -46,6 +45,7 @@ import {
   type Transfer,
 } from "./fault_oracle.ts";
 import { type Recorded, recorded, stop } from "./faults.ts";
+import { makeFifo } from "./fifo.ts";
 
 /** Requests of one kind. */
 export interface Scenario {
@@ -316,15 +316,11 @@ function append(options: OpenOptions): Scenario {
 /** All that are outstanding together fit into a pipe. */
 const PIPE_BYTES = 2_000;
 
-const libc = Deno.dlopen("libc.so.6", {
-  mkfifo: { parameters: ["buffer", "u32"], result: "i32" },
-}).symbols;
-
 /** A FIFO, opened so that neither end is missing. */
 const piped = {
   open(path: string): Promise<AioFile> {
     rmSync(path, { force: true });
-    assertEquals(libc.mkfifo(encode(`${path}\0`), 0o600), 0);
+    makeFifo(path);
     return AioFile.open(path, { read: true, write: true });
   },
 };
