@@ -55,7 +55,7 @@ export interface Completion<Tag> {
  * await using queue = new CompletionQueue<string>();
  * const requests: QueueRequest<string>[] = [
  *   { type: "read", file, buffer: new Uint8Array(8), offset: 0, tag: "head" },
- *   { type: "read", file, buffer: new Uint8Array(8), offset: 64, tag: "body" },
+ *   { type: "read", file, buffer: new Uint8Array(8), offset: 8, tag: "next" },
  * ];
  * queue.submit(requests);
  * for await (const { tag, bytes } of queue.drain()) console.log(tag, bytes);
