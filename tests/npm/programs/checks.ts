@@ -37,8 +37,8 @@ if (isMainThread && process.argv[2] === "worker") {
     }
     report(JSON.stringify({ name, problem }));
   }
-  cleanUp();
 }
+cleanUp();
 
 function report(line: string): void {
   // Bun loses what a worker prints just before it ends.
