@@ -4,7 +4,7 @@
  */
 import process from "node:process";
 import { CompletionQueue, configure } from "../../mod.ts";
-import { delay, Fifo } from "../helpers.ts";
+import { delay, Fifo, timeLimit } from "../helpers.ts";
 
 const [task] = Deno.args;
 const SECOND_US = 1_000_000;
@@ -39,7 +39,7 @@ const tasks = {
 };
 
 await tasks[task as keyof typeof tasks]();
-await delay(100); // Until it has settled down.
+await delay(timeLimit(100)); // Until it has settled down.
 const before = process.cpuUsage();
 const begin_ms = performance.now();
 await delay(1000);
