@@ -15,3 +15,13 @@ export function scaled<T>(short: T, long: T): T {
 
 /** The time limit of a test; it is there for what hangs, not for what is slow. */
 export const timeout: number = scaled(120_000, 3_600_000);
+
+/**
+ * What makes random tests repeat a failure: `TORTURE_SEED` and `TORTURE_PATH`, as
+ * fast-check printed them.
+ */
+export const replay: { seed?: number; path?: string } = {};
+const seed = Deno.env.get("TORTURE_SEED");
+const path = Deno.env.get("TORTURE_PATH");
+if (seed !== undefined) replay.seed = Number(seed);
+if (path !== undefined) replay.path = path;
