@@ -138,35 +138,35 @@ export class Aiocb implements Disposable {
 
   /** The file descriptor; -1 until it is set. */
   get aio_fildes(): number {
-    return this.#request.fildes;
+    return getRequest(this).fildes;
   }
   set aio_fildes(value: number) {
-    this.#changing("aio_fildes").fildes = int32(value, "aio_fildes");
+    changing(this, "aio_fildes").fildes = int32(value, "aio_fildes");
   }
 
   /** The offset in bytes at which the transfer begins. */
   get aio_offset(): number | bigint {
-    return this.#request.offset;
+    return getRequest(this).offset;
   }
   set aio_offset(value: number | bigint) {
-    this.#changing("aio_offset").offset = fileOffset(value);
+    changing(this, "aio_offset").offset = fileOffset(value);
   }
 
   /** The buffer: pinned memory, see {@linkcode allocatePinned}. */
   get aio_buf(): Uint8Array | null {
-    return this.#request.buffer;
+    return getRequest(this).buffer;
   }
   set aio_buf(value: Uint8Array | null) {
-    this.#changing("aio_buf").buffer = pinnedOrNull(value);
+    changing(this, "aio_buf").buffer = pinnedOrNull(value);
   }
 
   /** How many bytes to transfer; as many as the buffer has unless it is set. */
   get aio_nbytes(): number {
-    return this.#request.nbytes;
+    return getRequest(this).nbytes;
   }
   set aio_nbytes(value: number) {
     const nbytes = nonNegative(value, "aio_nbytes");
-    this.#changing("aio_nbytes").explicitNbytes = nbytes;
+    changing(this, "aio_nbytes").explicitNbytes = nbytes;
   }
 
   /**
@@ -174,10 +174,10 @@ export class Aiocb implements Disposable {
    * {@linkcode LIO_WRITE} or {@linkcode LIO_NOP}.
    */
   get aio_lio_opcode(): number {
-    return this.#request.lioOpcode;
+    return getRequest(this).lioOpcode;
   }
   set aio_lio_opcode(value: number) {
-    this.#changing("aio_lio_opcode").lioOpcode = int32(value, "aio_lio_opcode");
+    changing(this, "aio_lio_opcode").lioOpcode = int32(value, "aio_lio_opcode");
   }
 
   /**
@@ -185,19 +185,19 @@ export class Aiocb implements Disposable {
    * {@linkcode Limits.AIO_PRIO_DELTA_MAX | AIO_PRIO_DELTA_MAX}.
    */
   get aio_reqprio(): number {
-    return this.#request.reqprio;
+    return getRequest(this).reqprio;
   }
   set aio_reqprio(value: number) {
-    this.#changing("aio_reqprio").reqprio = int32(value, "aio_reqprio");
+    changing(this, "aio_reqprio").reqprio = int32(value, "aio_reqprio");
   }
 
   /** How completion is announced; {@linkcode SIGEV_NONE} unless it is set. */
   get aio_sigevent(): Sigevent {
-    return this.#request.sigevent;
+    return getRequest(this).sigevent;
   }
   set aio_sigevent(value: Sigevent) {
     assertObject(value, "aio_sigevent");
-    this.#changing("aio_sigevent").sigevent = { ...value };
+    changing(this, "aio_sigevent").sigevent = { ...value };
   }
 
   /**
@@ -215,7 +215,7 @@ export class Aiocb implements Disposable {
    * ```
    */
   get address(): bigint {
-    return BigInt(this.#request.address);
+    return BigInt(getRequest(this).address);
   }
 
   /**
@@ -235,20 +235,20 @@ export class Aiocb implements Disposable {
    * ```
    */
   [Symbol.dispose](): void {
-    collected.unregister(this.#request);
-    this.#request.drop();
+    const request = getRequest(this);
+    collected.unregister(request);
+    request.drop();
   }
+}
 
-  #changing(field: string): ControlBlockRequest {
-    const { isInProgress, fildes } = this.#request;
-    if (isInProgress) {
-      throw new TypeError(
-        `${field} cannot be changed while the request of descriptor ` +
-          `${fildes} is in progress`,
-      );
-    }
-    return this.#request;
-  }
+/** The request of a block that may be changed. */
+function changing(block: Aiocb, field: string): ControlBlockRequest {
+  const request = getRequest(block);
+  if (!request.isInProgress) return request;
+  throw new TypeError(
+    `${field} cannot be changed while the request of descriptor ` +
+      `${request.fildes} is in progress`,
+  );
 }
 
 /**

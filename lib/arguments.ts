@@ -14,10 +14,18 @@ export function outOfRange(
   value: unknown,
   wanted: string,
 ): Error {
-  const message = `${name} must be ${wanted}, but is ${nameOf(value)}`;
   return typeof value === "number" || typeof value === "bigint"
-    ? new RangeError(message)
-    : new TypeError(message);
+    ? new RangeError(mismatch(name, value, wanted))
+    : new TypeError(mismatch(name, value, wanted));
+}
+
+/** The error for an argument whose type is another than it must be. */
+function wrongType(name: string, value: unknown, wanted: string): TypeError {
+  return new TypeError(mismatch(name, value, wanted));
+}
+
+function mismatch(name: string, value: unknown, wanted: string): string {
+  return `${name} must be ${wanted}, but is ${nameOf(value)}`;
 }
 
 /** @throws Unless it is an integer that fits into a C `int`. */
@@ -48,14 +56,33 @@ export function positive(value: number, name: string): number {
   throw outOfRange(name, value, "a positive integer");
 }
 
-/** @throws {TypeError} Unless it is an object. */
+/** @throws {RangeError} If it is greater than `most`. */
+export function atMost(value: number, most: number, name: string): number {
+  if (value <= most) return value;
+  throw outOfRange(name, value, `at most ${most}`);
+}
+
+/** @throws {TypeError} Unless it is a string. */
+export function assertString(value: string, name: string): void {
+  if (typeof value === "string") return;
+  throw wrongType(name, value, "a string");
+}
+
+/** @throws {TypeError} Unless it is a boolean, or was not given. */
+export function assertFlag(value: boolean | undefined, name: string): void {
+  if (typeof value === "boolean" || value === undefined) return;
+  throw wrongType(name, value, "a boolean");
+}
+
+/** @throws {TypeError} Unless it is an object, and no array. */
 export function assertObject(value: unknown, name: string): void {
-  if (typeof value === "object" && value !== null) return;
-  throw new TypeError(`${name} must be an object, but is ${nameOf(value)}`);
+  const isObject = typeof value === "object" && value !== null;
+  if (isObject && !Array.isArray(value)) return;
+  throw wrongType(name, value, "an object");
 }
 
 /** @throws {TypeError} Unless it is an array. */
 export function assertArray(value: unknown, name: string): void {
   if (Array.isArray(value)) return;
-  throw new TypeError(`${name} must be an array, but is ${nameOf(value)}`);
+  throw wrongType(name, value, "an array");
 }

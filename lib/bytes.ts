@@ -18,6 +18,7 @@ const getByteOffset = intrinsic<number>("byteOffset");
 const getBuffer = intrinsic<ArrayBufferLike>("buffer");
 const getTag = intrinsic<string | undefined>(Symbol.toStringTag);
 const setBytes = Uint8Array.prototype.set;
+const keysOf = Uint8Array.prototype.keys;
 
 /** The true length in bytes: 0 once the buffer is detached. */
 export function byteLengthOf(view: Uint8Array): number {
@@ -72,13 +73,27 @@ export function assertBytes(
     );
   }
   const view = value as Uint8Array;
-  if (byteLengthOf(view) === 0 && isDetached(bufferOf(view))) {
+  if (byteLengthOf(view) > 0) return;
+  if (isDetached(bufferOf(view))) {
     throw new TypeError(`The buffer of ${name} is detached`);
+  }
+  if (isOutOfBounds(view)) {
+    throw new TypeError(`The buffer of ${name} has become too short for it`);
   }
 }
 
 function tagOf(view: ArrayBufferView): string | undefined {
   return getTag.call(view as Uint8Array);
+}
+
+/** Such a view has no bytes, as an empty one, but no method works on it. */
+function isOutOfBounds(view: Uint8Array): boolean {
+  try {
+    keysOf.call(view);
+    return false;
+  } catch {
+    return true;
+  }
 }
 
 function isDetached(buffer: ArrayBufferLike): boolean {
@@ -97,23 +112,36 @@ function cannotBeViewed(buffer: ArrayBufferLike): boolean {
   }
 }
 
+/** How much of a text an error message quotes. */
+const QUOTED_LENGTH_MAX = 40;
+
 /** A short description of any value for error messages; never throws. */
 export function nameOf(value: unknown): string {
   switch (typeof value) {
     case "string":
-      return JSON.stringify(value.length > 40 ? value.slice(0, 40) : value);
-    case "bigint":
-      return `${value}n`;
+      return JSON.stringify(value.slice(0, QUOTED_LENGTH_MAX));
+    case "bigint": {
+      const digits = String(value);
+      return digits.length > QUOTED_LENGTH_MAX
+        ? `${digits.slice(0, QUOTED_LENGTH_MAX)}…n`
+        : `${digits}n`;
+    }
     case "function":
       return "a function";
     case "object":
       if (value === null) return "null";
-      return ArrayBuffer.isView(value)
-        ? `a ${Object.prototype.toString.call(value).slice(8, -1)}`
-        : Array.isArray(value)
-        ? "an array"
-        : "an object";
+      if (ArrayBuffer.isView(value)) return `a ${tagOf(value) ?? "DataView"}`;
+      return isArray(value) ? "an array" : "an object";
     default:
       return String(value);
+  }
+}
+
+/** `Array.isArray()`, which throws for a proxy that has been revoked. */
+function isArray(value: object): boolean {
+  try {
+    return Array.isArray(value);
+  } catch {
+    return false;
   }
 }

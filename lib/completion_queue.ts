@@ -1,5 +1,5 @@
 import { runtime } from "../ffi/current.ts";
-import { assertArray, assertObject } from "./arguments.ts";
+import { assertArray, assertFlag, assertObject } from "./arguments.ts";
 import { assertBytes, nameOf } from "./bytes.ts";
 import { EBADF, platform } from "./constants.ts";
 import { AioError } from "./error.ts";
@@ -114,6 +114,8 @@ const NOTIFY_MODES: readonly unknown[] = ["auto", "suspend", "thread", "poll"];
  */
 const isThreadMissing = runtime.isWorker || platform.os === "darwin";
 
+let assertQueue: (value: unknown) => asserts value is CompletionQueue<unknown>;
+
 /**
  * Requests go in with a tag, completions come out by async iteration, in the
  * order in which they are done. For programs with their own idea of what to do
@@ -148,6 +150,16 @@ export class CompletionQueue<Tag = undefined>
   readonly #consumers: Consumer<Tag>[] = [];
   #closing: Promise<void> | null = null;
   #closed: (() => void) | null = null;
+
+  static {
+    assertQueue = (value) => {
+      const isObject = typeof value === "object" && value !== null;
+      if (isObject && #outstanding in value) return;
+      throw new TypeError(
+        `The queue must be a CompletionQueue, but is ${nameOf(value)}`,
+      );
+    };
+  }
 
   /**
    * Makes an empty queue.
@@ -201,6 +213,7 @@ export class CompletionQueue<Tag = undefined>
    * ```
    */
   get inFlight(): number {
+    assertQueue(this);
     return this.#outstanding.size;
   }
 
@@ -231,6 +244,7 @@ export class CompletionQueue<Tag = undefined>
     offset: number | bigint,
     tag: Tag,
   ): void {
+    assertQueue(this);
     this.#submitOne({ type: "read", file, buffer: into, offset, tag });
   }
 
@@ -266,6 +280,7 @@ export class CompletionQueue<Tag = undefined>
     offset: number | bigint,
     tag: Tag,
   ): void {
+    assertQueue(this);
     this.#submitOne({ type: "write", file, buffer: from, offset, tag });
   }
 
@@ -295,9 +310,11 @@ export class CompletionQueue<Tag = undefined>
    * ```
    */
   sync(file: AioFile, tag: Tag, options: { dataOnly?: boolean } = {}): void {
+    assertQueue(this);
     assertObject(options, "options");
-    const type = options.dataOnly ? "syncData" : "sync";
-    this.#submitOne({ type, file, tag });
+    const { dataOnly } = options;
+    assertFlag(dataOnly, "dataOnly");
+    this.#submitOne({ type: dataOnly ? "syncData" : "sync", file, tag });
   }
 
   /**
@@ -326,8 +343,11 @@ export class CompletionQueue<Tag = undefined>
    * ```
    */
   submit(requests: QueueRequest<Tag>[]): void {
+    assertQueue(this);
     assertArray(requests, "requests");
-    const made = requests.map((request) => this.#make(request));
+    const made: QueuedRequest<Tag>[] = [];
+    // Not map(), which would leave holes out.
+    for (const request of requests) made.push(this.#make(request));
     for (const request of made) this.#outstanding.add(request);
     submitList(made);
   }
@@ -350,6 +370,7 @@ export class CompletionQueue<Tag = undefined>
    * ```
    */
   cancel(tag?: Tag): number {
+    assertQueue(this);
     let canceled = 0;
     // Backwards: what stands behind a running request can be canceled.
     for (const request of [...this.#outstanding].reverse()) {
@@ -377,6 +398,7 @@ export class CompletionQueue<Tag = undefined>
    * ```
    */
   [Symbol.asyncIterator](): AsyncIterator<Completion<Tag>> {
+    assertQueue(this);
     return this.#iterate(false);
   }
 
@@ -394,6 +416,7 @@ export class CompletionQueue<Tag = undefined>
    * ```
    */
   drain(): AsyncIterableIterator<Completion<Tag>> {
+    assertQueue(this);
     return this.#iterate(true);
   }
 
@@ -412,6 +435,11 @@ export class CompletionQueue<Tag = undefined>
    * ```
    */
   close(): Promise<void> {
+    try {
+      assertQueue(this);
+    } catch (error) {
+      return Promise.reject(error);
+    }
     this.#closing ??= new Promise((resolve) => {
       this.#closed = resolve;
     });
@@ -436,8 +464,9 @@ export class CompletionQueue<Tag = undefined>
    * console.log(bytes[0] !== 0); // true
    * ```
    */
-  [Symbol.asyncDispose](): Promise<void> {
-    return this.close();
+  async [Symbol.asyncDispose](): Promise<void> {
+    assertQueue(this);
+    await this.close();
   }
 
   #submitOne(request: QueueRequest<Tag>): void {
@@ -457,8 +486,7 @@ export class CompletionQueue<Tag = undefined>
       );
     }
     const offset = isSync ? 0 : fileOffset(type, request.offset!);
-    const buffer = isSync ? null : request.buffer!;
-    if (buffer !== null) assertBytes(buffer, "buffer");
+    const buffer = isSync ? null : bytesOf(request);
     const queue = queueFor(file, type, priority);
     this.#assertOpen();
     const made = new QueuedRequest(
@@ -561,6 +589,12 @@ export class CompletionQueue<Tag = undefined>
       syscall: "aio_suspend",
     });
   }
+}
+
+/** @throws {TypeError} Unless there are some: `null` is for synchronizations. */
+function bytesOf({ buffer }: QueueRequest<unknown>): Uint8Array {
+  assertBytes(buffer, "buffer");
+  return buffer;
 }
 
 function end(): IteratorReturnResult<undefined> {

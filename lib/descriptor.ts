@@ -17,13 +17,14 @@ import { promisify } from "node:util";
 import type { Librt } from "../ffi/librt.ts";
 import { freeNative } from "../ffi/memory.ts";
 import { runtime } from "../ffi/current.ts";
-import { assertObject } from "./arguments.ts";
+import { assertFlag, assertObject, atMost, nonNegative } from "./arguments.ts";
 import { nameOf } from "./bytes.ts";
 import { EBADF, platform } from "./constants.ts";
 import { AioError, allocateFor, fromSystemError, librt } from "./error.ts";
 
 const { constants } = platform;
 const DEFAULT_MODE = 0o666;
+const MODE_MAX = 0o7777;
 
 // The same everywhere.
 const SEEK_SET = 0;
@@ -80,18 +81,31 @@ export interface OpenOptions {
   synchronous?: "data" | "full";
 }
 
+const getHref = Object.getOwnPropertyDescriptor(URL.prototype, "href")!.get!;
+
 /** @throws {TypeError} Unless it is a path, or the URL of a file. */
 export function pathOf(path: string | URL): string {
   if (typeof path === "string") return path;
-  if (path instanceof URL) {
-    if (path.protocol === "file:") return fileURLToPath(path);
+  const url = urlOf(path);
+  if (url === null) {
     throw new TypeError(
-      `The path must be a URL of a file, but is ${nameOf(path.href)}`,
+      `The path must be a string or a URL, but is ${nameOf(path)}`,
     );
   }
+  if (url.protocol === "file:") return fileURLToPath(url);
   throw new TypeError(
-    `The path must be a string or a URL, but is ${nameOf(path)}`,
+    `The path must be a URL of a file, but is ${nameOf(url.href)}`,
   );
+}
+
+/** A copy that has only what a URL has, or `null` if it is none. */
+function urlOf(value: URL): URL | null {
+  try {
+    // Throws for what only has the prototype of one.
+    return new URL(getHref.call(value));
+  } catch {
+    return null;
+  }
 }
 
 /**
@@ -105,22 +119,42 @@ export async function openFile(
   path: string,
   options: OpenOptions,
 ): Promise<number> {
-  assertObject(options, "options");
-  const flags = flagsOf(options);
-  const how = options.direct ? " for direct I/O" : "";
+  const checked = checkedOptions(options);
+  const flags = flagsOf(checked);
+  const { direct, mode = DEFAULT_MODE } = checked;
+  const how = direct ? " for direct I/O" : "";
   const what = `Cannot open ${JSON.stringify(path)}${how}`;
   const fail = (error: unknown) =>
     fromSystemError(error, what, { syscall: "open", path });
   let fd;
   try {
-    fd = await promisify(open)(path, flags, options.mode ?? DEFAULT_MODE);
+    fd = await promisify(open)(path, flags, mode);
   } catch (error) {
     throw fail(error);
   }
-  if (options.direct && constants.F_NOCACHE !== 0) {
+  if (direct && constants.F_NOCACHE !== 0) {
     librt().fcntl(fd, constants.F_NOCACHE, 1);
   }
   return fd;
+}
+
+/** What the options are at this moment, if each is of its type. */
+function checkedOptions(options: OpenOptions): OpenOptions {
+  assertObject(options, "options");
+  const { read, write, append, truncate, create, createNew, direct } = options;
+  const flags = { read, write, append, truncate, create, createNew, direct };
+  for (const [name, flag] of Object.entries(flags)) assertFlag(flag, name);
+  const { mode, synchronous } = options;
+  if (mode !== undefined) atMost(nonNegative(mode, "mode"), MODE_MAX, "mode");
+  if (
+    synchronous !== undefined && synchronous !== "data" &&
+    synchronous !== "full"
+  ) {
+    throw new TypeError(
+      `synchronous must be "data" or "full", but is ${nameOf(synchronous)}`,
+    );
+  }
+  return { ...flags, mode, synchronous };
 }
 
 /** The flags of `open(2)`, with the rules of `Deno.open` for combinations. */
@@ -140,14 +174,6 @@ function flagsOf(options: OpenOptions): number {
   }
   if ((create || createNew) && !writes) {
     throw new TypeError("create and createNew need write or append");
-  }
-  if (
-    synchronous !== undefined && synchronous !== "data" &&
-    synchronous !== "full"
-  ) {
-    throw new TypeError(
-      `synchronous must be "data" or "full", but is ${nameOf(synchronous)}`,
-    );
   }
   let flags = !writes
     ? constants.O_RDONLY
@@ -236,6 +262,7 @@ export function reopenForAppending(fd: number, flags: number): number {
   const errno = appending === -1 ? runtime.errno() : 0;
   freeNative(memory);
   if (errno !== 0) {
+    statusOf(fd); // Not open any more: EBADF says more than ENOENT.
     throw new AioError(withoutAppend, { errno, syscall: "open", fd });
   }
   return appending;

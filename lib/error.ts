@@ -4,6 +4,7 @@ import {
   type NativeMemory,
   OutOfMemoryError,
 } from "../ffi/memory.ts";
+import { assertObject, assertString, int32 } from "./arguments.ts";
 import { ECANCELED, ENOSYS, platform } from "./constants.ts";
 
 /**
@@ -129,17 +130,22 @@ export class AioError extends Error {
    * ```
    */
   constructor(what: string, options: AioErrorOptions) {
-    const code = nameOf(options.errno);
-    super(`${what}: ${meaningOf(code)} (${code}, ${options.syscall})`);
+    assertString(what, "what");
+    assertObject(options, "options");
+    const { errno, syscall, fd, offset, bytesTransferred, path } = options;
+    int32(errno, "errno");
+    assertString(syscall, "syscall");
+    const code = nameOf(errno);
+    super(`${what}: ${meaningOf(code)} (${code}, ${syscall})`);
     this.code = code;
-    this.errno = options.errno;
-    this.syscall = options.syscall;
-    if (options.fd !== undefined) this.fd = options.fd;
-    if (options.offset !== undefined) this.offset = options.offset;
-    if (options.bytesTransferred !== undefined) {
-      this.bytesTransferred = options.bytesTransferred;
+    this.errno = errno;
+    this.syscall = syscall;
+    if (fd !== undefined) this.fd = fd;
+    if (offset !== undefined) this.offset = offset;
+    if (bytesTransferred !== undefined) {
+      this.bytesTransferred = bytesTransferred;
     }
-    if (options.path !== undefined) this.path = options.path;
+    if (path !== undefined) this.path = path;
   }
 }
 
@@ -200,13 +206,20 @@ export function fromSystemError(
 ): unknown {
   if (!(error instanceof Error)) return error;
   const { code, errno } = error as { code?: unknown; errno?: unknown };
-  if (typeof code !== "string") return error;
-  const number = typeof errno === "number" && errno !== 0
+  const number = typeof code !== "string"
+    ? errnoInMessage(error)
+    : typeof errno === "number" && errno !== 0
     ? Math.abs(errno)
     : platform.errno[code];
   return number === undefined
     ? error
     : new AioError(what, { ...options, errno: number });
+}
+
+/** Deno gives some errors of the system neither a code nor a number: EFBIG. */
+function errnoInMessage({ message }: Error): number | undefined {
+  const found = /\(os error (\d+)\)/.exec(message);
+  return found === null ? undefined : Number(found[1]);
 }
 
 const names = new Map<number, string>();

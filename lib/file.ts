@@ -1,5 +1,7 @@
+import { assertSignal, isAborted, reasonOf } from "./abort_signal.ts";
 import {
   assertArray,
+  assertFlag,
   assertObject,
   nonNegative,
   outOfRange,
@@ -46,7 +48,12 @@ const { constants } = platform;
  * ```
  */
 export interface IoOptions {
-  /** Cancels the request, as long as it has not begun. */
+  /**
+   * Cancels the request, as long as it has not begun: it then rejects with the
+   * signal's reason. A long write of which a part is in the file already rejects
+   * with an `AioError` `ECANCELED` that has `bytesTransferred`, and the reason as
+   * its `cause`.
+   */
   signal?: AbortSignal;
   /**
    * By how much to lower the priority, as `aio_reqprio`: 0 to
@@ -116,6 +123,7 @@ export interface AdoptOptions {
   closeFd?: boolean;
 }
 
+let assertFile: (value: unknown) => asserts value is AioFile;
 let getQueue: (
   file: AioFile,
   operation: Operation,
@@ -164,12 +172,16 @@ export class AioFile implements AsyncDisposable {
   #closing: Promise<void> | null = null;
 
   static {
-    getQueue = (file, operation, priority) => {
-      if (typeof file !== "object" || file === null || !(#queue in file)) {
-        throw new TypeError(
-          `The file must be an AioFile, but is ${nameOf(file)}`,
-        );
+    assertFile = (value) => {
+      if (typeof value === "object" && value !== null && #queue in value) {
+        return;
       }
+      throw new TypeError(
+        `The file must be an AioFile, but is ${nameOf(value)}`,
+      );
+    };
+    getQueue = (file, operation, priority) => {
+      assertFile(file);
       return file.#queueFor(operation, priority);
     };
   }
@@ -198,6 +210,8 @@ export class AioFile implements AsyncDisposable {
       isDirect: (flags & constants.O_DIRECT) !== 0,
       isDevice: (flags & (constants.O_DIRECT | constants.O_DSYNC)) !== 0,
     });
+    // Another number in `fd` would close what belongs to somebody else.
+    Object.freeze(this);
   }
 
   /**
@@ -260,7 +274,9 @@ export class AioFile implements AsyncDisposable {
     if (!Number.isInteger(fd) || (fd | 0) !== fd) {
       throw outOfRange("fd", fd, "a file descriptor");
     }
-    return new AioFile(constructorKey, fd, options.closeFd ?? true, undefined);
+    const { closeFd } = options;
+    assertFlag(closeFd, "closeFd");
+    return new AioFile(constructorKey, fd, closeFd !== false, undefined);
   }
 
   /**
@@ -291,7 +307,7 @@ export class AioFile implements AsyncDisposable {
     offset: number | bigint,
     options?: IoOptions,
   ): Promise<number> {
-    return this.#transfer("read", into, offset, options);
+    return AioFile.#transfer(this, "read", into, offset, options);
   }
 
   /**
@@ -326,7 +342,7 @@ export class AioFile implements AsyncDisposable {
     offset: number | bigint,
     options?: IoOptions,
   ): Promise<number> {
-    return this.#transfer("write", from, offset, options);
+    return AioFile.#transfer(this, "write", from, offset, options);
   }
 
   /**
@@ -368,7 +384,7 @@ export class AioFile implements AsyncDisposable {
     from: Uint8Array,
     options?: IoOptions,
   ): Promise<number> {
-    return this.#transfer("append", from, 0, options);
+    return AioFile.#transfer(this, "append", from, 0, options);
   }
 
   /**
@@ -397,6 +413,7 @@ export class AioFile implements AsyncDisposable {
    * ```
    */
   async sync(options?: IoOptions): Promise<void> {
+    assertFile(this);
     await this.#synchronize("sync", options);
   }
 
@@ -423,6 +440,7 @@ export class AioFile implements AsyncDisposable {
    * ```
    */
   async syncData(options?: IoOptions): Promise<void> {
+    assertFile(this);
     await this.#synchronize("syncData", options);
   }
 
@@ -454,13 +472,16 @@ export class AioFile implements AsyncDisposable {
   async batch(
     requests: BatchRequest[],
   ): Promise<PromiseSettledResult<number>[]> {
+    assertFile(this);
     assertArray(requests, "requests");
     const made: PromisedRequest[] = [];
-    const outcomes = requests.map((request) => {
+    const outcomes: Promise<number>[] = [];
+    // Not map(), which would leave holes out.
+    for (const request of requests) {
       const { type, buffer, offset, priority = 0 } = checkedRequest(request);
       const at = fileOffset(type, offset);
       const queue = this.#queueFor(type, priority);
-      return new Promise<number>((resolve, reject) =>
+      const outcome = new Promise<number>((resolve, reject) =>
         made.push(
           new PromisedRequest(
             queue,
@@ -474,7 +495,8 @@ export class AioFile implements AsyncDisposable {
           ),
         )
       );
-    });
+      outcomes.push(outcome);
+    }
     submitList(made);
     return Promise.allSettled(outcomes);
   }
@@ -498,6 +520,7 @@ export class AioFile implements AsyncDisposable {
    */
   // deno-lint-ignore require-await
   async cancel(): Promise<number> {
+    assertFile(this);
     this.#assertOpen("aio_cancel");
     return this.#queue.cancelAll() + (this.#appendQueue?.cancelAll() ?? 0);
   }
@@ -517,6 +540,7 @@ export class AioFile implements AsyncDisposable {
    * ```
    */
   async size(): Promise<number> {
+    assertFile(this);
     this.#assertOpen("fstat");
     return await this.#call(sizeOf(this.fd));
   }
@@ -543,6 +567,7 @@ export class AioFile implements AsyncDisposable {
    * ```
    */
   async truncate(length = 0): Promise<void> {
+    assertFile(this);
     this.#assertOpen("ftruncate");
     nonNegative(length, "length");
     await this.#call(truncateDescriptor(this.fd, length));
@@ -568,6 +593,7 @@ export class AioFile implements AsyncDisposable {
   readable(
     options: ReadableOptions = {},
   ): ReadableStream<Uint8Array<ArrayBuffer>> {
+    assertFile(this);
     this.#assertOpen("aio_read");
     return readableFrom(this, this.#queue.traits.isSeekable, options);
   }
@@ -595,6 +621,7 @@ export class AioFile implements AsyncDisposable {
    * ```
    */
   writable(options: WritableOptions = {}): WritableStream<Uint8Array> {
+    assertFile(this);
     this.#assertOpen("aio_write");
     return writableTo(this, options);
   }
@@ -615,6 +642,11 @@ export class AioFile implements AsyncDisposable {
    * ```
    */
   close(): Promise<void> {
+    try {
+      assertFile(this);
+    } catch (error) {
+      return Promise.reject(error);
+    }
     this.#closing ??= this.#close();
     return this.#closing;
   }
@@ -634,11 +666,15 @@ export class AioFile implements AsyncDisposable {
    * await file.size().catch((error) => console.log(error.code)); // EBADF
    * ```
    */
-  [Symbol.asyncDispose](): Promise<void> {
-    return this.close();
+  async [Symbol.asyncDispose](): Promise<void> {
+    assertFile(this);
+    await this.close();
   }
 
   async #close(): Promise<void> {
+    // A getter of an argument may be what closes the file: the request that is
+    // being made at this moment is waited for, too.
+    await null;
     await Promise.allSettled([
       this.#queue.whenIdle(),
       this.#appendQueue?.whenIdle(),
@@ -650,17 +686,20 @@ export class AioFile implements AsyncDisposable {
     if (this.#closeFd) await closeDescriptor(this.fd);
   }
 
-  #transfer(
+  /** Rejects also where `file` is none, so it is not a method of one. */
+  static #transfer(
+    file: AioFile,
     operation: Operation,
     view: Uint8Array,
     offset: number | bigint,
     options: IoOptions | undefined,
   ): Promise<number> {
     return new Promise((resolve, reject) => {
+      assertFile(file);
       assertBytes(view, operation === "read" ? "into" : "from");
       const at = fileOffset(operation, offset);
       const address = addressInPlace(view);
-      this.#enter(operation, view, address, at, options, resolve, reject);
+      file.#enter(operation, view, address, at, options, resolve, reject);
     });
   }
 
@@ -685,10 +724,10 @@ export class AioFile implements AsyncDisposable {
   ): void {
     assertObject(options, "options");
     const { priority = 0, signal } = options;
+    if (signal !== undefined) assertSignal(signal);
     const queue = this.#queueFor(operation, priority);
-    if (signal !== undefined) {
-      assertSignal(signal);
-      if (signal.aborted) return reject(signal.reason);
+    if (signal !== undefined && isAborted(signal)) {
+      return reject(reasonOf(signal));
     }
     const request = new PromisedRequest(
       queue,
@@ -820,11 +859,4 @@ function assertPriority(priority: number): void {
     Number.isInteger(priority) && priority >= 0 && priority <= priorityMax
   ) return;
   throw outOfRange("priority", priority, `an integer from 0 to ${priorityMax}`);
-}
-
-function assertSignal(signal: AbortSignal): void {
-  if (signal instanceof AbortSignal) return;
-  throw new TypeError(
-    `signal must be an AbortSignal, but is ${nameOf(signal)}`,
-  );
 }

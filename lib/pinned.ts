@@ -73,7 +73,7 @@ export function allocatePinned(
   options: PinnedOptions = {},
 ): Uint8Array<ArrayBuffer> {
   assertObject(options, "options");
-  const alignment = options.alignment ?? DEFAULT_ALIGNMENT_BYTES;
+  const { alignment = DEFAULT_ALIGNMENT_BYTES } = options;
   if (!Number.isSafeInteger(byteLength) || byteLength < 0) {
     throw new RangeError(
       `Cannot allocate ${nameOf(byteLength)} bytes: ` +

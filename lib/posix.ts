@@ -691,8 +691,9 @@ function requestsOf(list: (Aiocb | null)[]): ControlBlockRequest[] {
       `The list must be an array of control blocks, but is ${nameOf(list)}`,
     );
   }
-  return list.filter((cb) => cb !== null && cb !== undefined)
-    .map((cb) => requestOf(cb!));
+  const requests: ControlBlockRequest[] = [];
+  for (const cb of list) if (cb !== null) requests.push(requestOf(cb));
+  return requests;
 }
 
 function assertTimeout(timeout_ms: number | undefined): void {

@@ -1,3 +1,4 @@
+import { isAborted, listen, reasonOf, unlisten } from "./abort_signal.ts";
 import { isCancellation } from "./error.ts";
 import type { FileQueue } from "./file_queue.ts";
 import { type Operation, Request } from "./request.ts";
@@ -28,19 +29,21 @@ export class PromisedRequest extends Request {
   cancelOn(signal: AbortSignal): void {
     this.#signal = signal;
     this.#onAbort = () => void this.queue.cancel(this);
-    signal.addEventListener("abort", this.#onAbort, { once: true });
+    listen(signal, this.#onAbort);
   }
 
   protected override handOver(error: Error | null): void {
     const signal = this.#signal;
-    signal?.removeEventListener("abort", this.#onAbort!);
+    if (signal !== null) unlisten(signal, this.#onAbort!);
     if (error === null) return this.#resolve(this.transferred);
-    if (!signal?.aborted || !isCancellation(error)) return this.#reject(error);
+    if (signal === null || !isAborted(signal) || !isCancellation(error)) {
+      return this.#reject(error);
+    }
     // The reason cannot tell how much of a write is in the file already.
     if (!this.isWrite || this.transferred === 0) {
-      return this.#reject(signal.reason);
+      return this.#reject(reasonOf(signal));
     }
-    error.cause = signal.reason;
+    error.cause = reasonOf(signal);
     this.#reject(error);
   }
 }

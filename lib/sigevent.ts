@@ -1,6 +1,7 @@
 import { setTimeout } from "node:timers";
 import type { SigeventValues } from "../ffi/layout.ts";
 import { runtime } from "../ffi/current.ts";
+import { assertObject } from "./arguments.ts";
 import { nameOf } from "./bytes.ts";
 import {
   EINVAL,
@@ -92,8 +93,12 @@ export class Notification {
    * @throws {TypeError} If `SIGEV_THREAD` has no function.
    */
   constructor(sigevent: Sigevent, syscall: string) {
-    assertSigevent(sigevent, syscall);
-    const { sigev_notify, sigev_signo = 0, sigev_value = 0 } = sigevent;
+    const {
+      sigev_notify,
+      sigev_signo = 0,
+      sigev_value = 0,
+      sigev_notify_function,
+    } = checked(sigevent, syscall);
     const isThread = sigev_notify === SIGEV_THREAD;
     this.isEmulated = isThread &&
       (runtime.isWorker || platform.os === "darwin" || !hasRoomForCallback());
@@ -101,7 +106,7 @@ export class Notification {
       ? notifyFunctionAddress()
       : 0;
     this.#ticket = isThread
-      ? expectNotification(sigevent.sigev_notify_function!, sigev_value)
+      ? expectNotification(sigev_notify_function!, sigev_value)
       : null;
     this.native = {
       notify: this.isEmulated ? SIGEV_NONE : sigev_notify,
@@ -126,7 +131,9 @@ export class Notification {
   }
 }
 
-function assertSigevent(sigevent: Sigevent, syscall: string): void {
+/** What the fields are at this moment, if that is valid. */
+function checked(sigevent: Sigevent, syscall: string): Sigevent {
+  assertObject(sigevent, "sigevent");
   const { sigev_notify, sigev_signo, sigev_value, sigev_notify_function } =
     sigevent;
   if (
@@ -139,16 +146,11 @@ function assertSigevent(sigevent: Sigevent, syscall: string): void {
       syscall,
     );
   }
-  if (sigev_notify === SIGEV_SIGNAL && !isSignal(sigev_signo)) {
-    throw invalid(
-      `sigev_signo is ${nameOf(sigev_signo)}, which is no signal's number`,
-      syscall,
-    );
+  const isSignalSent = sigev_notify === SIGEV_SIGNAL;
+  if (isSignalSent || sigev_signo !== undefined) {
+    assertSignalNumber(sigev_signo, isSignalSent ? 1 : 0, syscall);
   }
-  if (
-    sigev_value !== undefined &&
-    (sigev_value | 0) !== sigev_value && sigev_value >>> 0 !== sigev_value
-  ) {
+  if (sigev_value !== undefined && !isInt32(sigev_value)) {
     throw invalid(
       `sigev_value is ${nameOf(sigev_value)}, which is no integer of 32 bits`,
       syscall,
@@ -162,11 +164,27 @@ function assertSigevent(sigevent: Sigevent, syscall: string): void {
         nameOf(sigev_notify_function),
     );
   }
+  return { sigev_notify, sigev_signo, sigev_value, sigev_notify_function };
 }
 
-function isSignal(value: unknown): boolean {
-  return typeof value === "number" && Number.isInteger(value) &&
-    value >= 1 && value <= SIGNAL_MAX;
+function assertSignalNumber(
+  value: number | undefined,
+  least: number,
+  syscall: string,
+): void {
+  const isSignal = Number.isInteger(value) && value! >= least &&
+    value! <= SIGNAL_MAX;
+  if (isSignal) return;
+  throw invalid(
+    `sigev_signo is ${nameOf(value)}, which is no signal's number`,
+    syscall,
+  );
+}
+
+/** Signed or not. */
+function isInt32(value: number): boolean {
+  return typeof value === "number" &&
+    ((value | 0) === value || value >>> 0 === value);
 }
 
 function invalid(what: string, syscall: string): AioError {

@@ -1,10 +1,14 @@
-import { assertObject, nonNegative, positive } from "./arguments.ts";
+import { assertObject, atMost, nonNegative, positive } from "./arguments.ts";
 import { assertBytes, byteLengthOf, copyBytes, sliceOf } from "./bytes.ts";
 import type { AioFile } from "./file.ts";
 import { allocatePinned } from "./pinned.ts";
 
 const CHUNK_BYTES = 256 * 1024;
 const DEPTH = 4;
+/** A slip of the finger must not take all memory. */
+const CHUNK_BYTES_MAX = 2 ** 30;
+/** More requests than this wait in the library anyway. */
+const DEPTH_MAX = 1024;
 
 /**
  * Options of {@linkcode AioFile.prototype.readable | AioFile.readable}.
@@ -30,13 +34,13 @@ export interface ReadableOptions {
   /** How many bytes to read at most; to the end of the file unless given. */
   length?: number;
   /**
-   * How many bytes a chunk has; only the last one may have fewer.
+   * How many bytes a chunk has, at most a GiB; only the last one may have fewer.
    *
    * @default {262144}
    */
   chunkSize?: number;
   /**
-   * How many reads may be ahead of the reader.
+   * How many reads may be ahead of the reader, at most 1024.
    *
    * @default {4}
    */
@@ -71,7 +75,7 @@ export interface WritableOptions {
    */
   offset?: number;
   /**
-   * How many writes may be in flight.
+   * How many writes may be in flight, at most 1024.
    *
    * @default {4}
    */
@@ -91,11 +95,11 @@ export function readableFrom(
   options: ReadableOptions,
 ): ReadableStream<Uint8Array<ArrayBuffer>> {
   assertObject(options, "options");
+  const { offset = 0, length = Infinity } = options;
   const { chunkSize = CHUNK_BYTES, depth = DEPTH } = options;
-  let next = nonNegative(options.offset ?? 0, "offset");
-  positive(chunkSize, "chunkSize");
-  positive(depth, "depth");
-  const { length = Infinity } = options;
+  let next = nonNegative(offset, "offset");
+  atMost(positive(chunkSize, "chunkSize"), CHUNK_BYTES_MAX, "chunkSize");
+  atMost(positive(depth, "depth"), DEPTH_MAX, "depth");
   if (length !== Infinity) nonNegative(length, "length");
   const end = next + length;
   const ahead: ReadAhead[] = [];
@@ -162,9 +166,9 @@ export function writableTo(
   options: WritableOptions,
 ): WritableStream<Uint8Array> {
   assertObject(options, "options");
-  const { depth = DEPTH } = options;
-  let next = nonNegative(options.offset ?? 0, "offset");
-  positive(depth, "depth");
+  const { offset = 0, depth = DEPTH } = options;
+  let next = nonNegative(offset, "offset");
+  atMost(positive(depth, "depth"), DEPTH_MAX, "depth");
   const buffers: Uint8Array[] = [];
   let buffersMade = 0;
   const inFlight = new Set<Promise<void>>();
@@ -216,6 +220,7 @@ export function writableTo(
         const bytes = Math.min(CHUNK_BYTES, length - begin);
         const buffer = await takeBuffer();
         await throwFailure();
+        assertStillThere(chunk, length);
         copyBytes(buffer, sliceOf(chunk, begin, begin + bytes), 0);
         const writing: Promise<void> = write(buffer, bytes, next)
           .then(() => void inFlight.delete(writing));
@@ -229,4 +234,12 @@ export function writableTo(
     },
     abort: giveUp,
   });
+}
+
+/** @throws {TypeError} If a part of the chunk was taken away meanwhile. */
+function assertStillThere(chunk: Uint8Array, length: number): void {
+  if (byteLengthOf(chunk) === length) return;
+  throw new TypeError(
+    `The chunk of ${length} bytes was detached or resized while it was written`,
+  );
 }
