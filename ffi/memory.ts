@@ -74,15 +74,19 @@ export class ControlBlock {
   holds = 0;
   /** Whether a packed block's rest, the notification above all, is default. */
   isPlain = false;
+  /** Of its slab. */
+  readonly view: DataView;
   #released = false;
 
   constructor(
     readonly pointer: Pointer,
     readonly address: number,
-    /** Of the slab the block lies in, at {@linkcode at}. */
-    readonly view: DataView,
+    /** The memory the block lies in, at {@linkcode at}. */
+    readonly slab: NativeMemory,
     readonly at: number,
-  ) {}
+  ) {
+    this.view = slab.view;
+  }
 
   /** Keeps the block from reuse while an `aio_suspend` call names it. */
   hold(): void {
@@ -109,7 +113,7 @@ export class ControlBlock {
   }
 }
 
-const freeBlocks: ControlBlock[] = [];
+let freeBlocks: ControlBlock[] = [];
 
 /** A control block nobody uses; its contents are what the last user left. */
 export function takeControlBlock(): ControlBlock {
@@ -122,15 +126,63 @@ function growControlBlocks(): void {
   const stride = Math.ceil(size / BLOCK_ALIGNMENT_BYTES) *
     BLOCK_ALIGNMENT_BYTES;
   const slab = allocateNative(stride * BLOCKS_PER_SLAB);
-  const { view } = slab;
   // Backwards, so that blocks are taken in the order of their addresses.
   for (let index = BLOCKS_PER_SLAB - 1; index >= 0; index--) {
     const at = index * stride;
     const address = slab.address + at;
     freeBlocks.push(
-      new ControlBlock(runtime.pointerTo(address), address, view, at),
+      new ControlBlock(runtime.pointerTo(address), address, slab, at),
     );
   }
+}
+
+/** Frees the slabs of which nobody uses a block. */
+function freeUnusedSlabs(): void {
+  const free = new Map<NativeMemory, number>();
+  for (const { slab } of freeBlocks) {
+    free.set(slab, (free.get(slab) ?? 0) + 1);
+  }
+  const isUnused = (slab: NativeMemory) => free.get(slab) === BLOCKS_PER_SLAB;
+  freeBlocks = freeBlocks.filter(({ slab }) => !isUnused(slab));
+  for (const slab of free.keys()) if (isUnused(slab)) freeNative(slab);
+}
+
+/**
+ * Memory for calls that are over when they return, reused for the next one. Its
+ * contents are what the last call left.
+ */
+export class KeptMemory {
+  readonly #byteLength: number;
+  #memory: NativeMemory | null = null;
+
+  constructor(byteLength: number) {
+    this.#byteLength = byteLength;
+    kept.push(this);
+  }
+
+  /** The memory; `null` if the system has none left. */
+  get(): NativeMemory | null {
+    this.#memory ??= tryAllocateNative(this.#byteLength);
+    return this.#memory;
+  }
+
+  /** Gives it back; the next call takes other memory. */
+  free(): void {
+    if (this.#memory !== null) freeNative(this.#memory);
+    this.#memory = null;
+  }
+}
+
+const kept: KeptMemory[] = [];
+
+/**
+ * Gives everything back that is not in use. Nobody else does when a worker is
+ * terminated.
+ */
+export function freeUnused(): void {
+  trimTransferBuffers(0);
+  freeUnusedSlabs();
+  for (const memory of kept) memory.free();
 }
 
 /** One of the library's own data buffers. */
@@ -178,11 +230,11 @@ export function releaseTransferBuffer(buffer: TransferBuffer): void {
 
 function growTransferBuffers(sizeClass: number): TransferBuffer | null {
   const byteLength = SIZE_CLASSES[sizeClass];
-  freeUnusedDownTo(TRANSFER_POOL_BYTES_MAX - byteLength);
+  trimTransferBuffers(TRANSFER_POOL_BYTES_MAX - byteLength);
   if (transferPoolBytes + byteLength > TRANSFER_POOL_BYTES_MAX) return null;
   let memory = tryAllocateNative(byteLength);
   if (memory === null) {
-    freeUnusedDownTo(0);
+    trimTransferBuffers(0);
     memory = tryAllocateNative(byteLength);
   }
   if (memory === null) {
@@ -196,7 +248,7 @@ function growTransferBuffers(sizeClass: number): TransferBuffer | null {
 }
 
 /** Frees unused buffers, large ones first, until `bytes` or none are left. */
-function freeUnusedDownTo(bytes: number): void {
+function trimTransferBuffers(bytes: number): void {
   for (let size = SIZE_CLASSES.length - 1; size >= 0; size--) {
     const free = freeTransferBuffers[size];
     while (free.length > 0 && transferPoolBytes > bytes) {

@@ -18,6 +18,7 @@ import { type Waitable, waiter } from "./waiter.ts";
 import { AioError, fromNativeError, librt } from "./error.ts";
 import { watchOver, watchOverNoMore } from "./in_progress.ts";
 import { addressInPlace } from "./pinned.ts";
+import { giveMemoryBack } from "./worker_memory.ts";
 import { Notification, type Sigevent } from "./sigevent.ts";
 
 /** What a control block is submitted for. */
@@ -194,7 +195,9 @@ export class ControlBlockRequest implements Waitable {
   drop(): void {
     if (this.#isDropped) return;
     this.#isDropped = true;
-    if (!this.isInProgress) this.#block.release();
+    if (this.isInProgress) return;
+    this.#block.release();
+    giveMemoryBack();
   }
 
   /** @throws {AioError} `EINVAL` unless a request can be submitted. */

@@ -1,4 +1,4 @@
-import { type NativeMemory, tryAllocateNative } from "../ffi/memory.ts";
+import { KeptMemory } from "../ffi/memory.ts";
 import { platform } from "./constants.ts";
 import { librt } from "./error.ts";
 
@@ -7,7 +7,7 @@ const RUSAGE_SELF = 0;
 const BLOCK_BYTES = 512;
 const TWO_TO_32 = 2 ** 32;
 
-let memory: NativeMemory | null = null;
+const usage = new KeptMemory(platform.rusage?.size ?? 0);
 
 /**
  * How many bytes the system has read from devices for this process so far, or
@@ -16,7 +16,7 @@ let memory: NativeMemory | null = null;
 export function deviceBytesRead(): number | null {
   const { rusage } = platform;
   if (rusage === null) return null;
-  memory ??= tryAllocateNative(rusage.size);
+  const memory = usage.get();
   if (
     memory === null || librt().getrusage(RUSAGE_SELF, memory.pointer) !== 0
   ) return null;

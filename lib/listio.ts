@@ -6,19 +6,26 @@ import {
 import {
   type ControlBlock,
   freeNative,
-  type NativeMemory,
+  KeptMemory,
+  tryAllocateNative,
 } from "../ffi/memory.ts";
 import { runtime } from "../ffi/current.ts";
 import { EAGAIN, LIO_NOWAIT, platform } from "./constants.ts";
-import { allocateFor, librt } from "./error.ts";
+import { AioError, librt } from "./error.ts";
 
 const ADDRESS_BYTES = 8;
+const { ENOMEM } = platform.errno;
 
 /** How many requests a list has at most without memory of its own. */
 export const LISTIO_MAX = 512;
 
 /** Reused, because the system copies lists before it returns. */
-let shared: NativeMemory | null = null;
+const shared = new KeptMemory(bytesFor(LISTIO_MAX));
+
+/** How many bytes a list takes, with the notification behind it. */
+function bytesFor(requests: number): number {
+  return requests * ADDRESS_BYTES + platform.aiocb.sigeventLayout.size;
+}
 
 /**
  * Calls `lio_listio(LIO_NOWAIT)`.
@@ -37,7 +44,16 @@ export function callListio(
   const { sigeventLayout, status } = platform.aiocb;
   const sigeventAt = blocks.length * ADDRESS_BYTES;
   const { lio_listio } = librt("lio_listio");
-  const memory = memoryFor(blocks.length);
+  const isShared = blocks.length <= LISTIO_MAX;
+  const memory = isShared
+    ? shared.get()
+    : tryAllocateNative(bytesFor(blocks.length));
+  if (memory === null) {
+    throw new AioError(`There is no memory for ${blocks.length} requests`, {
+      errno: ENOMEM,
+      syscall: "lio_listio",
+    });
+  }
   const { view } = memory;
   for (let index = 0; index < blocks.length; index++) {
     const block = blocks[index];
@@ -56,13 +72,6 @@ export function callListio(
     sigevent === null ? null : runtime.pointerTo(memory.address + sigeventAt),
   );
   const errno = outcome === 0 ? 0 : runtime.errno() || EAGAIN;
-  if (memory !== shared) freeNative(memory);
+  if (!isShared) freeNative(memory);
   return errno;
-}
-
-function memoryFor(requests: number): NativeMemory {
-  const { sigeventLayout } = platform.aiocb;
-  const bytes = (count: number) => count * ADDRESS_BYTES + sigeventLayout.size;
-  if (requests > LISTIO_MAX) return allocateFor("lio_listio", bytes(requests));
-  return shared ??= allocateFor("lio_listio", bytes(LISTIO_MAX));
 }

@@ -7,11 +7,7 @@
  * @module
  */
 import { setTimeout } from "node:timers";
-import {
-  freeNative,
-  type NativeMemory,
-  tryAllocateNative,
-} from "../ffi/memory.ts";
+import { freeNative, KeptMemory, tryAllocateNative } from "../ffi/memory.ts";
 import { runtime } from "../ffi/current.ts";
 import { librt } from "./error.ts";
 import type { FileQueue } from "./file_queue.ts";
@@ -147,14 +143,13 @@ async function waitUntilReady(waiting: Waiting[]): Promise<Waiting[]> {
   return ready;
 }
 
-/** Reused for every question about one descriptor. */
-let pollfd: NativeMemory | null = null;
+const pollfd = new KeptMemory(POLLFD_BYTES);
 
 /** Whether a transfer would not wait, or would fail at once. */
 function isReady(fd: number, events: number): boolean {
-  pollfd ??= tryAllocateNative(POLLFD_BYTES);
-  if (pollfd === null) return false;
-  const { pointer, view } = pollfd;
+  const memory = pollfd.get();
+  if (memory === null) return false;
+  const { pointer, view } = memory;
   view.setInt32(FD_AT, fd, true);
   view.setInt16(EVENTS_AT, events, true);
   return librt().poll(pointer, 1, 0) !== 0;

@@ -7,13 +7,19 @@
  */
 import { setImmediate, setTimeout } from "node:timers";
 import { writeAddress, writeTimespec } from "../ffi/layout.ts";
-import { type ControlBlock, tryAllocateNative } from "../ffi/memory.ts";
+import {
+  type ControlBlock,
+  freeNative,
+  type NativeMemory,
+  tryAllocateNative,
+} from "../ffi/memory.ts";
 import type { Pointer } from "../ffi/runtime.ts";
 import { runtime } from "../ffi/current.ts";
 import { librt } from "./error.ts";
 import type { Notify } from "./request.ts";
 import { settings } from "./settings.ts";
 import { submission } from "./submission.ts";
+import { giveMemoryBack } from "./worker_memory.ts";
 
 /** Something whose completion can be waited for. */
 export interface Waitable {
@@ -55,9 +61,8 @@ const SPACED_POLL_MS = 1;
 
 /** The memory of one `aio_suspend` call, reused for later ones. */
 interface SuspendCall {
-  readonly list: Pointer;
+  readonly memory: NativeMemory;
   readonly timeout: Pointer;
-  readonly view: DataView;
 }
 
 /** Where in the memory of a call the time-out stands, behind the list. */
@@ -67,9 +72,8 @@ function newSuspendCall(): SuspendCall | null {
   const { timespec } = librt().platform;
   const memory = tryAllocateNative(TIMEOUT_AT + timespec.size);
   return memory === null ? null : {
-    list: memory.pointer,
+    memory,
     timeout: runtime.pointerTo(memory.address + TIMEOUT_AT),
-    view: memory.view,
   };
 }
 
@@ -140,7 +144,7 @@ export class Waiter {
     } finally {
       submission.release();
     }
-    if (this.#waitables.length === 0) return;
+    if (this.#waitables.length === 0) return this.#rest();
     const now_ms = performance.now();
     const waited_ms = now_ms - this.#waitingSince_ms;
     if (done > 0) {
@@ -210,19 +214,28 @@ export class Waiter {
     }, delay_ms);
   }
 
+  /** There is nothing to wait for. */
+  #rest(): void {
+    if (!runtime.isWorker) return;
+    for (const { memory } of this.#idleCalls) freeNative(memory);
+    this.#idleCalls.length = 0;
+    giveMemoryBack();
+  }
+
   async #startCall(blocks: ControlBlock[]): Promise<void> {
     const { platform, aio_suspend } = librt();
     const call = this.#idleCalls.pop() ?? newSuspendCall();
     if (call === null) return this.#lookIn(UNNAMED_MS);
+    const { pointer, view } = call.memory;
     for (let index = 0; index < blocks.length; index++) {
       blocks[index].hold();
-      writeAddress(call.view, index * ADDRESS_BYTES, blocks[index].address);
+      writeAddress(view, index * ADDRESS_BYTES, blocks[index].address);
     }
-    writeTimespec(call.view, TIMEOUT_AT, platform.timespec, this.#timeout_ms);
+    writeTimespec(view, TIMEOUT_AT, platform.timespec, this.#timeout_ms);
     this.#timeout_ms = Math.min(this.#timeout_ms * 2, SUSPEND_MS_MAX);
     waits.suspends++;
     this.#callsOut++;
-    await aio_suspend(call.list, blocks.length, call.timeout);
+    await aio_suspend(pointer, blocks.length, call.timeout);
     this.#callsOut--;
     for (const block of blocks) block.unhold();
     this.#idleCalls.push(call);

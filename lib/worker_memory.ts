@@ -1,0 +1,29 @@
+/**
+ * Native memory outlives the isolate, so that requests which are in flight when a
+ * worker is terminated do no harm. What they do not use would be left behind as
+ * well, so a worker gives it back as soon as nothing is in flight.
+ *
+ * @module
+ */
+import { freeUnused } from "../ffi/memory.ts";
+import { runtime } from "../ffi/current.ts";
+import { engine } from "./engine.ts";
+
+/**
+ * So many microtasks in a row are enough for a program to learn that requests are
+ * done, through `Promise.all()` and functions of its own, and to make the next
+ * ones: then these need the same memory. A turn of the event loop would be too
+ * late: by then the worker may have said that it is done, and be terminated.
+ */
+const MICROTASKS = 10;
+
+let isDue = false;
+
+/** Gives memory back, in a worker, unless more requests come at once. */
+export async function giveMemoryBack(): Promise<void> {
+  if (!runtime.isWorker || isDue) return;
+  isDue = true;
+  for (let count = 0; count < MICROTASKS; count++) await null;
+  isDue = false;
+  if (engine.inFlight === 0) freeUnused();
+}
