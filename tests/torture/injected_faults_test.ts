@@ -83,7 +83,7 @@ for (const { call, error, codes } of REFUSALS) {
       const first = (count: number) =>
         Array.from({ length: count }, (_, at) => at + 1);
       const where = scaled(
-        positions([1, 15], [1, 10]),
+        positions([10], [1]),
         positions(first(20), first(20)),
       );
       let refused = 0;

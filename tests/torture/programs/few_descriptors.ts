@@ -1,0 +1,55 @@
+/**
+ * Uses files while there are no descriptors left, and once there are some again.
+ * Prints what failed, and why.
+ */
+import { assertBytes, pattern } from "../../helpers.ts";
+import { AioFile, configure } from "../../../mod.ts";
+import { particularsOf } from "../../programs/particulars.ts";
+
+const BLOCK_BYTES = 4_096;
+const REQUESTS = 200;
+
+const [directory] = Deno.args;
+configure({ lanes: 8 });
+
+const files: AioFile[] = [];
+const path = (index: number) => `${directory}/file${index}`;
+const open = async () => {
+  const options = { read: true, write: true, create: true };
+  files.push(await AioFile.open(path(files.length), options));
+  return files.length;
+};
+
+async function useAll(): Promise<void> {
+  const requests = Array.from({ length: REQUESTS }, async (_, at) => {
+    const file = files[at % files.length];
+    const offset = at * BLOCK_BYTES;
+    const bytes = pattern(BLOCK_BYTES, offset);
+    await file.writeAt(bytes, offset);
+    await file.syncData();
+    const into = new Uint8Array(BLOCK_BYTES);
+    await file.readAt(into, offset);
+    assertBytes(into, bytes);
+  });
+  await Promise.all(requests);
+}
+
+let opening: Record<string, unknown>;
+do opening = await particularsOf(open()); while (opening.code === undefined);
+const without = {
+  opening,
+  appending: await particularsOf(files[0].append(new Uint8Array(1))),
+  requests: await particularsOf(useAll()),
+  again: await particularsOf(open()),
+};
+
+await Promise.all(files.splice(-5).map((file) => file.close()));
+const size = await files[0].size();
+const withSome = {
+  appending: await particularsOf(files[0].append(new Uint8Array(1))),
+  growth: await files[0].size() - size,
+  opening: await particularsOf(open().then(() => "opened")),
+  requests: await particularsOf(useAll()),
+};
+await Promise.all(files.map((file) => file.close()));
+console.log(JSON.stringify({ opened: files.length, without, withSome }));
