@@ -20,9 +20,9 @@ import { availableParallelism } from "node:os";
 import process from "node:process";
 import { parseArgs, promisify } from "node:util";
 import { Worker } from "node:worker_threads";
-import { pooledMap } from "@std/async/pool";
 // @ts-types="@types/cli-progress"
 import { SingleBar } from "cli-progress";
+import { pMapIterable } from "p-map";
 import prettyBytes from "pretty-bytes";
 import { AioFile } from "../mod.ts";
 import type { HashAnswer, HashRequest } from "./checksum_worker.ts";
@@ -32,6 +32,8 @@ const JOBS_DEFAULT = 8;
 const JOBS_MAX = 64;
 const DEPTH_DEFAULT = 4;
 const DEPTH_MAX = 64;
+/** How many checksums may wait for the one of a large file before them. */
+const RESULTS_MAX = 10_000;
 
 /** The names of `node:crypto`, and those of lines such as `SHA256 (file) = …`. */
 const ALGORITHMS = {
@@ -82,6 +84,8 @@ type Hasher = (
 class HashThread {
   readonly #worker = new Worker(
     new URL("./checksum_worker.ts", import.meta.url),
+    // To hand over its own, Deno would have to ask for permission.
+    { env: {} },
   );
   /** Answers come in the order of the requests. */
   readonly #waiting: PromiseWithResolvers<HashAnswer>[] = [];
@@ -144,7 +148,7 @@ class HashThreads {
 }
 
 /** Where the bytes come from. */
-interface Source extends AsyncDisposable {
+interface Source {
   /** How many bytes may be read ahead; what comes after them is read in turn. */
   readonly size: number;
   /** Reads a block; it is not full only at the end. */
@@ -165,23 +169,20 @@ async function fill(
   return length;
 }
 
-async function openFile(name: string): Promise<Source> {
-  const file = await AioFile.open(name);
-  try {
-    const size = await file.size();
+async function sourceOf(file: AioFile): Promise<Source> {
+  const size = await file.size();
+  if (size > 0) {
     return {
       size,
-      read: (into, offset) =>
-        size > 0
-          ? file.readAt(into, offset)
-          // A pipe, or a file of /proc, which claim to be empty.
-          : fill(into, (rest, length) => file.readAt(rest, offset + length)),
-      [Symbol.asyncDispose]: () => file.close(),
+      read: (into, offset) => file.readAt(into, offset),
     };
-  } catch (error) {
-    await file.close();
-    throw error;
   }
+  // A pipe, or a file of /proc, which claim to be empty.
+  return {
+    size,
+    read: (into, offset) =>
+      fill(into, (rest, length) => file.readAt(rest, offset + length)),
+  };
 }
 
 const readDescriptor = promisify(fs.read) as unknown as (
@@ -202,7 +203,6 @@ const standardInput: Source = {
       rest.set(own.subarray(0, bytesRead));
       return bytesRead;
     }),
-  async [Symbol.asyncDispose]() {},
 };
 
 /** Reads ahead into as many blocks as there are, and has them hashed in order. */
@@ -211,6 +211,7 @@ async function digestOf(
   blocks: SharedArrayBuffer[],
   hash: Hasher,
   onBytes: (bytes: number) => void,
+  signal: AbortSignal,
 ): Promise<string> {
   const depth = blocks.length;
   const hashed = blocks.map((): Promise<unknown> => Promise.resolve());
@@ -230,6 +231,7 @@ async function digestOf(
   const reads = blocks.map((_, block) => readAhead(block));
   try {
     for (let block = 0;; block++) {
+      signal.throwIfAborted();
       const slot = block % depth;
       const bytes = await (reads[slot] ?? read(block));
       const isLast = bytes < BLOCK_BYTES;
@@ -278,6 +280,8 @@ export async function* checksums(
   }: ChecksumOptions = {},
 ): AsyncGenerator<Checksum> {
   const threads = new HashThreads();
+  const left = new AbortController();
+  const running = new Set<Promise<Checksum>>();
   const freeBlocks: SharedArrayBuffer[][] = [];
 
   async function hash(source: Source): Promise<string> {
@@ -286,29 +290,48 @@ export async function* checksums(
       Array.from({ length: depth }, () => new SharedArrayBuffer(BLOCK_BYTES));
     thread.busy++;
     try {
-      return await digestOf(source, blocks, thread.begin(algorithm), onBytes);
+      return await digestOf(
+        source,
+        blocks,
+        thread.begin(algorithm),
+        onBytes,
+        left.signal,
+      );
     } finally {
       thread.busy--;
       freeBlocks.push(blocks);
     }
   }
 
-  async function checksum(name: string): Promise<Checksum> {
+  async function compute(name: string): Promise<Checksum> {
     try {
+      left.signal.throwIfAborted();
       if (name === "-") {
         return { name, digest: await inTurn(() => hash(standardInput)) };
       }
-      await using file = await openFile(name);
-      return { name, digest: await hash(file) };
+      await using file = await AioFile.open(name);
+      return { name, digest: await hash(await sourceOf(file)) };
     } catch (error) {
       return { name, error: error as Error };
     }
   }
 
+  function start(name: string): Promise<Checksum> {
+    const checksum = compute(name);
+    running.add(checksum);
+    return checksum.finally(() => running.delete(checksum));
+  }
+
   try {
-    yield* pooledMap(jobs, names, checksum) as AsyncIterable<Checksum>;
+    yield* pMapIterable(names, start, {
+      concurrency: jobs,
+      backpressure: RESULTS_MAX,
+    });
   } finally {
-    await threads.stop();
+    left.abort();
+    const stopped = Promise.allSettled(running).then(() => threads.stop());
+    // Who leaves early need not wait: a read of a pipe may take for ever.
+    if (running.size === 0) await stopped;
   }
 }
 
@@ -438,9 +461,21 @@ function quoted(name: string): string {
   return /^[\p{L}\p{N}@%+,./_-]+$/u.test(name) ? name : JSON.stringify(name);
 }
 
+/** 0 where nobody knows. */
+function sizeOf(name: string): number {
+  try {
+    return name === "-" ? 0 : fs.statSync(name).size;
+  } catch {
+    return 0;
+  }
+}
+
 /** Where lines and the progress go. */
 class Output {
   readonly #bar: SingleBar | null;
+  readonly #startedAt = performance.now();
+  #bytes = 0;
+  #total = 0;
 
   constructor(hasProgress: boolean) {
     this.#bar = hasProgress && process.stderr.isTTY
@@ -456,20 +491,14 @@ class Output {
         clearOnComplete: true,
       })
       : null;
-    this.#bar?.start(0, 0, { amount: "", rate: "" });
   }
-
-  #bytes = 0;
-  #total = 0;
-  #startedAt = performance.now();
 
   /** Tells how much there is to do. */
   expect(names: string[]): void {
     if (this.#bar === null) return;
-    for (const name of names) {
-      this.#total += fs.statSync(name, { throwIfNoEntry: false })?.size ?? 0;
-    }
-    this.#bar.setTotal(this.#total);
+    for (const name of names) this.#total += sizeOf(name);
+    if (this.#bar.isActive) this.#bar.setTotal(this.#total);
+    else this.#bar.start(this.#total, 0, { amount: "", rate: "" });
   }
 
   onBytes = (bytes: number): void => {
@@ -660,7 +689,7 @@ async function verify(
   const names = lines.flatMap(({ expected }) => expected?.name ?? []);
   const { onBytes } = output;
   output.expect(names);
-  const results = checksums(names, { ...command, onBytes });
+  await using results = checksums(names, { ...command, onBytes });
   for (const { number, expected } of lines) {
     if (expected === null) {
       tally.malformed++;
@@ -685,7 +714,6 @@ async function verify(
       report(name, "FAILED");
     }
   }
-  await results.return(undefined);
   return tally;
 }
 

@@ -652,7 +652,10 @@ test(
   async (files) => {
     const bytes = pattern(9 * 2 ** 20);
     files.write("a", bytes);
-    const command = [...CHECKSUM, "--progress", "a", "a"];
+    // A question for another permission would be asked here, and wait.
+    const asking = CHECKSUM.filter((word) => word !== "--no-prompt");
+    const names = ["a", "missing", "a/b", "a"];
+    const command = [...asking, "--progress", ...names];
     const { code, stdout } = await execute(
       ["script", "--quiet", "--return", "--command"].concat(
         command.map((word) => `'${word}'`).join(" "),
@@ -660,7 +663,7 @@ test(
       ),
       files,
     );
-    assertEquals(code, 0, stdout);
+    assertEquals(code, 1, stdout);
     assertStringIncludes(stdout, "\u2588 100 %  18.9 MB, ");
     const digest = createHash("sha256").update(bytes).digest("hex");
     // Each line begins where the bar has been wiped out.
@@ -732,6 +735,22 @@ test("checksums() leaves nothing open or in flight", async (files) => {
     queued: 0,
     lanes: 0,
   });
+});
+
+test("checksums() stops when nobody wants more of them", async (files) => {
+  files.write("a");
+  files.write("large", "");
+  fs.truncateSync(files.at("large"), 2 ** 40);
+  const names = ["a", ...Array.from({ length: 100 }, () => "large")];
+  for await (
+    const { name, error } of checksums(names.map((name) => files.at(name)))
+  ) {
+    assertEquals([name, error], [files.at("a"), undefined]);
+    break;
+  }
+  const busy = () =>
+    metrics().inFlight + metrics().queued + metrics().lanes > 0;
+  while (busy()) await delay(5);
 });
 
 test("checksums() tells for each file that its thread has failed", async (files) => {
