@@ -11,7 +11,14 @@ import { createHash } from "node:crypto";
 import * as fs from "node:fs";
 import { checksums } from "../examples/checksum.ts";
 import { metrics } from "../mod.ts";
-import { delay, Directory, isLinux, pattern, succeeds } from "./helpers.ts";
+import {
+  delay,
+  Directory,
+  isLinux,
+  pattern,
+  succeeds,
+  withoutCacheNotices,
+} from "./helpers.ts";
 
 const TIMEOUT_MS = 120_000;
 const PROGRAM = new URL("../examples/checksum.ts", import.meta.url).pathname;
@@ -76,11 +83,7 @@ async function execute(
   return {
     code,
     stdout: decoder.decode(stdout),
-    // Deno itself has something to say when its caches are in use.
-    stderr: decoder.decode(stderr).replace(
-      /^Failed to open cache file .*\n/gm,
-      "",
-    ),
+    stderr: withoutCacheNotices(decoder.decode(stderr)),
   };
 }
 

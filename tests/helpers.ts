@@ -333,7 +333,7 @@ export class Program implements AsyncDisposable {
     }).spawn();
     const { stdout, stderr } = this.#process;
     this.#output = stdout.pipeThrough(new TextDecoderStream()).getReader();
-    this.#errors = new Response(stderr).text();
+    this.#errors = new Response(stderr).text().then(withoutCacheNotices);
   }
 
   get pid(): number {
@@ -377,6 +377,11 @@ export class Program implements AsyncDisposable {
     }
     await this.end();
   }
+}
+
+/** Takes out what Deno says when another process has its caches locked. */
+export function withoutCacheNotices(stderr: string): string {
+  return stderr.replace(/^Failed to open cache file .*\n/gm, "");
 }
 
 /** Runs a program to its end. */
