@@ -72,6 +72,8 @@ interface Site {
 
 /** Something in the directory that may be served. */
 interface Place {
+  /** What it is asked for by; `path` has no symbolic links. */
+  name: string;
   path: string;
   stats: BigIntStats;
 }
@@ -235,7 +237,8 @@ async function locate(site: Site, names: string[]): Promise<Place> {
   if (!site.hidden && [...names, ...steps].some(isHidden)) {
     throw new Refusal(404);
   }
-  return { path, stats: await fs.stat(path, { bigint: true }) };
+  const stats = await fs.stat(path, { bigint: true });
+  return { name: names.at(-1) ?? "", path, stats };
 }
 
 async function locateOrNull(
@@ -296,7 +299,7 @@ function row(name: string, size: string): string {
 async function fileResponse(
   request: Request,
   { depth }: Site,
-  { path, stats }: Place,
+  { name, path, stats }: Place,
 ): Promise<Response> {
   // Opening a pipe would wait for its other end.
   if (!stats.isFile()) throw new Refusal(403);
@@ -304,7 +307,7 @@ async function fileResponse(
   try {
     // Of what is open now; another file may have that name by now.
     const stats = await fstatOf(file.fd, { bigint: true });
-    const { status, headers, parts } = plan(request, stats, extname(path));
+    const { status, headers, parts } = plan(request, stats, extname(name));
     if (parts === null) await file.close();
     const body = parts && streamOf(file, parts, depth);
     return new Response(body, { status, headers });

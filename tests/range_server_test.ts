@@ -697,6 +697,14 @@ test("createFileHandler() serves hidden names when told to", async () => {
   assertStringIncludes(await (await site.ask("/")).text(), ".hidden");
 });
 
+test("createFileHandler() takes the type of a link from the link's name", async () => {
+  await using site = new Site();
+  site.write("version-1", DIGITS);
+  fs.symlinkSync("version-1", site.directory.at("current.html"));
+  const { headers } = await site.ask("/current.html", {}, "HEAD");
+  assertEquals(headers.get("content-type"), "text/html; charset=UTF-8");
+});
+
 test("createFileHandler() follows links that stay in the directory", async () => {
   await using site = new Site();
   fs.mkdirSync(site.directory.at("sub"));
