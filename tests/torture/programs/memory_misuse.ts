@@ -1,0 +1,48 @@
+/**
+ * Does what the library must never do: takes memory away from a request in flight.
+ * Whoever watches over memory has to notice.
+ */
+import { aio_read, Aiocb, allocatePinned } from "../../../mod.ts";
+import { librt } from "../../../ffi/librt.ts";
+import { runtime } from "../../../ffi/current.ts";
+import { requestOf } from "../../../lib/aiocb.ts";
+import { constants, delay, Fifo, openSync } from "../../helpers.ts";
+import { watched } from "./watched.ts";
+
+const BLOCK_BYTES = 65_536;
+
+const [misuse] = Deno.args;
+const fifo = new Fifo();
+const buffer = allocatePinned(BLOCK_BYTES);
+const cb = new Aiocb({
+  aio_fildes: openSync(fifo.path, constants.O_RDWR),
+  aio_buf: buffer,
+});
+aio_read(cb);
+const { block } = requestOf(cb);
+
+/** A page of memory by its address, to which nothing else belongs. */
+const misuses: Record<string, () => void> = {
+  "frees a block in flight"() {
+    librt().free(block.slab.pointer);
+  },
+  "submits a block in flight"() {
+    librt().aio_read(block.pointer);
+  },
+  "unmaps a buffer in flight"() {
+    const address = BigInt(runtime.addressOfBuffer(buffer.buffer));
+    Deno.dlopen("librt.so.1", {
+      munmap: { parameters: ["usize", "usize"], result: "i32" },
+    }).symbols.munmap(address, BigInt(BLOCK_BYTES));
+  },
+  "reads into a buffer in flight"() {
+    const other = new Aiocb({ aio_fildes: cb.aio_fildes, aio_buf: buffer });
+    aio_read(other);
+  },
+};
+misuses[misuse]();
+// Now the system touches it.
+fifo.feed("x");
+await delay(100);
+console.log(JSON.stringify(watched()));
+Deno.exit();
