@@ -4,9 +4,12 @@
 import { assert, assertAlmostEquals, assertEquals } from "@std/assert";
 import { createHash } from "node:crypto";
 import * as fs from "node:fs";
-import { Directory, pattern, Program, succeeds } from "./helpers.ts";
+import { delay, Directory, pattern, Program, succeeds } from "./helpers.ts";
 
 const TIMEOUT_MS = 120_000;
+/** For the removal of what the browser leaves. */
+const TRIES_MAX = 100;
+const TRY_AGAIN_MS = 100;
 const BROWSER = ["chromium", "chromium-browser", "google-chrome"]
   .find((name) => succeeds(name, "--version"));
 if (BROWSER === undefined) {
@@ -154,12 +157,14 @@ class Browser implements AsyncDisposable {
     }
     await this.#process.status;
     // Its children notice a little later, and may write until then.
-    fs.rmSync(this.#profile.path, {
-      recursive: true,
-      force: true,
-      maxRetries: 20,
-      retryDelay: 100,
-    });
+    for (let tries = 0;; tries++) {
+      try {
+        return this.#profile[Symbol.dispose]();
+      } catch (error) {
+        if (tries === TRIES_MAX) throw error;
+        await delay(TRY_AGAIN_MS);
+      }
+    }
   }
 }
 
