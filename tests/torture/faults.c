@@ -6,15 +6,14 @@
  * less than it was asked to. Transfers of the watched file are made by that
  * thread itself, so that it can tell what really came of each. Unlike strace(1)
  * this counts calls over all threads, its short transfers are true, and it needs
- * no ptrace. Needs Linux 5.5 and glibc 2.34, whose threads call no other pread()
- * than the system call.
+ * no ptrace. The program must not start others: they would be held back as well.
+ * Needs Linux 5.5 and glibc 2.34.
  */
 #define _GNU_SOURCE
 #include <aio.h>
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/audit.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
 #include <pthread.h>
@@ -179,21 +178,26 @@ static void serve(enum call call, const uint64_t *args,
   answer(response, result);
 }
 
+#define NAME_BYTES 17
+
+static void read_name(pid_t thread, char *name) {
+  char path[64];
+  name[0] = '\0';
+  snprintf(path, sizeof path, "/proc/self/task/%d/comm", thread);
+  FILE *file = fopen(path, "r");
+  if (file == NULL) return;
+  if (fgets(name, NAME_BYTES, file) == NULL) name[0] = '\0';
+  fclose(file);
+}
+
 /* Whether a thread that makes another one does so to serve requests, or to
    notify of them: the main thread while it submits, and the threads that glibc
    made before. Those have the main thread's name, Deno's own have others. */
 static int is_for_requests(pid_t thread) {
+  char name[NAME_BYTES], main_name[NAME_BYTES];
   if (thread == getpid()) return is_main_submitting;
-  char path[64], name[16] = "", main_name[16] = "";
-  snprintf(path, sizeof path, "/proc/self/task/%d/comm", thread);
-  FILE *file = fopen(path, "r");
-  if (file == NULL) return 0;
-  fgets(name, sizeof name, file);
-  fclose(file);
-  file = fopen("/proc/self/comm", "r");
-  if (file == NULL) return 0;
-  fgets(main_name, sizeof main_name, file);
-  fclose(file);
+  read_name(thread, name);
+  read_name(getpid(), main_name);
   return strcmp(name, main_name) == 0;
 }
 

@@ -42,29 +42,32 @@ for (const requests of REQUESTS) {
     ignore,
     timeout,
     async fn() {
-      using directory = new Directory();
-      const cases: Record<string, [number, number, number]> = await report(
-        "../torture/programs/injected_faults",
-        {
-          args: [
-            directory.path,
-            requests,
-            scaled("three positions", "every position"),
-          ],
-          env: { LD_PRELOAD: faults! },
-          timeout_ms: timeout,
-        },
-      );
-      const sum = (at: number) =>
-        Object.values(cases).reduce((total, counts) => total + counts[at], 0);
-      const failed = sum(2);
-      console.log(
-        `${Object.keys(cases).length} cases: ${sum(1)} faults in ${sum(0)} ` +
-          `system calls, ${failed} requests failed`,
-      );
-      assert(failed > 0, "no fault had any consequence");
+      for (const lanes of scaled([2], [1, 2, 8])) await inject(requests, lanes);
     },
   });
+}
+
+/** Injects every fault, at three positions or at each. */
+async function inject(requests: string, lanes: number): Promise<void> {
+  using directory = new Directory();
+  const extent = scaled("three positions", "every position");
+  const outcomes: Record<string, [number, number, number]> = await report(
+    "../torture/programs/injected_faults",
+    {
+      args: [directory.path, requests, extent, String(lanes)],
+      env: { LD_PRELOAD: faults! },
+      timeout_ms: timeout,
+    },
+  );
+  const cases = Object.values(outcomes);
+  const [calls, hits, failed] = [0, 1, 2].map((at) =>
+    cases.reduce((sum, counts) => sum + counts[at], 0)
+  );
+  console.log(
+    `${cases.length} cases: ${hits} faults in ${calls} system calls, ` +
+      `${failed} requests failed`,
+  );
+  assert(failed > 0, "no fault had any consequence");
 }
 
 const REFUSALS = [

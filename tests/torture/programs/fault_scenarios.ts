@@ -287,7 +287,7 @@ function sync(method: "sync" | "syncData"): Scenario {
 function append(options: OpenOptions): Scenario {
   return {
     ...opens(new Uint8Array(), options),
-    calls: [{ call: "pwrite", least: 6 }],
+    calls: [{ call: "pwrite", least: 5 }],
     async run(file, path) {
       // The long one goes in pieces, and those beside it as two groups.
       const lengths = [1, 700, 5_000];

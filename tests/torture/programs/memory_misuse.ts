@@ -2,7 +2,7 @@
  * Does what the library must never do: takes memory away from a request in flight.
  * Whoever watches over memory has to notice.
  */
-import { aio_read, Aiocb, allocatePinned } from "../../../mod.ts";
+import { aio_read, aio_suspend, Aiocb, allocatePinned } from "../../../mod.ts";
 import { librt } from "../../../ffi/librt.ts";
 import { runtime } from "../../../ffi/current.ts";
 import { requestOf } from "../../../lib/aiocb.ts";
@@ -10,6 +10,7 @@ import { constants, delay, Fifo, openSync } from "../../helpers.ts";
 import { watched } from "./watched.ts";
 
 const BLOCK_BYTES = 65_536;
+const PATIENCE_MS = 5_000;
 
 const [misuse] = Deno.args;
 const fifo = new Fifo();
@@ -41,8 +42,8 @@ const misuses: Record<string, () => void> = {
   },
 };
 misuses[misuse]();
-// Now the system touches it.
+// Now the system touches it. Who reads what was freed may read anything.
 fifo.feed("x");
-await delay(100);
+await Promise.race([aio_suspend([cb]), delay(PATIENCE_MS)]);
 console.log(JSON.stringify(watched()));
 Deno.exit();
