@@ -45,6 +45,7 @@ export class FileQueue {
   #unsettled = 0;
   #isBlocking = true;
   #isPausing = false;
+  #isDispatchDue = false;
   #pause_ms = AGAIN_MS_MIN;
   /** Requests with a lowered priority: the others can overtake them here only. */
   #prioritized = 0;
@@ -85,7 +86,8 @@ export class FileQueue {
     if (request.isWrite) this.commits.writeSubmitted(request);
     if (request.priority > 0) this.#prioritized++;
     this.#waiting.add(request);
-    this.dispatch();
+    if (this.traits.isAppending) this.#dispatchSoon();
+    else this.dispatch();
   }
 
   /** A request that a lane had waits again, before the others. */
@@ -131,6 +133,18 @@ export class FileQueue {
     }
     submission.flushSoon();
   }
+
+  /** One append is on its way at a time: the first one waits for company. */
+  #dispatchSoon(): void {
+    if (this.#isDispatchDue) return;
+    this.#isDispatchDue = true;
+    queueMicrotask(this.#dispatchDue);
+  }
+
+  readonly #dispatchDue = (): void => {
+    this.#isDispatchDue = false;
+    this.dispatch();
+  };
 
   /** Whether a request waits. */
   get hasWaiting(): boolean {

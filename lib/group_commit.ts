@@ -25,6 +25,7 @@ export class GroupCommit {
   /** Those that the native synchronization in flight is for. */
   #sharing: Request[] = [];
   #carrier: Carrier | null = null;
+  #isAdvanceDue = false;
   readonly #queue: FileQueue;
 
   /** @param queue Serves the one request that carries many. */
@@ -47,13 +48,13 @@ export class GroupCommit {
     if (group === null) return;
     write.group = null;
     group.writes--;
-    if (group.writes === 0) this.#advance();
+    if (group.writes === 0 && this.#hasSyncs) this.#advanceSoon();
   }
 
   /** A synchronization was submitted. */
   syncSubmitted(sync: Request): void {
     this.#groups[this.#groups.length - 1].syncs.push(sync);
-    this.#advance();
+    this.#advanceSoon();
   }
 
   /** Cancels one that has not begun. Returns whether it was possible. */
@@ -78,10 +79,26 @@ export class GroupCommit {
     this.#sharing = [];
     this.#carrier = null;
     for (const sync of sharing) sync.settle(error);
-    this.#advance();
+    this.#advanceSoon();
   }
 
-  #advance(): void {
+  /** Whether a synchronization waits; a group is closed by one. */
+  get #hasSyncs(): boolean {
+    return this.#groups.length > 1 || this.#groups[0].syncs.length > 0;
+  }
+
+  /**
+   * Writers whose writes were done together ask for a synchronization one after
+   * another, each from its own continuation: the first one waits for the others.
+   */
+  #advanceSoon(): void {
+    if (this.#isAdvanceDue) return;
+    this.#isAdvanceDue = true;
+    queueMicrotask(this.#advance);
+  }
+
+  readonly #advance = (): void => {
+    this.#isAdvanceDue = false;
     // One that arrives while another runs waits for the next: the running one
     // may have begun before its writes were done.
     if (this.#carrier !== null) return;
@@ -92,7 +109,7 @@ export class GroupCommit {
     const operation = isFull ? "sync" : "syncData";
     this.#carrier = new Carrier(this.#queue, operation, this);
     this.#queue.serveSync(this.#carrier);
-  }
+  };
 
   /** One alone can be canceled as long as its carrier can be. */
   #takeFromCarrier(sync: Request): boolean {

@@ -179,6 +179,18 @@ for (const how of ["writing", "appending"]) {
 }
 
 Deno.test({
+  name: "append() and syncData() of 64 writers take a call each in every round",
+  ignore: !canTrace,
+  timeout,
+  async fn() {
+    const { calls } = await trace(["writers"], [SLOW_SYNC]);
+    assertEquals(blocksOf(calls).size, 5 * 64);
+    assertEquals(countOf(calls, "fdatasync"), 5);
+    assertEquals(countOf(calls, "write") + countOf(calls, "pwrite64"), 5);
+  },
+});
+
+Deno.test({
   name: "sync() and syncData() that share a call share an fsync",
   ignore: !canTrace,
   timeout,
@@ -249,6 +261,19 @@ Deno.test({
     await write;
     // A FIFO cannot be synchronized, so this is how far they can come.
     for (const other of others) await assertAioError(other, "EINVAL");
+  },
+});
+
+Deno.test({
+  name: "sync() behind a canceled one, and behind a slow write, is served",
+  ignore: !canTrace,
+  timeout,
+  async fn() {
+    // The calls of each thread are counted: the second one of the first thread.
+    const slow = "pwrite64:delay_enter=50000:when=2";
+    const { calls, result } = await trace(["overtake"], [slow]);
+    assertEquals(result, ["another error", "done"]);
+    assertEquals(countOf(calls, "fsync"), 1);
   },
 });
 

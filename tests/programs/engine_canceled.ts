@@ -88,13 +88,13 @@ async function append(): Promise<Promise<unknown>[]> {
 async function together(): Promise<Promise<unknown>[]> {
   const file = await AioFile.open(path, { append: true });
   const release = occupy(fifos[0]);
-  const appends = made([
-    file.append(bytes()),
+  const appends = made([file.append(bytes())]);
+  await delay(5); // It is on its way, by itself.
+  appends.push(...made([
     file.append(bytes()),
     file.append(bytes(), canceledWith),
     file.append(bytes()),
-  ]);
-  await delay(5);
+  ]));
   const releaseSecond = occupy(fifos[1]);
   await release();
   await appends[0]; // The others are handed to the system then.

@@ -92,6 +92,28 @@ switch (task) {
     await Promise.all(commits);
     break;
   }
+  case "writers":
+    await Promise.all(Array.from({ length: 64 }, async () => {
+      for (let round = 0; round < 5; round++) {
+        const bytes = nextBytes(round, BLOCK_BYTES);
+        block++;
+        await file.append(bytes);
+        await file.syncData();
+      }
+    }));
+    break;
+  case "overtake": {
+    const controller = new AbortController();
+    write(0);
+    await Promise.all(writing);
+    write(0);
+    const canceled = file.sync({ signal: controller.signal });
+    write(0); // It is done before the other one.
+    const calls = [canceled, file.sync()];
+    controller.abort("canceled");
+    result = await outcomes(calls);
+    break;
+  }
   case "mix":
     write(0);
     await Promise.all([file.syncData(), file.sync(), file.syncData()]);
