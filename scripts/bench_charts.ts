@@ -41,7 +41,10 @@ const SHOWN = [
   "bun",
   "node",
   "node-32",
+  "node-workers",
+  "node-20-io_uring",
   "deno-fsfile",
+  "deno-workers",
   "deno-node-fs",
 ];
 const LINES = ["library", "fio-io_uring", "c-aio-16", "bun", "node-32", "node"];

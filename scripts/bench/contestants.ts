@@ -10,7 +10,7 @@ import {
   output,
 } from "./contestant.ts";
 import { findFio } from "./fio.ts";
-import { findBun, findNode } from "./js_peers.ts";
+import { findBun, findNode, workerPool } from "./js_peers.ts";
 import { addNpmPackage } from "./npm_package.ts";
 import { FIXED_LANES, type Task, type Work } from "./workloads.ts";
 
@@ -136,13 +136,14 @@ function denoPeers(): Contestant[] {
       command: (task) =>
         denoScript("peers/fs_peer.mjs", task, { variant: "callback" }),
     },
+    workerPool("deno-workers", "Deno, workers", denoScript),
   ];
 }
 
 function denoScript(
   script: string,
   task: Task,
-  options: Partial<Task>,
+  options: Partial<Task> = {},
   flags: string[] = [],
 ): Command {
   return {

@@ -1,6 +1,13 @@
-/** The same script on Node and on Bun. */
+/** The same scripts on Node, on Bun and, for workers, on Deno. */
 
-import { type Contestant, here, type Machine, output } from "./contestant.ts";
+import {
+  type Command,
+  type Contestant,
+  here,
+  type Machine,
+  output,
+} from "./contestant.ts";
+import type { Task } from "./workloads.ts";
 
 /** `npx` may have to download what it runs. */
 const NPX_TIMEOUT_MS = 180_000;
@@ -26,6 +33,29 @@ function jsPeer(
   };
 }
 
+/**
+ * One worker for each processor, for they are never idle while the file is cached;
+ * of those that wait for a device some more. `command` runs the script.
+ */
+export function workerPool(
+  key: string,
+  label: string,
+  command: (script: string, task: Task) => Command,
+): Contestant {
+  const script = "peers/worker_pool_peer.mjs";
+  return {
+    key,
+    label,
+    offers: ({ group, order }) => group === "main" && order === "random",
+    command: (task) =>
+      command(script, {
+        ...task,
+        variant: "workers",
+        workers: task.direct ? 16 : navigator.hardwareConcurrency,
+      }),
+  };
+}
+
 /** Returns the executable, if there is one. */
 export async function findNode(
   { contestants, missing, versions }: Machine,
@@ -37,6 +67,7 @@ export async function findNode(
   ];
   const answers = [
     await output("npx", ["-y", "node@26", ...ask], NPX_TIMEOUT_MS),
+    await output("npx", ["-y", "node@20", ...ask], NPX_TIMEOUT_MS),
     await output("node", ask),
   ];
   const found = answers
@@ -49,7 +80,7 @@ export async function findNode(
     missing.push({ what: "Node", how: "https://nodejs.org/en/download" });
     return;
   }
-  const [[program, version], ...older] = found;
+  const [[program, version]] = found;
   const major = parseInt(version);
   versions.node = version;
   contestants.push(
@@ -57,11 +88,21 @@ export async function findNode(
     jsPeer("node-32", `Node ${major} fs, 32 threads`, program, {
       UV_THREADPOOL_SIZE: "32",
     }),
+    workerPool("node-workers", `Node ${major}, workers`, (script, task) => ({
+      program,
+      args: [here(script), JSON.stringify(task)],
+    })),
   );
-  for (const [program, version] of older) {
-    versions["node-older"] = version;
+  // The last one that reads files by io_uring, if it is told to.
+  const node20 = found.find(([, version]) => parseInt(version) === 20);
+  if (node20 !== undefined) {
+    const [program, version] = node20;
+    versions["node-20"] = version;
     contestants.push(
-      jsPeer("node-older", `Node ${parseInt(version)} fs`, program),
+      jsPeer("node-20", "Node 20 fs", program),
+      jsPeer("node-20-io_uring", "Node 20 fs, by io_uring", program, {
+        UV_USE_IO_URING: "1",
+      }),
     );
   }
   return program;

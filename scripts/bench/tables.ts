@@ -114,6 +114,9 @@ function peers(results: Results): string {
     "deno-fsfile",
     "deno-node-fs",
     "deno-pread",
+    "deno-workers",
+    "node-workers",
+    "node-20-io_uring",
     "fio-io_uring",
     "fio-posixaio",
   ];

@@ -38,6 +38,8 @@ export interface Task extends Work {
   variant: string;
   /** Fixes the number of lanes per file; absent: the library decides. */
   lanes?: number;
+  /** Of a contestant with a pool of them. */
+  workers?: number;
 }
 
 /** What one run measured. Only `iops` and `mbps` are known of every contestant. */
@@ -188,6 +190,9 @@ export const WORKS: Work[] = [
     "library-on-node",
     "deno-fsfile",
     "deno-node-fs",
+    "deno-workers",
+    "node-workers",
+    "node-20-io_uring",
     ...QUEUES,
   ]),
   randomReads(256, false),
@@ -206,6 +211,9 @@ export const WORKS: Work[] = [
     "fio-io_uring",
     "fio-posixaio",
     "node-32",
+    "deno-workers",
+    "node-workers",
+    "node-20-io_uring",
     ...QUEUES,
   ]),
   randomReads(256, true),
