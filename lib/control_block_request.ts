@@ -39,6 +39,8 @@ export class ControlBlockRequest implements Waitable {
   sigevent: Sigevent = { sigev_notify: SIGEV_NONE };
 
   readonly headNotify = "auto";
+  /** Nobody asked what its descriptor is. */
+  readonly isEndless = true;
   position = -1;
   #state: "idle" | "in progress" | "done" = "idle";
   #isDropped = false;

@@ -8,6 +8,7 @@ import { setTimeout } from "node:timers";
 import type { FileQueue } from "./file_queue.ts";
 import { settings } from "./settings.ts";
 import { submission } from "./submission.ts";
+import { threads } from "./tuning.ts";
 
 /** When nothing is in flight that could make room, how long until another try. */
 const RETRY_MS_MIN = 1;
@@ -27,6 +28,11 @@ class Engine {
 
   get hasRoom(): boolean {
     return this.inFlight < settings.maxInFlight;
+  }
+
+  /** Whether another request would have to wait for a thread. */
+  get isBusy(): boolean {
+    return this.inFlight > threads();
   }
 
   /** Whether a file may submit, or others wait that have to be served first. */

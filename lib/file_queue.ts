@@ -131,7 +131,9 @@ export class FileQueue {
       if (this.canSubmit) engine.waitForRoom(this);
       engine.feed();
     }
-    submission.flushSoon();
+    // Each call takes the lock that glibc's threads need to come to an end.
+    if (engine.isBusy) submission.flushLater();
+    else submission.flushSoon();
   }
 
   /** One append is on its way at a time: the first one waits for company. */

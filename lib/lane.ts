@@ -52,10 +52,10 @@ const HARVEST_BYTES_MAX = 1024 * 1024;
 
 /**
  * How many notifications are due at once. Each one costs the system a thread, and
- * all of those compete with the event loop for the processors: with 32 it was late
- * by 3 ms, with 8 by 1. Other requests are noticed as with `"suspend"`.
+ * all of those compete with the event loop for the processors: 8 at once make it a
+ * third slower than 4. Other requests are noticed as with `"suspend"`.
  */
-const NOTIFICATIONS_MAX = 8;
+const NOTIFICATIONS_MAX = 4;
 
 const PLAIN_BLOCK = {
   fildes: -1,
@@ -98,6 +98,10 @@ export class Lane implements Waitable {
   /** How the completion of the first request is to be noticed. */
   get headNotify(): Notify {
     return this.#requests.first!.notify;
+  }
+
+  get isEndless(): boolean {
+    return !this.queue.traits.isSeekable;
   }
 
   /**

@@ -50,7 +50,8 @@ export interface Configuration {
   maxInFlight?: number;
   /**
    * How long to look for completions from the event loop before waiting on a
-   * thread beside it, in microseconds; 0 never polls.
+   * thread beside it, in microseconds; 0 never polls. With many requests in
+   * flight it lasts up to ten times as long.
    *
    * @default {100}
    */

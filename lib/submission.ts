@@ -5,6 +5,7 @@
  *
  * @module
  */
+import { setImmediate } from "node:timers";
 import { EAGAIN } from "./constants.ts";
 import { librt } from "./error.ts";
 import { limits } from "./limits.ts";
@@ -50,6 +51,17 @@ class Submission {
     this.flush();
     this.#isFlushDue = true;
     queueMicrotask(this.#flushDue);
+  }
+
+  /**
+   * Hands over what comes together until the next turn of the event loop. For a
+   * request that has to wait anyway.
+   */
+  flushLater(): void {
+    if (this.#holders > 0 || this.#isFlushDue) return;
+    if (this.#listed.length === 0) return;
+    this.#isFlushDue = true;
+    setImmediate(this.#flushDue);
   }
 
   readonly #flushDue = (): void => {

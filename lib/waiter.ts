@@ -27,6 +27,8 @@ export interface Waitable {
   readonly head: ControlBlock | null;
   /** How that is to be noticed; asked only while there is a head. */
   readonly headNotify: Notify;
+  /** Whether that may take any time, as with pipes. */
+  readonly isEndless: boolean;
   /** Hands over what is done. Returns how many requests that were. */
   harvest(): number;
   /** Its place among those waited for, or -1. Kept by the waiter. */
@@ -51,6 +53,13 @@ const UNNAMED_MS = 5;
  * call on another thread, there and back, takes as long again.
  */
 const POLL_PAYS_FACTOR = 1.5;
+/**
+ * The more heads there are, the sooner one of them is done, and the longer
+ * `aio_suspend` holds the lock that glibc's threads need: it walks through lists
+ * of them. So polling lasts longer for every so many heads, to some bound.
+ */
+const HEADS_PER_POLL = 4;
+const POLLS_MAX = 10;
 /** The share of a new observation in the expected time. */
 const EXPECTED_SHARE = 1 / 8;
 /** With `"thread"`: how often to look whether a notification was lost. */
@@ -158,9 +167,9 @@ export class Waiter {
 
   /** Decides, for each head, what is going to notice its completion. */
   #wait(waited_ms: number): void {
-    const { pollMicroseconds } = settings;
-    const isPolling = waited_ms * 1000 < pollMicroseconds &&
-      this.#expected_us < pollMicroseconds * POLL_PAYS_FACTOR;
+    const poll_us = this.#pollMicroseconds();
+    const isPolling = waited_ms * 1000 < poll_us &&
+      this.#expected_us < poll_us * POLL_PAYS_FACTOR;
     let isTurnWanted = false;
     let isPollWanted = false;
     let isThreadAwaited = false;
@@ -180,6 +189,16 @@ export class Waiter {
     } else if (isPollWanted) this.#lookIn(SPACED_POLL_MS);
     // glibc drops a notification for which it can make no thread.
     else if (isThreadAwaited) this.#lookIn(LOST_NOTIFICATION_MS);
+  }
+
+  /** How long to poll before a thread waits. */
+  #pollMicroseconds(): number {
+    const { pollMicroseconds } = settings;
+    if (this.#waitables.length <= HEADS_PER_POLL) return pollMicroseconds;
+    let heads = 0;
+    for (const { isEndless } of this.#waitables) if (!isEndless) heads++;
+    const polls = Math.min(heads / HEADS_PER_POLL, POLLS_MAX);
+    return pollMicroseconds * Math.max(1, polls);
   }
 
   #harvest(): number {

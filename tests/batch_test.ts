@@ -167,7 +167,9 @@ Deno.test({
   async fn() {
     using directory = new Directory();
     const path = directory.file(pattern(4096));
-    const { calls, values } = await report("engine_listio", { args: [path] });
+    const { calls, values } = await report("engine_listio", {
+      args: ["batch", path],
+    });
     assertEquals(values, Array(16).fill(64));
     assertEquals(calls, { lio_listio: [16] });
   },
@@ -180,7 +182,11 @@ Deno.test({
   async fn() {
     using directory = new Directory();
     const { calls, values } = await report("engine_listio", {
-      args: [directory.file(pattern(4096)), directory.file(pattern(4096))],
+      args: [
+        "submit",
+        directory.file(pattern(4096)),
+        directory.file(pattern(4096)),
+      ],
     });
     assertEquals(values, Array(16).fill(64));
     assertEquals(calls, { lio_listio: [16] });

@@ -308,6 +308,19 @@ Deno.test({
   },
 });
 
+Deno.test({
+  name: "requests that would wait for a thread go to the system together",
+  ignore: !isLinux,
+  timeout,
+  async fn() {
+    using directory = new Directory();
+    const args = ["each", directory.file(pattern(4096))];
+    const { calls, values } = await reportIn(directory, "engine_listio", args);
+    assertEquals(values, Array(16).fill(64));
+    assertEquals(calls, { aio_read: [1, 1, 1, 1], lio_listio: [12] });
+  },
+});
+
 const canDropPrivileges = isLinux && Deno.uid() !== null;
 
 Deno.test({

@@ -1,9 +1,8 @@
 /**
- * Reads 16 blocks of one file with batch(), or of several with the submit() of a
- * completion queue. Prints which native functions submitted them, with how many
- * requests each.
+ * Reads 16 blocks, in one of several ways. Prints which native functions submitted
+ * them, with how many requests each.
  */
-import { AioFile, CompletionQueue } from "../../mod.ts";
+import { AioFile, CompletionQueue, configure } from "../../mod.ts";
 
 const calls: Record<string, number[]> = {};
 const { dlopen } = Deno;
@@ -28,24 +27,41 @@ Object.defineProperty(Deno, "dlopen", {
   },
 });
 
-const files = await Promise.all(Deno.args.map((path) => AioFile.open(path)));
+const [task, ...paths] = Deno.args;
+configure({ threads: 4 });
+const files = await Promise.all(paths.map((path) => AioFile.open(path)));
 const requests = Array.from({ length: 16 }, (_, index) => ({
   type: "read" as const,
   buffer: new Uint8Array(64),
   offset: index * 64,
 }));
 const values: number[] = [];
-if (files.length === 1) {
-  for (const outcome of await files[0].batch(requests)) {
-    values.push(outcome.status === "fulfilled" ? outcome.value : -1);
+
+switch (task) {
+  case "batch":
+    for (const outcome of await files[0].batch(requests)) {
+      values.push(outcome.status === "fulfilled" ? outcome.value : -1);
+    }
+    break;
+  case "submit": {
+    await using queue = new CompletionQueue<number>();
+    queue.submit(requests.map((request, tag) => ({
+      ...request,
+      file: files[tag % files.length],
+      tag,
+    })));
+    for await (const { bytes } of queue.drain()) values.push(bytes);
+    break;
   }
-} else {
-  await using queue = new CompletionQueue<number>();
-  queue.submit(requests.map((request, tag) => ({
-    ...request,
-    file: files[tag % files.length],
-    tag,
-  })));
-  for await (const { bytes } of queue.drain()) values.push(bytes);
+  // From a microtask each, as continuations do.
+  case "each": {
+    const reads: Promise<number>[] = [];
+    for (const { buffer, offset } of requests) {
+      await null;
+      reads.push(files[0].readAt(buffer, offset));
+    }
+    values.push(...await Promise.all(reads));
+    break;
+  }
 }
 console.log(JSON.stringify({ calls, values }));
