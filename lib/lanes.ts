@@ -7,13 +7,17 @@ import { laneBudget } from "./lane_budget.ts";
 import { LaneCount } from "./lane_count.ts";
 import type { Request } from "./request.ts";
 import { settings } from "./settings.ts";
+import { submission } from "./submission.ts";
 
 const { F_DUPFD_CLOEXEC } = platform.constants;
-/**
- * How many requests of one lane the system has at once. glibc walks through them
- * to find the place of another one; more than this do not keep it busier.
- */
+/** How many requests of one lane the system has at once. */
 const DEPTH_MAX = 32;
+/**
+ * The same where others wait that can take the place of those that are done: glibc
+ * walks through all of a lane to find the place of another one, and its threads
+ * wait for the lock meanwhile.
+ */
+const DEPTH_MAX_OF_MANY = 16;
 
 /** Standard input, output and error stay what they are. */
 const FIRST_FD = 3;
@@ -30,7 +34,7 @@ export class Lanes {
   readonly #queue: FileQueue;
   readonly #lanes: Lane[];
   #duplicates = 0;
-  readonly #depthMax: number;
+  readonly #isParallel: boolean;
   /** `null` where one lane is right. */
   readonly #count: LaneCount | null;
   /** The one that only synchronizes, so that nothing waits behind it. */
@@ -45,7 +49,7 @@ export class Lanes {
   constructor(queue: FileQueue, isParallel: boolean) {
     this.#queue = queue;
     this.#lanes = runtime.isWorker ? [] : [new Lane(queue.fd, queue)];
-    this.#depthMax = isParallel ? DEPTH_MAX : 1;
+    this.#isParallel = isParallel;
     this.#count = isParallel && platform.serialPerDescriptor
       ? new LaneCount(queue.traits.isDevice)
       : null;
@@ -62,7 +66,7 @@ export class Lanes {
     const wanted = this.#wanted;
     const usable = wanted < lanes.length ? wanted : lanes.length;
     let best: Lane | null = null;
-    let depth = this.#queue.isSorting ? 1 : this.#depthMax;
+    let depth = this.#depthMax;
     for (let index = 0; index < usable; index++) {
       const lane = lanes[index];
       if (lane.depth === 0) return lane;
@@ -120,6 +124,12 @@ export class Lanes {
   closeUnused(): void {
     if (!this.#isUsed) this.closeIdle();
     this.#isUsed = false;
+  }
+
+  get #depthMax(): number {
+    if (!this.#isParallel || this.#queue.isSorting) return 1;
+    if (submission.isList) return Infinity;
+    return this.#queue.outstanding > DEPTH_MAX ? DEPTH_MAX_OF_MANY : DEPTH_MAX;
   }
 
   get #wanted(): number {

@@ -17,6 +17,7 @@ class Submission {
   #listed: Request[] = [];
   #listedMax = 0;
   #holders = 0;
+  #isList = false;
   #isFlushDue = false;
 
   /** Puts a request that is packed into the next call. */
@@ -29,6 +30,23 @@ class Submission {
     }
     this.#listed.push(request);
     if (this.#listed.length === this.#listedMax) this.flush();
+  }
+
+  /** Whether it is to be one call, whatever the depth of lanes. */
+  get isList(): boolean {
+    return this.#isList;
+  }
+
+  /** Makes one call, as far as the system may have so many, of what `fn` submits. */
+  list(fn: () => void): void {
+    this.hold();
+    this.#isList = true;
+    try {
+      fn();
+    } finally {
+      this.#isList = false;
+      this.release();
+    }
   }
 
   /** Gathers everything until {@linkcode release}. */
@@ -48,6 +66,7 @@ class Submission {
    */
   flushSoon(): void {
     if (this.#holders > 0 || this.#isFlushDue) return;
+    if (this.#listed.length === 0) return;
     this.flush();
     this.#isFlushDue = true;
     queueMicrotask(this.#flushDue);
@@ -103,10 +122,7 @@ export const submission: Submission = new Submission();
 
 /** Submits requests with one call, as far as the system may have them at once. */
 export function submitList(requests: Request[]): void {
-  submission.hold();
-  try {
+  submission.list(() => {
     for (const request of requests) request.queue.submit(request);
-  } finally {
-    submission.release();
-  }
+  });
 }

@@ -168,10 +168,10 @@ Deno.test({
     using directory = new Directory();
     const path = directory.file(pattern(4096));
     const { calls, values } = await report("engine_listio", {
-      args: ["batch", path],
+      args: ["batch", "64", path],
     });
-    assertEquals(values, Array(16).fill(64));
-    assertEquals(calls, { lio_listio: [16] });
+    assertEquals(values, Array(64).fill(64));
+    assertEquals(calls, { lio_listio: [64] });
   },
 });
 
@@ -184,12 +184,13 @@ Deno.test({
     const { calls, values } = await report("engine_listio", {
       args: [
         "submit",
+        "64",
         directory.file(pattern(4096)),
         directory.file(pattern(4096)),
       ],
     });
-    assertEquals(values, Array(16).fill(64));
-    assertEquals(calls, { lio_listio: [16] });
+    assertEquals(values, Array(64).fill(64));
+    assertEquals(calls, { lio_listio: [64] });
   },
 });
 

@@ -314,7 +314,7 @@ Deno.test({
   timeout,
   async fn() {
     using directory = new Directory();
-    const args = ["each", directory.file(pattern(4096))];
+    const args = ["each", "16", directory.file(pattern(4096))];
     const { calls, values } = await reportIn(directory, "engine_listio", args);
     assertEquals(values, Array(16).fill(64));
     assertEquals(calls, { aio_read: [1, 1, 1, 1], lio_listio: [12] });

@@ -1,5 +1,5 @@
 /**
- * Reads 16 blocks, in one of several ways. Prints which native functions submitted
+ * Reads blocks of 64 bytes, in one of several ways. Prints which native functions submitted
  * them, with how many requests each.
  */
 import { AioFile, CompletionQueue, configure } from "../../mod.ts";
@@ -27,10 +27,10 @@ Object.defineProperty(Deno, "dlopen", {
   },
 });
 
-const [task, ...paths] = Deno.args;
+const [task, count, ...paths] = Deno.args;
 configure({ threads: 4 });
 const files = await Promise.all(paths.map((path) => AioFile.open(path)));
-const requests = Array.from({ length: 16 }, (_, index) => ({
+const requests = Array.from({ length: Number(count) }, (_, index) => ({
   type: "read" as const,
   buffer: new Uint8Array(64),
   offset: index * 64,
