@@ -5,14 +5,16 @@
 
 import { assert, assertEquals } from "@std/assert";
 import { Directory, report } from "../helpers.ts";
-import { preload } from "./native.ts";
+import { faults } from "./native.ts";
 import { scaled, timeout } from "./scale.ts";
 import { positions, starve } from "./starve.ts";
 
-const faults = preload("faults");
 const ignore = faults === null;
 if (ignore) {
-  console.log("injected faults are skipped: they need cc, seccomp and glibc");
+  console.log(
+    "injected faults are skipped: they need cc, glibc, and seccomp, which an " +
+      "emulator has not",
+  );
 }
 
 const REQUESTS = [

@@ -7,6 +7,7 @@ import { assert, assertEquals, assertMatch } from "@std/assert";
 import {
   Directory,
   type Ended,
+  isEmulated,
   isLinux,
   report,
   run,
@@ -68,7 +69,9 @@ for (
   });
 }
 
-const hasValgrind = isLinux && succeeds("valgrind", "--version");
+// It cannot run what is for another processor.
+const hasValgrind = isLinux && !isEmulated &&
+  succeeds("valgrind", "--version");
 if (!hasValgrind) {
   console.log("memcheck is skipped: it needs valgrind");
 }

@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { Directory, isLinux, succeeds } from "../helpers.ts";
+import { Directory, isEmulated, isLinux, succeeds } from "../helpers.ts";
 
 const directory = new Directory();
 addEventListener("unload", () => directory[Symbol.dispose]());
@@ -41,3 +41,9 @@ function canBePreloaded(path: string): boolean {
     .outputSync();
   return success;
 }
+
+/**
+ * What makes system calls fail, see `faults.c`: the path of the library; `null`
+ * where it cannot be had, or seccomp(2) is missing, as in an emulator.
+ */
+export const faults: string | null = isEmulated ? null : preload("faults");

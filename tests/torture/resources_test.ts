@@ -3,11 +3,10 @@
 
 import { assert, assertEquals } from "@std/assert";
 import { Directory, isLinux, pattern, report } from "../helpers.ts";
-import { preload } from "./native.ts";
+import { faults } from "./native.ts";
 import { isLong, scaled, timeout } from "./scale.ts";
 import { positions, starve } from "./starve.ts";
 
-const faults = preload("faults");
 if (faults === null) {
   console.log("refused memory is skipped: it needs cc, seccomp and glibc");
 }
