@@ -17,6 +17,7 @@ import {
   delay,
   Directory,
   encode,
+  isEmulated,
   isLinux,
   pattern,
   Program,
@@ -156,7 +157,8 @@ async function readAll(
 // SIGKILL leaves the page cache as it is, and a failing power supply does not. Of that,
 // the system calls of a process tell what could be on disk at each moment.
 
-const canTrace = isLinux &&
+// The record of an emulated process does not show how it opens its files.
+const canTrace = isLinux && !isEmulated &&
   succeeds("strace", "-f", "--seccomp-bpf", "-o", "/dev/null", "true");
 if (!canTrace) {
   console.log("There is no strace to be used: no loss of power is simulated.");

@@ -1,10 +1,10 @@
 // Load: many files, several workers, and an event loop that has other work.
 
 import { assert, assertEquals } from "@std/assert";
-import { Directory, report } from "../helpers.ts";
+import { Directory, isEmulated, report } from "../helpers.ts";
 import { scaled, timeout } from "./scale.ts";
 
-const SECONDS = scaled(3, 60);
+const SECONDS = scaled(isEmulated ? 20 : 3, 60);
 /** The longest that a request should wait; measured and told, not asserted. */
 const WAIT_MS_MAX = 1_000;
 
