@@ -8,14 +8,14 @@
 
 import fc from "fast-check";
 import { AioError, AioFile } from "../../mod.ts";
-import { Directory } from "../helpers.ts";
+import { Directory, timeLimit } from "../helpers.ts";
 import { Machine } from "./model/machine.ts";
 import { type Program, program } from "./model/program.ts";
 import { isLong, replay, scaled, timeout } from "./scale.ts";
 
 const PROGRAMS = scaled(150, 10_000);
 /** The short form ends here at the latest: a slow machine runs fewer. */
-const SHORT_MS = 6_000;
+const SHORT_MS = timeLimit(6_000);
 /** What takes longer than this hangs. */
 const PATIENCE_MS = 30_000;
 /** Many programs are tried until a failure is small, and each may hang. */
