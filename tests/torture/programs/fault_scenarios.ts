@@ -286,7 +286,7 @@ function sync(method: "sync" | "syncData"): Scenario {
 function append(options: OpenOptions): Scenario {
   return {
     ...opens(new Uint8Array(), options),
-    calls: [{ call: "pwrite", least: 5 }],
+    calls: [{ call: "pwrite", least: 4 }],
     async run(file, path) {
       // The long one goes in pieces, and those beside it as two groups.
       const lengths = [1, 700, 5_000];
