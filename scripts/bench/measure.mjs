@@ -135,14 +135,18 @@ export function offsets({ order, fileBytes, blockBytes }) {
 }
 
 /** One page-aligned buffer for each operation in flight, as O_DIRECT wants it. */
-export function alignedBuffers({ depth, blockBytes }) {
-  const memory = new WebAssembly.Memory({
-    initial: Math.ceil(depth * blockBytes / 65536),
-  }).buffer;
+export function alignedBuffers(task, memory = pagesFor(task)) {
+  const { depth, blockBytes } = task;
   return Array.from(
     { length: depth },
     (_, slot) => new Uint8Array(memory, slot * blockBytes, blockBytes),
   );
+}
+
+/** Memory for these buffers; `options` of WebAssembly.Memory can have it shared. */
+export function pagesFor({ depth, blockBytes }, options = {}) {
+  const initial = Math.ceil(depth * blockBytes / 65536);
+  return new WebAssembly.Memory({ initial, ...options }).buffer;
 }
 
 /** Prints the result and ends the process, whatever is still open. */

@@ -12,17 +12,13 @@ import {
   Worker,
   workerData,
 } from "node:worker_threads";
-import { drive, finish } from "../measure.mjs";
+import { alignedBuffers, drive, finish, pagesFor } from "../measure.mjs";
 
 if (isMainThread) await main(JSON.parse(process.argv[2]));
 else serve(workerData);
 
 async function main(task) {
-  const { buffer: memory } = new WebAssembly.Memory({
-    initial: Math.ceil(task.depth * task.blockBytes / 65536),
-    maximum: 65536,
-    shared: true,
-  });
+  const memory = pagesFor(task, { maximum: 65536, shared: true });
   const pending = new Array(task.depth);
   const workers = Array.from(
     { length: Math.min(task.workers, task.depth) },
@@ -56,10 +52,7 @@ function serve({ task, memory }) {
   );
   const transfer = isRead ? fs.readSync : fs.writeSync;
   const { blockBytes } = task;
-  const buffers = Array.from(
-    { length: task.depth },
-    (_, slot) => new Uint8Array(memory, slot * blockBytes, blockBytes),
-  );
+  const buffers = alignedBuffers(task, memory);
   parentPort.on("message", ([slot, offset]) => {
     const bytes = transfer(fd, buffers[slot], 0, blockBytes, offset);
     parentPort.postMessage([slot, bytes]);
