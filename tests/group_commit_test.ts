@@ -5,6 +5,7 @@ import { assert, assertEquals, assertStrictEquals } from "@std/assert";
 import { AioFile, metrics } from "../mod.ts";
 import {
   assertAioError,
+  canStrace,
   delay,
   Directory,
   encode,
@@ -12,13 +13,11 @@ import {
   isLinux,
   isPending,
   report,
-  succeeds,
 } from "./helpers.ts";
 
 const timeout = 10_000;
 
-const canTrace = isLinux &&
-  succeeds("strace", "-f", "--seccomp-bpf", "-o", "/dev/null", "true");
+const canTrace = canStrace();
 if (isLinux && !canTrace) {
   console.log("There is no strace to be used: tests of sync() are skipped.");
 }

@@ -408,6 +408,12 @@ export async function report(
   return JSON.parse(stdout);
 }
 
+/** Whether strace can record what a program does. */
+export function canStrace(): boolean {
+  return isLinux &&
+    succeeds("strace", "-f", "--seccomp-bpf", "-o", "/dev/null", "true");
+}
+
 /** Whether a command runs here and succeeds. */
 export function succeeds(command: string, ...args: string[]): boolean {
   try {

@@ -16,6 +16,7 @@ import {
 } from "../examples/write_ahead_log.ts";
 import {
   assertBytes,
+  canStrace,
   concat,
   decode,
   Directory,
@@ -23,7 +24,6 @@ import {
   isLinux,
   pattern,
   report,
-  succeeds,
 } from "./helpers.ts";
 
 const timeout = 60_000;
@@ -31,8 +31,7 @@ const MIB = 1024 * 1024;
 const HEADER_BYTES = 24;
 const FRAME_HEAD_BYTES = 24;
 
-const canTrace = isLinux &&
-  succeeds("strace", "-f", "--seccomp-bpf", "-o", "/dev/null", "true");
+const canTrace = canStrace();
 if (!canTrace) {
   console.log("There is no strace to be used: tests of failures are skipped.");
 }

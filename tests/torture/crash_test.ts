@@ -13,16 +13,15 @@ import {
   WriteAheadLog,
 } from "../../examples/write_ahead_log.ts";
 import {
+  canStrace,
   decode,
   delay,
   Directory,
   encode,
   isEmulated,
-  isLinux,
   pattern,
   Program,
   run,
-  succeeds,
 } from "../helpers.ts";
 import { scaled, timeout } from "./scale.ts";
 import { Disk, MODES } from "./wal/disk.ts";
@@ -158,8 +157,7 @@ async function readAll(
 // the system calls of a process tell what could be on disk at each moment.
 
 // The record of an emulated process does not show how it opens its files.
-const canTrace = isLinux && !isEmulated &&
-  succeeds("strace", "-f", "--seccomp-bpf", "-o", "/dev/null", "true");
+const canTrace = !isEmulated && canStrace();
 if (!canTrace) {
   console.log("There is no strace to be used: no loss of power is simulated.");
 }
