@@ -14,6 +14,7 @@ import { join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import denoJson from "../deno.json" with { type: "json" };
 import { spawnEmulated } from "./arm64/emulator.ts";
+import { type Results, runTestFiles, testFilesIn } from "./arm64/test_files.ts";
 
 const ROOT = fileURLToPath(new URL("..", import.meta.url));
 const SYSROOT = "/usr/aarch64-linux-gnu";
@@ -100,19 +101,23 @@ function cacheWithPackages(scratch: string): string {
   return cache;
 }
 
-/** Runs what `deno task test` runs, or what the arguments name. */
-function testArguments(): string[] {
+/** What to tell `deno test`, and what to test: what `deno task test` does. */
+function testArguments(): { flags: string[]; files: string[] } {
+  const isFlag = (word: string) => word.startsWith("-");
   const words = denoJson.tasks.test.command.split(" ").slice(2);
-  const flags = words.filter((word) => word.startsWith("-"));
-  const files = words.filter((word) => !word.startsWith("-"));
-  return [
-    "test",
-    ...flags,
-    "--no-check", // It does not depend on the processor.
-    "--preload=scripts/arm64/time_limits.ts",
-    "--ignore=tests/npm", // Its other runtimes are for this processor.
-    ...(Deno.args.length > 0 ? Deno.args : files),
-  ];
+  const targets = [Deno.args, words]
+    .map((list) => list.filter((word) => !isFlag(word)))
+    .find((list) => list.length > 0)!;
+  return {
+    flags: [
+      "test",
+      ...[...words, ...Deno.args].filter(isFlag),
+      "--no-check", // It does not depend on the processor.
+      "--preload=scripts/arm64/time_limits.ts",
+    ],
+    // The other runtimes of tests/npm are for this processor.
+    files: targets.flatMap((target) => testFilesIn(target, ["tests/npm"])),
+  };
 }
 
 function succeeds(
@@ -132,36 +137,48 @@ async function spawn(
   args: string[],
   env: Record<string, string>,
 ): Promise<Deno.ChildProcess> {
+  const options = { env, stdout: "piped", stderr: "piped" } as const;
   if (succeeds(env, deno, "--version")) {
-    return new Deno.Command(deno, { args, env, stdin: "null" }).spawn();
+    return new Deno.Command(deno, { ...options, args, stdin: "null" }).spawn();
   }
   if (succeeds(env, "unshare", "--user", "--mount", "true")) {
-    return await spawnEmulated(find(QEMU)!, [deno, ...args], env);
+    return await spawnEmulated(find(QEMU)!, [deno, ...args], options);
   }
   throw new Obstacle(
     "the system runs no ARM64 programs, and has no user namespaces for it",
   );
 }
 
-async function runTests(scratch: string): Promise<number> {
+async function runTests(scratch: string): Promise<Results> {
   const deno = getDeno(scratch);
-  const tests = await spawn(deno, testArguments(), {
+  const env = {
     DENO_DIR: cacheWithPackages(scratch),
     PATH: pathWithCompilers(scratch),
     POSIX_AIO_EMULATED: "1",
     QEMU_LD_PREFIX: SYSROOT,
-  });
+  };
+  const running = new Set<Deno.ChildProcess>();
   for (const signal of ["SIGINT", "SIGTERM"] as const) {
-    Deno.addSignalListener(signal, () => tests.kill(signal));
+    Deno.addSignalListener(signal, () => {
+      for (const child of running) child.kill(signal);
+    });
   }
-  return (await tests.status).code;
+  const { flags, files } = testArguments();
+  return await runTestFiles(files, async (file) => {
+    const child = await spawn(deno, [...flags, file], env);
+    running.add(child);
+    child.status.finally(() => running.delete(child));
+    return child;
+  });
 }
 
 Deno.chdir(ROOT);
 const scratch = Deno.makeTempDirSync({ prefix: "posix-aio-arm64-" });
 try {
   checkMachine();
-  Deno.exitCode = await runTests(scratch);
+  const { passed, failed } = await runTests(scratch);
+  console.log(`${passed} passed, ${failed} failed`);
+  Deno.exitCode = failed === 0 ? 0 : 1;
 } catch (error) {
   if (!(error instanceof Obstacle)) throw error;
   console.error(`test:arm64: ${error.message}`);

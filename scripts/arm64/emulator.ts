@@ -37,18 +37,18 @@ const isRoot = Deno.uid() === 0;
 export async function spawnEmulated(
   qemu: string,
   command: string[],
-  env: Record<string, string>,
+  options: Deno.CommandOptions,
 ): Promise<Deno.ChildProcess> {
   // P: argv[0] stays what it is. F: the emulator is opened once, now.
   const registration = `:arm64:M::${MAGIC}:${MASK}:${qemu}:PF`;
   const child = new Deno.Command("unshare", {
+    ...options,
     args: [
       ...["--user", "--mount", ...(isRoot ? [] : ["--map-root-user"])],
       ...["sh", "-c", SCRIPT, "sh", registration],
       ...(isRoot ? [] : asOrdinaryUser()),
       ...command,
     ],
-    env,
     stdin: "piped",
   }).spawn();
   if (isRoot) await giveUsers(child.pid);

@@ -5,19 +5,15 @@
 import { AioFile, CompletionQueue } from "../../mod.ts";
 import { delay, Fifo, isPending, pattern, timeLimit } from "../helpers.ts";
 import {
-  libc,
+  becomeOrdinaryUser,
   limit,
   RLIMIT_NPROC,
   startThreads,
 } from "../posix/programs/libc.ts";
 
-const NOBODY = 65534;
 const PATIENCE_MS = timeLimit(3_000);
 
-// The limit does not hold for the superuser.
-if (Deno.uid() === 0 && libc.setresuid(NOBODY, NOBODY, NOBODY) !== 0) {
-  throw new Error("setresuid() failed");
-}
+becomeOrdinaryUser();
 
 const tasks = {
   async requests(path: string): Promise<unknown> {

@@ -2,18 +2,13 @@
 import { AioFile } from "../../mod.ts";
 import { delay, isPending } from "../helpers.ts";
 import {
-  libc,
+  becomeOrdinaryUser,
   limit,
   RLIMIT_NPROC,
   startThreads,
 } from "../posix/programs/libc.ts";
 
-const NOBODY = 65534;
-
-// The limit does not hold for the superuser.
-if (Deno.uid() === 0 && libc.setresuid(NOBODY, NOBODY, NOBODY) !== 0) {
-  throw new Error("setresuid() failed");
-}
+becomeOrdinaryUser();
 
 await using file = await AioFile.open(Deno.args[0]);
 await startThreads();

@@ -1,12 +1,9 @@
 /** Opens the file of its argument as a user without rights. */
 import { AioFile } from "../../mod.ts";
-import { libc } from "../posix/programs/libc.ts";
+import { becomeOrdinaryUser } from "../posix/programs/libc.ts";
 import { particularsOf } from "./particulars.ts";
 
-const NOBODY = 65534;
-if (Deno.uid() === 0 && libc.setresuid(NOBODY, NOBODY, NOBODY) !== 0) {
-  throw new Error("setresuid() failed");
-}
+becomeOrdinaryUser();
 
 const [path] = Deno.args;
 const outcomes = [

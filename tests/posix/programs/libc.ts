@@ -53,6 +53,18 @@ export function limit(resource: number, value: bigint): () => void {
 }
 
 /**
+ * Becomes a user without rights, for whom limits hold. It is another one for each
+ * process, because some limits count what all processes of a user have.
+ */
+export function becomeOrdinaryUser(): void {
+  if (Deno.uid() !== 0) return;
+  const uid = 60_000 + Deno.pid % 5_000;
+  if (libc.setresuid(uid, uid, uid) !== 0) {
+    throw new Error("setresuid() failed");
+  }
+}
+
+/**
  * Has the runtime start threads for what it does beside the event loop; it ends
  * the process when it needs one and may not start it.
  */

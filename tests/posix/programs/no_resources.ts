@@ -17,9 +17,7 @@ import {
   O_SYNC,
 } from "../../../mod.ts";
 import { bytes, Directory } from "../helpers.ts";
-import { libc, limit, RLIMIT_NPROC } from "./libc.ts";
-
-const NOBODY = 65534;
+import { becomeOrdinaryUser, limit, RLIMIT_NPROC } from "./libc.ts";
 
 /** The error number with which `call` throws, 0 if it does not. */
 function errnoOf(call: () => unknown): number {
@@ -35,10 +33,7 @@ function errnoOf(call: () => unknown): number {
   }
 }
 
-// The limit does not hold for the superuser.
-if (Deno.uid() === 0 && libc.setresuid(NOBODY, NOBODY, NOBODY) !== 0) {
-  throw new Error("setresuid() failed");
-}
+becomeOrdinaryUser();
 
 using directory = new Directory();
 const fd = directory.file("abc");

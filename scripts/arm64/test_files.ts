@@ -1,0 +1,72 @@
+/**
+ * Runs files with tests in processes of their own, as many at once as there are
+ * processors: an emulated one makes use of little more than one.
+ *
+ * @module
+ */
+import { readdirSync, statSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { stripVTControlCharacters } from "node:util";
+import pMap from "p-map";
+
+/** The results of tests. */
+export interface Results {
+  passed: number;
+  failed: number;
+}
+
+/**
+ * The files with tests in a directory, and below it; anything else, whose tests
+ * are the examples in it, stays what it is.
+ *
+ * @param ignored Directories to leave out.
+ */
+export function testFilesIn(target: string, ignored: string[]): string[] {
+  if (!statSync(target).isDirectory()) return [target];
+  const files = readdirSync(target, { recursive: true, encoding: "utf8" })
+    .filter((path) => path.endsWith("_test.ts"))
+    .map((path) => join(target, path))
+    .filter((path) => !ignored.some((one) => path.startsWith(`${one}/`)));
+  return files.length > 0 ? files : [target];
+}
+
+/**
+ * Runs the tests of each file, and prints what they print as soon as all of its
+ * are done.
+ *
+ * @param spawn Starts the tests of a file, its output piped.
+ * @returns The results of all; a process that fails without failed tests counts
+ * as one.
+ */
+export async function runTestFiles(
+  files: string[],
+  spawn: (file: string) => Promise<Deno.ChildProcess>,
+  print: (output: Uint8Array) => void = printAll,
+): Promise<Results> {
+  // What takes longest goes first, so that nothing waits for it in the end.
+  const sorted = files.map((file) => ({ file, size: statSync(file).size }))
+    .sort((a, b) => b.size - a.size);
+  const results = await pMap(sorted, async ({ file }) => {
+    const child = await spawn(file);
+    const { code, stdout, stderr } = await child.output();
+    print(stderr);
+    print(stdout);
+    const { passed, failed } = resultsIn(new TextDecoder().decode(stdout));
+    return { passed, failed: code === 0 ? failed : Math.max(failed, 1) };
+  }, { concurrency: navigator.hardwareConcurrency });
+  return results.reduce((all, { passed, failed }) => ({
+    passed: all.passed + passed,
+    failed: all.failed + failed,
+  }));
+}
+
+function printAll(output: Uint8Array): void {
+  writeFileSync(1, output);
+}
+
+/** The results that `deno test` prints in its last line. */
+function resultsIn(output: string): Results {
+  const line = stripVTControlCharacters(output)
+    .match(/^(?:ok|FAILED) \| (\d+) passed.* \| (\d+) failed/m);
+  return { passed: Number(line?.[1] ?? 0), failed: Number(line?.[2] ?? 0) };
+}
