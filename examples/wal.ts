@@ -13,7 +13,7 @@
 import { Buffer } from "node:buffer";
 import { writeSync } from "node:fs";
 import * as fs from "node:fs/promises";
-import { createHistogram } from "node:perf_hooks";
+import { createHistogram, type RecordableHistogram } from "node:perf_hooks";
 import process from "node:process";
 import { parseArgs } from "node:util";
 // @ts-types="@types/cli-progress"
@@ -324,11 +324,17 @@ async function checkpoint({ path, upTo }: Settings) {
   print(`${path}: ${rest}\n`);
 }
 
-async function bench(settings: Settings, signal: AbortSignal) {
-  const { path, writers, seconds, size, json } = settings;
-  if (await fs.stat(path).catch(() => null) !== null) {
-    throw new Error(`${path} exists already; bench makes a log of its own`);
-  }
+interface Measured {
+  /** Seconds. */
+  took: number;
+  latencies_us: RecordableHistogram;
+}
+
+async function measureAppends(
+  log: WriteAheadLog,
+  { writers, seconds, size }: Settings,
+  signal: AbortSignal,
+): Promise<Measured> {
   const latencies_us = createHistogram();
   const record = crypto.getRandomValues(new Uint8Array(size));
   const startedAt = performance.now();
@@ -338,25 +344,38 @@ async function bench(settings: Settings, signal: AbortSignal) {
     return `${value.toFixed(0)} of ${seconds} s, ${rate} appends/s`;
   });
   const ticking = setInterval(() => bar?.update(elapsed()), 200);
+  const write = async () => {
+    while (elapsed() < seconds && !signal.aborted) {
+      const before = performance.now();
+      await log.append(record);
+      const latency_us = Math.round((performance.now() - before) * 1000);
+      latencies_us.record(Math.max(1, latency_us));
+    }
+  };
   try {
-    await using log = await WriteAheadLog.open(path);
-    const write = async () => {
-      while (elapsed() < seconds && !signal.aborted) {
-        const before = performance.now();
-        await log.append(record);
-        const latency_us = Math.round((performance.now() - before) * 1000);
-        latencies_us.record(Math.max(1, latency_us));
-      }
-    };
     await Promise.all(Array.from({ length: writers }, write));
-    signal.throwIfAborted();
   } finally {
     clearInterval(ticking);
     bar?.stop();
+  }
+  return { took: elapsed(), latencies_us };
+}
+
+async function bench(settings: Settings, signal: AbortSignal) {
+  const { path, writers, size, json } = settings;
+  if (await fs.stat(path).catch(() => null) !== null) {
+    throw new Error(`${path} exists already; bench makes a log of its own`);
+  }
+  let measured: Measured;
+  try {
+    await using log = await WriteAheadLog.open(path);
+    measured = await measureAppends(log, settings, signal);
+    signal.throwIfAborted();
+  } finally {
     await fs.rm(path, { force: true });
     await fs.rm(`${path}.lock`, { force: true });
   }
-  const took = elapsed();
+  const { took, latencies_us } = measured;
   const appends = latencies_us.count;
   const perSecond = Math.round(appends / took);
   const [p50, p99, p999] = [50, 99, 99.9].map((percent) =>

@@ -18,9 +18,9 @@ export type Call =
 /** When a call began, or that it has ended. */
 export type Event = { begun: Call } | { ended: Call };
 
-/** The calls that are recorded. */
+/** The calls that are recorded: on ARM64, `rename` is `renameat` and so on. */
 export const TRACED =
-  "openat,pwrite64,write,fsync,fdatasync,ftruncate,rename,unlink";
+  "openat,pwrite64,write,fsync,fdatasync,ftruncate,/^rename,/^unlink";
 
 /** What `-s` has to be, so that all of each write is in the record. */
 export const STRING_BYTES_MAX = 4 << 20;
@@ -79,11 +79,14 @@ function callOf(name: string | undefined, line: string): Call | undefined {
         path,
         length: Number(line.match(/>, (\d+)/)![1]),
       };
-    case "rename": {
+    case "rename":
+    case "renameat":
+    case "renameat2": {
       const [from, to] = strings.map((text) => bytesOf(text).toString());
       return { name: "rename", from, to };
     }
     case "unlink":
+    case "unlinkat":
       return { name: "unlink", path };
     case "openat":
       return line.includes("O_EXCL")
