@@ -6,6 +6,11 @@ import { particularsOf } from "./particulars.ts";
 const BLOCK_BYTES = 512;
 const BLOCKS = 2000;
 
+// The runtime needs some to listen to signals, and ends the process without.
+const ignore = () => {};
+Deno.addSignalListener("SIGUSR1", ignore);
+Deno.removeSignalListener("SIGUSR1", ignore);
+
 const [path] = Deno.args;
 const files: AioFile[] = [];
 let error: Record<string, unknown>;

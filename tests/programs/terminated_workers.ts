@@ -1,5 +1,5 @@
 /**
- * Terminates 200 workers with requests in flight, ends those that were orphaned
+ * Terminates batches of eight workers with requests in flight, ends those that were orphaned
  * by feeding their FIFOs, and looks whether anything of the main thread's own
  * was touched. Prints what was wrong.
  */
@@ -23,7 +23,6 @@ import {
   wrongBlocks,
 } from "./blocks.ts";
 
-const BATCHES = 25;
 const WORKERS_PER_BATCH = 8;
 /** One for the file level, one for each kind of notification below it. */
 const FIFOS_PER_WORKER = 3;
@@ -32,7 +31,7 @@ const CANARIES = 500;
 const PATIENCE_MS = timeLimit(5_000);
 const QUIET_ROUNDS = 20;
 
-const [directory] = Deno.args;
+const [directory, batches] = Deno.args;
 const path = `${directory}/blocks`;
 Deno.writeFileSync(path, blocks(BLOCKS));
 // The FIFOs hold 16 threads at once, and the others need some, too.
@@ -134,7 +133,7 @@ async function feedOrphans(fifo: Fifo, least: number): Promise<number> {
   return fed;
 }
 
-for (let count = 0; count < BATCHES; count++) {
+for (let count = 0; count < Number(batches); count++) {
   await batch();
   canaries.forEach((view, index) => {
     if (!isBlock(view, index)) wrong.push(`canary ${index}`);
@@ -157,5 +156,5 @@ for (const index of wrongBlocks(Deno.readFileSync(path), BLOCKS)) {
   wrong.push(`block ${index} of the file`);
 }
 await file.close();
-const workers = BATCHES * WORKERS_PER_BATCH;
+const workers = Number(batches) * WORKERS_PER_BATCH;
 console.log(JSON.stringify({ workers, orphans, wrong, notified }));

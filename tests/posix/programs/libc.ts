@@ -5,6 +5,8 @@
  * @module
  */
 
+import { timeLimit } from "../../emulation.ts";
+
 export const libc = Deno.dlopen(
   "libc.so.6",
   {
@@ -69,7 +71,9 @@ export function becomeOrdinaryUser(): void {
  * the process when it needs one and may not start it.
  */
 export async function startThreads(): Promise<void> {
-  const calls = Array.from({ length: 8 }, () => libc.usleep(20_000));
+  // All at once: one that is done would serve another call.
+  const sleep_us = timeLimit(20) * 1000;
+  const calls = Array.from({ length: 8 }, () => libc.usleep(sleep_us));
   await Promise.all(calls);
 }
 
