@@ -157,19 +157,26 @@ async function runTests(scratch: string): Promise<Results> {
     POSIX_AIO_EMULATED: "1",
     QEMU_LD_PREFIX: SYSROOT,
   };
+  const { flags, files } = testArguments();
   const running = new Set<Deno.ChildProcess>();
+  const ending = new AbortController();
   for (const signal of ["SIGINT", "SIGTERM"] as const) {
     Deno.addSignalListener(signal, () => {
+      ending.abort(new Obstacle(`ended by ${signal}`));
       for (const child of running) child.kill(signal);
     });
   }
-  const { flags, files } = testArguments();
-  return await runTestFiles(files, async (file) => {
-    const child = await spawn(deno, [...flags, file], env);
-    running.add(child);
-    child.status.finally(() => running.delete(child));
-    return child;
-  });
+  try {
+    return await runTestFiles(files, async (file) => {
+      const child = await spawn(deno, [...flags, file], env);
+      running.add(child);
+      child.status.finally(() => running.delete(child));
+      return child;
+    }, { signal: ending.signal });
+  } finally {
+    // They use what is going to be removed.
+    await Promise.all([...running].map((child) => child.status));
+  }
 }
 
 Deno.chdir(ROOT);

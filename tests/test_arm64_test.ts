@@ -86,7 +86,7 @@ Deno.test({
         }).spawn(),
       );
     const print = () => {};
-    assertEquals(await runTestFiles(files, spawn, print), {
+    assertEquals(await runTestFiles(files, spawn, { print }), {
       passed: 3,
       failed: 2,
     });

@@ -35,13 +35,18 @@ export function testFilesIn(target: string, ignored: string[]): string[] {
  * are done.
  *
  * @param spawn Starts the tests of a file, its output piped.
+ * @param options.print Is used for the output.
+ * @param options.signal Ends it, so that no other file is begun.
  * @returns The results of all; a process that fails without failed tests counts
  * as one.
  */
 export async function runTestFiles(
   files: string[],
   spawn: (file: string) => Promise<Deno.ChildProcess>,
-  print: (output: Uint8Array) => void = printAll,
+  { print = printAll, signal }: {
+    print?: (output: Uint8Array) => void;
+    signal?: AbortSignal;
+  } = {},
 ): Promise<Results> {
   // What takes longest goes first, so that nothing waits for it in the end.
   const sorted = files.map((file) => ({ file, weight: weightOf(file) }))
@@ -53,7 +58,7 @@ export async function runTestFiles(
     print(stdout);
     const { passed, failed } = resultsIn(new TextDecoder().decode(stdout));
     return { passed, failed: code === 0 ? failed : Math.max(failed, 1) };
-  }, { concurrency: navigator.hardwareConcurrency });
+  }, { concurrency: navigator.hardwareConcurrency, signal });
   return results.reduce((all, { passed, failed }) => ({
     passed: all.passed + passed,
     failed: all.failed + failed,
