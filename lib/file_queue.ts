@@ -73,6 +73,11 @@ export class FileQueue {
     return this.#unsettled;
   }
 
+  /** Whether requests that are made together should go to the system together. */
+  get isGathering(): boolean {
+    return this.#lanes.hasManyThreads;
+  }
+
   /** Whether requests should wait here rather than in a lane. */
   get isSorting(): boolean {
     return this.#prioritized > 0;

@@ -124,27 +124,41 @@ export class Lane implements Waitable {
     if (!this.queue.traits.isSeekable) readiness.enter();
     this.#requests.addLast(request);
     waiter.add(this);
-    if (request.isSync) this.call(request);
-    else submission.add(request);
+    const isGathered = submission.isGathering || this.queue.isGathering;
+    if (request.isSync || !isGathered) return this.#call(request);
+    submission.add(request);
     return true;
   }
 
   /** Hands a request that the lane has taken to the system, by itself. */
   call(request: Request): void {
-    request.isSubmitted = true;
-    if (this.#callFor(request) === 0) return;
-    const errno = runtime.errno();
-    if (errno === EAGAIN) return this.putBack(request);
-    this.#requests.remove(request);
-    this.#leave(request);
-    request.fail(errno);
+    if (!this.#call(request)) this.#waitAgain(request);
   }
 
   /** The system has no resources for a request: it waits again. */
   putBack(request: Request): void {
+    this.#giveUp(request);
+    this.#waitAgain(request);
+  }
+
+  /** Returns whether the system took it, or failed it: not for want of resources. */
+  #call(request: Request): boolean {
+    request.isSubmitted = true;
+    if (this.#callFor(request) === 0) return true;
+    const errno = runtime.errno();
+    this.#giveUp(request);
+    if (errno === EAGAIN) return false;
+    request.fail(errno);
+    return true;
+  }
+
+  #giveUp(request: Request): void {
     request.notification?.forget();
     this.#requests.remove(request);
     this.#leave(request);
+  }
+
+  #waitAgain(request: Request): void {
     this.queue.putBack(request);
     engine.waitForRoom(this.queue);
   }

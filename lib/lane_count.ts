@@ -53,6 +53,11 @@ export class LaneCount {
     this.#isDevice = isDevice;
   }
 
+  /** Whether requests wait for a device. */
+  get isDevice(): boolean {
+    return this.#isDevice;
+  }
+
   /** How many lanes to use for so many requests. */
   wanted(outstanding: number): number {
     if (!this.#isDevice) {

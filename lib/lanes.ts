@@ -87,6 +87,11 @@ export class Lanes {
     return this.#syncLane;
   }
 
+  /** Whether many threads serve the file, all of which need glibc's lock. */
+  get hasManyThreads(): boolean {
+    return this.#count !== null && this.#count.isDevice;
+  }
+
   /** Takes note of a transfer, which tells how many lanes to use. */
   observe(bytes: number, isRead: boolean): void {
     this.#count?.observe(bytes, isRead);

@@ -1,7 +1,7 @@
 /**
- * The native calls that hand requests to the system. Those that are made at the
- * same time share one `lio_listio`: glibc takes a lock for each call, the same
- * one that its threads need for each request.
+ * The native calls that hand requests to the system. Where many threads serve
+ * them, those that are made at the same time share one `lio_listio`: glibc takes
+ * a lock for each call, the same one that its threads need for each request.
  *
  * @module
  */
@@ -30,6 +30,11 @@ class Submission {
     }
     this.#listed.push(request);
     if (this.#listed.length === this.#listedMax) this.flush();
+  }
+
+  /** Whether a request has to be in the next call, behind those that are. */
+  get isGathering(): boolean {
+    return this.#isList || this.#listed.length > 0;
   }
 
   /** Whether it is to be one call, whatever the depth of lanes. */

@@ -1,5 +1,5 @@
 /**
- * Reads blocks of 64 bytes, in one of several ways. Prints which native functions submitted
+ * Reads blocks in one of several ways. Prints which native functions submitted
  * them, with how many requests each.
  */
 import { AioFile, CompletionQueue, configure } from "../../mod.ts";
@@ -29,11 +29,16 @@ Object.defineProperty(Deno, "dlopen", {
 
 const [task, count, ...paths] = Deno.args;
 configure({ threads: 4 });
-const files = await Promise.all(paths.map((path) => AioFile.open(path)));
+// Past the page cache: many threads serve such a file.
+const direct = task === "direct";
+const BLOCK_BYTES = direct ? 4096 : 64;
+const files = await Promise.all(
+  paths.map((path) => AioFile.open(path, { direct })),
+);
 const requests = Array.from({ length: Number(count) }, (_, index) => ({
   type: "read" as const,
-  buffer: new Uint8Array(64),
-  offset: index * 64,
+  buffer: new Uint8Array(BLOCK_BYTES),
+  offset: index * BLOCK_BYTES,
 }));
 const values: number[] = [];
 
@@ -54,7 +59,8 @@ switch (task) {
     break;
   }
   // From a microtask each, as continuations do.
-  case "each": {
+  case "direct":
+  case "cached": {
     const reads: Promise<number>[] = [];
     for (const { buffer, offset } of requests) {
       await null;
