@@ -96,8 +96,8 @@ export interface CompletionQueueOptions {
   /**
    * How completions are noticed. `"suspend"` waits in `aio_suspend` on a thread
    * beside the event loop, `"thread"` has the system call a function
-   * (`SIGEV_THREAD`, for four requests at a time, because each takes a thread;
-   * the others as with `"suspend"`), `"poll"` asks from the event loop, `"auto"`
+   * (`SIGEV_THREAD`, for one request at a time, because each takes a thread; the
+   * others as with `"auto"`), `"poll"` asks from the event loop, `"auto"`
    * polls as long as that pays and then suspends. In a worker and on macOS,
    * `"thread"` is the same as `"suspend"`.
    *
