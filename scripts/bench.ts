@@ -43,6 +43,8 @@ of it takes an hour and a half; nothing else should run meanwhile.
   --peers REGEX    Only contestants whose key matches
   --rounds N       Rounds; every contestant runs once in each (default 5)
   --seconds N      Seconds of each run (default 3)
+  --retries N      How often a run is made again during which other virtual
+                   machines had over 2 % of the processors (default 0)
   --size MIB       Size of the test file in MiB (default 1024)
   --dir DIRECTORY  Where the test file goes; must be on a disk
   --json FILE      Write all figures to FILE, for bench:charts
@@ -59,6 +61,7 @@ const { values: options } = parseArgs({
     peers: { type: "string", default: "" },
     rounds: { type: "string" },
     seconds: { type: "string" },
+    retries: { type: "string" },
     size: { type: "string" },
     dir: { type: "string" },
     json: { type: "string" },
@@ -74,6 +77,7 @@ if (options.help) {
 const { quick } = options;
 const rounds = count("rounds", options.rounds ?? (quick ? "1" : "5"));
 const seconds = count("seconds", options.seconds ?? (quick ? "0.5" : "3"));
+const retries = count("retries", options.retries ?? "0", 0);
 const sizeMib = count("size", options.size ?? (quick ? "256" : "1024"));
 const only = new RegExp(options.only), keys = new RegExp(options.peers);
 
@@ -104,7 +108,7 @@ const plan = WORKS.filter(({ name }) => only.test(name))
 
 const results: Results = {
   date: new Date().toISOString(),
-  settings: { rounds, seconds, sizeMib, quick },
+  settings: { rounds, seconds, retries, sizeMib, quick },
   machine: await describeMachine(directory),
   versions,
   missing,
@@ -132,6 +136,7 @@ try {
         directory: scratch,
         rounds,
         seconds,
+        retries,
       },
       progress,
     );
@@ -162,10 +167,11 @@ async function save() {
   );
 }
 
-function count(name: string, text: string): number {
+function count(name: string, text: string, least = Number.MIN_VALUE): number {
   const value = Number(text);
-  if (value > 0) return value;
-  console.error(`--${name} ${text}: a number above zero is needed`);
+  if (value >= least) return value;
+  const needed = least === 0 ? "zero or more" : "a number above zero";
+  console.error(`--${name} ${text}: ${needed} is needed`);
   Deno.exit(2);
 }
 

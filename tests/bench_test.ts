@@ -3,6 +3,12 @@ import { parseFio } from "../scripts/bench/fio.ts";
 import { offsets } from "../scripts/bench/measure.mjs";
 import { judge } from "../scripts/bench/requirements.ts";
 import { median, ratio, series, spread } from "../scripts/bench/results.ts";
+import {
+  describeDisturbance,
+  isDisturbed,
+  parseProcessorTime,
+  stolenShare,
+} from "../scripts/bench/stolen.ts";
 import { type Run, WORKS } from "../scripts/bench/workloads.ts";
 
 const timeout = 10_000;
@@ -146,6 +152,44 @@ test("judge() says so where a contestant did not take part", () => {
   assertEquals(verdict, "not measured");
 });
 
+test("parseProcessorTime() adds up what all processors did, without guests", () => {
+  const text = "cpu  10 2 8 70 4 1 1 4 9 0\ncpu0 5 1 4 35 2 0 0 2 9 0\n";
+  assertEquals(parseProcessorTime(text), { total: 100, stolen: 4 });
+});
+
+test("stolenShare() is that of all processors' time between two moments", () => {
+  const before = { total: 1000, stolen: 100 };
+  assertEquals(stolenShare(before, { total: 1400, stolen: 120 }), 0.05);
+  assertEquals(stolenShare(before, before), 0);
+  assertEquals(stolenShare(null, before), undefined);
+});
+
+test("a run is disturbed when others had the processors, if the system tells", () => {
+  const run = (stolen?: number): Run => ({
+    what: "",
+    iops: 1,
+    mbps: 0,
+    stolen,
+  });
+  assert(isDisturbed(run(0.03)));
+  assert(!isDisturbed(run(0.01)));
+  assert(!isDisturbed(run()));
+});
+
+test("describeDisturbance() tells how many runs were, and how much", () => {
+  const runs = [0.4, 0.001, 0.05, undefined].map((stolen): Run => ({
+    what: "",
+    iops: 1,
+    mbps: 0,
+    stolen,
+  }));
+  assertEquals(
+    describeDisturbance(runs),
+    "In 2 of 4 runs, other machines had 5 % to 40 % of the processors' time",
+  );
+  assertEquals(describeDisturbance(runs.slice(1, 2)), "");
+});
+
 test("bench --help names the options and every work", async () => {
   const script = new URL("../scripts/bench.ts", import.meta.url);
   const { success, stdout } = await new Deno.Command(Deno.execPath(), {
@@ -153,7 +197,9 @@ test("bench --help names the options and every work", async () => {
   }).output();
   const text = new TextDecoder().decode(stdout);
   assert(success);
-  for (const option of ["--quick", "--only", "--rounds", "--json"]) {
+  for (
+    const option of ["--quick", "--only", "--rounds", "--retries", "--json"]
+  ) {
     assert(text.includes(option), option);
   }
   for (const { name } of WORKS) assert(text.includes(name), name);

@@ -10,6 +10,7 @@ import {
   spread,
   type WorkResult,
 } from "./results.ts";
+import { describeDisturbance } from "./stolen.ts";
 import { FIGURES, type Run } from "./workloads.ts";
 
 export function formatHeader({ date, machine, versions, missing }: Results) {
@@ -69,6 +70,10 @@ export function formatWork({ work, contestants }: WorkResult): string {
     .map(({ label, runs, error }) =>
       `${label} failed in round ${runs.length + 1}: ${error}`
     );
+  const disturbance = describeDisturbance(
+    contestants.flatMap(({ runs }) => runs),
+  );
+  if (disturbance !== "") notes.push(`${disturbance}.`);
   return ["", work.title, align([header, ...rows]), ...notes].join("\n");
 }
 

@@ -9,6 +9,7 @@
 import { markdownTable } from "markdown-table";
 import { judge, REQUIREMENTS } from "./requirements.ts";
 import { ratio, type Results, series, type Spread, spread } from "./results.ts";
+import { describeDisturbance } from "./stolen.ts";
 import { FIGURES, type Run, type Work } from "./workloads.ts";
 
 /** The charts of `docs/bench/` and what they show. */
@@ -68,7 +69,7 @@ export function fillTables(
 
 /** Where, when and of what the figures are. */
 export function sitting(
-  { machine, versions, settings, date }: Results,
+  { machine, versions, settings, date, works }: Results,
 ): string {
   const peers = [
     ["Deno", versions.deno],
@@ -79,6 +80,10 @@ export function sitting(
   ].filter(([, version]) => version !== undefined).map((pair) =>
     pair.join(" ")
   );
+  const disturbance = describeDisturbance(
+    works.flatMap(({ contestants }) => contestants)
+      .flatMap(({ runs }) => runs),
+  );
   return [
     `${machine.processor}, ${machine.cores} cores, ${machine.memory}`,
     String(machine.filesystem),
@@ -87,7 +92,7 @@ export function sitting(
     date.slice(0, 10),
     `medians of ${settings.rounds} rounds of ${settings.seconds} s`,
     `load average ${machine["load average"]} before`,
-  ].join("; ") + ".";
+  ].join("; ") + (disturbance === "" ? "." : `. ${disturbance}.`);
 }
 
 function charts(_: Results, drawn: Chart[]): string {

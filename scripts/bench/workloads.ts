@@ -57,6 +57,8 @@ export interface Run {
   /** Processor time over elapsed time: 1 is one core kept busy. */
   cores?: number;
   cpu_percent?: number;
+  /** The share of the processors' time that other virtual machines had. */
+  stolen?: number;
   rss_growth_percent?: number;
   heap_growth_percent?: number;
   /** Medians of each tenth of the run, in bytes. */
