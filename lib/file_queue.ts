@@ -191,7 +191,8 @@ export class FileQueue {
       }
     }
     request.transferred += bytes;
-    this.#lanes.observe(bytes, request.operation === "read");
+    const isInPlace = request.buffer === null;
+    this.#lanes.observe(bytes, request.operation === "read", isInPlace);
     if (this.#isComplete(request, bytes)) return request.finish();
     if (request.isWrite && bytes === 0) return request.fail(EIO);
     if (request.isCancelWanted) return request.fail(ECANCELED);

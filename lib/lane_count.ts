@@ -21,7 +21,8 @@ const LANES_PER_THREAD = 1.5;
 const LANES_CACHED = 1;
 /**
  * From this size on, copying is what takes the time, and may take two cores. Only
- * for reads: the system does not let two threads write to a file at once.
+ * for reads: the system does not let two threads write to a file at once. And only
+ * for reads in place: otherwise this thread copies too, and is the second one.
  */
 const LARGE_BYTES = 64 * 1024;
 const LANES_CACHED_LARGE = 2;
@@ -44,6 +45,7 @@ export class LaneCount {
   #hasLargeReads = false;
   #requests = 0;
   #readBytes = 0;
+  #inPlaceBytes = 0;
   #begin_ms = 0;
   #deviceBytesBefore = 0;
 
@@ -76,10 +78,15 @@ export class LaneCount {
    *
    * @param bytes How many bytes were transferred.
    * @param isRead Whether they were read.
+   * @param isInPlace Whether the system transferred them to or from where they
+   * are wanted.
    */
-  observe(bytes: number, isRead: boolean): void {
+  observe(bytes: number, isRead: boolean, isInPlace: boolean): void {
     if (this.#isAlwaysDevice) return;
-    if (isRead) this.#readBytes += bytes;
+    if (isRead) {
+      this.#readBytes += bytes;
+      if (isInPlace) this.#inPlaceBytes += bytes;
+    }
     if (++this.#requests >= WINDOW_REQUESTS) this.#decide();
   }
 
@@ -91,10 +98,10 @@ export class LaneCount {
     const share = this.#readBytes === 0
       ? 0
       : (deviceBytes - this.#deviceBytesBefore) / this.#readBytes;
-    this.#hasLargeReads = this.#readBytes >= LARGE_BYTES * this.#requests;
+    this.#hasLargeReads = this.#inPlaceBytes >= LARGE_BYTES * this.#requests;
     this.#begin_ms = now_ms;
     this.#deviceBytesBefore = deviceBytes;
-    this.#requests = this.#readBytes = 0;
+    this.#requests = this.#readBytes = this.#inPlaceBytes = 0;
     if (isFirst) return;
     if (share > DEVICE_SHARE_MIN) this.#isDevice = true;
     else if (share < CACHED_SHARE_MAX) this.#isDevice = false;

@@ -93,8 +93,8 @@ export class Lanes {
   }
 
   /** Takes note of a transfer, which tells how many lanes to use. */
-  observe(bytes: number, isRead: boolean): void {
-    this.#count?.observe(bytes, isRead);
+  observe(bytes: number, isRead: boolean, isInPlace: boolean): void {
+    this.#count?.observe(bytes, isRead, isInPlace);
   }
 
   /** The requests that the system has. */

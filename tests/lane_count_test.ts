@@ -36,7 +36,9 @@ Deno.test({
     const count = new LaneCount(true);
     const before = count.wanted(MANY);
     for (let round = 0; round < 3; round++) {
-      for (let index = 0; index < ENOUGH; index++) count.observe(100, true);
+      for (let index = 0; index < ENOUGH; index++) {
+        count.observe(100, true, true);
+      }
       await delay(5);
     }
     assertEquals(count.wanted(MANY), before);
@@ -47,7 +49,7 @@ Deno.test({
 async function observeCached(count: LaneCount, isRead: boolean): Promise<void> {
   for (let round = 0; round < 3; round++) {
     for (let index = 0; index < ENOUGH; index++) {
-      count.observe(BLOCK_BYTES, isRead);
+      count.observe(BLOCK_BYTES, isRead, true);
     }
     await delay(5);
   }
@@ -69,20 +71,22 @@ Deno.test({
 });
 
 Deno.test({
-  name: "LaneCount.wanted() is more for large reads, and not for large writes",
+  name:
+    "LaneCount.wanted() is more for large reads in place, and for nothing else",
   ignore: !isLinux,
   timeout,
   async fn() {
-    for (const isRead of [true, false]) {
+    const kinds = [[true, true], [true, false], [false, true], [false, false]];
+    for (const [isRead, isInPlace] of kinds) {
       const count = new LaneCount(false);
       const small = count.wanted(MANY);
       for (let round = 0; round < 3; round++) {
         for (let index = 0; index < ENOUGH; index++) {
-          count.observe(1024 * 1024, isRead);
+          count.observe(1024 * 1024, isRead, isInPlace);
         }
         await delay(5);
       }
-      assertEquals(count.wanted(MANY) > small, isRead);
+      assertEquals(count.wanted(MANY) > small, isRead && isInPlace);
     }
   },
 });
@@ -110,7 +114,7 @@ Deno.test({
     const block = allocatePinned(BLOCK_BYTES);
     for (let index = 0; index < ENOUGH; index++) {
       await direct.readAt(block, index % 64 * BLOCK_BYTES);
-      count.observe(BLOCK_BYTES, true);
+      count.observe(BLOCK_BYTES, true, true);
     }
     assert(count.wanted(MANY) > cached, "not more than for the page cache");
     await observeCached(count, true);
