@@ -56,6 +56,30 @@ async function observeCached(count: LaneCount, isRead: boolean): Promise<void> {
 }
 
 Deno.test({
+  name:
+    "LaneCount asks for the time after many requests, however fast they are",
+  timeout,
+  fn() {
+    const { now } = performance;
+    let asked = 0;
+    performance.now = () => {
+      asked++;
+      return 1;
+    };
+    try {
+      const count = new LaneCount(false);
+      for (let index = 0; index < ENOUGH; index++) {
+        count.observe(BLOCK_BYTES, true, true);
+      }
+    } finally {
+      performance.now = now;
+    }
+    assert(asked > 0, "never");
+    assert(asked < ENOUGH / 10, `${asked} times for ${ENOUGH} requests`);
+  },
+});
+
+Deno.test({
   name: "LaneCount.wanted() is fewer while the page cache serves",
   timeout,
   async fn() {
