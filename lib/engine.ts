@@ -55,9 +55,10 @@ class Engine {
       if (!this.hasRoom) break;
       // Deleted and added again, a queue comes last in the set's order.
       this.#hungry.delete(queue);
-      if (!queue.canSubmit) continue;
-      const isServed = queue.submitOne();
-      if (queue.canSubmit) this.#hungry.add(queue);
+      const lane = queue.nextLane();
+      if (lane === null) continue;
+      const isServed = queue.submitTo(lane);
+      if (queue.nextLane() !== null) this.#hungry.add(queue);
       if (!isServed) break;
       this.#retry_ms = RETRY_MS_MIN;
     }

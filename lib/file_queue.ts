@@ -3,6 +3,7 @@ import { runtime } from "../ffi/current.ts";
 import { EAGAIN, ECANCELED, EIO } from "./constants.ts";
 import { engine } from "./engine.ts";
 import { GroupCommit } from "./group_commit.ts";
+import type { Lane } from "./lane.ts";
 import { Lanes } from "./lanes.ts";
 import { takeAppends } from "./append_batch.ts";
 import { counters } from "./counters.ts";
@@ -127,13 +128,17 @@ export class FileQueue {
   /** Hands requests to the system, as far as it takes them. */
   dispatch(): void {
     if (engine.isFree) {
-      while (this.canSubmit) {
-        if (engine.hasRoom && this.submitOne()) continue;
+      for (
+        let lane = this.nextLane();
+        lane !== null;
+        lane = this.nextLane()
+      ) {
+        if (engine.hasRoom && this.submitTo(lane)) continue;
         engine.waitForRoom(this);
         break;
       }
     } else {
-      if (this.canSubmit) engine.waitForRoom(this);
+      if (this.nextLane() !== null) engine.waitForRoom(this);
       engine.feed();
     }
     // Each call takes the lock that glibc's threads need to come to an end.
@@ -158,19 +163,19 @@ export class FileQueue {
     return this.#waiting.first !== null;
   }
 
-  /** Whether a request waits that the system may have now. */
-  get canSubmit(): boolean {
+  /** The lane for the first request, or `null` if the system may have none now. */
+  nextLane(): Lane | null {
     const { first } = this.#waiting;
-    return first !== null && this.#mayEnter(first) &&
-      this.#lanes.pick() !== null;
+    if (first === null || !this.#mayEnter(first)) return null;
+    return this.#lanes.pick();
   }
 
   /** Hands the first request to the system. Returns whether that took it. */
-  submitOne(): boolean {
+  submitTo(lane: Lane): boolean {
     const request = this.traits.isAppending
       ? takeAppends(this.#waiting)
       : this.#waiting.shift();
-    const isTaken = this.#lanes.pick()!.take(request);
+    const isTaken = lane.take(request);
     if (!isTaken) this.#waiting.addFirst(request);
     return isTaken;
   }
