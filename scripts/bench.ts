@@ -43,8 +43,8 @@ of it takes an hour and a half; nothing else should run meanwhile.
   --peers REGEX    Only contestants whose key matches
   --rounds N       Rounds; every contestant runs once in each (default 5)
   --seconds N      Seconds of each run (default 3)
-  --retries N      How often a run is made again during which other virtual
-                   machines had over 2 % of the processors (default 0)
+  --retries N      How often a run is made again during which the hypervisor
+                   kept over 2 % of the processors' time (default 0)
   --size MIB       Size of the test file in MiB (default 1024)
   --dir DIRECTORY  Where the test file goes; must be on a disk
   --json FILE      Write all figures to FILE, for bench:charts

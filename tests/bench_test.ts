@@ -164,7 +164,7 @@ test("stolenShare() is that of all processors' time between two moments", () => 
   assertEquals(stolenShare(null, before), undefined);
 });
 
-test("a run is disturbed when others had the processors, if the system tells", () => {
+test("a run is disturbed when processors were taken away, if the system tells", () => {
   const run = (stolen?: number): Run => ({
     what: "",
     iops: 1,
@@ -185,7 +185,8 @@ test("describeDisturbance() tells how many runs were, and how much", () => {
   }));
   assertEquals(
     describeDisturbance(runs),
-    "In 2 of 4 runs, other machines had 5 % to 40 % of the processors' time",
+    "In 2 of 4 runs, the hypervisor kept 5 % to 40 % of the processors' time " +
+      "to itself",
   );
   assertEquals(describeDisturbance(runs.slice(1, 2)), "");
 });

@@ -22,7 +22,7 @@ export interface RunSettings {
 const GRACE_MS = 60_000;
 const OPERATIONS_TIMEOUT_MS = 600_000;
 const RAMP_SECONDS = 0.5;
-/** Others that have the processors seldom have them for long. */
+/** Processors that are taken away are seldom taken away for long. */
 const RETRY_MS = 2000;
 /** Disks go on working for a while after a sync has returned. */
 const SETTLE_MS = 500;

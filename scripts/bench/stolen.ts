@@ -1,7 +1,7 @@
 /**
- * Whether the machine was there. A virtual machine shares processors with others;
- * while the hypervisor serves those, this one stands still without noticing, and
- * no figure means anything.
+ * Whether the machine was there. A hypervisor that has too few processors, for
+ * other machines or for this one's own disk, lets this one stand still without
+ * its noticing, and figures mean little.
  */
 
 import { readFile } from "node:fs/promises";
@@ -11,7 +11,7 @@ import type { Run } from "./workloads.ts";
 export interface ProcessorTime {
   /** Of all processors, whatever it was spent on. */
   total: number;
-  /** That this machine wanted, and others had. */
+  /** That this machine wanted, and did not get. */
   stolen: number;
 }
 
@@ -47,7 +47,7 @@ export function stolenShare(
   return total === 0 ? 0 : (after.stolen - before.stolen) / total;
 }
 
-/** Whether others had the processors during a run. */
+/** Whether too much was stolen during a run. */
 export function isDisturbed({ stolen }: Run): boolean {
   return stolen !== undefined && stolen > STOLEN_MAX;
 }
@@ -58,7 +58,7 @@ export function describeDisturbance(runs: Run[]): string {
   if (disturbed.length === 0) return "";
   const shares = disturbed.map(({ stolen }) => stolen!);
   const percent = (share: number) => `${(100 * share).toFixed(0)} %`;
-  return `In ${disturbed.length} of ${runs.length} runs, other machines had ` +
+  return `In ${disturbed.length} of ${runs.length} runs, the hypervisor kept ` +
     `${percent(Math.min(...shares))} to ${percent(Math.max(...shares))} ` +
-    "of the processors' time";
+    "of the processors' time to itself";
 }

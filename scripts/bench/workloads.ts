@@ -57,7 +57,7 @@ export interface Run {
   /** Processor time over elapsed time: 1 is one core kept busy. */
   cores?: number;
   cpu_percent?: number;
-  /** The share of the processors' time that other virtual machines had. */
+  /** The share of the processors' time that the hypervisor kept to itself. */
   stolen?: number;
   rss_growth_percent?: number;
   heap_growth_percent?: number;
