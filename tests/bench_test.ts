@@ -141,6 +141,29 @@ test("judge() compares the median of the ratios with the bound", () => {
   assertEquals(verdict({ atMost: 1.9 }), "missed");
 });
 
+test("judge() says what io_uring reaches where that would not be enough", () => {
+  const results = resultsOf({
+    library: [20],
+    peer: [10],
+    "fio-io_uring": [30],
+  });
+  const over = (key: string) => () =>
+    ratio(
+      series(results, WORKS[0].name, key, "iops"),
+      series(results, WORKS[0].name, "peer", "iops"),
+    );
+  const verdict = (atLeast: number) =>
+    judge({
+      what: "",
+      measure: over("library"),
+      ceiling: over("fio-io_uring"),
+      atLeast,
+    }, results).verdict;
+  assertEquals(verdict(2), "met");
+  assertEquals(verdict(3), "missed");
+  assertEquals(verdict(4), "missed, io_uring too: 3.00");
+});
+
 test("judge() says so where a contestant did not take part", () => {
   const results = resultsOf({ library: [20] });
   const measure = () =>

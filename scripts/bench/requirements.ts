@@ -10,13 +10,21 @@ export interface Requirement {
   atMost?: number;
   aim?: boolean;
   measure(results: Results): Spread | undefined;
+  /** The same of io_uring, which shows what the machine can do. */
+  ceiling?(results: Results): Spread | undefined;
 }
 
 export interface Verdict {
   what: string;
   bound: string;
   measured?: Spread;
-  verdict: "met" | "missed" | "not measured" | "aim met" | "aim missed";
+  verdict:
+    | "met"
+    | "missed"
+    | `missed, io_uring too: ${string}`
+    | "not measured"
+    | "aim met"
+    | "aim missed";
 }
 
 const WARM_32 = "read-4k-warm-d32",
@@ -31,15 +39,17 @@ function against(
   options: { figure?: keyof Run; aim?: boolean; library?: string } = {},
 ): Requirement {
   const { figure = "iops", aim, library = "library" } = options;
+  const over = (key: string) => (results: Results) =>
+    ratio(
+      series(results, work, key, figure),
+      series(results, work, contestant, figure),
+    );
   return {
     what: `${work}: ${library} / ${contestant}`,
     atLeast,
     aim,
-    measure: (results) =>
-      ratio(
-        series(results, work, library, figure),
-        series(results, work, contestant, figure),
-      ),
+    measure: over(library),
+    ceiling: over("fio-io_uring"),
   };
 }
 
@@ -170,16 +180,24 @@ export const REQUIREMENTS: Requirement[] = [
 ];
 
 export function judge(
-  { what, atLeast, atMost, aim, measure }: Requirement,
+  { what, atLeast = -Infinity, atMost = Infinity, aim, measure, ceiling }:
+    Requirement,
   results: Results,
 ): Verdict {
   const measured = measure(results);
-  const bound = atLeast === undefined
+  const bound = atLeast === -Infinity
     ? `at most ${atMost}`
     : `at least ${atLeast}`;
   if (!measured) return { what, bound, verdict: "not measured" };
-  const met = measured.median >= (atLeast ?? -Infinity) &&
-    measured.median <= (atMost ?? Infinity);
-  const verdict = met ? "met" : "missed";
-  return { what, bound, measured, verdict: aim ? `aim ${verdict}` : verdict };
+  const isMet = measured.median >= atLeast && measured.median <= atMost;
+  const verdict = isMet ? "met" : "missed";
+  if (aim) return { what, bound, measured, verdict: `aim ${verdict}` };
+  const most = ceiling?.(results)?.median ?? Infinity;
+  if (isMet || most >= atLeast) return { what, bound, measured, verdict };
+  return {
+    what,
+    bound,
+    measured,
+    verdict: `missed, io_uring too: ${most.toFixed(2)}`,
+  };
 }
