@@ -211,6 +211,10 @@ test("describeDisturbance() tells how many runs were, and how much", () => {
     "In 2 of 4 runs, the hypervisor kept 5 % to 40 % of the processors' time " +
       "to itself",
   );
+  assertEquals(
+    describeDisturbance(runs.slice(0, 2)),
+    "In 1 of 2 runs, the hypervisor kept 40 % of the processors' time to itself",
+  );
   assertEquals(describeDisturbance(runs.slice(1, 2)), "");
 });
 

@@ -57,8 +57,9 @@ export function describeDisturbance(runs: Run[]): string {
   const disturbed = runs.filter(isDisturbed);
   if (disturbed.length === 0) return "";
   const shares = disturbed.map(({ stolen }) => stolen!);
-  const percent = (share: number) => `${(100 * share).toFixed(0)} %`;
+  const [least, most] = [Math.min(...shares), Math.max(...shares)]
+    .map((share) => `${(100 * share).toFixed(0)} %`);
   return `In ${disturbed.length} of ${runs.length} runs, the hypervisor kept ` +
-    `${percent(Math.min(...shares))} to ${percent(Math.max(...shares))} ` +
-    "of the processors' time to itself";
+    `${least === most ? most : `${least} to ${most}`} of the processors' ` +
+    "time to itself";
 }
