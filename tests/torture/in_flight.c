@@ -70,8 +70,8 @@ static int overlaps(uintptr_t start, size_t length, uintptr_t other_start,
          other_start < start + length;
 }
 
-/* Somebody takes memory for something else. */
-static void taken(const char *what, uintptr_t start, size_t length) {
+/* Somebody takes memory for something else. Returns whether it is in flight. */
+static int taken(const char *what, uintptr_t start, size_t length) {
   int is_touched = 0;
   pthread_mutex_lock(&mutex);
   for (int i = request_count - 1; i >= 0; i--) {
@@ -84,6 +84,7 @@ static void taken(const char *what, uintptr_t start, size_t length) {
   }
   if (is_touched) violation(what, start, length);
   pthread_mutex_unlock(&mutex);
+  return is_touched;
 }
 
 /* A request is about to be submitted: nobody else may use its memory. */
@@ -146,8 +147,10 @@ void free(void *memory) {
   int error = errno;
   if (memory != NULL && is_submitter && !is_submitting) {
     frees++;
-    taken("memory was freed in flight", (uintptr_t)memory,
-          malloc_usable_size(memory));
+    /* Then it is kept: the program has to live to tell what was noticed. */
+    if (taken("memory was freed in flight", (uintptr_t)memory,
+              malloc_usable_size(memory)))
+      memory = NULL;
   }
   __libc_free(memory);
   errno = error;
