@@ -188,7 +188,9 @@ export class FileQueue {
     if (errno !== 0) return request.fail(errno);
     this.#pause_ms = AGAIN_MS_MIN;
     if (request.isSync) return request.settle(null);
-    if (request.operation === "read" && request.buffer !== null) {
+    const isRead = request.operation === "read";
+    const isInPlace = request.buffer === null;
+    if (isRead && !isInPlace) {
       try {
         request.emptyBuffer(bytes);
       } catch (error) {
@@ -196,8 +198,7 @@ export class FileQueue {
       }
     }
     request.transferred += bytes;
-    const isInPlace = request.buffer === null;
-    this.#lanes.observe(bytes, request.operation === "read", isInPlace);
+    this.#lanes.observe(bytes, isRead, isInPlace);
     if (this.#isComplete(request, bytes)) return request.finish();
     if (request.isWrite && bytes === 0) return request.fail(EIO);
     if (request.isCancelWanted) return request.fail(ECANCELED);
