@@ -20,6 +20,7 @@ import {
 import { judge, REQUIREMENTS } from "./bench/requirements.ts";
 import type { Results } from "./bench/results.ts";
 import { runWork } from "./bench/run.ts";
+import { STOLEN_MAX } from "./bench/stolen.ts";
 import {
   createTestFile,
   defaultDirectory,
@@ -44,7 +45,9 @@ of it takes an hour and a half; nothing else should run meanwhile.
   --rounds N       Rounds; every contestant runs once in each (default 5)
   --seconds N      Seconds of each run (default 3)
   --retries N      How often a run is made again during which the hypervisor
-                   kept over 2 % of the processors' time (default 0)
+                   kept over ${
+    100 * STOLEN_MAX
+  } % of the processors' time (default 0)
   --size MIB       Size of the test file in MiB (default 1024)
   --dir DIRECTORY  Where the test file goes; must be on a disk
   --json FILE      Write all figures to FILE, for bench:charts
@@ -77,7 +80,7 @@ if (options.help) {
 const { quick } = options;
 const rounds = count("rounds", options.rounds ?? (quick ? "1" : "5"));
 const seconds = count("seconds", options.seconds ?? (quick ? "0.5" : "3"));
-const retries = count("retries", options.retries ?? "0", 0);
+const retries = count("retries", options.retries ?? "0", true);
 const sizeMib = count("size", options.size ?? (quick ? "256" : "1024"));
 const only = new RegExp(options.only), keys = new RegExp(options.peers);
 
@@ -167,10 +170,10 @@ async function save() {
   );
 }
 
-function count(name: string, text: string, least = Number.MIN_VALUE): number {
+function count(name: string, text: string, mayBeZero = false): number {
   const value = Number(text);
-  if (value >= least) return value;
-  const needed = least === 0 ? "zero or more" : "a number above zero";
+  if (value > 0 || mayBeZero && value === 0) return value;
+  const needed = mayBeZero ? "zero or more" : "a number above zero";
   console.error(`--${name} ${text}: ${needed} is needed`);
   Deno.exit(2);
 }

@@ -126,13 +126,18 @@ function resultsOf(iops: Record<string, number[]>) {
   };
 }
 
+/** One contestant over another. */
+function over(a: string, b: string) {
+  return (results: ReturnType<typeof resultsOf>) =>
+    ratio(
+      series(results, WORKS[0].name, a, "iops"),
+      series(results, WORKS[0].name, b, "iops"),
+    );
+}
+
 test("judge() compares the median of the ratios with the bound", () => {
   const results = resultsOf({ library: [20, 30, 10], peer: [10, 10, 10] });
-  const measure = (from: typeof results) =>
-    ratio(
-      series(from, WORKS[0].name, "library", "iops"),
-      series(from, WORKS[0].name, "peer", "iops"),
-    );
+  const measure = over("library", "peer");
   const verdict = (bounds: { atLeast?: number; atMost?: number }) =>
     judge({ what: "", measure, ...bounds }, results).verdict;
   assertEquals(verdict({ atLeast: 2 }), "met");
@@ -147,16 +152,11 @@ test("judge() says what io_uring reaches where that would not be enough", () => 
     peer: [10],
     "fio-io_uring": [30],
   });
-  const over = (key: string) => () =>
-    ratio(
-      series(results, WORKS[0].name, key, "iops"),
-      series(results, WORKS[0].name, "peer", "iops"),
-    );
   const verdict = (atLeast: number) =>
     judge({
       what: "",
-      measure: over("library"),
-      ceiling: over("fio-io_uring"),
+      measure: over("library", "peer"),
+      ceiling: over("fio-io_uring", "peer"),
       atLeast,
     }, results).verdict;
   assertEquals(verdict(2), "met");
@@ -166,11 +166,7 @@ test("judge() says what io_uring reaches where that would not be enough", () => 
 
 test("judge() says so where a contestant did not take part", () => {
   const results = resultsOf({ library: [20] });
-  const measure = () =>
-    ratio(
-      series(results, WORKS[0].name, "library", "iops"),
-      series(results, WORKS[0].name, "peer", "iops"),
-    );
+  const measure = over("library", "peer");
   const { verdict } = judge({ what: "", measure, atLeast: 1 }, results);
   assertEquals(verdict, "not measured");
 });
@@ -187,25 +183,18 @@ test("stolenShare() is that of all processors' time between two moments", () => 
   assertEquals(stolenShare(null, before), undefined);
 });
 
+function runWith(stolen?: number): Run {
+  return { what: "", iops: 1, mbps: 0, stolen };
+}
+
 test("a run is disturbed when processors were taken away, if the system tells", () => {
-  const run = (stolen?: number): Run => ({
-    what: "",
-    iops: 1,
-    mbps: 0,
-    stolen,
-  });
-  assert(isDisturbed(run(0.03)));
-  assert(!isDisturbed(run(0.01)));
-  assert(!isDisturbed(run()));
+  assert(isDisturbed(runWith(0.03)));
+  assert(!isDisturbed(runWith(0.01)));
+  assert(!isDisturbed(runWith()));
 });
 
 test("describeDisturbance() tells how many runs were, and how much", () => {
-  const runs = [0.4, 0.001, 0.05, undefined].map((stolen): Run => ({
-    what: "",
-    iops: 1,
-    mbps: 0,
-    stolen,
-  }));
+  const runs = [0.4, 0.001, 0.05, undefined].map(runWith);
   assertEquals(
     describeDisturbance(runs),
     "In 2 of 4 runs, the hypervisor kept 5 % to 40 % of the processors' time " +

@@ -35,24 +35,25 @@ Deno.test({
   async fn() {
     const count = new LaneCount(true);
     const before = count.wanted(MANY);
-    for (let round = 0; round < 3; round++) {
-      for (let index = 0; index < ENOUGH; index++) {
-        count.observe(100, true, true);
-      }
-      await delay(5);
-    }
+    await observeMany(count, 100, true, true);
     assertEquals(count.wanted(MANY), before);
   },
 });
 
-/** Tells of transfers that the page cache served. */
-async function observeCached(count: LaneCount, isRead: boolean): Promise<void> {
+/** Tells of one transfer again and again, for longer than it looks at. */
+async function observeMany(
+  count: LaneCount,
+  ...transfer: Parameters<LaneCount["observe"]>
+): Promise<void> {
   for (let round = 0; round < 3; round++) {
-    for (let index = 0; index < ENOUGH; index++) {
-      count.observe(BLOCK_BYTES, isRead, true);
-    }
+    for (let index = 0; index < ENOUGH; index++) count.observe(...transfer);
     await delay(5);
   }
+}
+
+/** Tells of transfers that the page cache served. */
+function observeCached(count: LaneCount, isRead: boolean): Promise<void> {
+  return observeMany(count, BLOCK_BYTES, isRead, true);
 }
 
 Deno.test({
@@ -104,12 +105,7 @@ Deno.test({
     for (const [isRead, isInPlace] of kinds) {
       const count = new LaneCount(false);
       const small = count.wanted(MANY);
-      for (let round = 0; round < 3; round++) {
-        for (let index = 0; index < ENOUGH; index++) {
-          count.observe(1024 * 1024, isRead, isInPlace);
-        }
-        await delay(5);
-      }
+      await observeMany(count, 1024 * 1024, isRead, isInPlace);
       assertEquals(count.wanted(MANY) > small, isRead && isInPlace);
     }
   },

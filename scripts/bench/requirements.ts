@@ -190,14 +190,12 @@ export function judge(
     : `at least ${atLeast}`;
   if (!measured) return { what, bound, verdict: "not measured" };
   const isMet = measured.median >= atLeast && measured.median <= atMost;
-  const verdict = isMet ? "met" : "missed";
-  if (aim) return { what, bound, measured, verdict: `aim ${verdict}` };
+  const result = isMet ? "met" : "missed";
   const most = ceiling?.(results)?.median ?? Infinity;
-  if (isMet || most >= atLeast) return { what, bound, measured, verdict };
-  return {
-    what,
-    bound,
-    measured,
-    verdict: `missed, io_uring too: ${most.toFixed(2)}`,
-  };
+  const verdict = aim
+    ? `aim ${result}` as const
+    : isMet || most >= atLeast
+    ? result
+    : `missed, io_uring too: ${most.toFixed(2)}` as const;
+  return { what, bound, measured, verdict };
 }
