@@ -4,11 +4,16 @@
  *
  * @module
  */
+import {
+  clearInterval,
+  clock_ms,
+  setInterval,
+  setTimeout,
+} from "./event_loop.ts";
 import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { availableParallelism } from "node:os";
 import process from "node:process";
-import { clearInterval, setInterval, setTimeout } from "node:timers";
 import { isMainThread } from "node:worker_threads";
 import type { Platform } from "./platform.ts";
 import type {
@@ -341,10 +346,10 @@ async function askSpaced(
   isAnswer: (result: number) => boolean,
   timeout_ms: number,
 ): Promise<number> {
-  const end_ms = performance.now() + timeout_ms;
+  const end_ms = clock_ms() + timeout_ms;
   for (;;) {
     const result = ask();
-    if (isAnswer(result) || performance.now() >= end_ms) return result;
+    if (isAnswer(result) || clock_ms() >= end_ms) return result;
     await new Promise((resolve) => setTimeout(resolve, SPACED_MS));
   }
 }

@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { setTimeout } from "node:timers";
+import { setTimeout } from "../ffi/event_loop.ts";
 import type { FileQueue } from "./file_queue.ts";
 import { settings } from "./settings.ts";
 import { submission } from "./submission.ts";

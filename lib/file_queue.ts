@@ -1,4 +1,4 @@
-import { setTimeout } from "node:timers";
+import { queueMicrotask, setTimeout } from "../ffi/event_loop.ts";
 import { runtime } from "../ffi/current.ts";
 import { EAGAIN, ECANCELED, EIO } from "./constants.ts";
 import { engine } from "./engine.ts";

@@ -5,6 +5,7 @@
  *
  * @module
  */
+import { queueMicrotask } from "../ffi/event_loop.ts";
 import { ECANCELED } from "./constants.ts";
 import type { FileQueue } from "./file_queue.ts";
 import { Request } from "./request.ts";

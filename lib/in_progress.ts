@@ -5,7 +5,7 @@
  *
  * @module
  */
-import { clearTimeout, setTimeout } from "node:timers";
+import { clearTimeout, setTimeout } from "../ffi/event_loop.ts";
 import type { ControlBlockRequest } from "./control_block_request.ts";
 
 const LOOK_MS_MIN = 1;

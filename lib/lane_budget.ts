@@ -1,4 +1,4 @@
-import { setTimeout } from "node:timers";
+import { setTimeout } from "../ffi/event_loop.ts";
 import { platform } from "./constants.ts";
 import { librt } from "./error.ts";
 import type { Lanes } from "./lanes.ts";

@@ -1,3 +1,4 @@
+import { clock_ms } from "../ffi/event_loop.ts";
 import { deviceBytesRead } from "./device_reads.ts";
 import { threads } from "./tuning.ts";
 
@@ -92,7 +93,7 @@ export class LaneCount {
   }
 
   #decide(): void {
-    const now_ms = performance.now();
+    const now_ms = clock_ms();
     if (now_ms - this.#begin_ms < WINDOW_MS) return;
     const deviceBytes = deviceBytesRead() ?? 0;
     const isFirst = this.#begin_ms === 0;

@@ -8,6 +8,7 @@
  *
  * @module
  */
+import { queueMicrotask } from "../ffi/event_loop.ts";
 import type { NativeCallback } from "../ffi/runtime.ts";
 import { runtime } from "../ffi/current.ts";
 

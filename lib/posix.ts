@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { clearTimeout, setTimeout } from "node:timers";
+import { clearTimeout, setTimeout } from "../ffi/event_loop.ts";
 import type { Pointer } from "../ffi/runtime.ts";
 import { runtime } from "../ffi/current.ts";
 import { type Aiocb, requestOf } from "./aiocb.ts";

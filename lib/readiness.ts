@@ -6,7 +6,7 @@
  *
  * @module
  */
-import { setTimeout } from "node:timers";
+import { setTimeout } from "../ffi/event_loop.ts";
 import { freeNative, KeptMemory, tryAllocateNative } from "../ffi/memory.ts";
 import { runtime } from "../ffi/current.ts";
 import { librt } from "./error.ts";

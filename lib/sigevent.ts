@@ -1,4 +1,4 @@
-import { setTimeout } from "node:timers";
+import { setTimeout } from "../ffi/event_loop.ts";
 import type { SigeventValues } from "../ffi/layout.ts";
 import { runtime } from "../ffi/current.ts";
 import { assertObject } from "./arguments.ts";

@@ -5,7 +5,7 @@
  *
  * @module
  */
-import { setImmediate } from "node:timers";
+import { queueMicrotask, setImmediate } from "../ffi/event_loop.ts";
 import { EAGAIN } from "./constants.ts";
 import { librt } from "./error.ts";
 import { limits } from "./limits.ts";

@@ -5,7 +5,7 @@
  *
  * @module
  */
-import { setImmediate, setTimeout } from "node:timers";
+import { clock_ms, setImmediate, setTimeout } from "../ffi/event_loop.ts";
 import { writeAddress, writeTimespec } from "../ffi/layout.ts";
 import {
   type ControlBlock,
@@ -108,7 +108,7 @@ export class Waiter {
     waitable.position = this.#waitables.length;
     this.#waitables.push(waitable);
     if (this.#turnIsDue) return;
-    this.#waitingSince_ms = performance.now();
+    this.#waitingSince_ms = clock_ms();
     this.#nextTurn();
   }
 
@@ -154,7 +154,7 @@ export class Waiter {
       submission.release();
     }
     if (this.#waitables.length === 0) return this.#rest();
-    const now_ms = performance.now();
+    const now_ms = clock_ms();
     const waited_ms = now_ms - this.#waitingSince_ms;
     if (done > 0) {
       this.#expected_us += (waited_ms * 1000 - this.#expected_us) *
