@@ -47,12 +47,16 @@ export interface PlatformConstants {
   readonly O_SYNC: number;
   readonly O_DSYNC: number;
   readonly O_CLOEXEC: number;
+  readonly O_NONBLOCK: number;
+  readonly O_NOCTTY: number;
   /** 0 on macOS, which has `F_NOCACHE` instead. */
   readonly O_DIRECT: number;
   readonly F_GETFL: number;
   readonly F_DUPFD_CLOEXEC: number;
   /** 0 wherever it is not macOS. */
   readonly F_NOCACHE: number;
+  /** For `preadv2()` and `pwritev2()`; 0 where there are none. */
+  readonly RWF_NOWAIT: number;
   readonly _SC_OPEN_MAX: number;
   readonly _SC_AIO_LISTIO_MAX: number;
   readonly _SC_AIO_MAX: number;
@@ -173,9 +177,12 @@ function linuxConstants(
     O_SYNC: 0o4010000,
     O_DSYNC: 0o10000,
     O_CLOEXEC: 0o2000000,
+    O_NONBLOCK: 0o4000,
+    O_NOCTTY: 0o400,
     O_DIRECT: arch === "aarch64" ? 0o200000 : 0o40000,
     F_DUPFD_CLOEXEC: 1030,
     F_NOCACHE: 0,
+    RWF_NOWAIT: 8,
     _SC_OPEN_MAX: 4,
     _SC_AIO_LISTIO_MAX: 23,
     _SC_AIO_MAX: 24,
@@ -200,7 +207,10 @@ const FREE_AND_NETBSD_CONSTANTS = {
   O_ACCMODE: 3,
   O_APPEND: 0x8,
   O_SYNC: 0x80,
+  O_NONBLOCK: 0x4,
+  O_NOCTTY: 0x8000,
   F_NOCACHE: 0,
+  RWF_NOWAIT: 0,
 } as const;
 
 const DARWIN_CONSTANTS: PlatformConstants = {
@@ -221,9 +231,12 @@ const DARWIN_CONSTANTS: PlatformConstants = {
   O_SYNC: 0x80,
   O_DSYNC: 0x400000,
   O_CLOEXEC: 0x1000000,
+  O_NONBLOCK: 0x4,
+  O_NOCTTY: 0x20000,
   O_DIRECT: 0,
   F_DUPFD_CLOEXEC: 67,
   F_NOCACHE: 48,
+  RWF_NOWAIT: 0,
   _SC_OPEN_MAX: 5,
   _SC_AIO_LISTIO_MAX: 42,
   _SC_AIO_MAX: 43,

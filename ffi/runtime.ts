@@ -57,6 +57,13 @@ export interface NativeFunctions {
   ): Promise<number>;
   getrusage(who: number, usage: Pointer): number;
   fcntl(fd: number, command: number, argument: number): number;
+  /** An extension of Linux; `null` where the C library has none. */
+  preadv2: VectorTransfer | null;
+  pwritev2: VectorTransfer | null;
+  read(fd: number, buffer: Pointer, byteLength: number): number;
+  write(fd: number, buffer: Pointer, byteLength: number): number;
+  /** `ends` has room for two descriptors of 32 bits. */
+  pipe(ends: Pointer): number;
   /** `path` is an address of a string that ends with a NUL. */
   open(path: Pointer, flags: number): number;
   close(fd: number): number;
@@ -65,6 +72,18 @@ export interface NativeFunctions {
   aligned_alloc(alignment: number, byteLength: number): Pointer | null;
   free(memory: Pointer): void;
 }
+
+/**
+ * `preadv2()` or `pwritev2()`. Like that of `aio_return`, the result is declared
+ * as a C `int`: nobody here asks for more than a MiB.
+ */
+export type VectorTransfer = (
+  fd: number,
+  vector: Pointer,
+  count: number,
+  offset: number,
+  flags: number,
+) => number;
 
 /** A JavaScript function that any native thread may call. */
 export interface NativeCallback {

@@ -40,6 +40,9 @@ const SIGNATURES = {
   },
   getrusage: { parameters: ["i32", "pointer"], result: "i32" },
   fcntl: { parameters: ["i32", "i32", "i32"], result: "i32" },
+  read: { parameters: ["i32", "pointer", "usize"], result: "i32" },
+  write: { parameters: ["i32", "pointer", "usize"], result: "i32" },
+  pipe: { parameters: ["pointer"], result: "i32" },
   open: { parameters: ["pointer", "i32"], result: "i32" },
   close: { parameters: ["i32"], result: "i32" },
   lseek: { parameters: ["i32", "i64", "i32"], result: "i64" },
@@ -50,6 +53,19 @@ const SIGNATURES = {
 
 const REQUIRED = Object.keys(SIGNATURES);
 
+/** What not every C library has. */
+const OPTIONAL = {
+  aio_init: { parameters: ["pointer"], result: "void" },
+  preadv2: {
+    parameters: ["i32", "pointer", "i32", "i64", "i32"],
+    result: "i32",
+  },
+  pwritev2: {
+    parameters: ["i32", "pointer", "i32", "i64", "i32"],
+    result: "i32",
+  },
+} as const satisfies Deno.ForeignLibraryInterface;
+
 function declare(platform: Platform): Deno.ForeignLibraryInterface {
   const declared: Record<string, Deno.ForeignFunction> = {};
   for (const [name, signature] of Object.entries(SIGNATURES)) {
@@ -57,11 +73,9 @@ function declare(platform: Platform): Deno.ForeignLibraryInterface {
     const systemName = platform.symbols[standardName] ?? standardName;
     declared[name] = { ...signature, name: systemName, optional: true };
   }
-  declared.aio_init = {
-    parameters: ["pointer"],
-    result: "void",
-    optional: true,
-  };
+  for (const [name, signature] of Object.entries(OPTIONAL)) {
+    declared[name] = { ...signature, optional: true };
+  }
   declared.errnoLocation = {
     name: platform.errnoLocation,
     parameters: [],
@@ -104,7 +118,7 @@ export const runtime: Runtime = {
         if (fn !== null) found[name] ??= fn;
       }
     }
-    const { errnoLocation, aio_init = null, ...functions } = found;
+    const { errnoLocation, ...functions } = found;
     const isComplete = errnoLocation !== undefined &&
       REQUIRED.every((name) => name in functions);
     if (!isComplete) {
@@ -116,7 +130,8 @@ export const runtime: Runtime = {
     errnoView = new Int32Array(
       Deno.UnsafePointerView.getArrayBuffer(location, 4),
     );
-    const native = { ...functions, aio_init } as unknown as NativeFunctions;
+    for (const name of Object.keys(OPTIONAL)) functions[name] ??= null;
+    const native = functions as unknown as NativeFunctions;
     const { lseek } = native;
     native.lseek = (...args) => Number(lseek(...args));
     return native;

@@ -58,6 +58,9 @@ const SIGNATURES: Record<string, [string, string[]]> = {
   sysconf: ["int", ["int"]],
   poll: ["int", [ADDRESS, "size_t", "int"]],
   getrusage: ["int", ["int", ADDRESS]],
+  read: ["int", ["int", ADDRESS, "size_t"]],
+  write: ["int", ["int", ADDRESS, "size_t"]],
+  pipe: ["int", [ADDRESS]],
   // Its variable arguments go another way than others on ARM64 macOS.
   fcntl: ["int", ["int", "int", "..."]],
   open: ["int", [ADDRESS, "int", "..."]],
@@ -66,6 +69,18 @@ const SIGNATURES: Record<string, [string, string[]]> = {
   ftruncate: ["int", ["int", "int64_t"]],
   aligned_alloc: [ADDRESS, ["size_t", "size_t"]],
   free: ["void", [ADDRESS]],
+};
+
+const VECTOR_TRANSFER: [string, string[]] = [
+  "int",
+  ["int", ADDRESS, "int", "int64_t", "int"],
+];
+
+/** What not every C library has. */
+const OPTIONAL: typeof SIGNATURES = {
+  aio_init: ["void", [ADDRESS]],
+  preadv2: VECTOR_TRANSFER,
+  pwritev2: VECTOR_TRANSFER,
 };
 
 /** Bun's own calls take 11 ns, koffi's 158 on Bun; these are made all the time. */
@@ -254,7 +269,7 @@ function findFunctions(
   kept.push(loaded, found);
   const wanted: typeof SIGNATURES = {
     ...SIGNATURES,
-    aio_init: ["void", [ADDRESS]],
+    ...OPTIONAL,
     errnoLocation: [ADDRESS, []],
   };
   for (const [name, [result, parameters]] of Object.entries(wanted)) {
@@ -295,7 +310,7 @@ function functionsOf(found: Record<string, KoffiFunction>): NativeFunctions {
   const { aio_cancel, lio_listio, fcntl, aligned_alloc, free, ...rest } = found;
   return {
     ...rest as unknown as NativeFunctions,
-    aio_init: (rest.aio_init ?? null) as NativeFunctions["aio_init"],
+    ...optionalFunctions(found),
     aio_suspend: isBunWorker
       ? spacedSuspend(found.aio_suspend, aligned_alloc)
       : nonblocking(found.aio_suspend),
@@ -323,6 +338,20 @@ function functionsOf(found: Record<string, KoffiFunction>): NativeFunctions {
       } else unused.set(piece.byteLength, [address]);
     },
   };
+}
+
+type OptionalFunctions = Pick<
+  NativeFunctions,
+  "aio_init" | "preadv2" | "pwritev2"
+>;
+
+/** `null` for each that the C library does not have. */
+function optionalFunctions(
+  found: Record<string, KoffiFunction>,
+): OptionalFunctions {
+  const functions = Object.keys(OPTIONAL)
+    .map((name) => [name, found[name] ?? null]);
+  return Object.fromEntries(functions) as OptionalFunctions;
 }
 
 function nonblocking(

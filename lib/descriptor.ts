@@ -225,6 +225,36 @@ function hasOffsets(fd: number): boolean {
   }
 }
 
+/** The flags that matter to transfers; none that creates or empties a file. */
+const REOPEN_FLAGS = constants.O_ACCMODE | constants.O_APPEND |
+  constants.O_DIRECT | constants.O_SYNC | constants.O_DSYNC |
+  constants.O_NONBLOCK | constants.O_NOCTTY;
+
+/**
+ * Opens the file of a descriptor a second time: unlike a duplicate, the new one
+ * has flags, and errors of write-back, of its own.
+ *
+ * @param fd The descriptor.
+ * @param flags The flags of `open(2)`; those that create or empty a file are left
+ * out.
+ * @returns The new descriptor, or a negative error number: where the system opens
+ * no descriptor by its name, where the descriptor is a socket, and where the
+ * process may not open the file again.
+ */
+export function reopenDescriptor(fd: number, flags: number): number {
+  if (platform.os !== "linux") return -platform.errno.EOPNOTSUPP;
+  const name = new TextEncoder().encode(`/proc/self/fd/${fd}\0`);
+  const memory = allocateFor("open", name.byteLength);
+  memory.bytes.set(name);
+  const reopened = librt("open").open(
+    memory.pointer,
+    flags & REOPEN_FLAGS | constants.O_CLOEXEC,
+  );
+  const errno = reopened === -1 ? runtime.errno() : 0;
+  freeNative(memory);
+  return reopened === -1 ? -errno : reopened;
+}
+
 /**
  * Opens the file of a descriptor a second time, for appending. The descriptor's
  * own flag cannot be set instead: its duplicates share it, and a write with an
@@ -234,38 +264,24 @@ function hasOffsets(fd: number): boolean {
  * system's error where it does not let a descriptor be opened by its name.
  */
 export function reopenForAppending(fd: number, flags: number): number {
+  const { O_ACCMODE, O_APPEND, O_RDONLY, O_WRONLY } = constants;
   const what = `Cannot append to descriptor ${fd}, which is open `;
-  if ((flags & constants.O_ACCMODE) === constants.O_RDONLY) {
+  if ((flags & O_ACCMODE) === O_RDONLY) {
     throw new AioError(`${what}for reading only`, {
       errno: EBADF,
       syscall: "open",
       fd,
     });
   }
-  const withoutAppend = `${what}without append`;
-  if (platform.os !== "linux") {
-    throw new AioError(withoutAppend, {
-      errno: platform.errno.EOPNOTSUPP,
-      syscall: "open",
-      fd,
-    });
-  }
-  const name = new TextEncoder().encode(`/proc/self/fd/${fd}\0`);
-  const memory = allocateFor("open", name.byteLength);
-  memory.bytes.set(name);
-  const kept = flags &
-    (constants.O_DIRECT | constants.O_SYNC | constants.O_DSYNC);
-  const appending = librt("open").open(
-    memory.pointer,
-    constants.O_WRONLY | constants.O_APPEND | constants.O_CLOEXEC | kept,
-  );
-  const errno = appending === -1 ? runtime.errno() : 0;
-  freeNative(memory);
-  if (errno !== 0) {
-    statusOf(fd); // Not open any more: EBADF says more than ENOENT.
-    throw new AioError(withoutAppend, { errno, syscall: "open", fd });
-  }
-  return appending;
+  const kept = flags & ~(O_ACCMODE | constants.O_NONBLOCK);
+  const appending = reopenDescriptor(fd, kept | O_WRONLY | O_APPEND);
+  if (appending >= 0) return appending;
+  statusOf(fd); // Not open any more: EBADF says more than ENOENT.
+  throw new AioError(`${what}without append`, {
+    errno: -appending,
+    syscall: "open",
+    fd,
+  });
 }
 
 /**

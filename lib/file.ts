@@ -205,6 +205,7 @@ export class AioFile implements AsyncDisposable {
     this.#queue = new FileQueue(fd, {
       path,
       knownFd: fd,
+      flags,
       isSeekable,
       isAppending: (flags & constants.O_APPEND) !== 0,
       isDirect: (flags & constants.O_DIRECT) !== 0,

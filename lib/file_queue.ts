@@ -7,9 +7,9 @@ import type { Lane } from "./lane.ts";
 import { Lanes } from "./lanes.ts";
 import { takeAppends } from "./append_batch.ts";
 import { counters } from "./counters.ts";
-import { readiness } from "./readiness.ts";
 import type { Request } from "./request.ts";
 import { RequestList } from "./request_list.ts";
+import { StreamTransfers } from "./stream_transfers.ts";
 import { submission } from "./submission.ts";
 
 /** A direct transfer that ends off this boundary has met the end of the file. */
@@ -24,6 +24,8 @@ export interface FileTraits {
   readonly path?: string;
   /** The descriptor by which the program knows the file: errors name it. */
   readonly knownFd: number;
+  /** The flags it was opened with, as `F_GETFL` has them. */
+  readonly flags: number;
   /** Whether it has offsets; pipes, sockets and terminals have none. */
   readonly isSeekable: boolean;
   /** Whether writes go to the end of the file, wherever that is. */
@@ -43,8 +45,9 @@ export class FileQueue {
   readonly commits: GroupCommit;
   readonly #waiting = new RequestList();
   readonly #lanes: Lanes;
+  /** What serves reads and writes without offsets. */
+  readonly #stream: StreamTransfers | null;
   #unsettled = 0;
-  #isBlocking = true;
   #isPausing = false;
   #isDispatchDue = false;
   #pause_ms = AGAIN_MS_MIN;
@@ -67,6 +70,9 @@ export class FileQueue {
     const isOrdered = traits.isAppending || !traits.isSeekable;
     engine.files++;
     this.#lanes = new Lanes(this, !isOrdered);
+    this.#stream = traits.isSeekable
+      ? null
+      : new StreamTransfers(fd, traits.flags);
   }
 
   /** How many requests are not settled. */
@@ -91,6 +97,7 @@ export class FileQueue {
     if (request.isSync) return this.commits.syncSubmitted(request);
     if (request.isWrite) this.commits.writeSubmitted(request);
     if (request.priority > 0) this.#prioritized++;
+    if (this.#stream !== null) return this.#stream.submit(request);
     this.#waiting.add(request);
     if (this.traits.isAppending) this.#dispatchSoon();
     else this.dispatch();
@@ -122,7 +129,7 @@ export class FileQueue {
   /** Closes the lanes. Everything is settled. */
   close(): void {
     engine.files--;
-    this.#lanes.closeIdle();
+    this.#closeIdle();
   }
 
   /** Hands requests to the system, as far as it takes them. */
@@ -157,11 +164,6 @@ export class FileQueue {
     this.#isDispatchDue = false;
     this.dispatch();
   };
-
-  /** Whether a request waits. */
-  get hasWaiting(): boolean {
-    return this.#waiting.first !== null;
-  }
 
   /** The lane for the first request, or `null` if the system may have none now. */
   nextLane(): Lane | null {
@@ -212,9 +214,9 @@ export class FileQueue {
     request.isCancelWanted = true;
     if (request.batch !== null && !this.#dissolve(request.batch)) return false;
     if (request.lane !== null) return request.lane.cancel(request);
-    if (!this.#waiting.remove(request)) {
-      return request.isSync && this.commits.cancel(request);
-    }
+    const isTaken = this.#waiting.remove(request) ||
+      !request.isSync && this.#stream?.remove(request) === true;
+    if (!isTaken) return request.isSync && this.commits.cancel(request);
     request.fail(ECANCELED);
     // What it stood before, or had the room of, may be submitted now.
     this.dispatch();
@@ -239,6 +241,7 @@ export class FileQueue {
     const requests = [
       ...this.#lanes.requests(),
       ...this.#waiting.toArray(),
+      ...this.#stream?.requests() ?? [],
       ...this.commits.unsettled(),
     ].flatMap((request) => request.isCarrier ? request.appends : request)
       .reverse();
@@ -260,24 +263,25 @@ export class FileQueue {
     if (request.isWrite) this.commits.writeDone(request);
     if (this.#unsettled > 0) return;
     // A terminated worker leaves open what it has open at that moment.
-    if (runtime.isWorker) this.#lanes.closeIdle();
+    if (runtime.isWorker) this.#closeIdle();
     for (const listener of this.#idleListeners) listener();
     this.#idleListeners = [];
   }
 
   #mayEnter(request: Request): boolean {
-    if (this.traits.isSeekable) return request.isSync || !this.#isPausing;
-    return readiness.admit(this, request, this.#isBlocking);
+    return request.isSync || !this.#isPausing;
+  }
+
+  #closeIdle(): void {
+    this.#lanes.closeIdle();
+    this.#stream?.close();
   }
 
   /** The system would not serve a request yet. */
   #again(request: Request): void {
     if (request.isCancelWanted) return request.fail(ECANCELED);
     this.#waiting.addFirst(request);
-    // The descriptor does not block: from now on poll(2) says when to try, but
-    // of a file with offsets it always says that now is the time.
-    if (this.traits.isSeekable) this.#pause();
-    else this.#isBlocking = false;
+    this.#pause();
   }
 
   #pause(): void {
@@ -293,8 +297,7 @@ export class FileQueue {
   #isComplete(request: Request, bytes: number): boolean {
     if (request.transferred === request.length) return true;
     if (request.isWrite) return false;
-    const { isSeekable, isDirect } = this.traits;
-    return bytes === 0 || !isSeekable ||
-      isDirect && request.transferred % SECTOR_BYTES !== 0;
+    return bytes === 0 ||
+      this.traits.isDirect && request.transferred % SECTOR_BYTES !== 0;
   }
 }

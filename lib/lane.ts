@@ -31,7 +31,6 @@ import { engine } from "./engine.ts";
 import { fromNativeError, librt } from "./error.ts";
 import type { FileQueue } from "./file_queue.ts";
 import { hasRoomForCallback } from "./notification.ts";
-import { readiness } from "./readiness.ts";
 import type { Notify, Request } from "./request.ts";
 import { RequestList } from "./request_list.ts";
 import { Notification } from "./sigevent.ts";
@@ -76,6 +75,8 @@ const PLAIN_BLOCK = {
 export class Lane implements Waitable {
   readonly fd: number;
   readonly queue: FileQueue;
+  /** What may take any time never comes here. */
+  readonly isEndless = false;
   position = -1;
   readonly #requests = new RequestList();
   readonly #native: Librt;
@@ -101,10 +102,6 @@ export class Lane implements Waitable {
     return this.#requests.first!.notify;
   }
 
-  get isEndless(): boolean {
-    return !this.queue.traits.isSeekable;
-  }
-
   /**
    * Takes a request, for the next native call.
    *
@@ -122,7 +119,6 @@ export class Lane implements Waitable {
     }
     request.lane = this;
     engine.inFlight++;
-    if (!this.queue.traits.isSeekable) readiness.enter();
     this.#requests.addLast(request);
     waiter.add(this);
     const isGathered = submission.isGathering || this.queue.isGathering;
@@ -260,7 +256,6 @@ export class Lane implements Waitable {
     request.notification?.due();
     request.notification = null;
     engine.inFlight--;
-    if (!this.queue.traits.isSeekable) readiness.leave();
   }
 
   /** Decides what to transfer next, and finds memory for it. */

@@ -1,159 +1,165 @@
 /**
- * Requests that may wait for ever: those of pipes, sockets and terminals. Each
- * one holds a thread of the C library while it waits, so only a share of the
- * threads is for them. Those beyond the share are handed to the system when
- * `poll(2)` says that they would not wait.
+ * Waits until descriptors are ready, with one `poll(2)` for all of them on a
+ * thread beside the event loop: thousands that wait take one thread.
  *
  * @module
  */
 import { setTimeout } from "../ffi/event_loop.ts";
-import { freeNative, KeptMemory, tryAllocateNative } from "../ffi/memory.ts";
-import { runtime } from "../ffi/current.ts";
+import {
+  freeNative,
+  KeptMemory,
+  type NativeMemory,
+  tryAllocateNative,
+} from "../ffi/memory.ts";
 import { librt } from "./error.ts";
-import type { FileQueue } from "./file_queue.ts";
-import type { Request } from "./request.ts";
-import { settings } from "./settings.ts";
-import { threads } from "./tuning.ts";
-
-/**
- * The part of the threads, and of the requests that the system may have at once,
- * that may be held by requests that wait for ever. In a worker none: it may be
- * terminated, and the threads would be held all the same.
- */
-const SHARE = runtime.isWorker ? 0 : 1 / 2;
 
 /** `struct pollfd` and its flags are the same on every system. */
 const POLLFD_BYTES = 8;
 const FD_AT = 0;
 const EVENTS_AT = 4;
 const REVENTS_AT = 6;
-const POLLIN = 1;
-const POLLOUT = 4;
+export const POLLIN = 1;
+export const POLLOUT = 4;
 
-/** How many descriptors one call waits for at most. */
-const POLL_LIST_MAX = 256;
-/** How many calls, a thread each, are out at once at most. */
-const CALLS_MAX = Math.min(2, runtime.nonblockingCallsMax);
-/** A call cannot be told of new descriptors: they wait until one ends. */
+/**
+ * After so long a call ends by itself. A call that is out cannot be taken back:
+ * it holds up the end of the process, and a thread of a terminated worker.
+ */
 const POLL_MS = 100;
+/** The same where nothing can wake it, so that it learns of new descriptors. */
+const POLL_UNWAKEABLE_MS = 5;
 
-/** A request that waits until its descriptor is ready. */
-interface Waiting {
-  readonly queue: FileQueue;
+/** Something that waits for a descriptor. */
+export interface Waiting {
+  readonly fd: number;
+  /** {@linkcode POLLIN} or {@linkcode POLLOUT}. */
   readonly events: number;
-  isNamed: boolean;
+  /** The descriptor is ready, or has failed. It waits no longer. */
+  ready(): void;
 }
 
+/** A pipe to itself: a byte in it ends a `poll(2)` that is out. */
+class Wake {
+  readonly fd: number;
+  readonly #writeFd: number;
+  #isWoken = false;
+
+  /** @returns `null` if the process may have no more descriptors. */
+  static open(): Wake | null {
+    const memory = ends.get();
+    if (memory === null || librt().pipe(memory.pointer) !== 0) return null;
+    return new Wake(
+      memory.view.getInt32(0, true),
+      memory.view.getInt32(4, true),
+    );
+  }
+
+  private constructor(fd: number, writeFd: number) {
+    this.fd = fd;
+    this.#writeFd = writeFd;
+  }
+
+  wake(): void {
+    const memory = ends.get();
+    if (this.#isWoken || memory === null) return;
+    this.#isWoken = librt().write(this.#writeFd, memory.pointer, 1) === 1;
+  }
+
+  /** Takes the byte out, so that the next call waits. */
+  rest(): void {
+    const memory = ends.get();
+    if (!this.#isWoken || memory === null) return;
+    this.#isWoken = librt().read(this.fd, memory.pointer, 1) !== 1;
+  }
+
+  close(): void {
+    librt().close(this.fd);
+    librt().close(this.#writeFd);
+  }
+}
+
+const ends = new KeptMemory(2 * 4);
+const pollfd = new KeptMemory(POLLFD_BYTES);
+
 class Readiness {
-  /** How many requests that may wait for ever the system has. */
-  #held = 0;
-  readonly #waiting = new Map<FileQueue, Waiting>();
-  #callsOut = 0;
-  #isTimerDue = false;
+  readonly #waiting = new Set<Waiting>();
+  #wake: Wake | null = null;
+  #isPolling = false;
 
-  /**
-   * Asks to hand a request to the system.
-   *
-   * @param isBlocking Whether the system would wait for it, rather than fail
-   * with `EAGAIN`.
-   * @returns Whether it may be; if not, its queue is asked to dispatch again
-   * when it may.
-   */
-  admit(queue: FileQueue, request: Request, isBlocking: boolean): boolean {
-    const events = request.operation === "read" ? POLLIN : POLLOUT;
-    if (
-      request.isSync || isBlocking && this.#hasShare ||
-      isReady(queue.fd, events)
-    ) {
-      this.#waiting.delete(queue);
-      return true;
-    }
-    // Another request may be the first one now, which waits for something else.
-    if (this.#waiting.get(queue)?.events !== events) {
-      this.#waiting.set(queue, { queue, events, isNamed: false });
-    }
-    this.#poll();
-    return false;
+  /** Calls `waiting.ready()` when its descriptor is ready. */
+  wait(waiting: Waiting): void {
+    this.#waiting.add(waiting);
+    if (this.#isPolling) this.#wake?.wake();
+    else this.#pollAll();
   }
 
-  /** The system has an admitted request. */
-  enter(): void {
-    this.#held++;
+  /** Ends waiting: the call that is out must not hold the descriptor. */
+  forget(waiting: Waiting): void {
+    if (this.#waiting.delete(waiting)) this.#wake?.wake();
   }
 
-  /** The system is done with one. */
-  leave(): void {
-    this.#held--;
-    // The first that waits is served, and if it can't be, the next ones.
-    for (const queue of [...this.#waiting.keys()]) {
-      if (!this.#hasShare) break;
-      this.#waiting.delete(queue);
-      queue.dispatch();
-    }
-  }
-
-  get #hasShare(): boolean {
-    const most = Math.min(threads(), settings.maxInFlight);
-    return this.#held < Math.floor(most * SHARE);
+  async #pollAll(): Promise<void> {
+    this.#isPolling = true;
+    this.#wake = Wake.open();
+    while (this.#waiting.size > 0) await this.#poll();
+    this.#wake?.close();
+    this.#wake = null;
+    this.#isPolling = false;
   }
 
   async #poll(): Promise<void> {
-    for (const queue of this.#waiting.keys()) {
-      // Its requests were canceled meanwhile.
-      if (!queue.hasWaiting) this.#waiting.delete(queue);
+    const named = [...this.#waiting];
+    const memory = tryAllocateNative((named.length + 1) * POLLFD_BYTES);
+    if (memory === null) {
+      // Who waits finds out by trying.
+      await new Promise((resolve) => setTimeout(resolve, POLL_MS));
+      return this.#serve(named);
     }
-    const unnamed = [...this.#waiting.values()]
-      .filter((waiting) => !waiting.isNamed).slice(0, POLL_LIST_MAX);
-    if (unnamed.length === 0 || this.#isTimerDue) return;
-    if (this.#callsOut === CALLS_MAX) {
-      this.#isTimerDue = true;
-      setTimeout(() => {
-        this.#isTimerDue = false;
-        this.#poll();
-      }, POLL_MS);
-      return;
+    named.forEach((waiting, index) => pack(memory, index, waiting));
+    const wake = this.#wake;
+    let count = named.length;
+    if (wake !== null) {
+      pack(memory, count, { fd: wake.fd, events: POLLIN });
+      count++;
     }
-    for (const waiting of unnamed) waiting.isNamed = true;
-    this.#callsOut++;
-    const ready = await waitUntilReady(unnamed);
-    this.#callsOut--;
-    for (const waiting of unnamed) waiting.isNamed = false;
-    for (const { queue } of ready) queue.dispatch();
-    this.#poll();
+    const timeout_ms = wake === null ? POLL_UNWAKEABLE_MS : POLL_MS;
+    await librt().poll_nonblocking(memory.pointer, count, timeout_ms);
+    wake?.rest();
+    const ready = named.filter((_, index) => returned(memory, index) !== 0);
+    freeNative(memory);
+    this.#serve(ready);
+  }
+
+  #serve(ready: Waiting[]): void {
+    for (const waiting of ready) {
+      // What one is told may end the waiting of another.
+      if (this.#waiting.delete(waiting)) waiting.ready();
+    }
   }
 }
 
-/** Waits a while for some to be ready. Returns those. */
-async function waitUntilReady(waiting: Waiting[]): Promise<Waiting[]> {
-  const memory = tryAllocateNative(waiting.length * POLLFD_BYTES);
-  if (memory === null) {
-    await new Promise((resolve) => setTimeout(resolve, POLL_MS));
-    return waiting;
-  }
-  const { view } = memory;
-  waiting.forEach(({ queue, events }, index) => {
-    view.setInt32(index * POLLFD_BYTES + FD_AT, queue.fd, true);
-    view.setInt16(index * POLLFD_BYTES + EVENTS_AT, events, true);
-  });
-  await librt().poll_nonblocking(memory.pointer, waiting.length, POLL_MS);
-  const ready = waiting.filter((_, index) =>
-    view.getInt16(index * POLLFD_BYTES + REVENTS_AT, true) !== 0
-  );
-  freeNative(memory);
-  return ready;
+function pack(
+  { view }: NativeMemory,
+  index: number,
+  { fd, events }: Pick<Waiting, "fd" | "events">,
+): void {
+  const at = index * POLLFD_BYTES;
+  view.setInt32(at + FD_AT, fd, true);
+  view.setInt16(at + EVENTS_AT, events, true);
+  view.setInt16(at + REVENTS_AT, 0, true);
 }
 
-const pollfd = new KeptMemory(POLLFD_BYTES);
+function returned({ view }: NativeMemory, index: number): number {
+  return view.getInt16(index * POLLFD_BYTES + REVENTS_AT, true);
+}
 
-/** Whether a transfer would not wait, or would fail at once. */
-function isReady(fd: number, events: number): boolean {
+/** Whether a transfer would not wait at this moment, or would fail at once. */
+export function isReady(waiting: Pick<Waiting, "fd" | "events">): boolean {
   const memory = pollfd.get();
   if (memory === null) return false;
-  const { pointer, view } = memory;
-  view.setInt32(FD_AT, fd, true);
-  view.setInt16(EVENTS_AT, events, true);
-  return librt().poll(pointer, 1, 0) !== 0;
+  pack(memory, 0, waiting);
+  return librt().poll(memory.pointer, 1, 0) !== 0;
 }
 
-/** Which requests that may wait for ever the system may have. */
+/** What waits in this isolate. */
 export const readiness: Readiness = new Readiness();

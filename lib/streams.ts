@@ -136,8 +136,7 @@ export function readableFrom(
 
   const giveUp = async (reason?: unknown) => {
     canceled.abort(reason);
-    // A read of a pipe that has begun may take for ever.
-    if (isSeekable) await Promise.allSettled(ahead.map(({ bytes }) => bytes));
+    await Promise.allSettled(ahead.map(({ bytes }) => bytes));
   };
 
   const source: UnderlyingByteSource = {

@@ -153,6 +153,8 @@ export class Waiter {
     } finally {
       submission.release();
     }
+    // Handing over and submitting change what there is to wait for.
+    this.#removeIdle();
     if (this.#waitables.length === 0) return this.#rest();
     const now_ms = clock_ms();
     const waited_ms = now_ms - this.#waitingSince_ms;
@@ -209,9 +211,14 @@ export class Waiter {
       // What one hands over may end the waiting for others.
       if (waitable === undefined) continue;
       done += waitable.harvest();
-      if (waitable.head === null) this.remove(waitable);
     }
     return done;
+  }
+
+  #removeIdle(): void {
+    for (let at = this.#waitables.length - 1; at >= 0; at--) {
+      if (this.#waitables[at].head === null) this.remove(this.#waitables[at]);
+    }
   }
 
   /** Has threads wait for heads that no call names yet. */

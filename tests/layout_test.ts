@@ -583,9 +583,11 @@ const UNDEFINED: Record<string, number> = {
 
 function constantRows({ constants }: Platform): Row[] {
   return Object.entries(constants).map(([name, value]) => {
-    const expression = name in UNDEFINED
-      ? `\n#ifdef ${name}\n${name}\n#else\n${UNDEFINED[name]}\n#endif\n`
-      : name;
+    // musl does not name what the kernel has.
+    const missing = name === "RWF_NOWAIT" ? value : UNDEFINED[name];
+    const expression = missing === undefined
+      ? name
+      : `\n#ifdef ${name}\n${name}\n#else\n${missing}\n#endif\n`;
     return [name, expression, value];
   });
 }
@@ -608,6 +610,7 @@ const HEADERS = [
   "signal",
   "stddef",
   "sys/resource",
+  "sys/uio",
   "time",
   "unistd",
 ]

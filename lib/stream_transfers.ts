@@ -1,0 +1,299 @@
+/**
+ * Transfers of a descriptor without offsets: a pipe, a FIFO, a socket, a terminal.
+ *
+ * They may have to wait for ever, so the system never has one that waits: a
+ * thread would be lost to all others, and what runs could not be canceled. The
+ * library waits until the descriptor is ready, and then transfers by calls that
+ * do not wait. The two directions do not wait for each other, and in each of them
+ * requests are served in order.
+ *
+ * @module
+ */
+import { setImmediate } from "../ffi/event_loop.ts";
+import { writeAddress, writeSize } from "../ffi/layout.ts";
+import { KeptMemory } from "../ffi/memory.ts";
+import type { Pointer } from "../ffi/runtime.ts";
+import { runtime } from "../ffi/current.ts";
+import { copyBytes, sliceOf } from "./bytes.ts";
+import { EAGAIN, EINTR, EIO, platform } from "./constants.ts";
+import { reopenDescriptor } from "./descriptor.ts";
+import { librt } from "./error.ts";
+import { isReady, POLLIN, POLLOUT, readiness } from "./readiness.ts";
+import type { Request } from "./request.ts";
+import { RequestList } from "./request_list.ts";
+
+const { constants, errno: errnos } = platform;
+
+/** What one call transfers at most: a pipe holds so much unless told otherwise. */
+const CALL_BYTES_MAX = 64 * 1024;
+/** What one direction transfers before the event loop gets its turn. */
+const TURN_BYTES_MAX = 1024 * 1024;
+const TURN_CALLS_MAX = 256;
+
+/**
+ * So much fits into a pipe that `poll(2)` says can be written to (`PIPE_BUF`).
+ * POSIX: "The value of {PIPE_BUF} shall be at least 512."
+ */
+const READY_BYTES_MAX = platform.os === "linux" ? 4096 : 512;
+
+const IOVEC_BYTES = 16;
+const IOVEC_LENGTH_AT = 8;
+/** The position is the descriptor's own: it has none. */
+const NO_OFFSET = -1;
+
+/** The way from and to memory that may move; used during one call only. */
+const bounce = new KeptMemory(CALL_BYTES_MAX);
+const vector = new KeptMemory(IOVEC_BYTES);
+
+/** See the module's documentation. */
+export class StreamTransfers {
+  readonly #reads: Direction;
+  readonly #writes: Direction;
+  readonly #calls: NonblockingCalls;
+
+  /**
+   * @param fd The descriptor.
+   * @param flags The flags it was opened with.
+   */
+  constructor(fd: number, flags: number) {
+    this.#calls = new NonblockingCalls(fd, flags);
+    this.#reads = new Direction(fd, false, this.#calls);
+    this.#writes = new Direction(fd, true, this.#calls);
+  }
+
+  /** A read or a write enters. */
+  submit(request: Request): void {
+    this.#directionOf(request).submit(request);
+  }
+
+  /** Takes a request out that can be canceled. Returns whether it was there. */
+  remove(request: Request): boolean {
+    return this.#directionOf(request).remove(request);
+  }
+
+  /** All requests, those of a direction in their order. */
+  requests(): Request[] {
+    return [this.#reads, this.#writes].flatMap(({ requests }) =>
+      requests.toArray()
+    );
+  }
+
+  /** Closes what was opened for the calls. Nothing waits. */
+  close(): void {
+    this.#calls.close();
+  }
+
+  #directionOf(request: Request): Direction {
+    return request.isWrite ? this.#writes : this.#reads;
+  }
+}
+
+/** The requests of one direction. */
+class Direction {
+  readonly fd: number;
+  readonly events: number;
+  readonly requests = new RequestList();
+  readonly #isWrite: boolean;
+  readonly #calls: NonblockingCalls;
+  #isTurnDue = false;
+  #isWaiting = false;
+
+  constructor(fd: number, isWrite: boolean, calls: NonblockingCalls) {
+    this.fd = fd;
+    this.events = isWrite ? POLLOUT : POLLIN;
+    this.#isWrite = isWrite;
+    this.#calls = calls;
+  }
+
+  submit(request: Request): void {
+    this.requests.add(request);
+    // Not at once: what is always ready must leave other things their turn.
+    this.#serveSoon();
+  }
+
+  remove(request: Request): boolean {
+    // What was read already would be lost; there is no more to wait for.
+    if (!this.#isWrite && request.transferred > 0) return false;
+    if (!this.requests.remove(request)) return false;
+    if (this.requests.first === null) this.#rest();
+    return true;
+  }
+
+  /** The descriptor is ready. */
+  ready(): void {
+    this.#isWaiting = false;
+    this.#serve();
+  }
+
+  #serveSoon(): void {
+    if (this.#isTurnDue || this.#isWaiting) return;
+    this.#isTurnDue = true;
+    setImmediate(this.#turn);
+  }
+
+  readonly #turn = (): void => {
+    this.#isTurnDue = false;
+    if (!this.#isWaiting) this.#serve();
+  };
+
+  #wait(): void {
+    this.#isWaiting = true;
+    readiness.wait(this);
+  }
+
+  #rest(): void {
+    if (!this.#isWaiting) return;
+    this.#isWaiting = false;
+    readiness.forget(this);
+  }
+
+  /** Serves requests until one has to wait. */
+  #serve(): void {
+    let bytes = 0;
+    for (let calls = 0; this.requests.first !== null; calls++) {
+      if (calls === TURN_CALLS_MAX || bytes >= TURN_BYTES_MAX) {
+        return this.#serveSoon();
+      }
+      const request = this.requests.first;
+      const before = request.transferred;
+      if (!this.#step(request)) return this.#wait();
+      bytes += request.transferred - before;
+    }
+  }
+
+  /** Makes one call for the first request. Returns `false` if that has to wait. */
+  #step(request: Request): boolean {
+    let result: number;
+    try {
+      result = this.#transfer(request);
+    } catch (error) {
+      this.requests.shift().settle(error as Error);
+      return true;
+    }
+    const isBegun = request.transferred > 0;
+    if (result === -EINTR) return true;
+    if (result === -EAGAIN && (this.#isWrite || !isBegun)) return false;
+    if (result > 0) request.transferred += result;
+    if (this.#isComplete(request, result)) this.requests.shift().finish();
+    else if (result < 0) this.requests.shift().fail(-result);
+    else if (result === 0) this.requests.shift().fail(EIO);
+    return true;
+  }
+
+  /** A read is satisfied with what is there; an error after it comes again. */
+  #isComplete(request: Request, result: number): boolean {
+    const { transferred, length, piece } = request;
+    if (transferred === length && result >= 0) return true;
+    if (this.#isWrite) return false;
+    return result >= 0 ? result < piece : transferred > 0;
+  }
+
+  /** Transfers what one call can. Returns bytes, or a negative error number. */
+  #transfer(request: Request): number {
+    const { address, length, transferred, view } = request;
+    request.piece = Math.min(length - transferred, CALL_BYTES_MAX);
+    if (address !== 0 || length === 0) {
+      return this.#call(address + transferred, request.piece);
+    }
+    request.assertViewIsThere();
+    const memory = bounce.get();
+    if (memory === null) return -errnos.ENOMEM;
+    const { bytes } = memory;
+    const next = sliceOf(view!, transferred, transferred + request.piece);
+    if (this.#isWrite) copyBytes(bytes, next, 0);
+    const result = this.#call(memory.address, request.piece);
+    if (!this.#isWrite && result > 0) {
+      copyBytes(next, bytes.subarray(0, result), 0);
+    }
+    return result;
+  }
+
+  #call(address: number, byteLength: number): number {
+    return this.#calls.transfer(this, address, byteLength);
+  }
+}
+
+/** What can be done without waiting, as far as the system can do that. */
+class NonblockingCalls {
+  readonly #fd: number;
+  readonly #flags: number;
+  /**
+   * `RWF_NOWAIT` is for one call only. Kernels before 6.4, and terminals, do not
+   * know it. The descriptor's own `O_NONBLOCK` is not for us to set: whoever has
+   * the other end of standard input shares it. Opened a second time, it has one
+   * that is not shared. Where that is not possible either, a call that is made
+   * when the descriptor is ready does not wait, unless somebody else was faster.
+   */
+  #way: "nowait" | "opened" | "ready" = "nowait";
+  #openedFd = -1;
+
+  constructor(fd: number, flags: number) {
+    this.#fd = fd;
+    this.#flags = flags;
+    if (constants.RWF_NOWAIT === 0) this.#openSecond();
+  }
+
+  /** Reads or writes. Returns bytes, or a negative error number. */
+  transfer(
+    direction: Pick<Direction, "fd" | "events">,
+    address: number,
+    byteLength: number,
+  ): number {
+    const isWrite = direction.events === POLLOUT;
+    if (this.#way === "nowait") {
+      const result = this.#vectored(isWrite, address, byteLength);
+      const isMissing = result === -errnos.EOPNOTSUPP ||
+        result === -errnos.ENOSYS;
+      if (!isMissing) return result;
+      this.#openSecond();
+    }
+    const memory = runtime.pointerTo(address);
+    if (this.#way === "opened") {
+      return plain(this.#openedFd, isWrite, memory, byteLength);
+    }
+    if (!isReady(direction)) return -EAGAIN;
+    const most = isWrite ? READY_BYTES_MAX : byteLength;
+    return plain(this.#fd, isWrite, memory, Math.min(byteLength, most));
+  }
+
+  close(): void {
+    if (this.#openedFd >= 0) librt().close(this.#openedFd);
+    this.#openedFd = -1;
+    if (this.#way === "opened") this.#way = "nowait";
+  }
+
+  #openSecond(): void {
+    const { O_NONBLOCK, O_NOCTTY } = constants;
+    const flags = this.#flags | O_NONBLOCK | O_NOCTTY;
+    this.#openedFd = reopenDescriptor(this.#fd, flags);
+    this.#way = this.#openedFd < 0 ? "ready" : "opened";
+  }
+
+  #vectored(isWrite: boolean, address: number, byteLength: number): number {
+    const { preadv2, pwritev2 } = librt();
+    const call = isWrite ? pwritev2 : preadv2;
+    const memory = vector.get();
+    if (call === null || memory === null) return -errnos.ENOSYS;
+    writeAddress(memory.view, 0, address);
+    writeSize(memory.view, IOVEC_LENGTH_AT, byteLength);
+    const { RWF_NOWAIT } = constants;
+    return outcome(
+      call(this.#fd, memory.pointer, 1, NO_OFFSET, RWF_NOWAIT),
+    );
+  }
+}
+
+function plain(
+  fd: number,
+  isWrite: boolean,
+  memory: Pointer,
+  byteLength: number,
+): number {
+  const { read, write } = librt();
+  return outcome((isWrite ? write : read)(fd, memory, byteLength));
+}
+
+/** What a call returned, or its negative error number. */
+function outcome(result: number): number {
+  return result === -1 ? -runtime.errno() : result;
+}
