@@ -88,6 +88,7 @@ export {
   type AdoptOptions,
   AioFile,
   type BatchRequest,
+  type CloseOptions,
   type IoOptions,
 } from "./lib/file.ts";
 export { type Limits, limits } from "./lib/limits.ts";

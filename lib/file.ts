@@ -21,6 +21,7 @@ import {
 import { AioError, librt } from "./error.ts";
 import { FileQueue } from "./file_queue.ts";
 import { addressInPlace } from "./pinned.ts";
+import { queueMicrotask } from "../ffi/event_loop.ts";
 import { limits } from "./limits.ts";
 import { submitList } from "./submission.ts";
 import { PromisedRequest } from "./promised_request.ts";
@@ -123,6 +124,28 @@ export interface AdoptOptions {
   closeFd?: boolean;
 }
 
+/**
+ * Options of {@linkcode AioFile.prototype.close | AioFile.close}.
+ *
+ * @example A file whose reader may wait for ever
+ * ```ts
+ * import { AioFile, type CloseOptions } from "@posix/aio";
+ *
+ * const options: CloseOptions = { cancel: true };
+ * const file = await AioFile.open("deno.json");
+ * await file.close(options);
+ * ```
+ */
+export interface CloseOptions {
+  /**
+   * Whether to cancel what has not begun, as
+   * {@linkcode AioFile.prototype.cancel | AioFile.cancel} does.
+   *
+   * @default {false}
+   */
+  cancel?: boolean;
+}
+
 let assertFile: (value: unknown) => asserts value is AioFile;
 let getQueue: (
   file: AioFile,
@@ -209,7 +232,7 @@ export class AioFile implements AsyncDisposable {
       isSeekable,
       isAppending: (flags & constants.O_APPEND) !== 0,
       isDirect: (flags & constants.O_DIRECT) !== 0,
-      isDevice: (flags & (constants.O_DIRECT | constants.O_DSYNC)) !== 0,
+      isSynchronous: (flags & constants.O_DSYNC) !== 0,
     });
     // Another number in `fd` would close what belongs to somebody else.
     Object.freeze(this);
@@ -523,7 +546,7 @@ export class AioFile implements AsyncDisposable {
   async cancel(): Promise<number> {
     assertFile(this);
     this.#assertOpen("aio_cancel");
-    return this.#queue.cancelAll() + (this.#appendQueue?.cancelAll() ?? 0);
+    return this.#cancelAll();
   }
 
   /**
@@ -631,8 +654,12 @@ export class AioFile implements AsyncDisposable {
    * Refuses new requests, waits for those in flight, and closes the file. A
    * second call waits for the same.
    *
+   * @param options Whether to cancel what has not begun instead of waiting for
+   * it. A read of a pipe that stays silent would keep the file open for ever.
    * @returns When everything is settled and the descriptor is closed.
-   * @throws {AioError} If the system reports an error on closing.
+   * @throws {AioError} If the system reports an error on closing any descriptor
+   * of the file: some file systems tell only then that what was written is lost
+   * (NFS, FUSE). The file is closed all the same.
    *
    * @example
    * ```ts
@@ -642,13 +669,19 @@ export class AioFile implements AsyncDisposable {
    * await file.close();
    * ```
    */
-  close(): Promise<void> {
+  close(options: CloseOptions = {}): Promise<void> {
+    let isCanceling = false;
     try {
       assertFile(this);
+      assertObject(options, "options");
+      const { cancel } = options;
+      assertFlag(cancel, "cancel");
+      isCanceling = cancel === true;
     } catch (error) {
       return Promise.reject(error);
     }
     this.#closing ??= this.#close();
+    if (isCanceling) queueMicrotask(() => this.#cancelAll());
     return this.#closing;
   }
 
@@ -672,6 +705,10 @@ export class AioFile implements AsyncDisposable {
     await this.close();
   }
 
+  #cancelAll(): number {
+    return this.#queue.cancelAll() + (this.#appendQueue?.cancelAll() ?? 0);
+  }
+
   async #close(): Promise<void> {
     // A getter of an argument may be what closes the file: the request that is
     // being made at this moment is waited for, too.
@@ -684,7 +721,12 @@ export class AioFile implements AsyncDisposable {
     this.#queue.close();
     this.#appendQueue?.close();
     if (this.#appendQueue !== null) librt().close(this.#appendQueue.fd);
-    if (this.#closeFd) await closeDescriptor(this.fd);
+    const closing = this.#closeFd ? closeDescriptor(this.fd) : null;
+    const failure = this.#queue.closeError ?? this.#appendQueue?.closeError;
+    await closing?.catch((error) => {
+      throw failure ?? error;
+    });
+    if (failure) throw failure;
   }
 
   /** Rejects also where `file` is none, so it is not a method of one. */

@@ -1,7 +1,8 @@
 import { queueMicrotask, setTimeout } from "../ffi/event_loop.ts";
 import { runtime } from "../ffi/current.ts";
-import { EAGAIN, ECANCELED, EIO } from "./constants.ts";
+import { EAGAIN, ECANCELED, EIO, platform } from "./constants.ts";
 import { engine } from "./engine.ts";
+import { AioError, isCancellation, librt } from "./error.ts";
 import { GroupCommit } from "./group_commit.ts";
 import type { Lane } from "./lane.ts";
 import { Lanes } from "./lanes.ts";
@@ -11,6 +12,10 @@ import type { Request } from "./request.ts";
 import { RequestList } from "./request_list.ts";
 import { StreamTransfers } from "./stream_transfers.ts";
 import { submission } from "./submission.ts";
+
+const { F_DUPFD_CLOEXEC } = platform.constants;
+/** Standard input, output and error stay what they are. */
+const FIRST_FD = 3;
 
 /** A direct transfer that ends off this boundary has met the end of the file. */
 const SECTOR_BYTES = 512;
@@ -32,8 +37,8 @@ export interface FileTraits {
   readonly isAppending: boolean;
   /** Whether transfers go past the page cache. */
   readonly isDirect: boolean;
-  /** Whether every transfer has to wait for a device. */
-  readonly isDevice: boolean;
+  /** Whether a write is done when it is on the device. */
+  readonly isSynchronous: boolean;
 }
 
 /** The requests of one file: those that wait, and the lanes for the others. */
@@ -47,7 +52,10 @@ export class FileQueue {
   readonly #lanes: Lanes;
   /** What serves reads and writes without offsets. */
   readonly #stream: StreamTransfers | null;
+  /** The first error that closing one of its descriptors told of. */
+  closeError: AioError | null = null;
   #unsettled = 0;
+  #hasWritten = false;
   #isPausing = false;
   #isDispatchDue = false;
   #pause_ms = AGAIN_MS_MIN;
@@ -95,7 +103,10 @@ export class FileQueue {
     counters.submitted++;
     this.#unsettled++;
     if (request.isSync) return this.commits.syncSubmitted(request);
-    if (request.isWrite) this.commits.writeSubmitted(request);
+    if (request.isWrite) {
+      this.#hasWritten = true;
+      this.commits.writeSubmitted(request);
+    }
     if (request.priority > 0) this.#prioritized++;
     if (this.#stream !== null) return this.#stream.submit(request);
     this.#waiting.add(request);
@@ -130,6 +141,29 @@ export class FileQueue {
   close(): void {
     engine.files--;
     this.#closeIdle();
+    if (this.#hasWritten) this.#flush();
+  }
+
+  /** Closing one of its descriptors told of an error: of a write that is lost. */
+  closeFailed(errno: number): void {
+    const { knownFd, path } = this.traits;
+    const name = path === undefined
+      ? `descriptor ${knownFd}`
+      : JSON.stringify(path);
+    const particulars = { errno, syscall: "close", fd: knownFd, path };
+    const error = new AioError(`Cannot close ${name}`, particulars);
+    this.closeError ??= error;
+    this.commits.lose(error);
+  }
+
+  /**
+   * Asks the file system for what it tells of when a descriptor is closed (NFS,
+   * FUSE): the functions of some runtimes keep that to themselves.
+   */
+  #flush(): void {
+    const fd = librt().fcntl(this.fd, F_DUPFD_CLOEXEC, FIRST_FD);
+    if (fd === -1 || librt().close(fd) === 0) return;
+    this.closeFailed(runtime.errno());
   }
 
   /** Hands requests to the system, as far as it takes them. */
@@ -260,7 +294,9 @@ export class FileQueue {
     this.#unsettled--;
     if (!request.isCarrier) counters.settled(error);
     if (request.priority > 0) this.#prioritized--;
-    if (request.isWrite) this.commits.writeDone(request);
+    if (request.isWrite) {
+      this.commits.writeDone(request, !isUnbegun(request, error));
+    }
     if (this.#unsettled > 0) return;
     // A terminated worker leaves open what it has open at that moment.
     if (runtime.isWorker) this.#closeIdle();
@@ -300,4 +336,9 @@ export class FileQueue {
     return bytes === 0 ||
       this.traits.isDirect && request.transferred % SECTOR_BYTES !== 0;
   }
+}
+
+/** Whether the system never had a part of a request. */
+function isUnbegun(request: Request, error: Error | null): boolean {
+  return error !== null && isCancellation(error) && request.transferred === 0;
 }

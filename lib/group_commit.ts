@@ -7,6 +7,7 @@
  */
 import { queueMicrotask } from "../ffi/event_loop.ts";
 import { ECANCELED } from "./constants.ts";
+import { AioError, isCancellation } from "./error.ts";
 import type { FileQueue } from "./file_queue.ts";
 import { Request } from "./request.ts";
 
@@ -15,53 +16,105 @@ import { Request } from "./request.ts";
  * issued when these writes and those of all groups before are done.
  */
 export interface SyncGroup {
+  /** Writes that are not done. */
   writes: number;
+  /** Whether one is done that no native synchronization has covered. */
+  isWritten: boolean;
   syncs: Request[];
+  /** Whether a synchronization was asked for: the next write begins a group. */
+  isClosed: boolean;
+  /** Why its writes may be lost. Then no synchronization of it succeeds. */
+  failure: Error | null;
+}
+
+function newGroup(): SyncGroup {
+  return {
+    writes: 0,
+    isWritten: false,
+    syncs: [],
+    isClosed: false,
+    failure: null,
+  };
 }
 
 /** See the module's documentation. */
 export class GroupCommit {
-  /** The last one is open: it takes new writes until a sync follows them. */
-  readonly #groups: SyncGroup[] = [{ writes: 0, syncs: [] }];
-  /** Those that the native synchronization in flight is for. */
+  /** The last one takes new writes until a sync follows them. */
+  readonly #groups: SyncGroup[] = [newGroup()];
+  /** Those that the native synchronizations in flight are for. */
   #sharing: Request[] = [];
-  #carrier: Carrier | null = null;
+  /** The native synchronizations in flight. */
+  #carriers: Carrier[] = [];
+  /** Why the first of them failed. */
+  #failure: Error | null = null;
   #isAdvanceDue = false;
   readonly #queue: FileQueue;
+  /**
+   * Those whose descriptors were written through since they were synchronized: a
+   * descriptor that was opened by itself has errors of write-back of its own.
+   */
+  readonly #written = new Set<FileQueue>();
 
-  /** @param queue Serves the one request that carries many. */
+  /** @param queue Serves a synchronization when nothing was written. */
   constructor(queue: FileQueue) {
     this.#queue = queue;
   }
 
   /** A write was submitted. */
   writeSubmitted(write: Request): void {
-    const last = this.#groups[this.#groups.length - 1];
-    const group = last.syncs.length === 0 ? last : { writes: 0, syncs: [] };
-    if (group !== last) this.#groups.push(group);
+    let group = this.#last;
+    if (group.isClosed) {
+      group = newGroup();
+      this.#groups.push(group);
+    }
     group.writes++;
     write.group = group;
   }
 
-  /** A write is done, whatever its outcome. */
-  writeDone(write: Request): void {
+  /**
+   * A write is done.
+   *
+   * @param hasBegun Whether it may have written anything.
+   */
+  writeDone(write: Request, hasBegun: boolean): void {
     const { group } = write;
     if (group === null) return;
     write.group = null;
     group.writes--;
+    if (hasBegun) {
+      group.isWritten = true;
+      this.#written.add(write.queue);
+    }
     if (group.writes === 0 && this.#hasSyncs) this.#advanceSoon();
   }
 
   /** A synchronization was submitted. */
   syncSubmitted(sync: Request): void {
-    this.#groups[this.#groups.length - 1].syncs.push(sync);
+    this.#last.isClosed = true;
+    this.#last.syncs.push(sync);
+    this.#advanceSoon();
+  }
+
+  /**
+   * The system told that it lost what was written, which it tells only once: what
+   * was written until now is not going to be on disk. So each synchronization
+   * fails that has nothing else to cover, and each that covers some of it and is
+   * the first one to do so.
+   */
+  lose(failure: Error): void {
+    let isAllDone = true;
+    for (const group of this.#groups) {
+      if (group.writes > 0) isAllDone = false;
+      if (isAllDone || group.isWritten) group.failure = failure;
+      group.isWritten = false;
+    }
     this.#advanceSoon();
   }
 
   /** Cancels one that has not begun. Returns whether it was possible. */
   cancel(sync: Request): boolean {
     const isTaken = this.#groups.some((group) => take(group.syncs, sync)) ||
-      this.#takeFromCarrier(sync);
+      this.#takeFromCarriers(sync);
     if (isTaken) sync.fail(ECANCELED);
     return isTaken;
   }
@@ -74,18 +127,29 @@ export class GroupCommit {
     ];
   }
 
-  /** The native synchronization is done: so are all that share it. */
-  carrierSettled(error: Error | null): void {
+  /** A native synchronization is done: with the last one, all that share it. */
+  carrierSettled(carrier: Carrier, failure: Error | null): void {
+    take(this.#carriers, carrier);
+    this.#failure ??= failure;
+    // Another try has to go the same way.
+    if (failure !== null) this.#written.add(carrier.queue);
+    if (this.#carriers.length > 0) return;
     const sharing = this.#sharing;
+    const first = this.#failure;
     this.#sharing = [];
-    this.#carrier = null;
-    for (const sync of sharing) sync.settle(error);
+    this.#failure = null;
+    if (first !== null && !isCancellation(first)) this.lose(first);
+    for (const sync of sharing) settle(sync, first);
     this.#advanceSoon();
   }
 
-  /** Whether a synchronization waits; a group is closed by one. */
+  get #last(): SyncGroup {
+    return this.#groups[this.#groups.length - 1];
+  }
+
+  /** Whether a synchronization waits. */
   get #hasSyncs(): boolean {
-    return this.#groups.length > 1 || this.#groups[0].syncs.length > 0;
+    return this.#groups.some(({ syncs }) => syncs.length > 0);
   }
 
   /**
@@ -100,48 +164,73 @@ export class GroupCommit {
 
   readonly #advance = (): void => {
     this.#isAdvanceDue = false;
+    this.#failLost();
     // One that arrives while another runs waits for the next: the running one
     // may have begun before its writes were done.
-    if (this.#carrier !== null) return;
+    if (this.#carriers.length > 0) return;
     const ready = this.#takeReady();
     if (ready.length === 0) return;
     this.#sharing = ready;
     const isFull = ready.some((sync) => sync.operation === "sync");
     const operation = isFull ? "sync" : "syncData";
-    this.#carrier = new Carrier(this.#queue, operation, this);
-    this.#queue.serveSync(this.#carrier);
+    const queues = this.#written.size > 0 ? [...this.#written] : [this.#queue];
+    this.#written.clear();
+    this.#carriers = queues.map((queue) => new Carrier(queue, operation, this));
+    // A carrier that fails at once leaves the list.
+    for (const carrier of [...this.#carriers]) carrier.queue.serveSync(carrier);
   };
 
-  /** One alone can be canceled as long as its carrier can be. */
-  #takeFromCarrier(sync: Request): boolean {
-    if (this.#carrier === null || !this.#sharing.includes(sync)) return false;
+  /** Fails the synchronizations of writes that are lost. */
+  #failLost(): void {
+    for (const group of this.#groups) {
+      if (group.failure === null) continue;
+      for (const sync of group.syncs.splice(0)) settle(sync, group.failure);
+    }
+  }
+
+  /** One alone can be canceled as long as its carriers can be. */
+  #takeFromCarriers(sync: Request): boolean {
+    if (!this.#sharing.includes(sync)) return false;
     const isAlone = this.#sharing.length === 1;
-    if (this.#carrier.lane !== null && !isAlone) return false;
+    const [carrier] = this.#carriers;
+    if (isAlone && this.#carriers.length === 1) {
+      this.#sharing = [];
+      if (carrier.queue.cancel(carrier)) return true;
+      this.#sharing = [sync];
+      return false;
+    }
+    if (this.#carriers.some(({ lane }) => lane !== null)) return false;
     take(this.#sharing, sync);
-    if (!isAlone || this.#queue.cancel(this.#carrier)) return true;
-    this.#sharing.push(sync);
-    return false;
+    return true;
   }
 
   #takeReady(): Request[] {
     const ready: Request[] = [];
-    while (this.#groups[0].writes === 0) {
-      ready.push(...this.#groups[0].syncs);
-      this.#groups[0].syncs = [];
-      if (this.#groups.length === 1) break;
+    for (;;) {
+      const [group] = this.#groups;
+      if (group.writes > 0) return ready;
+      for (const sync of group.syncs) ready.push(sync);
+      group.syncs = [];
+      group.isWritten = false;
+      if (this.#groups.length === 1) return ready;
       this.#groups.shift();
     }
-    return ready;
   }
 }
 
-function take(syncs: Request[], sync: Request): boolean {
-  const at = syncs.indexOf(sync);
-  if (at >= 0) syncs.splice(at, 1);
+function take<T>(list: T[], item: T): boolean {
+  const at = list.indexOf(item);
+  if (at >= 0) list.splice(at, 1);
   return at >= 0;
 }
 
-/** The one native synchronization that serves all that share it. */
+/** An error for each, where it is the system's. */
+function settle(sync: Request, failure: Error | null): void {
+  if (failure instanceof AioError) sync.fail(failure.errno);
+  else sync.settle(failure);
+}
+
+/** A native synchronization that serves all that share it. */
 class Carrier extends Request {
   readonly #commits: GroupCommit;
 
@@ -160,6 +249,6 @@ class Carrier extends Request {
   }
 
   protected override handOver(error: Error | null): void {
-    this.#commits.carrierSettled(error);
+    this.#commits.carrierSettled(this, error);
   }
 }

@@ -1,5 +1,6 @@
 import { runtime } from "../ffi/current.ts";
 import { platform } from "./constants.ts";
+import { reopenDescriptor } from "./descriptor.ts";
 import { librt } from "./error.ts";
 import type { FileQueue } from "./file_queue.ts";
 import { Lane } from "./lane.ts";
@@ -26,6 +27,11 @@ const FIRST_FD = 3;
  * The lanes of one file. The first one is the file's own descriptor, the others
  * are duplicates of it, opened when they are needed and closed when they are not.
  *
+ * Where each write waits for the device, they are opened separately: Linux tells
+ * of an error of write-back once for each open file, which duplicates share, so
+ * that the write that asks first would have the error of another, which is lost
+ * and succeeds.
+ *
  * In a worker all of them are duplicates. When it is terminated, the runtime
  * closes the file's own descriptor, and requests that are still queued for its
  * number would be served on the next file that gets it.
@@ -51,7 +57,7 @@ export class Lanes {
     this.#lanes = runtime.isWorker ? [] : [new Lane(queue.fd, queue)];
     this.#isParallel = isParallel;
     this.#count = isParallel && platform.serialPerDescriptor
-      ? new LaneCount(queue.traits.isDevice)
+      ? new LaneCount(queue.traits.isDirect || queue.traits.isSynchronous)
       : null;
   }
 
@@ -83,7 +89,7 @@ export class Lanes {
     this.#isUsed = true;
     if (this.#syncLane !== null) return this.#syncLane;
     const fd = this.#duplicate();
-    if (fd !== -1) this.#syncLane = new Lane(fd, this.#queue);
+    if (fd >= 0) this.#syncLane = new Lane(fd, this.#queue);
     return this.#syncLane;
   }
 
@@ -120,7 +126,7 @@ export class Lanes {
   }
 
   #closeLane(lane: Lane): void {
-    librt().close(lane.fd);
+    if (librt().close(lane.fd) === -1) this.#queue.closeFailed(runtime.errno());
     this.#duplicates--;
     laneBudget.giveBack(this, this.#duplicates === 0);
   }
@@ -145,17 +151,20 @@ export class Lanes {
   #open(): Lane | null {
     const fd = this.#duplicate();
     // A request needs one lane at least, whatever there is too little of.
-    if (fd === -1 && this.#lanes.length > 0) return null;
-    const lane = new Lane(fd === -1 ? this.#queue.fd : fd, this.#queue);
+    if (fd < 0 && this.#lanes.length > 0) return null;
+    const lane = new Lane(fd < 0 ? this.#queue.fd : fd, this.#queue);
     this.#lanes.push(lane);
     return lane;
   }
 
   #duplicate(): number {
     if (!laneBudget.claim(this)) return -1;
-    const fd = librt().fcntl(this.#queue.fd, F_DUPFD_CLOEXEC, FIRST_FD);
-    if (fd === -1) laneBudget.giveBack(this, this.#duplicates === 0);
+    const { fd, traits } = this.#queue;
+    const duplicate = traits.isSynchronous
+      ? reopenDescriptor(fd, traits.flags)
+      : librt().fcntl(fd, F_DUPFD_CLOEXEC, FIRST_FD);
+    if (duplicate < 0) laneBudget.giveBack(this, this.#duplicates === 0);
     else this.#duplicates++;
-    return fd;
+    return duplicate;
   }
 }

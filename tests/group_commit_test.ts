@@ -201,15 +201,62 @@ Deno.test({
 });
 
 Deno.test({
-  name: "syncData() rejects every call that shared the one that failed",
+  name: "syncData() rejects every call that shared the one that failed, and " +
+    "each after it until something else is written",
   ignore: !canTrace,
   timeout,
   async fn() {
     const failing = "fdatasync:error=EIO:when=1";
     const { calls, result } = await trace(["fail"], [failing]);
-    const failed = "EIO aio_fsync";
-    assertEquals(result, [[failed, failed, failed], ["done"]]);
+    assertEquals(result, [
+      [failed, failed, failed],
+      [failed, failed],
+      ["done"],
+    ]);
     assertEquals(countOf(calls, "fdatasync"), 2);
+  },
+});
+
+/** The first one fails, and takes its time. */
+const FAILING_SYNC = "fdatasync:error=EIO:delay_enter=300000:when=1";
+const failed = "EIO aio_fsync";
+
+Deno.test({
+  name: "sync() and syncData() that arrive while one runs that fails reject, " +
+    "and so do those of writes that are done before it ends",
+  ignore: !canTrace,
+  timeout,
+  async fn() {
+    const { result, calls } = await trace(["arrive"], [FAILING_SYNC]);
+    assertEquals(result, [Array(5).fill(failed), [failed], ["done"]]);
+    assertEquals(countOf(calls, "fdatasync"), 2);
+    assertEquals(countOf(calls, "fsync"), 0);
+  },
+});
+
+Deno.test({
+  name: "sync() that is the first to cover a write that was done before one " +
+    "failed rejects, whatever was written since",
+  ignore: !canTrace,
+  timeout,
+  async fn() {
+    const { result } = await trace(["late"], [FAILING_SYNC]);
+    assertEquals(result, [[failed], [failed], [failed], ["done"]]);
+  },
+});
+
+Deno.test({
+  name: "syncData() synchronizes each descriptor that was written through",
+  ignore: !canTrace,
+  timeout,
+  async fn() {
+    const { calls } = await trace(["descriptors"]);
+    const counts: number[] = [];
+    for (const { name, text } of calls) {
+      if (text.startsWith("call")) counts.push(0);
+      else if (name === "fdatasync") counts[counts.length - 1]++;
+    }
+    assertEquals(counts, [1, 1, 2, 1]);
   },
 });
 

@@ -77,6 +77,24 @@ async function outcomes(calls: Promise<void>[]): Promise<string[]> {
   );
 }
 
+/** Writes a block that is done when this resolves. */
+async function written(): Promise<void> {
+  write(0);
+  await writing.at(-1);
+}
+
+/** A synchronization fails while all this happens. */
+async function failing(
+  meanwhile: () => Promise<Promise<void>[]>,
+): Promise<string[]> {
+  await written();
+  const first = file.syncData();
+  first.catch(() => {});
+  await new Promise((resolve) => setTimeout(resolve, 50));
+  const others = await meanwhile();
+  return await outcomes([first, ...others]);
+}
+
 let result: unknown = null;
 switch (task) {
   case "write":
@@ -114,6 +132,38 @@ switch (task) {
     result = await outcomes(calls);
     break;
   }
+  case "arrive":
+    result = [
+      await failing(async () => {
+        const arrived = [file.sync(), file.syncData()];
+        await written();
+        return [...arrived, file.syncData(), file.sync()];
+      }),
+      await outcomes([file.syncData()]),
+      await written().then(() => outcomes([file.syncData()])),
+    ];
+    break;
+  case "late":
+    result = [
+      await failing(async () => {
+        await written();
+        return [];
+      }),
+      // It is the first that covers what was written meanwhile.
+      await written().then(() => outcomes([file.sync()])),
+      await outcomes([file.sync()]),
+      await written().then(() => outcomes([file.sync()])),
+    ];
+    break;
+  case "descriptors": {
+    const append = () => file.append(nextBytes(0, BLOCK_BYTES));
+    for (const writes of [[written], [append], [written, append], []]) {
+      await Promise.all(writes.map((write) => write()));
+      note(`call ${writes.length}`);
+      await file.syncData();
+    }
+    break;
+  }
   case "mix":
     write(0);
     await Promise.all([file.syncData(), file.sync(), file.syncData()]);
@@ -122,8 +172,11 @@ switch (task) {
     write(0);
     result = [
       await outcomes([file.syncData(), file.syncData(), file.syncData()]),
-      await outcomes([file.syncData()]),
+      // The system would say that all is well.
+      await outcomes([file.syncData(), file.sync()]),
     ];
+    write(0);
+    (result as unknown[]).push(await outcomes([file.syncData()]));
     break;
 }
 await file.close();
