@@ -273,10 +273,14 @@ function sync(method: "sync" | "syncData"): Scenario {
       const writes = transfersOf("write").map(({ bytes, offset }) =>
         file.writeAt(bytes, offset)
       );
+      // One that fails fails those after it, until something else is written.
+      const write = () => file.writeAt(new Uint8Array(1), 0);
       // All of the first wait for the writes, and share one; so do the second.
       const first = await Promise.all(many().map(errorOf));
+      await write();
       const second = await Promise.all(many().map(errorOf));
       await Promise.all(writes);
+      await write();
       const errors = [...first, ...second, await errorOf(file[method]())];
       return checkSyncs(errors, recorded(), file, [10, 10, 1]);
     },
