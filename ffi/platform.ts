@@ -57,6 +57,8 @@ export interface PlatformConstants {
   readonly F_NOCACHE: number;
   /** For `preadv2()` and `pwritev2()`; 0 where there are none. */
   readonly RWF_NOWAIT: number;
+  /** 0 wherever it is not Linux. */
+  readonly SYS_gettid: number;
   readonly _SC_OPEN_MAX: number;
   readonly _SC_AIO_LISTIO_MAX: number;
   readonly _SC_AIO_MAX: number;
@@ -147,6 +149,9 @@ const LINUX_AIOCB: Omit<AiocbLayout, "source" | "status"> = {
   sigeventLayout: LINUX_SIGEVENT,
 };
 
+/** `gettid` came with glibc 2.30, but the system call was always there. */
+const LINUX_SYMBOLS = { this_thread: "syscall" };
+
 /** The constants that all systems agree on. */
 const COMMON_CONSTANTS = {
   O_RDONLY: 0,
@@ -183,6 +188,7 @@ function linuxConstants(
     F_DUPFD_CLOEXEC: 1030,
     F_NOCACHE: 0,
     RWF_NOWAIT: 8,
+    SYS_gettid: arch === "aarch64" ? 178 : 186,
     _SC_OPEN_MAX: 4,
     _SC_AIO_LISTIO_MAX: 23,
     _SC_AIO_MAX: 24,
@@ -211,6 +217,7 @@ const FREE_AND_NETBSD_CONSTANTS = {
   O_NOCTTY: 0x8000,
   F_NOCACHE: 0,
   RWF_NOWAIT: 0,
+  SYS_gettid: 0,
 } as const;
 
 const DARWIN_CONSTANTS: PlatformConstants = {
@@ -237,6 +244,7 @@ const DARWIN_CONSTANTS: PlatformConstants = {
   F_DUPFD_CLOEXEC: 67,
   F_NOCACHE: 48,
   RWF_NOWAIT: 0,
+  SYS_gettid: 0,
   _SC_OPEN_MAX: 5,
   _SC_AIO_LISTIO_MAX: 42,
   _SC_AIO_MAX: 43,
@@ -368,7 +376,7 @@ const GLIBC: System = {
   namePrefix: "linux-glibc",
   // Since glibc 2.34 librt is empty, but depends on libc, which has them.
   libraries: () => ["librt.so.1", "libc.so.6"],
-  symbols: {},
+  symbols: LINUX_SYMBOLS,
   errnoLocation: "__errno_location",
   aiocb: {
     ...LINUX_AIOCB,
@@ -390,7 +398,7 @@ const MUSL: System = {
   namePrefix: "linux-musl",
   // The first is Alpine's name; musl takes the second for itself anywhere.
   libraries: (arch) => [`libc.musl-${arch}.so.1`, "libc.so"],
-  symbols: {},
+  symbols: LINUX_SYMBOLS,
   errnoLocation: "__errno_location",
   aiocb: {
     ...LINUX_AIOCB,
@@ -411,7 +419,7 @@ const DARWIN: System = {
   libc: "libSystem",
   namePrefix: "darwin",
   libraries: () => ["/usr/lib/libSystem.B.dylib", "libSystem.dylib"],
-  symbols: {},
+  symbols: { this_thread: "pthread_main_np" },
   errnoLocation: "__error",
   aiocb: {
     size: 80,
@@ -441,7 +449,7 @@ const FREEBSD: System = {
   namePrefix: "freebsd",
   // librt adds SIGEV_THREAD to the system calls that libc has.
   libraries: () => ["librt.so.1", "libc.so.7"],
-  symbols: {},
+  symbols: { this_thread: "pthread_main_np" },
   errnoLocation: "__error",
   aiocb: {
     size: 160,
@@ -472,7 +480,7 @@ const NETBSD: System = {
   namePrefix: "netbsd",
   libraries: () => ["librt.so.1", "libc.so.12"],
   // The plain name stands for old programs, whose time_t had 32 bits.
-  symbols: { aio_suspend: "__aio_suspend50" },
+  symbols: { aio_suspend: "__aio_suspend50", this_thread: "_lwp_self" },
   errnoLocation: "__errno",
   aiocb: {
     size: 88,

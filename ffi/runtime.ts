@@ -48,6 +48,9 @@ export interface NativeFunctions {
   /** An extension of glibc; `null` where the C library has none. */
   aio_init: ((tuning: Pointer) => void) | null;
   sysconf(name: number): number;
+  getpid(): number;
+  /** What the C library has to tell threads apart, see `isFirstThread`. */
+  this_thread(SYS_gettid: number): number;
   poll(list: Pointer, count: number, timeout_ms: number): number;
   /** The same, on a thread beside the event loop. */
   poll_nonblocking(
@@ -105,12 +108,6 @@ export interface Host {
 export interface Runtime {
   readonly name: "deno" | "node" | "bun";
   readonly host: Host;
-  /**
-   * Whether this isolate may be terminated while the process lives on. Memory
-   * that the isolate owns, and functions in it, must then never be given to
-   * native threads.
-   */
-  readonly isWorker: boolean;
   /**
    * How many nonblocking calls may be out at once. Where they hold threads that
    * the runtime's own file functions wait for, some have to be left to those.

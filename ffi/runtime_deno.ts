@@ -3,7 +3,6 @@
  *
  * @module
  */
-import { isMainThread } from "node:worker_threads";
 import type { Platform } from "./platform.ts";
 import type {
   NativeCallback,
@@ -31,6 +30,8 @@ const SIGNATURES = {
     result: "i32",
   },
   sysconf: { parameters: ["i32"], result: "i32" },
+  getpid: { parameters: [], result: "i32" },
+  this_thread: { parameters: ["i64"], result: "i32" },
   poll: { parameters: ["pointer", "usize", "i32"], result: "i32" },
   poll_nonblocking: {
     name: "poll",
@@ -103,7 +104,6 @@ export const runtime: Runtime = {
     arch: Deno.build.arch,
     libc: libcOf(Deno.build.os, Deno.build.target),
   },
-  isWorker: !isMainThread || isWebWorker(),
   nonblockingCallsMax: Infinity,
   callbacksMax: Infinity,
   unusable: isOlder(Deno.version.deno, OLDEST_DENO)
@@ -224,11 +224,6 @@ function libcOf(os: string, target: string): Platform["libc"] | null {
     default:
       return null;
   }
-}
-
-function isWebWorker(): boolean {
-  const scope = Reflect.get(globalThis, "WorkerGlobalScope");
-  return typeof scope === "function" && globalThis instanceof scope;
 }
 
 function isOlder(version: string, than: string): boolean {

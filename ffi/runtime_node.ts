@@ -56,6 +56,8 @@ const SIGNATURES: Record<string, [string, string[]]> = {
   aio_suspend: ["int", [ADDRESS, "int", ADDRESS]],
   lio_listio: ["int", ["int", ADDRESS, "int", ADDRESS]],
   sysconf: ["int", ["int"]],
+  getpid: ["int", []],
+  this_thread: ["int", ["int64_t"]],
   poll: ["int", [ADDRESS, "size_t", "int"]],
   getrusage: ["int", ["int", ADDRESS]],
   read: ["int", ["int", ADDRESS, "size_t"]],
@@ -145,7 +147,6 @@ export const runtime: Runtime = {
     arch: archOf(process.arch),
     libc: libcOf(process.platform),
   },
-  isWorker: !isMainThread,
   nonblockingCallsMax: nonblockingCallsMax(),
   // koffi crashes when more than 256 of its calls are under way.
   callbacksMax: 128,

@@ -66,10 +66,11 @@ let getRequest: (block: Aiocb) => ControlBlockRequest;
  * whatever becomes of this object.
  *
  * As in C, a request is for the number of a descriptor: close it only when its
- * requests are done. A worker that is terminated closes its descriptors whatever
- * is queued for them. And a request that waits for a pipe or a terminal holds one
- * of the C library's threads, of which there are 20 or 32 unless
- * {@linkcode aio_init} or {@linkcode configure} says otherwise.
+ * requests are done. A worker that is terminated, or a file of `deno test` that
+ * ends, closes its descriptors whatever is queued for them. And a request that
+ * waits for a pipe or a terminal holds one of the C library's threads, of which
+ * there are 20 or 32 unless {@linkcode aio_init} or {@linkcode configure} says
+ * otherwise.
  *
  * POSIX, `<aio.h>`: "The aiocb structure shall include at least the following
  * members: aio_fildes, aio_offset, aio_buf, aio_nbytes, aio_reqprio,

@@ -1,4 +1,3 @@
-import { runtime } from "../ffi/current.ts";
 import { assertArray, assertFlag, assertObject } from "./arguments.ts";
 import { assertBytes, nameOf } from "./bytes.ts";
 import { EBADF, platform } from "./constants.ts";
@@ -8,6 +7,7 @@ import type { FileQueue } from "./file_queue.ts";
 import { submitList } from "./submission.ts";
 import { addressInPlace } from "./pinned.ts";
 import { type Notify, Request } from "./request.ts";
+import { canNotifyByThread } from "./sigevent.ts";
 
 /**
  * What a {@linkcode CompletionQueue} tells of a request that is done.
@@ -98,8 +98,9 @@ export interface CompletionQueueOptions {
    * beside the event loop, `"thread"` has the system call a function
    * (`SIGEV_THREAD`, for one request at a time, because each takes a thread; the
    * others as with `"auto"`), `"poll"` asks from the event loop, `"auto"`
-   * polls as long as that pays and then suspends. In a worker and on macOS,
-   * `"thread"` is the same as `"suspend"`.
+   * polls as long as that pays and then suspends. In an isolate that may end
+   * before the process, such as a worker or a file of `deno test`, and on
+   * macOS, `"thread"` is the same as `"suspend"`.
    *
    * @default {"auto"}
    */
@@ -107,12 +108,6 @@ export interface CompletionQueueOptions {
 }
 
 const NOTIFY_MODES: readonly unknown[] = ["auto", "suspend", "thread", "poll"];
-
-/**
- * Where the system calls no function, because it must not be given one of a
- * worker, or because it cannot: `"thread"` is `"suspend"` there.
- */
-const isThreadMissing = runtime.isWorker || platform.os === "darwin";
 
 let assertQueue: (value: unknown) => asserts value is CompletionQueue<unknown>;
 
@@ -186,7 +181,7 @@ export class CompletionQueue<Tag = undefined>
           nameOf(notify),
       );
     }
-    this.#notify = notify === "thread" && isThreadMissing ? "suspend" : notify;
+    this.#notify = notify;
   }
 
   /**
@@ -499,7 +494,9 @@ export class CompletionQueue<Tag = undefined>
       priority,
       tag,
     );
-    made.notify = this.#notify;
+    made.notify = this.#notify === "thread" && !canNotifyByThread()
+      ? "suspend"
+      : this.#notify;
     return made;
   }
 

@@ -47,7 +47,7 @@ export class ControlBlockRequest implements Waitable {
   #block: ControlBlock;
   #submission: Submission = "aio_read";
   #notification: Notification | null = null;
-  /** In a worker: native memory in the place of the buffer. */
+  /** Where the isolate may end first: native memory in the place of the buffer. */
   #shadow: NativeMemory | null = null;
   #errno = 0;
   #returned = 0;

@@ -1,5 +1,6 @@
 import { queueMicrotask, setTimeout } from "../ffi/event_loop.ts";
 import { runtime } from "../ffi/current.ts";
+import { mayEndFirst } from "../ffi/librt.ts";
 import { EAGAIN, ECANCELED, EIO, platform } from "./constants.ts";
 import { engine } from "./engine.ts";
 import { AioError, isCancellation, librt } from "./error.ts";
@@ -298,8 +299,8 @@ export class FileQueue {
       this.commits.writeDone(request, !isUnbegun(request, error));
     }
     if (this.#unsettled > 0) return;
-    // A terminated worker leaves open what it has open at that moment.
-    if (runtime.isWorker) this.#closeIdle();
+    // An isolate leaves open what it has open when it ends.
+    if (mayEndFirst()) this.#closeIdle();
     for (const listener of this.#idleListeners) listener();
     this.#idleListeners = [];
   }

@@ -1,4 +1,5 @@
 import { runtime } from "../ffi/current.ts";
+import { mayEndFirst } from "../ffi/librt.ts";
 import { platform } from "./constants.ts";
 import { reopenDescriptor } from "./descriptor.ts";
 import { librt } from "./error.ts";
@@ -32,8 +33,8 @@ const FIRST_FD = 3;
  * that the write that asks first would have the error of another, which is lost
  * and succeeds.
  *
- * In a worker all of them are duplicates. When it is terminated, the runtime
- * closes the file's own descriptor, and requests that are still queued for its
+ * In an isolate that may end first all of them are duplicates. When it ends, the
+ * runtime closes the file's own descriptor, and requests that are still queued for its
  * number would be served on the next file that gets it.
  */
 export class Lanes {
@@ -54,7 +55,7 @@ export class Lanes {
    */
   constructor(queue: FileQueue, isParallel: boolean) {
     this.#queue = queue;
-    this.#lanes = runtime.isWorker ? [] : [new Lane(queue.fd, queue)];
+    this.#lanes = mayEndFirst() ? [] : [new Lane(queue.fd, queue)];
     this.#isParallel = isParallel;
     this.#count = isParallel && platform.serialPerDescriptor
       ? new LaneCount(queue.traits.isDirect || queue.traits.isSynchronous)

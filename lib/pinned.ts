@@ -1,4 +1,5 @@
 import { runtime } from "../ffi/current.ts";
+import { mayEndFirst } from "../ffi/librt.ts";
 import { assertObject } from "./arguments.ts";
 import { assertBytes, bufferOf, byteOffsetOf, nameOf } from "./bytes.ts";
 
@@ -50,7 +51,9 @@ let slab: Slab | null = null;
  * it. The garbage collector gives it back.
  *
  * It is the memory of a `WebAssembly.Memory`, the one kind that JavaScript
- * itself cannot pull away from under a request in flight.
+ * itself cannot pull away from under a request in flight. In an isolate that may
+ * end before the process, such as a worker or a file of `deno test`, data goes
+ * through the library's own memory all the same.
  *
  * @param byteLength How many bytes; they are zero.
  * @param options The alignment.
@@ -126,10 +129,10 @@ export function isPinned(view: Uint8Array): boolean {
 /**
  * The native address to transfer to or from in place, or 0 where the bytes have
  * to go through the library's own memory: because they may move, or because the
- * isolate they belong to may be terminated while the request goes on.
+ * isolate they belong to may end while the request goes on.
  */
 export function addressInPlace(view: Uint8Array): number {
-  return runtime.isWorker ? 0 : pinnedAddressOf(view);
+  return mayEndFirst() ? 0 : pinnedAddressOf(view);
 }
 
 /** The native address of a view's first byte, or 0 if it is not pinned. */

@@ -1,6 +1,6 @@
 import { setTimeout } from "../ffi/event_loop.ts";
 import type { SigeventValues } from "../ffi/layout.ts";
-import { runtime } from "../ffi/current.ts";
+import { mayEndFirst } from "../ffi/librt.ts";
 import { assertObject } from "./arguments.ts";
 import { nameOf } from "./bytes.ts";
 import {
@@ -59,7 +59,11 @@ export interface Sigevent {
   sigev_signo?: number;
   /** A value of 32 bits that comes with the notification. */
   sigev_value?: number;
-  /** `SIGEV_THREAD`: what is called, with `sigev_value`, on the event loop. */
+  /**
+   * `SIGEV_THREAD`: what is called, with `sigev_value`, on the event loop. Where
+   * the isolate may end before the process, and on macOS, the library calls it
+   * when it notices that the request is done.
+   */
   sigev_notify_function?: (value: number) => void;
 }
 
@@ -73,15 +77,23 @@ const LOST_MS = 1_000;
 /** The largest signal number of any system here (Linux's SIGRTMAX). */
 const SIGNAL_MAX = 64;
 
+/**
+ * Whether the system can call a function of this isolate. macOS does not have
+ * `SIGEV_THREAD`. And no native thread may be given a function of an isolate that
+ * may end first: the function goes with the isolate, the request does not.
+ */
+export function canNotifyByThread(): boolean {
+  return platform.os !== "darwin" && !mayEndFirst();
+}
+
 /** A `Sigevent` on its way through the system. */
 export class Notification {
   /** What goes into the native struct. */
   readonly native: SigeventValues;
   /**
    * Whether the library has to notice the completion itself and then
-   * {@linkcode deliver}. In a worker no native thread may be given a function:
-   * the function goes when the worker is terminated, the request does not. And
-   * macOS does not have `SIGEV_THREAD`, and koffi bounds the calls due at once.
+   * {@linkcode deliver}: where the system cannot call, and where koffi has as many
+   * calls due as it takes.
    */
   readonly isEmulated: boolean;
   readonly #ticket: number | null;
@@ -101,7 +113,7 @@ export class Notification {
     } = checked(sigevent, syscall);
     const isThread = sigev_notify === SIGEV_THREAD;
     this.isEmulated = isThread &&
-      (runtime.isWorker || platform.os === "darwin" || !hasRoomForCallback());
+      (!canNotifyByThread() || !hasRoomForCallback());
     const function_ = isThread && !this.isEmulated
       ? notifyFunctionAddress()
       : 0;

@@ -13,6 +13,7 @@ import {
   type NativeMemory,
   tryAllocateNative,
 } from "../ffi/memory.ts";
+import { mayEndFirst } from "../ffi/librt.ts";
 import type { Pointer } from "../ffi/runtime.ts";
 import { runtime } from "../ffi/current.ts";
 import { librt } from "./error.ts";
@@ -242,7 +243,7 @@ export class Waiter {
 
   /** There is nothing to wait for. */
   #rest(): void {
-    if (!runtime.isWorker) return;
+    if (!mayEndFirst()) return;
     for (const { memory } of this.#idleCalls) freeNative(memory);
     this.#idleCalls.length = 0;
     giveMemoryBack();

@@ -1,12 +1,13 @@
 /**
  * Native memory outlives the isolate, so that requests which are in flight when a
  * worker is terminated do no harm. What they do not use would be left behind as
- * well, so a worker gives it back as soon as nothing is in flight.
+ * well, so an isolate that may end first, a worker above all, gives it back as
+ * soon as nothing is in flight.
  *
  * @module
  */
 import { freeUnused } from "../ffi/memory.ts";
-import { runtime } from "../ffi/current.ts";
+import { mayEndFirst } from "../ffi/librt.ts";
 import { engine } from "./engine.ts";
 
 /**
@@ -19,9 +20,9 @@ const MICROTASKS = 10;
 
 let isDue = false;
 
-/** Gives memory back, in a worker, unless more requests come at once. */
+/** Gives memory back, unless more requests come at once. */
 export async function giveMemoryBack(): Promise<void> {
-  if (!runtime.isWorker || isDue) return;
+  if (!mayEndFirst() || isDue) return;
   isDue = true;
   for (let count = 0; count < MICROTASKS; count++) await null;
   isDue = false;

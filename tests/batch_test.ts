@@ -21,6 +21,9 @@ import {
   pattern,
   report,
 } from "./helpers.ts";
+import { testsOnFirstThread } from "./first_thread.ts";
+
+const testOnFirstThread = testsOnFirstThread(import.meta.url);
 
 const timeout = 10_000;
 
@@ -277,7 +280,7 @@ Deno.test({
   },
 });
 
-Deno.test({
+testOnFirstThread({
   name: "batch() serves requests of greater priority later",
   ignore: !isLinux,
   timeout,
@@ -299,7 +302,7 @@ Deno.test({
   },
 });
 
-Deno.test({
+testOnFirstThread({
   name: "batch() that is canceled rejects what has not begun",
   ignore: !isLinux,
   timeout,

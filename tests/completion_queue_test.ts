@@ -34,6 +34,9 @@ import {
   run,
   untilBlocked,
 } from "./helpers.ts";
+import { testsOnFirstThread } from "./first_thread.ts";
+
+const testOnFirstThread = testsOnFirstThread(import.meta.url);
 
 const timeout = 10_000;
 const MODES = ["auto", "suspend", "poll", "thread"] as const;
@@ -174,7 +177,7 @@ for (const notify of MODES) {
     },
   });
 
-  Deno.test({
+  testOnFirstThread({
     name: `CompletionQueue.cancel() takes back what has not begun, ` +
       `with "${notify}"`,
     ignore: !isLinux,
@@ -203,7 +206,7 @@ for (const notify of MODES) {
     },
   });
 
-  Deno.test({
+  testOnFirstThread({
     name: `CompletionQueue.cancel() leaves alone what runs, with "${notify}"`,
     ignore: !isLinux,
     timeout,
@@ -593,7 +596,7 @@ Deno.test({
   },
 });
 
-Deno.test({
+testOnFirstThread({
   name: "CompletionQueue.submit() serves greater priorities later",
   ignore: !isLinux,
   timeout,

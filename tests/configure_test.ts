@@ -4,6 +4,9 @@ import { assert, assertEquals, assertThrows } from "@std/assert";
 import { settings } from "../lib/settings.ts";
 import { AioFile, type Configuration, configure, metrics } from "../mod.ts";
 import { delay, Directory, Fifo, isLinux, pattern, report } from "./helpers.ts";
+import { testsOnFirstThread } from "./first_thread.ts";
+
+const testOnFirstThread = testsOnFirstThread(import.meta.url);
 
 const timeout = 10_000;
 
@@ -127,7 +130,7 @@ Deno.test({
   },
 });
 
-Deno.test({
+testOnFirstThread({
   name: "configure() sets for how long completions are polled for",
   ignore: !isLinux,
   timeout,

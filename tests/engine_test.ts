@@ -16,6 +16,9 @@ import {
   pattern,
   report,
 } from "./helpers.ts";
+import { testsOnFirstThread } from "./first_thread.ts";
+
+const testOnFirstThread = testsOnFirstThread(import.meta.url);
 
 const timeout = 10_000;
 
@@ -260,7 +263,7 @@ for (const seed of [1, 2, 3]) {
   });
 }
 
-Deno.test({
+testOnFirstThread({
   name: "priority: greater numbers are served later, equal ones in order",
   ignore: !isLinux,
   timeout,

@@ -19,6 +19,9 @@ import {
   report,
   succeeds,
 } from "./helpers.ts";
+import { testsOnFirstThread } from "./first_thread.ts";
+
+const testOnFirstThread = testsOnFirstThread(import.meta.url);
 
 const timeout = 10_000;
 const MIB = 1024 * 1024;
@@ -169,7 +172,7 @@ Deno.test({
   },
 });
 
-Deno.test({
+testOnFirstThread({
   name: "EINVAL comes from direct transfers that are not aligned",
   ignore: !isLinux,
   timeout,

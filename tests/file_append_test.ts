@@ -15,6 +15,9 @@ import {
   isPending,
   pattern,
 } from "./helpers.ts";
+import { testsOnFirstThread } from "./first_thread.ts";
+
+const testOnFirstThread = testsOnFirstThread(import.meta.url);
 
 const timeout = 10_000;
 const MIB = 1024 * 1024;
@@ -224,7 +227,7 @@ Deno.test({
   },
 });
 
-Deno.test({
+testOnFirstThread({
   name: "append() that is canceled leaves those before and after it",
   ignore: !isLinux,
   timeout,

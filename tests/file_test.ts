@@ -19,6 +19,9 @@ import {
   openSync,
   pattern,
 } from "./helpers.ts";
+import { testsOnFirstThread } from "./first_thread.ts";
+
+const testOnFirstThread = testsOnFirstThread(import.meta.url);
 
 const timeout = 10_000;
 const MIB = 1024 * 1024;
@@ -463,7 +466,7 @@ Deno.test({
   },
 });
 
-Deno.test({
+testOnFirstThread({
   name: "readAt() on a FIFO resolves with what is there",
   ignore: !isLinux,
   timeout,
@@ -629,7 +632,7 @@ Deno.test({
   },
 });
 
-Deno.test({
+testOnFirstThread({
   name: "syncData() waits for a write that does not get on",
   ignore: !isLinux,
   timeout,
@@ -645,7 +648,7 @@ Deno.test({
   },
 });
 
-Deno.test({
+testOnFirstThread({
   name: "close() waits for what is in flight and refuses what comes after",
   ignore: !isLinux,
   timeout,

@@ -14,6 +14,9 @@ import {
   isPending,
   report,
 } from "./helpers.ts";
+import { testsOnFirstThread } from "./first_thread.ts";
+
+const testOnFirstThread = testsOnFirstThread(import.meta.url);
 
 const timeout = 10_000;
 
@@ -290,7 +293,7 @@ Deno.test({
   },
 });
 
-Deno.test({
+testOnFirstThread({
   name: "sync() that waits for a write can be canceled, and others stay",
   ignore: !isLinux,
   timeout,
@@ -342,7 +345,7 @@ Deno.test({
   },
 });
 
-Deno.test({
+testOnFirstThread({
   name: "sync() of one file does not wait for writes of another",
   ignore: !isLinux,
   timeout,

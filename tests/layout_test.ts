@@ -578,6 +578,7 @@ function layoutRows({ aiocb, timespec, aioinit, rusage }: Platform): Row[] {
 const UNDEFINED: Record<string, number> = {
   O_DIRECT: 0,
   F_NOCACHE: 0,
+  SYS_gettid: 0,
   _SC_AIO_PRIO_DELTA_MAX: -1,
 };
 
@@ -614,7 +615,9 @@ const HEADERS = [
   "time",
   "unistd",
 ]
-  .map((header) => `#include <${header}.h>\n`).join("");
+  .map((header) => `#include <${header}.h>\n`).join("") +
+  // Other systems have system calls of other numbers, and no use of these here.
+  "#ifdef __linux__\n#include <sys/syscall.h>\n#endif\n";
 
 /** The values of constant expressions, read from a compiled object. */
 async function evaluateInC(

@@ -13,6 +13,9 @@ import {
   pattern,
   report,
 } from "./helpers.ts";
+import { testsOnFirstThread } from "./first_thread.ts";
+
+const testOnFirstThread = testsOnFirstThread(import.meta.url);
 
 const timeout = 10_000;
 const MIB = 1024 * 1024;
@@ -36,7 +39,7 @@ const removals: Record<
 };
 
 for (const [how, remove] of Object.entries(removals)) {
-  Deno.test({
+  testOnFirstThread({
     name: `readAt() rejects with TypeError when ${how} takes the buffer away`,
     ignore: !isLinux,
     timeout,
@@ -65,7 +68,7 @@ for (const [how, remove] of Object.entries(removals)) {
     },
   });
 
-  Deno.test({
+  testOnFirstThread({
     name: `writeAt() rejects with TypeError when ${how} takes the buffer away`,
     ignore: !isLinux,
     timeout,
@@ -89,7 +92,7 @@ for (const [how, remove] of Object.entries(removals)) {
   });
 }
 
-Deno.test({
+testOnFirstThread({
   name: "readAt() rejects with TypeError when its buffer is made smaller",
   ignore: !isLinux,
   timeout,
@@ -111,7 +114,7 @@ Deno.test({
   },
 });
 
-Deno.test({
+testOnFirstThread({
   name: "writeAt() rejects with TypeError when its buffer is made smaller",
   ignore: !isLinux,
   timeout,
@@ -132,7 +135,7 @@ Deno.test({
   },
 });
 
-Deno.test({
+testOnFirstThread({
   name:
     "readAt() fills a view that is still there though its buffer is smaller",
   ignore: !isLinux,
@@ -150,7 +153,7 @@ Deno.test({
   },
 });
 
-Deno.test({
+testOnFirstThread({
   name: "readAt() reads as much as it was asked to when shared memory grows",
   ignore: !isLinux,
   timeout,

@@ -24,6 +24,9 @@ import {
   pattern,
   succeeds,
 } from "./helpers.ts";
+import { testsOnFirstThread } from "./first_thread.ts";
+
+const testOnFirstThread = testsOnFirstThread(import.meta.url);
 
 const timeout = 10_000;
 
@@ -45,7 +48,7 @@ function assertAddsUp(): void {
   }
 }
 
-Deno.test({
+testOnFirstThread({
   name: "metrics() counts requests by what became of them",
   ignore: !isLinux,
   timeout,
@@ -93,7 +96,7 @@ Deno.test({
   },
 });
 
-Deno.test({
+testOnFirstThread({
   name: "metrics() counts requests that a signal canceled, whatever the reason",
   ignore: !isLinux,
   timeout,
@@ -200,7 +203,7 @@ Deno.test({
   },
 });
 
-Deno.test({
+testOnFirstThread({
   name: "metrics() counts looks from the event loop, and aio_suspend",
   ignore: !isLinux,
   timeout,

@@ -18,6 +18,9 @@ import {
   report,
 } from "./helpers.ts";
 import { AioFile } from "../mod.ts";
+import { testsOnFirstThread } from "./first_thread.ts";
+
+const testOnFirstThread = testsOnFirstThread(import.meta.url);
 
 const timeout = 10_000;
 const MIB = 1024 * 1024;
@@ -224,7 +227,7 @@ Deno.test({
   },
 });
 
-Deno.test({
+testOnFirstThread({
   name: "writeAt() takes pinned memory in place, and a copy of any other",
   ignore: !isLinux,
   timeout,
@@ -247,7 +250,7 @@ Deno.test({
   },
 });
 
-Deno.test({
+testOnFirstThread({
   name: "readAt() fills pinned memory in place, and any other when it settles",
   ignore: !isLinux,
   timeout,

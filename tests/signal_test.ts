@@ -19,6 +19,9 @@ import {
   pattern,
   untilBlocked,
 } from "./helpers.ts";
+import { testsOnFirstThread } from "./first_thread.ts";
+
+const testOnFirstThread = testsOnFirstThread(import.meta.url);
 
 const timeout = 10_000;
 const MIB = 1024 * 1024;
@@ -64,7 +67,7 @@ Deno.test({
   },
 });
 
-Deno.test({
+testOnFirstThread({
   name: "a signal rejects a request that has not begun, and the others go on",
   ignore: !isLinux,
   timeout,
@@ -90,7 +93,7 @@ Deno.test({
 });
 
 for (const reason of [undefined, null, 0, "", false, "text", new Error("e")]) {
-  Deno.test({
+  testOnFirstThread({
     name: `a signal aborted with ${Deno.inspect(reason).split("\n")[0]} ` +
       "rejects with its reason",
     ignore: !isLinux,
@@ -107,7 +110,7 @@ for (const reason of [undefined, null, 0, "", false, "text", new Error("e")]) {
   });
 }
 
-Deno.test({
+testOnFirstThread({
   name: "a signal leaves a request that runs to its own outcome",
   ignore: !isLinux,
   timeout,
@@ -124,7 +127,7 @@ Deno.test({
   },
 });
 
-Deno.test({
+testOnFirstThread({
   name: "a signal leaves a write that runs to its own outcome",
   ignore: !isLinux,
   timeout,
@@ -139,7 +142,7 @@ Deno.test({
   },
 });
 
-Deno.test({
+testOnFirstThread({
   name: "a signal does not hide how much of a write was written",
   ignore: !isLinux,
   timeout,
@@ -158,7 +161,7 @@ Deno.test({
   },
 });
 
-Deno.test({
+testOnFirstThread({
   name: "a signal aborted while a request runs does not hide its own error",
   ignore: !isLinux,
   timeout,
@@ -187,7 +190,7 @@ Deno.test({
   },
 });
 
-Deno.test({
+testOnFirstThread({
   name: "AbortSignal.timeout() rejects a request that waits for too long",
   ignore: !isLinux,
   timeout,
@@ -202,7 +205,7 @@ Deno.test({
   },
 });
 
-Deno.test({
+testOnFirstThread({
   name: "AbortSignal.any() and a signal for many requests reject all that wait",
   ignore: !isLinux,
   timeout,
@@ -226,7 +229,7 @@ Deno.test({
   },
 });
 
-Deno.test({
+testOnFirstThread({
   name: "a signal does not keep listeners of requests that are settled",
   ignore: !isLinux,
   timeout,
@@ -336,7 +339,7 @@ Deno.test({
   },
 });
 
-Deno.test({
+testOnFirstThread({
   name: "a signal rejects a synchronization that waits for a write",
   ignore: !isLinux,
   timeout,
@@ -356,7 +359,7 @@ Deno.test({
   },
 });
 
-Deno.test({
+testOnFirstThread({
   name: "a signal rejects a synchronization that waits for its turn",
   ignore: !isLinux,
   timeout,
@@ -378,7 +381,7 @@ Deno.test({
   },
 });
 
-Deno.test({
+testOnFirstThread({
   name: "cancel() rejects what has not begun with ECANCELED, and counts it",
   ignore: !isLinux,
   timeout,
@@ -414,7 +417,7 @@ Deno.test({
   },
 });
 
-Deno.test({
+testOnFirstThread({
   name: "cancel() leaves the file usable, and other files alone",
   ignore: !isLinux,
   timeout,
@@ -480,7 +483,7 @@ Deno.test({
   },
 });
 
-Deno.test({
+testOnFirstThread({
   name: "cancel() reaches synchronizations that wait for a write",
   ignore: !isLinux,
   timeout,

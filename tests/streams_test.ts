@@ -27,6 +27,9 @@ import {
   pattern,
   untilBlocked,
 } from "./helpers.ts";
+import { testsOnFirstThread } from "./first_thread.ts";
+
+const testOnFirstThread = testsOnFirstThread(import.meta.url);
 
 const timeout = 10_000;
 const MIB = 1024 * 1024;
@@ -393,7 +396,7 @@ Deno.test({
   },
 });
 
-Deno.test({
+testOnFirstThread({
   name: "readable() that is canceled takes back a read that has not begun",
   ignore: !isLinux,
   timeout,
@@ -577,7 +580,7 @@ function lengths(bytes: Uint8Array): Record<string, number> {
   return found;
 }
 
-Deno.test({
+testOnFirstThread({
   name: "writable() that is aborted writes nothing that has not begun",
   ignore: !isLinux,
   timeout,
@@ -608,7 +611,7 @@ Deno.test({
   },
 });
 
-Deno.test({
+testOnFirstThread({
   name: "writable() that is aborted waits for what has begun",
   ignore: !isLinux,
   timeout,

@@ -14,6 +14,9 @@ import {
 } from "../helpers.ts";
 import { outcomeOf } from "./hostile/trial.ts";
 import { timeout } from "./scale.ts";
+import { testsOnFirstThread } from "../first_thread.ts";
+
+const testOnFirstThread = testsOnFirstThread(import.meta.url);
 
 const LENGTH = 16;
 const MAX_LENGTH = 64;
@@ -148,7 +151,7 @@ function assertEnded(
 }
 
 for (const [name, submit] of Object.entries(SUBMITS)) {
-  Deno.test({
+  testOnFirstThread({
     name: `a buffer may be taken away from under a read, with ${name}`,
     ignore: !isLinux,
     timeout,
@@ -176,7 +179,7 @@ for (const [name, submit] of Object.entries(SUBMITS)) {
     },
   });
 
-  Deno.test({
+  testOnFirstThread({
     name: `a buffer may be taken away from under a write, with ${name}`,
     ignore: !isLinux,
     timeout,

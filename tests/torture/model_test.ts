@@ -12,6 +12,9 @@ import { Directory, timeLimit } from "../helpers.ts";
 import { Machine } from "./model/machine.ts";
 import { type Program, program } from "./model/program.ts";
 import { isLong, replay, scaled, timeout } from "./scale.ts";
+import { testsOnFirstThread } from "../first_thread.ts";
+
+const testOnFirstThread = testsOnFirstThread(import.meta.url);
 
 const PROGRAMS = scaled(150, 10_000);
 /** The short form ends here at the latest: a slow machine runs fewer. */
@@ -76,7 +79,7 @@ for (
     ["a number of lanes", {}],
   ] as const
 ) {
-  Deno.test({
+  testOnFirstThread({
     name: `any program does what the model says, with ${lanes}`,
     timeout,
     async fn() {

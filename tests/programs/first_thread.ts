@@ -1,0 +1,38 @@
+// Runs every test of a file on the process's first thread, one after another,
+// and prints those that failed.
+
+import { mayEndFirst } from "../../ffi/librt.ts";
+
+interface Test {
+  name: string;
+  ignore?: boolean;
+  timeout: number;
+  fn: () => void | Promise<void>;
+}
+
+async function failureOf({ fn, timeout }: Test): Promise<string | null> {
+  let timer;
+  const tooLate = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(new Error("It takes too long")), timeout);
+  });
+  try {
+    await Promise.race([fn(), tooLate]);
+    return null;
+  } catch (error) {
+    return String(error);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+const tests: Test[] = [];
+Reflect.set(Deno, "test", (test: Test) => tests.push(test));
+await import(Deno.args[1]);
+const failed: Record<string, string> = {};
+for (const test of tests) {
+  const failure = test.ignore ? null : await failureOf(test);
+  if (failure !== null) failed[test.name] = failure;
+}
+console.log(
+  JSON.stringify({ mayEndFirst: mayEndFirst(), tests: tests.length, failed }),
+);
