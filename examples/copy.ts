@@ -9,7 +9,8 @@
  *
  * Workers pull the next block, read it and write it at the same place; how many
  * there are is how many requests are in flight. A file is copied under a temporary
- * name and renamed at the end, so the target is whole or it is not there.
+ * name, synchronized, and renamed at the end: after a loss of power, too, the target
+ * is the old file or the whole copy.
  *
  * @module
  */
@@ -37,7 +38,10 @@ const BUFFER_BYTES_MAX = 1 << 30;
 export interface CopyOptions {
   /** Opens both files with `O_DIRECT`, past the page cache. */
   direct?: boolean;
-  /** Has the copy on disk, its directory entry included, before it is reported. */
+  /**
+   * Has the name of the copy on disk as well before it is reported: from then on it is
+   * the copy that is there after a loss of power, not what was there before.
+   */
   sync?: boolean;
   /** Reads both files again and compares their SHA-256 digests. */
   verify?: boolean;
@@ -67,7 +71,7 @@ export interface CopyResult {
   bytes: number;
   /** From the first read to the last write. */
   copySeconds: number;
-  /** What it took to have it all on disk; `null` if that was not asked for. */
+  /** What the synchronizations took; `null` where there is nothing to synchronize. */
   syncSeconds: number | null;
   depth: number;
   blockSize: number;
@@ -410,10 +414,10 @@ async function openFile(
  * Copies a file with several requests in flight.
  *
  * The target takes the permission bits of the source. A target that exists is replaced
- * as a whole by a rename; until then, and after a failure, it is as it was. A device or a
- * pipe is written in place. Of a source that grows meanwhile, the copy has what was there
- * at the start; one whose size the system does not know (a pipe, a file of `/proc`) is read
- * until its end.
+ * as a whole by a rename, once the copy is on disk; until then, and after a failure, it is
+ * as it was. A device or a pipe is written in place. Of a source that grows meanwhile, the
+ * copy has what was there at the start; one whose size the system does not know (a pipe, a
+ * file of `/proc`) is read until its end.
  *
  * @param source The file to copy.
  * @param target The file to write, or a directory to write it into.
@@ -493,12 +497,12 @@ export async function copyFile(
     let sha256: CopyResult["sha256"] = null;
     if (!inPlace) {
       await fs.chmod(written, Number(sourceStats.mode) & 0o777);
-      if (sync) {
-        onProgress?.({ phase: "sync", done: 0, total: null });
-        const syncStartedAt = performance.now();
-        await unlessAborted(to.sync(), signal);
-        syncSeconds = (performance.now() - syncStartedAt) / 1000;
-      }
+      onProgress?.({ phase: "sync", done: 0, total: null });
+      const syncStartedAt = performance.now();
+      // The rename may be on disk long before what was only written is. Not syncData():
+      // a target is whole with its mode.
+      await unlessAborted(to.sync(), signal);
+      syncSeconds = (performance.now() - syncStartedAt) / 1000;
       if (options.verify) sha256 = await verify(job, transferred.bytes);
     }
     await to.close();
@@ -507,10 +511,10 @@ export async function copyFile(
       signal?.throwIfAborted();
       await fs.rename(written, path);
       temporary = false;
-      if (syncSeconds !== null) {
+      if (sync) {
         const syncStartedAt = performance.now();
         await syncDirectory(dirname(path));
-        syncSeconds += (performance.now() - syncStartedAt) / 1000;
+        syncSeconds! += (performance.now() - syncStartedAt) / 1000;
       }
     }
     return {
@@ -557,13 +561,15 @@ const HELP = `Copies a file with several requests in flight.
 usage: copy.ts [options] SOURCE TARGET
 
 TARGET is a file, or a directory to copy into. A file that exists is replaced as
-a whole once the copy is complete; after a failure or Ctrl-C it is as it was.
+a whole once the copy is on disk; after a failure or Ctrl-C it is as it was, and
+after a loss of power it is that or the whole copy.
 
   --depth N          requests in flight, 1 to ${DEPTH_MAX} (default ${DEPTH_DEFAULT})
   --block-size SIZE  bytes a request: 65536, 64K, 4M (default 1M)
   --direct           past the page cache, with O_DIRECT on both sides
                      (the block size must be a multiple of ${DIRECT_ALIGNMENT})
-  --sync             report success only when the copy is on disk
+  --sync             report success only when the name of the copy is on disk, too:
+                     then TARGET is the copy, whatever happens
   --verify           read both files again and compare their SHA-256 digests
                      (with --direct from the disk, otherwise the page cache may answer)
   --json             print the result as one line of JSON
@@ -738,7 +744,7 @@ function describe(result: CopyResult): string {
     `copied ${result.source} to ${result.target}: ${prettyBytes(bytes)}` +
     ` in ${seconds} s (${rateOf(bytes, copySeconds)})`;
   if (syncSeconds !== null) {
-    text += `, on disk after ${syncSeconds.toFixed(2)} s more`;
+    text += `, synced in ${syncSeconds.toFixed(2)} s more`;
   }
   if (sha256 !== null) {
     text += `\nSHA-256 ${sha256.source}  ${result.source}` +

@@ -3,6 +3,7 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { createHash } from "node:crypto";
 import * as fs from "node:fs";
+import { canStrace } from "./helpers.ts";
 
 const PROGRAM = new URL("../examples/copy.ts", import.meta.url).pathname;
 const PERMISSIONS = ["--allow-ffi", "--allow-read", "--allow-write"];
@@ -166,6 +167,13 @@ const tmpfsIsPermitted = await (async () => {
   return permitted;
 })();
 
+const canTrace = canStrace();
+if (!canTrace) {
+  console.log(
+    "There is no strace to be used: the order of calls is not tested.",
+  );
+}
+
 const hasPseudoTerminal = isLinux &&
   (await execute("script", "--version")).code === 0;
 if (!hasPseudoTerminal) {
@@ -281,7 +289,7 @@ test("copy.ts --json prints the result as one line", async (directory) => {
   assertEquals(typeof json.syncSeconds, "number");
 });
 
-test("copy.ts does not sync or verify unless asked to", async (directory) => {
+test("copy.ts does not verify unless asked to", async (directory) => {
   await Deno.writeFile(`${directory}/source`, contents(10));
   const result = await copy([
     "--json",
@@ -289,10 +297,83 @@ test("copy.ts does not sync or verify unless asked to", async (directory) => {
     `${directory}/target`,
   ]);
   assertCopied(result);
-  const json = JSON.parse(result.stdout);
-  assertEquals(json.syncSeconds, null);
-  assertEquals(json.sha256, null);
+  assertEquals(JSON.parse(result.stdout).sha256, null);
 });
+
+/**
+ * What decides whether a copy outlives a loss of power: the calls in order, each
+ * with the name of its file.
+ */
+async function tracedCopy(
+  directory: string,
+  args: string[],
+): Promise<string[]> {
+  const record = `${directory}/record`;
+  const traced = "trace=pwrite64,fsync,fdatasync,/^f?chmod,/^rename,ftruncate";
+  const strace = ["-f", "--seccomp-bpf", "-qq", "-y", "-o", record, "-e"];
+  const program = ["run", "--quiet", "--no-prompt", ...PERMISSIONS, PROGRAM];
+  const command = [...strace, traced, Deno.execPath(), ...program, ...args];
+  assertCopied(await execute("strace", ...command));
+  return Deno.readTextFileSync(record).split("\n")
+    .filter((line) => line.includes(`${directory}/into`))
+    .map((line) => line.replace(/^\d+ +/, "").replaceAll(directory, "DIR"));
+}
+
+function lastOf(calls: string[], pattern: RegExp): number {
+  const at = calls.findLastIndex((call) => pattern.test(call));
+  assert(at >= 0, `${pattern} is not there in\n${calls.join("\n")}`);
+  return at;
+}
+
+const TEMPORARY = "DIR/into/\\.copy-[^>]*\\.tmp";
+const RENAMED = RegExp(`^rename.*"${TEMPORARY}", .*"DIR/into/target"`);
+const FILE_SYNCED = RegExp(`^fsync\\(\\d+<${TEMPORARY}>`);
+const DIRECTORY_SYNCED = /^fsync\(\d+<DIR\/into>/;
+
+for (
+  const [what, args, isExisting] of [
+    ["has the copy on disk before it replaces a file", [], true],
+    ["has the copy on disk before it takes its name", [], false],
+    ["--sync has the copy on disk before it takes its name", ["--sync"], false],
+    ["--direct has the copy on disk before it replaces a file", [
+      "--direct",
+    ], true],
+  ] as const
+) {
+  test(
+    `copy.ts ${what}`,
+    async (directory) => {
+      await Deno.mkdir(`${directory}/into`);
+      await Deno.writeFile(`${directory}/source`, contents(300_000));
+      const target = `${directory}/into/target`;
+      if (isExisting) await Deno.writeFile(target, contents(5));
+      const names = [`${directory}/source`, target];
+      const calls = await tracedCopy(directory, [...args, ...names]);
+      const changed = lastOf(calls, /^(pwrite64|f?chmod\w*|ftruncate)\(/);
+      const order = [
+        changed,
+        lastOf(calls, FILE_SYNCED),
+        lastOf(calls, RENAMED),
+      ];
+      assertEquals(order, order.toSorted((a, b) => a - b), calls.join("\n"));
+    },
+    !canTrace || args.some((arg) => arg === "--direct") && !directIsSupported,
+  );
+}
+
+test(
+  "copy.ts --sync has the name of the copy on disk as well, and only then",
+  async (directory) => {
+    await Deno.mkdir(`${directory}/into`);
+    await Deno.writeFile(`${directory}/source`, contents(10));
+    const names = [`${directory}/source`, `${directory}/into/target`];
+    const without = await tracedCopy(directory, names);
+    assert(!without.some((call) => DIRECTORY_SYNCED.test(call)));
+    const calls = await tracedCopy(directory, ["--sync", ...names]);
+    assert(lastOf(calls, DIRECTORY_SYNCED) > lastOf(calls, RENAMED));
+  },
+  !canTrace,
+);
 
 test("copy.ts copies into a target that is a directory", async (directory) => {
   await Deno.writeFile(`${directory}/source`, contents(100));
