@@ -50,8 +50,12 @@ usage: wal.ts append LOG           append each line of standard input as a recor
   --size BYTES       bench: of a record, 0 to ${SIZE_MAX} (default ${SIZE_DEFAULT})
   --help             print this
 
-append makes the log if there is none; bench removes its own at the end. The tail
-that a crash has torn off is not a fault: the next append cuts it off.
+append makes the log if there is none; bench removes its own at the end.
+
+The torn tail that a crash leaves is no fault: the next append cuts it off. But of
+records at the end that are damaged, the log cannot always tell whether they were
+acknowledged. Then no other record gets their numbers: where a number is missing,
+a record may be lost.
 
 Exit status: 0 done, 1 the log is damaged or could not be used, 2 wrong usage;
 129, 130, 143 on SIGHUP, SIGINT, SIGTERM, and 141 if nobody reads the output.`;
@@ -221,9 +225,14 @@ async function* inputLines(signal: AbortSignal): AsyncGenerator<Uint8Array> {
   if (line.length > 0) yield Buffer.concat(line);
 }
 
-function describeTail({ last, tornBytes }: LogSummary): string {
-  return `a torn tail of ${tornBytes} bytes behind record ${last}, ` +
-    "which nobody was told of";
+function describeTail(summary: LogSummary): string {
+  const { last, next, tornBytes, tornRecords } = summary;
+  const tail = `a torn tail of ${tornBytes} bytes behind record ${last}`;
+  if (tornRecords === 0) return `${tail}, of a write that was cut short`;
+  const first = next - tornRecords;
+  const numbers = tornRecords === 1 ? `${first}` : `${first} to ${next - 1}`;
+  return `${tail}: records that were acknowledged may have been in it, ` +
+    `and no other record gets their numbers (${numbers} at most)`;
 }
 
 /** Shows how far something is on a terminal, and nothing elsewhere. */
@@ -293,6 +302,7 @@ async function verify({ path, json }: Settings) {
     (bytes) => `Verifying ${prettyBytes(bytes)} of ${prettyBytes(size)}`,
   );
   let summary: LogSummary;
+  let count = 0;
   try {
     const records = readLog(path);
     for (;;) {
@@ -301,6 +311,7 @@ async function verify({ path, json }: Settings) {
         summary = value;
         break;
       }
+      count++;
       bar?.update(value.offset);
     }
   } finally {
@@ -308,7 +319,9 @@ async function verify({ path, json }: Settings) {
   }
   const { first, last, bytes, tornBytes, isClosed } = summary;
   if (json) return print(`${JSON.stringify(summary)}\n`);
-  const records = last < first ? "no records" : `records ${first} to ${last}`;
+  const missing = last - first + 1 - count;
+  const records = last < first ? "no records" : `records ${first} to ${last}` +
+    (missing > 0 ? ` without ${missing} of these numbers` : "");
   const state = isClosed ? "closed" : "not closed";
   print(`${path}: ${records}, ${prettyBytes(bytes)}, ${state}\n`);
   if (tornBytes > 0) print(`${path}: ${describeTail(summary)}\n`);
@@ -316,7 +329,7 @@ async function verify({ path, json }: Settings) {
 
 async function checkpoint({ path, upTo }: Settings) {
   await using log = await WriteAheadLog.open(path);
-  const last = log.durable;
+  const { last } = log.recovered;
   await log.checkpoint(upTo);
   const rest = last < log.first
     ? "no records"

@@ -12,21 +12,30 @@
  *
  * | header |                          | frame |                                   |
  * | ------ | ------------------------ | ----- | --------------------------------- |
- * | 0      | `AIOWAL1\n`              | 0     | CRC-32 of what follows, salted    |
- * | 8      | first sequence number    | 4     | length of the record in bytes     |
- * | 16     | salt, a random number    | 8     | sequence number                   |
- * | 20     | CRC-32 of the 20 bytes   | 16    | the last one that was on disk     |
- * |        |                          | 24    | the record                        |
+ * | 0      | `AIOWAL2\n`              | 0     | CRC-32 of the head's rest, salted |
+ * | 8      | first sequence number    | 4     | CRC-32 of the record              |
+ * | 16     | salt, a random number    | 8     | length of the record in bytes     |
+ * | 20     | CRC-32 of the 20 bytes   | 12    | sequence number                   |
+ * |        |                          | 20    | the last one that was on disk     |
+ * |        |                          | 28    | the record                        |
  *
- * The last field of a frame's head is what tells a torn tail from damage. Behind a
- * frame that cannot be read there may be others: if none of them knew that one to be
- * on disk, nobody was told that it is, and all of them go. If one did, a record that was
- * acknowledged is damaged, and the log refuses to open. The frame that `close` leaves
- * at the end has no record and knows all to be on disk.
+ * Two kinds of frames have no record. A seal is what `close` leaves at the end: it knows
+ * its own number to be on disk. A gap, with a length of 2 ** 32 - 1, is what `open` leaves
+ * in the place of a tail that it has cut off. It takes up the numbers, to its own, that
+ * somebody may have been told of, so that none of them is ever given to another record.
+ *
+ * ## A torn tail, and damage
+ *
+ * The last field of a frame's head is what tells them apart. Behind a frame that cannot
+ * be read there may be others. If one of them knew that one to be on disk, a record that
+ * was acknowledged is damaged, and the log refuses to open. If none did, it may be that
+ * a crash has torn it, and all of them go. The head alone is enough to tell: it has a
+ * checksum of its own, so that what is looked at for it, at every offset, is short.
  *
  * What no log can see in itself: that the last records were cut off cleanly, or that
- * those were damaged which no later frame knows of (after a crash, the last ones that
- * were acknowledged together).
+ * those were damaged which no later frame knows of, although they were acknowledged
+ * (after a crash, the last ones that were acknowledged together). Of these only the
+ * numbers show: they are missing.
  *
  * It needs `node:zlib` with `crc32`: Node 20.15 or 22.2, any Deno and Bun.
  *
@@ -39,13 +48,22 @@ import { basename, dirname, join, resolve } from "node:path";
 import { crc32 } from "node:zlib";
 import { AioFile, allocatePinned } from "../mod.ts";
 
-const MAGIC = new TextEncoder().encode("AIOWAL1\n");
+const MAGIC = new TextEncoder().encode("AIOWAL2\n");
 const HEADER_BYTES = 24;
-const FRAME_HEAD_BYTES = 24;
-/** So that a length that is damaged cannot ask for more memory than there is. */
+const FRAME_HEAD_BYTES = 28;
+const CHECKSUM_BYTES = 4;
+/** Instead of a length: there is no record, and no number up to this frame's. */
+const GAP = 2 ** 32 - 1;
+/** Each is in memory as a whole, when it is written and when it is read. */
 const RECORD_BYTES_MAX = 256 << 20;
 /** What a scan reads at once, unless a record is longer. */
 const WINDOW_BYTES = 1 << 20;
+/**
+ * How often a scan takes the checksum of a byte at most, whatever the bytes are. In the
+ * torn tail: once in a frame that cannot be read, once where the head of a frame should
+ * be, and in the heads that may begin at any of the offsets before it.
+ */
+const CHECKSUMS_PER_BYTE_MAX = 2 + FRAME_HEAD_BYTES - CHECKSUM_BYTES;
 
 /** What can be wrong with a log; see {@linkcode LogError}. */
 export type LogErrorCode =
@@ -71,7 +89,7 @@ export class LogError extends Error {
 
 /** A record of a log. */
 export interface LogRecord {
-  /** Its number: one more than that of the record before. */
+  /** Its number: one more than that of the record before, unless those are lost. */
   sequence: number;
   data: Uint8Array<ArrayBuffer>;
   /** Where in the file its frame begins, in bytes. */
@@ -84,10 +102,17 @@ export interface LogSummary {
   first: number;
   /** The last record's number; of an empty log, one less than `first`. */
   last: number;
+  /** The number that the next record gets: none that may have been told before. */
+  next: number;
   /** How long the file is without a torn tail. */
   bytes: number;
-  /** How long the torn tail is: of records that were never acknowledged. */
+  /** How long the torn tail is: a write that was cut short, or records that are damaged. */
   tornBytes: number;
+  /**
+   * How many records of the torn tail may have been acknowledged, and are lost then; the
+   * last of their numbers is `next - 1`.
+   */
+  tornRecords: number;
   /** Whether it was closed, and not left by a crash. */
   isClosed: boolean;
 }
@@ -138,14 +163,17 @@ function encodeFrame(
   sequence: number,
   durable: number,
   record: Uint8Array,
+  length = record.length,
 ): Uint8Array {
   const bytes = new Uint8Array(FRAME_HEAD_BYTES + record.length);
   const view = viewOf(bytes);
-  view.setUint32(4, record.length, true);
-  setUint64(view, 8, sequence);
-  setUint64(view, 16, durable);
+  view.setUint32(4, crc32(record), true);
+  view.setUint32(8, length, true);
+  setUint64(view, 12, sequence);
+  setUint64(view, 20, durable);
   bytes.set(record, FRAME_HEAD_BYTES);
-  view.setUint32(0, crc32(bytes.subarray(4), salt), true);
+  const head = bytes.subarray(CHECKSUM_BYTES, FRAME_HEAD_BYTES);
+  view.setUint32(0, crc32(head, salt), true);
   return bytes;
 }
 
@@ -154,20 +182,27 @@ interface Frame {
   end: number;
   sequence: number;
   durable: number;
+  isGap: boolean;
   /** In the window of the scan: valid until the next frame is asked for. */
   data: Uint8Array;
 }
 
 /** A frame of a record cannot know that one to be on disk: this is of `close`. */
-function isSeal({ sequence, durable, data }: Frame): boolean {
-  return sequence === durable && data.length === 0;
+function isSeal({ sequence, durable }: Frame): boolean {
+  return sequence === durable;
+}
+
+/** Where a frame ends, by its head. */
+function frameEnd(offset: number, head: Uint8Array): number {
+  const length = viewOf(head).getUint32(8, true);
+  return offset + FRAME_HEAD_BYTES + (length === GAP ? 0 : length);
 }
 
 /** Goes through a log from its beginning. */
 class Scan implements AsyncDisposable {
   readonly header: Header;
   readonly size: number;
-  /** The number of the last whole record so far. */
+  /** The last number so far that is taken: by a record, or by a gap. */
   last: number;
   /** Where the last whole frame ends. */
   end = HEADER_BYTES;
@@ -179,7 +214,14 @@ class Scan implements AsyncDisposable {
   #mark: { sequence: number; end: number };
   readonly #path: string;
   readonly #file: AioFile;
+  #firstRecord: number | null = null;
+  #lastRecord: number | null = null;
   #isSealed = false;
+  /** Where the last gap ends. */
+  #gapEnd = 0;
+  #checksummedBytes = 0;
+  /** How many records of the torn tail may have been acknowledged. */
+  tornRecords = 0;
   #window: Uint8Array;
   #windowStart = 0;
   #windowLength = 0;
@@ -219,12 +261,24 @@ class Scan implements AsyncDisposable {
     }
   }
 
+  get tornBytes(): number {
+    return Math.max(this.size - this.end, 0);
+  }
+
+  /** The number of the next record. */
+  get next(): number {
+    return this.last + this.tornRecords + 1;
+  }
+
   get summary(): LogSummary {
+    const { next, tornBytes, tornRecords } = this;
     return {
-      first: this.header.first,
-      last: this.last,
+      first: this.#firstRecord ?? next,
+      last: this.#lastRecord ?? next - 1,
+      next,
       bytes: Math.min(this.end, this.size),
-      tornBytes: Math.max(this.size - this.end, 0),
+      tornBytes,
+      tornRecords,
       isClosed: this.size <= this.end &&
         (this.#isSealed || this.end === HEADER_BYTES),
     };
@@ -233,93 +287,141 @@ class Scan implements AsyncDisposable {
   /**
    * The frames of records.
    *
-   * @throws {LogError} If what stops it is damage, and not a torn tail.
+   * @throws {LogError} If what stops it is damage for sure, and not a torn tail.
    */
   async *frames(): AsyncGenerator<Frame, void> {
     for (;;) {
       const frame = await this.#frameAt(this.end);
-      if (frame === null) break;
+      if (frame === null || this.#isLeftOver(frame)) break;
       if (!this.#follows(frame)) {
         // After a write that failed, one later than the next may be in its place.
         if (frame.sequence > this.last) break;
         throw this.#damaged(`record ${frame.sequence} is there again`);
       }
       this.#advance(frame);
-      if (!this.#isSealed) yield frame;
+      if (!frame.isGap && !isSeal(frame)) yield frame;
     }
     const witness = await this.#findWitness();
-    if (witness === null) return;
-    throw this.#damaged(`record ${witness} shows that it was on disk`);
+    if (witness !== null) {
+      throw this.#damaged(`record ${witness} shows that it was on disk`);
+    }
+    this.tornRecords = await this.#countTorn();
   }
 
-  /** What follows the frames so far, as it is in the file. */
-  rest(): ReadableStream<Uint8Array> {
-    const length = this.size - this.end;
-    return this.#file.readable({ offset: this.end, length });
+  /** What is in the file from an offset on, as it is. */
+  from(offset: number): ReadableStream<Uint8Array> {
+    return this.#file.readable({ offset, length: this.size - offset });
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#file.close();
   }
 
+  /** The tail that a gap stands for may be behind it still: `open` did not get further. */
+  #isLeftOver({ durable }: Frame): boolean {
+    return this.end === this.#gapEnd && durable < this.last;
+  }
+
   #follows(frame: Frame): boolean {
-    const { sequence, durable } = frame;
-    return isSeal(frame)
-      ? sequence === this.last
-      : sequence === this.last + 1 && durable < sequence;
+    const { sequence, durable, isGap } = frame;
+    if (isSeal(frame)) return sequence === this.last;
+    if (isGap) return durable === this.last && sequence > this.last;
+    return sequence === this.last + 1 && durable < sequence;
   }
 
   #advance(frame: Frame): void {
+    const { sequence, durable, offset, end, isGap } = frame;
     this.#isSealed = isSeal(frame);
-    if (this.#isSealed) this.syncedEnd = frame.offset;
-    else if (frame.durable >= this.#mark.sequence) {
-      this.syncedEnd = this.#mark.end;
-      this.#mark = { sequence: frame.sequence, end: frame.end };
+    if (isGap || this.#isSealed) {
+      this.syncedEnd = offset;
+      this.#mark = { sequence, end };
+    } else {
+      this.#firstRecord ??= sequence;
+      this.#lastRecord = sequence;
+      if (durable >= this.#mark.sequence) {
+        this.syncedEnd = this.#mark.end;
+        this.#mark = { sequence, end };
+      }
     }
-    this.durable = frame.durable;
-    this.last = frame.sequence;
-    this.end = frame.end;
+    if (isGap) this.#gapEnd = end;
+    this.durable = durable;
+    this.last = sequence;
+    this.end = end;
   }
 
   /** The whole frame at an offset, or `null` if there is none. */
   async #frameAt(offset: number): Promise<Frame | null> {
     const head = await this.#view(offset, FRAME_HEAD_BYTES);
-    if (head.length < FRAME_HEAD_BYTES) return null;
-    const frameBytes = FRAME_HEAD_BYTES + viewOf(head).getUint32(4, true);
-    if (frameBytes > FRAME_HEAD_BYTES + RECORD_BYTES_MAX) return null;
-    const bytes = await this.#view(offset, frameBytes);
-    if (bytes.length < frameBytes) return null;
+    if (!this.#isHead(head)) return null;
+    const end = frameEnd(offset, head);
+    const bytes = await this.#view(offset, end - offset);
+    if (bytes.length < end - offset) return null;
     const view = viewOf(bytes);
-    const { salt } = this.header;
-    if (view.getUint32(0, true) !== crc32(bytes.subarray(4), salt)) return null;
+    const data = bytes.subarray(FRAME_HEAD_BYTES);
+    if (view.getUint32(4, true) !== this.#checksum(data)) return null;
     return {
       offset,
-      end: offset + frameBytes,
-      sequence: getUint64(view, 8),
-      durable: getUint64(view, 16),
-      data: bytes.subarray(FRAME_HEAD_BYTES),
+      end,
+      sequence: getUint64(view, 12),
+      durable: getUint64(view, 20),
+      isGap: view.getUint32(8, true) === GAP,
+      data,
     };
   }
 
-  /** The number of a later frame that knows the next record to be on disk. */
+  /** Whether these bytes are a frame's head, as it was written. */
+  #isHead(bytes: Uint8Array): boolean {
+    if (bytes.length < FRAME_HEAD_BYTES) return false;
+    const checked = bytes.subarray(CHECKSUM_BYTES, FRAME_HEAD_BYTES);
+    return viewOf(bytes).getUint32(0, true) ===
+      this.#checksum(checked, this.header.salt);
+  }
+
+  #checksum(bytes: Uint8Array, salt = 0): number {
+    this.#checksummedBytes += bytes.length;
+    if (this.#checksummedBytes <= CHECKSUMS_PER_BYTE_MAX * this.size) {
+      return crc32(bytes, salt);
+    }
+    throw new Error(`The scan of ${this.#path} takes too many checksums`);
+  }
+
+  /**
+   * The number of a later frame that knows the next record to be on disk. Its head has
+   * to be whole, and its record need not be.
+   */
   async #findWitness(): Promise<number | null> {
     const missing = this.last + 1;
-    const last = missing + (this.size - this.end) / FRAME_HEAD_BYTES;
-    for (let offset = this.end; offset < this.size; offset++) {
+    for (let offset = this.end; offset < this.size;) {
       const bytes = await this.#view(offset, WINDOW_BYTES);
       const view = viewOf(bytes);
-      let at = 0;
-      for (; at + FRAME_HEAD_BYTES <= bytes.length; at++) {
-        const durable = getUint64(view, at + 16);
-        if (durable < missing || durable > last) continue;
-        const sequence = getUint64(view, at + 8);
-        if (sequence >= durable && sequence <= last) break;
+      const heads = bytes.length - FRAME_HEAD_BYTES + 1;
+      for (let at = 0; at < heads; at++) {
+        // Cheaper than a checksum, and enough for nearly all that is no head.
+        const durable = getUint64(view, at + 20);
+        if (durable < missing || durable > Number.MAX_SAFE_INTEGER) continue;
+        const sequence = getUint64(view, at + 12);
+        if (sequence < durable || sequence > Number.MAX_SAFE_INTEGER) continue;
+        if (this.#isHead(bytes.subarray(at))) return sequence;
       }
-      offset += at;
-      const frame = await this.#frameAt(offset);
-      if (frame !== null && frame.durable >= missing) return frame.sequence;
+      if (heads <= 0) break;
+      offset += heads;
     }
     return null;
+  }
+
+  /** Counts the frames of the torn tail: behind a head that is not whole, any number. */
+  async #countTorn(): Promise<number> {
+    let count = 0;
+    for (let offset = this.end;; count++) {
+      const head = await this.#view(offset, FRAME_HEAD_BYTES);
+      if (!this.#isHead(head)) {
+        const left = Math.max(this.size - offset, 0);
+        return count + Math.floor(left / FRAME_HEAD_BYTES);
+      }
+      offset = frameEnd(offset, head);
+      // The file was never as long as to have it: it was cut short.
+      if (offset > this.size) return count;
+    }
   }
 
   #damaged(evidence: string): LogError {
@@ -360,10 +462,14 @@ export async function* readLog(
   from = 0,
 ): AsyncGenerator<LogRecord, LogSummary> {
   await using scan = await Scan.open(path);
-  for await (const { sequence, data, offset } of scan.frames()) {
-    if (sequence >= from) yield { sequence, data: data.slice(), offset };
+  for await (const frame of scan.frames()) {
+    if (frame.sequence >= from) yield recordOf(frame);
   }
   return scan.summary;
+}
+
+function recordOf({ sequence, data, offset }: Frame): LogRecord {
+  return { sequence, data: data.slice(), offset };
 }
 
 /** aio_fsync() wants a descriptor open for writing, which a directory's never is. */
@@ -426,12 +532,11 @@ async function lock(path: string): Promise<Disposable> {
   throw new LogError("IN_USE", `${path} is in use by another process`);
 }
 
-/** Cuts off a torn tail, and has the rest on disk. Returns what there was. */
+/** Has the records on disk, and cuts off a torn tail. Returns what there was. */
 async function recover(path: string): Promise<Scan> {
   await using scan = await Scan.open(path);
   for await (const _ of scan.frames());
   await using file = await AioFile.open(path, { read: true, write: true });
-  if (scan.size > scan.end) await file.truncate(scan.end);
   // A synchronization that failed may have left these in the page cache alone, marked
   // as written: another passes them over unless they are written again.
   const bytes = new Uint8Array(WINDOW_BYTES);
@@ -440,8 +545,22 @@ async function recover(path: string): Promise<Scan> {
     await file.readAt(part, at);
     await file.writeAt(part, at);
   }
+  if (scan.tornBytes > 0) await cutOff(file, scan);
   await file.sync();
   return scan;
+}
+
+/** Puts a gap in the place of a torn tail, if anybody may have been told of its numbers. */
+async function cutOff(file: AioFile, scan: Scan): Promise<void> {
+  const { header: { salt }, last, next, end, tornRecords } = scan;
+  if (tornRecords === 0) return await file.truncate(end);
+  const gap = encodeFrame(salt, next - 1, last, NO_RECORD, GAP);
+  // What is before a gap is on disk, and the gap is before the tail is gone: nothing
+  // else would tell of the numbers.
+  await file.sync();
+  await file.writeAt(gap, end);
+  await file.sync();
+  await file.truncate(end + gap.length);
 }
 
 /**
@@ -482,19 +601,20 @@ export class WriteAheadLog implements AsyncDisposable {
     this.#lock = lock;
     this.#salt = scan.header.salt;
     this.#file = file;
-    this.#first = scan.header.first;
-    this.#last = this.#durable = scan.last;
+    this.#first = this.recovered.first;
+    this.#last = this.#durable = this.recovered.next - 1;
     this.#witnessed = scan.durable;
   }
 
   /**
    * Opens a log, making it if there is none. Of what a crash has left, records that
-   * are whole are kept, acknowledged or not, and a torn tail is cut off.
+   * are whole are kept, acknowledged or not, and a torn tail is cut off. Its records, if
+   * it had any, are lost, and their numbers are not given to others.
    *
    * @param path Where it is. `.lock` is added for the name of the lock.
    * @returns The log.
-   * @throws {LogError} `DAMAGED` if a record is missing that had been acknowledged, and
-   * the file is left as it is; `IN_USE`; `NOT_A_LOG`.
+   * @throws {LogError} `DAMAGED` if a record is missing that is known to have been
+   * acknowledged, and the file is left as it is; `IN_USE`; `NOT_A_LOG`.
    * @throws {AioError} If it cannot be read or written.
    */
   static async open(path: string): Promise<WriteAheadLog> {
@@ -523,7 +643,7 @@ export class WriteAheadLog implements AsyncDisposable {
     return this.#first;
   }
 
-  /** The number of the last record that is known to be on disk. */
+  /** The last number that is taken for sure: its record is on disk, or lost. */
   get durable(): number {
     return this.#durable;
   }
@@ -576,12 +696,14 @@ export class WriteAheadLog implements AsyncDisposable {
   async *records(from = 0): AsyncGenerator<LogRecord, void> {
     const last = this.#durable;
     if (last < Math.max(from, this.#first)) return;
-    for await (const record of readLog(this.#path, from)) {
-      if (record.sequence <= last) yield record;
-      if (record.sequence >= last) return;
+    await using scan = await Scan.open(this.#path);
+    for await (const frame of scan.frames()) {
+      if (frame.sequence > last) return;
+      if (frame.sequence >= from) yield recordOf(frame);
+      if (frame.sequence === last) return;
     }
     // They may have been forgotten meanwhile.
-    if (this.#first > last) return;
+    if (scan.last >= last || this.#first > last) return;
     throw new LogError("DAMAGED", `${this.#path} ends before record ${last}`);
   }
 
@@ -602,7 +724,7 @@ export class WriteAheadLog implements AsyncDisposable {
     while (this.#replacing !== null) await this.#replacing.catch(() => {});
     this.#assertUsable();
     if (upTo < this.#first) return;
-    this.#replacing = this.#keepFrom(upTo + 1);
+    this.#replacing = this.#forget(upTo);
     try {
       await this.#replacing;
     } finally {
@@ -671,15 +793,19 @@ export class WriteAheadLog implements AsyncDisposable {
     );
   }
 
-  async #keepFrom(first: number): Promise<void> {
+  async #forget(upTo: number): Promise<void> {
     await Promise.allSettled(this.#commits);
     if (this.#failure !== null) throw this.#failure;
     await using scan = await Scan.open(this.#path);
-    for await (const { sequence } of scan.frames()) {
-      if (sequence === first - 1) break;
+    // Numbers may be missing behind the last record to forget.
+    let [first, begin] = [this.#last + 1, scan.size];
+    for await (const { sequence, offset } of scan.frames()) {
+      if (sequence <= upTo) continue;
+      [first, begin] = [sequence, offset];
+      break;
     }
     const header = { first, salt: this.#salt };
-    const written = await writeBeside(this.#path, header, scan.rest());
+    const written = await writeBeside(this.#path, header, scan.from(begin));
     const replaced = this.#file;
     try {
       await putInPlace(written, this.#path);

@@ -14,6 +14,7 @@ import {
   readLog,
   WriteAheadLog,
 } from "../examples/write_ahead_log.ts";
+import { metrics } from "../mod.ts";
 import {
   assertBytes,
   canStrace,
@@ -29,7 +30,7 @@ import {
 const timeout = 60_000;
 const MIB = 1024 * 1024;
 const HEADER_BYTES = 24;
-const FRAME_HEAD_BYTES = 24;
+const FRAME_HEAD_BYTES = 28;
 
 const canTrace = canStrace();
 if (!canTrace) {
@@ -114,29 +115,43 @@ async function assertLogError(
   return error;
 }
 
-/** Recovers what a crash may leave: these records, and others can follow them. */
+/** As many frames as fit: behind a head that is damaged there may be any number. */
+function framesIn(bytes: number): number {
+  return Math.floor(bytes / FRAME_HEAD_BYTES);
+}
+
+/**
+ * Recovers what a crash may leave: these records, and others can follow them, with
+ * numbers that nobody can have been told of.
+ */
 async function assertRecovers(
   path: string,
   contents: Uint8Array,
   texts: string[],
   tornBytes: number,
+  tornRecords = framesIn(tornBytes),
 ): Promise<void> {
   Deno.writeFileSync(path, contents);
   const before = await read(path);
   assertEquals(before.error, null);
   assertEquals(before.summary!.tornBytes, tornBytes);
+  assertEquals(before.summary!.tornRecords, tornRecords);
+  const next = texts.length + tornRecords + 1;
+  assertEquals(before.summary!.next, next);
   assertBytes(Deno.readFileSync(path), contents);
   {
     await using log = await WriteAheadLog.open(path);
     assertEquals(log.recovered, before.summary!);
+    assertEquals(log.durable, next - 1);
     assertEquals(await textsOf(log), texts);
     const whole_bytes = contents.length - tornBytes;
-    assertEquals(Deno.statSync(path).size, whole_bytes);
-    assertEquals(await log.append(encode("next")), texts.length + 1);
+    const gap_bytes = tornRecords > 0 ? FRAME_HEAD_BYTES : 0;
+    assertEquals(Deno.statSync(path).size, whole_bytes + gap_bytes);
+    assertEquals(await log.append(encode("next")), next);
   }
   await using log = await WriteAheadLog.open(path);
   assertEquals(log.recovered.isClosed, true);
-  assertEquals(await textsOf(log), [...texts, `${texts.length + 1} next`]);
+  assertEquals(await textsOf(log), [...texts, `${next} next`]);
 }
 
 /** Refuses, and leaves the file as it is; the records before can be read. */
@@ -192,8 +207,10 @@ test("WriteAheadLog.open() makes a log, and append() numbers records from 1", as
   assertEquals(summary, {
     first: 1,
     last: 5,
+    next: 6,
     bytes,
     tornBytes: 0,
+    tornRecords: 0,
     isClosed: true,
   });
 });
@@ -269,6 +286,7 @@ test("WriteAheadLog.open() cuts off the last record, wherever it is torn", async
       contents.subarray(0, length),
       ["1 one", "2 two"],
       length - last,
+      0,
     );
   }
   await assertRecovers(
@@ -352,7 +370,8 @@ test("WriteAheadLog.open() drops whole records behind a hole that nobody was tol
   const zeroed = contents.slice().fill(0, hole, end);
   await assertRecovers(path, zeroed, ["1 one"], contents.length - hole);
   const missing = [contents.subarray(0, hole), contents.subarray(end)];
-  await assertRecovers(path, concat(missing), ["1 one"], contents.length - end);
+  const torn = contents.length - end;
+  await assertRecovers(path, concat(missing), ["1 one"], torn, 2);
 });
 
 test("WriteAheadLog.open() refuses a log with a record damaged that was acknowledged", async (directory) => {
@@ -384,6 +403,157 @@ test("WriteAheadLog.open() finds damage far before the next whole record", async
   const second = HEADER_BYTES + FRAME_HEAD_BYTES + "one".length;
   await assertDamaged(path, flipped(contents, second + 2 * MIB), ["one"]);
   await assertDamaged(path, flipped(contents, second + 5), ["one"]);
+});
+
+test("WriteAheadLog.open() finds damage by a later head, though its record is damaged as well", async (directory) => {
+  const path = directory.at("log");
+  const contents = await crashed(directory, "one", "two", "three");
+  const second = HEADER_BYTES + FRAME_HEAD_BYTES + "one".length;
+  const both = flipped(flipped(contents, second), contents.length - 1);
+  await assertDamaged(path, both, ["one"]);
+});
+
+test("WriteAheadLog.open() finds damage before numbers that go far beyond the file", async (directory) => {
+  const path = directory.at("log");
+  const contents = await crashed(directory, "one", "two");
+  Deno.writeFileSync(path, concat([contents, new Uint8Array(3 * MIB)]));
+  {
+    await using log = await WriteAheadLog.open(path);
+    assert(await log.append(encode("next")) > 100_000);
+  }
+  const whole = Deno.readFileSync(path);
+  const second = HEADER_BYTES + FRAME_HEAD_BYTES + "one".length;
+  await assertDamaged(path, flipped(whole, second), ["one"]);
+  const next = contents.length + FRAME_HEAD_BYTES;
+  await assertDamaged(path, flipped(whole, contents.length), ["one", "two"]);
+  Deno.writeFileSync(path, flipped(whole, next));
+  await assertLogError(WriteAheadLog.open(path), "DAMAGED");
+});
+
+/** A torn record of heads that look as if they knew the next record to be on disk. */
+function heads(
+  bytes: Uint8Array<ArrayBuffer>,
+  distance: number,
+  lengthAt: (at: number) => number,
+): Uint8Array<ArrayBuffer> {
+  const view = new DataView(bytes.buffer);
+  for (let at = 0; at + FRAME_HEAD_BYTES <= bytes.length; at += distance) {
+    view.setUint32(at + 8, lengthAt(at), true);
+    view.setUint32(at + 12, 3, true);
+    view.setUint32(at + 20, 3, true);
+  }
+  return bytes;
+}
+
+// Longer than what is read at once.
+const TAIL_BYTES = MIB * 5 / 4;
+const TAILS: [string, Uint8Array][] = [
+  [
+    "heads of long records",
+    heads(
+      new Uint8Array(TAIL_BYTES),
+      FRAME_HEAD_BYTES,
+      (at) => TAIL_BYTES - at - FRAME_HEAD_BYTES,
+    ),
+  ],
+  [
+    "heads of empty records",
+    heads(new Uint8Array(TAIL_BYTES), FRAME_HEAD_BYTES, () => 0),
+  ],
+  ["heads that overlap", heads(new Uint8Array(TAIL_BYTES), 8, () => 3)],
+];
+for (const [what, tail] of TAILS) {
+  // The log itself refuses to take more checksums than CHECKSUMS_PER_BYTE_MAX.
+  test(`WriteAheadLog.open() goes through a torn tail a few times, though it is made of ${what}`, async (directory) => {
+    const contents = await crashed(directory, "one", "two");
+    const path = directory.file(concat([contents, tail]));
+    const before = metrics().submitted;
+    {
+      await using log = await WriteAheadLog.open(path);
+      assertEquals(log.recovered.tornBytes, tail.length);
+      assertEquals(await textsOf(log), ["1 one", "2 two"]);
+    }
+    const requests = metrics().submitted - before;
+    assert(requests < 50, `${requests} requests`);
+  });
+}
+
+test("WriteAheadLog.open() gives no number again that may have been told", async (directory) => {
+  const contents = await crashed(directory, "one", "two", "three");
+  const path = directory.file(flipped(contents, contents.length - 1));
+  let left;
+  {
+    await using log = await WriteAheadLog.open(path);
+    assertEquals([log.recovered.last, log.durable], [2, 3]);
+    assertEquals(await textsOf(log), ["1 one", "2 two"]);
+    left = Deno.readFileSync(path);
+  }
+  // As if it had been killed before it appended anything, and again amid a record.
+  for (const torn of ["", "x", "x".repeat(FRAME_HEAD_BYTES)]) {
+    Deno.writeFileSync(path, concat([left, encode(torn)]));
+    const next = 4 + framesIn(torn.length);
+    await using log = await WriteAheadLog.open(path);
+    assertEquals(log.recovered.next, next);
+    assertEquals(await log.append(encode("four")), next);
+    assertEquals(await log.append(encode("five")), next + 1);
+    const texts = [`${next} four`, `${next + 1} five`];
+    assertEquals(await textsOf(log), ["1 one", "2 two", ...texts]);
+    assertEquals(await textsOf(log, 3), texts);
+  }
+  const { records, summary } = await read(path);
+  assertEquals(records.map(({ sequence }) => sequence), [1, 2, 5, 6]);
+  assertEquals([summary!.first, summary!.last, summary!.isClosed], [
+    1,
+    6,
+    true,
+  ]);
+});
+
+test("WriteAheadLog.open() gives no number again of a log with no record left", async (directory) => {
+  const contents = await crashed(directory, "one");
+  const path = directory.file(flipped(contents, contents.length - 1));
+  {
+    await using log = await WriteAheadLog.open(path);
+    assertEquals([log.first, log.durable], [2, 1]);
+    assertEquals(await textsOf(log), []);
+  }
+  const { records, summary } = await read(path);
+  assertEquals(records, []);
+  assertEquals([summary!.first, summary!.last, summary!.next], [2, 1, 2]);
+  assertEquals(summary!.isClosed, true);
+  await using log = await WriteAheadLog.open(path);
+  assertEquals(await log.append(encode("two")), 2);
+  assertEquals(log.first, 2);
+});
+
+test("WriteAheadLog.open() goes on where another had not yet cut off the tail", async (directory) => {
+  const path = directory.at("log");
+  let contents;
+  {
+    await using log = await WriteAheadLog.open(path);
+    await log.append(encode("one"));
+    // The gap takes the place of the second, and leaves the third and the fourth whole.
+    await Promise.all(
+      ["", "three", "four"].map((text) => log.append(encode(text))),
+    );
+    contents = Deno.readFileSync(path);
+  }
+  const second = HEADER_BYTES + FRAME_HEAD_BYTES + "one".length;
+  Deno.writeFileSync(path, flipped(contents, second));
+  const log = await WriteAheadLog.open(path);
+  const gapped = Deno.readFileSync(path);
+  await log.close();
+  assertEquals(gapped.length, second + FRAME_HEAD_BYTES);
+  const leftOver = contents.subarray(gapped.length);
+  Deno.writeFileSync(path, concat([gapped, leftOver]));
+  {
+    await using log = await WriteAheadLog.open(path);
+    assertEquals(log.recovered.tornBytes, leftOver.length);
+    assertEquals(await textsOf(log), ["1 one"]);
+    assert(await log.append(encode("next")) > 4);
+  }
+  const { records } = await read(path);
+  assertEquals(records.map(({ data }) => decode(data)), ["one", "next"]);
 });
 
 test("WriteAheadLog.append() takes records longer than any buffer, but not without bound", async (directory) => {
@@ -497,6 +667,38 @@ test("WriteAheadLog.checkpoint() forgets records up to a number, and numbers go 
   assertEquals(await log.append(encode("f")), 6);
   const names = [...Deno.readDirSync(directory.path)].map(({ name }) => name);
   assertEquals(names.sort(), ["log", "log.lock"]);
+});
+
+test("WriteAheadLog.checkpoint() forgets up to a number that no record has", async (directory) => {
+  const contents = await crashed(directory, "one", "two", "three");
+  // Of a head that is damaged it is not known how many records were behind it.
+  const damaged = contents.length - FRAME_HEAD_BYTES - "three".length;
+  const torn = concat([
+    flipped(contents, damaged),
+    new Uint8Array(3 * FRAME_HEAD_BYTES),
+  ]);
+  for (const upTo of [1, 2, 4, 6]) {
+    const path = directory.file(torn);
+    {
+      await using log = await WriteAheadLog.open(path);
+      assertEquals(log.durable, 6);
+      assertEquals(await log.append(encode("seven")), 7);
+      await log.checkpoint(upTo);
+      assertEquals(log.first, upTo === 1 ? 2 : 7);
+      assertEquals(await log.append(encode("eight")), 8);
+    }
+    const texts = ["7 seven", "8 eight"];
+    await using log = await WriteAheadLog.open(path);
+    assertEquals(
+      await textsOf(log),
+      upTo === 1 ? ["2 two", ...texts] : texts,
+    );
+  }
+  const path = directory.file(torn);
+  await using log = await WriteAheadLog.open(path);
+  await log.checkpoint(4);
+  assertEquals([log.first, log.durable], [7, 6]);
+  assertEquals(await log.append(encode("seven")), 7);
 });
 
 test("WriteAheadLog.checkpoint() loses nothing of writers that go on meanwhile", async (directory) => {
@@ -711,6 +913,28 @@ test(
   !canTrace,
 );
 
+test(
+  "WriteAheadLog.open() has a gap on disk before it cuts off the tail",
+  async (directory) => {
+    const contents = await crashed(directory, "one", "two", "three");
+    const end = contents.length - FRAME_HEAD_BYTES - "three".length;
+    const path = directory.file(flipped(contents, contents.length - 1));
+    const calls = await traced(directory, [path, "1", "1", "1"]);
+    const steps = calls.filter((call) => !call.includes("<DIR>"));
+    const of = (pattern: RegExp) =>
+      steps.findIndex((call) => pattern.test(call));
+    const gap = of(RegExp(`^pwrite64.*, ${FRAME_HEAD_BYTES}, ${end}\\)`));
+    const cut = of(RegExp(`^ftruncate.*, ${end + FRAME_HEAD_BYTES}\\)`));
+    assert(gap > 0 && cut > 0, steps.join("\n"));
+    // What is before it is on disk before it says so.
+    for (const at of [gap - 1, gap + 1, cut + 1]) {
+      assert(steps[at].startsWith("fsync("), steps.join("\n"));
+    }
+    assertEquals(cut, gap + 2);
+  },
+  !canTrace,
+);
+
 // The program.
 
 const PROGRAM = new URL("../examples/wal.ts", import.meta.url).pathname;
@@ -844,10 +1068,37 @@ test("wal.ts tells of a torn tail, and append cuts it off", async (directory) =>
   assertEquals(JSON.parse(json.stdout), {
     first: 1,
     last: 3,
+    next: 4,
     bytes: Deno.statSync(log).size,
     tornBytes: 0,
+    tornRecords: 0,
     isClosed: true,
   });
+});
+
+test("wal.ts says that records may be lost, and leaves their numbers free", async (directory) => {
+  const contents = await crashed(directory, "one", "two", "three");
+  const log = directory.file(flipped(contents, contents.length - 1));
+  const tail = "a torn tail of 33 bytes behind record 2: records that were " +
+    "acknowledged may have been in it, and no other record gets their numbers " +
+    "(3 at most)\n";
+  const verified = await wal(["verify", log]);
+  assertEquals(verified.code, 0);
+  assertStringIncludes(verified.stdout, "records 1 to 2, ");
+  assertStringIncludes(verified.stdout, tail);
+  const appended = await wal(["append", log], "four\n");
+  assertEquals([appended.code, appended.stdout], [0, "4\n"]);
+  assertEquals(appended.stderr, `wal: cut off ${tail}`);
+  const again = await wal(["verify", log]);
+  const numbers = "records 1 to 4 without 1 of these numbers, ";
+  assertStringIncludes(again.stdout, numbers);
+  const checkpointed = await wal(["checkpoint", "--up-to=2", log]);
+  assertPrinted(checkpointed, `${log}: records 4 to 4\n`);
+  const damaged = contents.slice().fill(0, contents.length - 60);
+  Deno.writeFileSync(log, damaged);
+  const dumped = await wal(["dump", log]);
+  assertStringIncludes(dumped.stderr, "behind record 1: ");
+  assertStringIncludes(dumped.stderr, "(2 to 3 at most)\n");
 });
 
 test("wal.ts reports damage, and exits with 1", async (directory) => {

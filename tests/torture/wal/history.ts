@@ -1,7 +1,7 @@
 /**
  * What must be true of a log after a crash, whatever was running: every record
- * that was acknowledged is there, none is there that nobody wrote, and all are in
- * order.
+ * that was acknowledged is there, none is there that nobody wrote, all are in order,
+ * and no number that was told is used again.
  *
  * @module
  */
@@ -43,7 +43,7 @@ function nameOf(data: Uint8Array): string {
 export class Notes {
   /** The names of the records that it acknowledged, by number. */
   readonly acknowledged = new Map<number, string>();
-  /** The last record that has to be there. */
+  /** The last number that was told: no record that comes later may get it. */
   guaranteed: number;
   /** Up to here it was about to forget records. */
   forgetting = 0;
@@ -78,13 +78,14 @@ export class Notes {
 /** What is in a log. */
 export interface Known {
   first: number;
-  last: number;
+  /** What the next record gets; nothing at the end of the log is damaged later. */
+  next: number;
   /** The names of the records, by number. */
   names: ReadonlyMap<number, string>;
 }
 
 /** A log before anything was appended to it. */
-export const NOTHING: Known = { first: 1, last: 0, names: new Map() };
+export const NOTHING: Known = { first: 1, next: 1, names: new Map() };
 
 /**
  * Checks a log after a crash.
@@ -101,34 +102,47 @@ export function check(
   before: Known,
   notes: Notes,
   records: LogRecord[],
-  { first, last }: LogSummary,
+  { first, next }: LogSummary,
 ): Known {
-  assert(last >= notes.guaranteed, `${last} is last, not ${notes.guaranteed}`);
+  assert(
+    next > notes.guaranteed,
+    `${next} is next, and ${notes.guaranteed} was told`,
+  );
   assert(first >= before.first && first > notes.forgotten, `first is ${first}`);
-  const mayBeFirst = Math.max(before.first, notes.forgetting + 1);
-  assert(first <= mayBeFirst, `first is ${first}, and not ${mayBeFirst}`);
-  assertEquals(records.length, last - first + 1);
   const names = new Map<number, string>();
   /** The last number of each writer in this round. */
   const written = new Map<number, number>();
-  records.forEach(({ sequence, data }, index) => {
-    assertEquals(sequence, first + index);
+  let previous = first - 1;
+  for (const { sequence, data } of records) {
     const name = nameOf(data);
     const [ofRound, writer, number] = name.split(":").map(Number);
     const expected = recordOf(ofRound, writer, number);
     assert(Buffer.compare(data, expected) === 0, `record ${sequence} is wrong`);
-    names.set(sequence, name);
-    if (sequence <= before.last) {
-      return assertEquals(name, before.names.get(sequence));
-    }
+    assert(sequence > previous, `record ${sequence} is behind ${previous}`);
+    // Only a torn tail leaves numbers out: they are none of this process.
+    const isFollowing = sequence === previous + 1 || previous < before.next;
+    assert(isFollowing, `record ${sequence} follows ${previous}`);
+    names.set(previous = sequence, name);
+    if (sequence < before.next) continue;
     assertEquals(ofRound, round, `record ${sequence} is of another process`);
     const isNext = !written.has(writer) || number === written.get(writer)! + 1;
     assert(isNext, `record ${sequence} of writer ${writer} is ${number}`);
     written.set(writer, number);
-  });
+  }
+  const mayBeForgotten = Math.max(before.first - 1, notes.forgetting);
+  for (const [sequence, name] of [...before.names, ...notes.acknowledged]) {
+    const isThere = sequence <= notes.guaranteed &&
+      (sequence > mayBeForgotten || sequence >= first);
+    if (isThere || names.has(sequence)) {
+      assertEquals(names.get(sequence), name, `record ${sequence}`);
+    }
+  }
+  for (const sequence of names.keys()) {
+    const isKnown = sequence >= before.next || before.names.has(sequence);
+    assert(isKnown, `record ${sequence} was not there before`);
+  }
   const acknowledged = new Map<number, number>();
-  for (const [sequence, name] of notes.acknowledged) {
-    if (sequence >= first) assertEquals(names.get(sequence), name);
+  for (const name of notes.acknowledged.values()) {
     const [, writer, number] = name.split(":").map(Number);
     acknowledged.set(writer, number);
   }
@@ -137,5 +151,5 @@ export function check(
     const last = (acknowledged.get(writer) ?? -1) + 1;
     assert(number <= last, `writer ${writer} never came to write ${number}`);
   }
-  return { first, last, names };
+  return { first, next, names };
 }
