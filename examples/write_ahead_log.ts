@@ -37,6 +37,9 @@
  * (after a crash, the last ones that were acknowledged together). Of these only the
  * numbers show: they are missing.
  *
+ * On macOS, `fdatasync` leaves records in the drive's cache: there they outlive a crash
+ * of the process or the system, and not always a loss of power.
+ *
  * It needs `node:zlib` with `crc32`: Node 20.15 or 22.2, any Deno and Bun.
  *
  * @module

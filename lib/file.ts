@@ -416,8 +416,16 @@ export class AioFile implements AsyncDisposable {
    * metadata, as `aio_fsync(O_SYNC)`.
    *
    * Calls that wait at the same time share one synchronization. After an error
-   * the bytes may be lost although they were written: the system does not keep
-   * them for another try.
+   * nothing can be relied on that was written since the last one that succeeded:
+   * the system may have dropped it, and another try that succeeds proves
+   * nothing. Write it again.
+   *
+   * A {@linkcode AioFile.prototype.truncate | truncate} is covered only if it was
+   * awaited before.
+   *
+   * On macOS the data may stay in the drive's cache, where a loss of power
+   * reaches them. There, await the writes and call `fsync` of `node:fs` with
+   * {@linkcode AioFile.prototype.fd | fd}: on Node and Deno it is `F_FULLFSYNC`.
    *
    * @param options Cancellation; the priority is not used.
    * @throws {AioError} If the system reports an error, for every call that
@@ -430,8 +438,10 @@ export class AioFile implements AsyncDisposable {
    * const path = await Deno.makeTempFile();
    * {
    *   await using file = await AioFile.open(path, { write: true });
-   *   file.writeAt(new Uint8Array(512), 0);
-   *   await file.sync(); // covers the write, though that was not awaited
+   *   await Promise.all([
+   *     file.writeAt(new Uint8Array(512), 0),
+   *     file.sync(), // covers the write, though that may be in flight still
+   *   ]);
    * }
    * await Deno.remove(path);
    * ```
@@ -444,7 +454,10 @@ export class AioFile implements AsyncDisposable {
   /**
    * Brings every write that was submitted before this call to disk, as
    * {@linkcode AioFile.prototype.sync | sync} does, without metadata that reading
-   * the data back does not need, as `aio_fsync(O_DSYNC)`.
+   * the data back does not need, as `aio_fsync(O_DSYNC)`. The size is needed: that
+   * of an awaited {@linkcode AioFile.prototype.truncate | truncate} is covered.
+   *
+   * What `sync` says of errors, and of macOS, holds here as well.
    *
    * @param options Cancellation; the priority is not used.
    * @throws {AioError} If the system reports an error, for every call that
@@ -571,6 +584,11 @@ export class AioFile implements AsyncDisposable {
 
   /**
    * Makes the file `length` bytes long: cuts it, or extends it with zeros.
+   *
+   * It has no order among reads, writes and synchronizations that are in flight.
+   * To have the new size on disk, await it, and then
+   * {@linkcode AioFile.prototype.sync | sync} or
+   * {@linkcode AioFile.prototype.syncData | syncData}.
    *
    * @param length The new size in bytes; 0 unless given.
    * @throws {AioError} If the system refuses, `EINVAL` for a file that is not

@@ -121,6 +121,11 @@ export function aio_write(cb: Aiocb): void {
  * glibc queues the synchronization with priority 0, so it overtakes writes on
  * the same descriptor whose `aio_reqprio` is greater: wait for those first.
  *
+ * On macOS the data may stay in the drive's cache, `O_DSYNC` does not wait for
+ * requests in flight, and the descriptor has to be open for writing (`EBADF`). To
+ * flush the drive as well, call `fsync` of `node:fs` with the descriptor: on Node
+ * and Deno it is `F_FULLFSYNC` there.
+ *
  * @param op {@linkcode O_SYNC} or {@linkcode O_DSYNC}.
  * @param cb The control block; only `aio_fildes` and `aio_sigevent` are used.
  * @throws {AioError} `EINVAL` if `op` is neither or the block is in progress,
