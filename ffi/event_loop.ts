@@ -1,26 +1,66 @@
 /**
- * The runtime's timers, microtasks and clock, as they are when the library is
- * loaded. Test runners replace them later (jest, sinon, vitest, `node:test`), in
- * `node:timers` too, and a request must not wait for a timer that never comes.
+ * The runtime's timers, microtasks and clock, as nobody can replace them once the
+ * library is loaded. Test runners do that while a test runs (jest, sinon, vitest,
+ * `node:test`), in `node:timers` too, and no request may wait for a callback that
+ * never comes. Nothing here is a global: a realm of a test runner's has few.
  *
  * @module
  */
+import { performance } from "node:perf_hooks";
+import process from "node:process";
 import timers from "node:timers";
 
-/** `setTimeout()` of `node:timers`, whose result has `unref()`. */
-export const setTimeout: typeof timers.setTimeout = timers.setTimeout;
-/** `clearTimeout()` of `node:timers`. */
-export const clearTimeout: typeof timers.clearTimeout = timers.clearTimeout;
-/** `setInterval()` of `node:timers`. */
-export const setInterval: typeof timers.setInterval = timers.setInterval;
-/** `clearInterval()` of `node:timers`. */
-export const clearInterval: typeof timers.clearInterval = timers.clearInterval;
-/** `setImmediate()` of `node:timers`. */
-export const setImmediate: typeof timers.setImmediate = timers.setImmediate;
+type Timers = typeof timers;
 
-/** `queueMicrotask()`. */
-export const queueMicrotask: typeof globalThis.queueMicrotask = globalThis
-  .queueMicrotask;
+/** A fake of sinon's, which jest and vitest have as well, knows the original. */
+interface Fake {
+  clock?: {
+    timersModuleMethods?: { methodName: string; original: unknown }[];
+  };
+}
+
+/** What is replaced already when the library is loaded, if the fake tells. */
+function original<Name extends keyof Timers>(name: Name): Timers[Name] {
+  const { clock } = timers[name] as Fake;
+  const replaced = clock?.timersModuleMethods
+    ?.find(({ methodName }) => methodName === name);
+  return (replaced?.original ?? timers[name]) as Timers[Name];
+}
+
+/** `setTimeout()` of `node:timers`, whose result has `unref()`. */
+export const setTimeout: Timers["setTimeout"] = original("setTimeout");
+/** `clearTimeout()` of `node:timers`. */
+export const clearTimeout: Timers["clearTimeout"] = original("clearTimeout");
+/** `setInterval()` of `node:timers`. */
+export const setInterval: Timers["setInterval"] = original("setInterval");
+/** `clearInterval()` of `node:timers`. */
+export const clearInterval: Timers["clearInterval"] = original("clearInterval");
+/** `setImmediate()` of `node:timers`. */
+export const setImmediate: Timers["setImmediate"] = original("setImmediate");
+
+/** `queueMicrotask()`, by what no fake can reach: `await` itself. */
+export function queueMicrotask(fn: () => void): void {
+  void callSoon(fn);
+}
+
+async function callSoon(fn: () => void): Promise<void> {
+  await null;
+  try {
+    fn();
+  } catch (error) {
+    // An ordinary uncaught error, not a rejection that nobody handled.
+    setImmediate(() => {
+      throw error;
+    });
+  }
+}
+
+// Fakes leave process.uptime() alone, and a now() of their own hides that of the
+// prototype: which Deno needs, because its uptime() asks performance.now().
+const { uptime, versions } = process;
+const { now } = Object.getPrototypeOf(performance);
 
 /** The time of a monotonic clock, in milliseconds. */
-export const clock_ms: () => number = performance.now.bind(performance);
+export const clock_ms: () => number = versions.deno === undefined
+  ? () => uptime() * 1e3
+  : now.bind(performance);

@@ -119,9 +119,41 @@ Deno.test({
         !targets.some((target) => /runtime_\w+\.ts$/.test(target)),
         module,
       );
-      const code = Deno.readTextFileSync(join(ROOT, module))
-        .replace(/\/\*[^]*?\*\/|\/\/.*/g, "");
-      assert(!/\b(Deno|Bun)\./.test(code), `${module} uses a runtime's own`);
+      assert(
+        !/\b(Deno|Bun)\./.test(codeOf(module)),
+        `${module} uses a runtime's own`,
+      );
+    }
+  },
+});
+
+/** A module without its comments. */
+function codeOf(module: string): string {
+  return Deno.readTextFileSync(join(ROOT, module))
+    .replace(/\/\*[^]*?\*\/|\/\/.*/g, "");
+}
+
+/** What test runners replace, and what leads to it. */
+const REPLACED =
+  /(?<![.\w])(set|clear)(Timeout|Interval|Immediate)\b|(?<![.\w])queueMicrotask\b|\b(performance|Date|Temporal|scheduler|nextTick|hrtime|MessageChannel)\b|"node:(timers|perf_hooks)|AbortSignal\.timeout|globalThis\.(set|clear|queue)/g;
+
+Deno.test({
+  name: "ffi/event_loop.ts is where timers, microtasks and clocks come from",
+  timeout,
+  fn() {
+    for (const module of ["ffi", "lib"].flatMap(filesIn)) {
+      if (module === "ffi/event_loop.ts") continue;
+      const code = codeOf(module);
+      const [, names = ""] =
+        /import \{([^}]*)\} from "[./]*(?:ffi)?\/event_loop\.ts";/.exec(code) ??
+          [];
+      const imported = new Set(names.split(",").map((name) => name.trim()));
+      const used = code.match(REPLACED) ?? [];
+      assertEquals(
+        used.filter((name) => !imported.has(name)),
+        [],
+        `${module} uses what test runners replace`,
+      );
     }
   },
 });

@@ -166,7 +166,9 @@ for (const resolution of ["nodenext", "bundler"]) {
           noEmit: true,
         },
         files: [
-          ...["checks", "exits", "workers"].map(sourceOf),
+          ...["checks", "exits", "fake_timers", "workers"].map(
+            sourceOf,
+          ),
           "require.cts",
         ],
       }),
@@ -193,6 +195,30 @@ const USE = `
     console.log(supported().available, await file.readAt(new Uint8Array(5), 0));
     await file.close();
   });`;
+
+/** Each replaces timers; what is loaded later must not find the fakes. */
+const FAKES = [
+  "globals before",
+  "globals after",
+  "globalsAndModule before",
+  "sinon before",
+  "sinon after",
+];
+
+testEach("works while timers are faked, and afterwards", async (it, t) => {
+  const fakes = it.name.startsWith("Node")
+    ? [...FAKES, "node:test before"]
+    : FAKES;
+  for (const how of fakes) {
+    for (const format of ["import", "require"]) {
+      await t.step(`${how}, by ${format}`, async () => {
+        const args = [...how.split(" "), format];
+        const { stdout, stderr } = await runProgram(it, "fake_timers", ...args);
+        assertEquals(stdout, "used with fakes\nused without\n", stderr);
+      });
+    }
+  }
+}, !isLinux);
 
 testEach("is there by require(), and beside an import", async ({ path }) => {
   await Deno.writeTextFile(

@@ -13,6 +13,9 @@ export const NAME = "posix-aio";
 /** Names a tarball to test instead of building one. */
 const TARBALL = "POSIX_AIO_NPM_TARBALL";
 
+/** What the programs use besides the package. */
+const BESIDE = ["@sinonjs/fake-timers@^15.5.0"];
+
 /** What npm is told besides its arguments. */
 const NPM_SETTINGS = {
   npm_config_audit: "false",
@@ -76,7 +79,8 @@ export async function newProject(): Promise<Project> {
     JSON.stringify({ name: "user", private: true, type: "module" }),
   );
   // Without the install scripts, which not everybody lets run.
-  await mustRun(directory, "npm", "install", "--ignore-scripts", tarball);
+  const wanted = [tarball, ...BESIDE];
+  await mustRun(directory, "npm", "install", "--ignore-scripts", ...wanted);
   await addPrograms(directory);
   return {
     directory,

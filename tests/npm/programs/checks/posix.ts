@@ -60,6 +60,30 @@ export const posixChecks: Checks = {
     closeSync(fd);
   },
 
+  "SIGEV_THREAD's function throws as any other callback": async () => {
+    const fd = openSync(fileOf(1), "r");
+    const uncaught = new Promise((resolve) =>
+      process.once(
+        "uncaughtException",
+        (error, origin) => resolve([error.message, origin]),
+      )
+    );
+    using block = new Aiocb({ aio_fildes: fd, aio_buf: allocatePinned(1) });
+    block.aio_sigevent = {
+      sigev_notify: SIGEV_THREAD,
+      sigev_notify_function() {
+        throw new Error("thrown by the program");
+      },
+    };
+    aio_read(block);
+    assert.deepEqual(await uncaught, [
+      "thrown by the program",
+      "uncaughtException",
+    ]);
+    assert.equal(aio_return(block), 1);
+    closeSync(fd);
+  },
+
   "aio_read() reports errno": () => {
     using block = new Aiocb({ aio_fildes: 0, aio_buf: allocatePinned(1) });
     block.aio_reqprio = Math.max(limits().AIO_PRIO_DELTA_MAX, 0);
