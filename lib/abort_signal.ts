@@ -5,16 +5,13 @@
  *
  * @module
  */
-import { nameOf } from "./bytes.ts";
+import { getterOf, nameOf } from "./bytes.ts";
 
-const { prototype } = AbortSignal;
+/** Empty in a realm of a test runner's that has none: then nothing is one. */
+const prototype = globalThis.AbortSignal?.prototype ?? {} as AbortSignal;
 const { addEventListener, removeEventListener } = prototype;
-const getAborted = getterOf<boolean>("aborted");
-const getReason = getterOf<unknown>("reason");
-
-function getterOf<T>(key: keyof AbortSignal): (this: AbortSignal) => T {
-  return Object.getOwnPropertyDescriptor(prototype, key)!.get!;
-}
+const getAborted = getterOf<boolean>(prototype, "aborted");
+const getReason = getterOf<unknown>(prototype, "reason");
 
 /** @throws {TypeError} Unless it is an `AbortSignal`. */
 export function assertSignal(value: AbortSignal): void {

@@ -5,18 +5,23 @@
  * @module
  */
 
-type Getter<T> = (this: Uint8Array) => T;
+type Getter<T> = (this: unknown) => T;
 
-const typedArrayPrototype = Object.getPrototypeOf(Uint8Array.prototype);
-
-function intrinsic<T>(key: string | symbol): Getter<T> {
-  return Object.getOwnPropertyDescriptor(typedArrayPrototype, key)!.get!;
+/**
+ * The getter that objects of a built-in class have. A test runner may have put a
+ * class of its own before that one; where there is none, calling it throws.
+ */
+export function getterOf<T>(prototype: object, key: PropertyKey): Getter<T> {
+  let at: object | null = prototype;
+  while (at !== null && !Object.hasOwn(at, key)) at = Object.getPrototypeOf(at);
+  return Object.getOwnPropertyDescriptor(at ?? {}, key)?.get as Getter<T>;
 }
 
-const getByteLength = intrinsic<number>("byteLength");
-const getByteOffset = intrinsic<number>("byteOffset");
-const getBuffer = intrinsic<ArrayBufferLike>("buffer");
-const getTag = intrinsic<string | undefined>(Symbol.toStringTag);
+const typedArray = Object.getPrototypeOf(Uint8Array.prototype);
+const getByteLength = getterOf<number>(typedArray, "byteLength");
+const getByteOffset = getterOf<number>(typedArray, "byteOffset");
+const getBuffer = getterOf<ArrayBufferLike>(typedArray, "buffer");
+const getTag = getterOf<string | undefined>(typedArray, Symbol.toStringTag);
 const setBytes = Uint8Array.prototype.set;
 const keysOf = Uint8Array.prototype.keys;
 
@@ -83,7 +88,7 @@ export function assertBytes(
 }
 
 function tagOf(view: ArrayBufferView): string | undefined {
-  return getTag.call(view as Uint8Array);
+  return getTag.call(view);
 }
 
 /** Such a view has no bytes, as an empty one, but no method works on it. */

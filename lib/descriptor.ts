@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { Buffer } from "node:buffer";
 import {
   close,
   constants as fsConstants,
@@ -12,13 +13,13 @@ import {
   ftruncate,
   open,
 } from "node:fs";
-import { fileURLToPath } from "node:url";
+import { fileURLToPath, URL as NodeURL } from "node:url";
 import { promisify } from "node:util";
 import type { Librt } from "../ffi/librt.ts";
 import { freeNative } from "../ffi/memory.ts";
 import { runtime } from "../ffi/current.ts";
 import { assertFlag, assertObject, atMost, nonNegative } from "./arguments.ts";
-import { nameOf } from "./bytes.ts";
+import { getterOf, nameOf } from "./bytes.ts";
 import { EBADF, platform } from "./constants.ts";
 import { AioError, allocateFor, fromSystemError, librt } from "./error.ts";
 
@@ -81,7 +82,9 @@ export interface OpenOptions {
   synchronous?: "data" | "full";
 }
 
-const getHref = Object.getOwnPropertyDescriptor(URL.prototype, "href")!.get!;
+/** A test runner's realm may have another `URL` than Node's, or none. */
+const hrefGetters = [NodeURL, globalThis.URL ?? NodeURL]
+  .map(({ prototype }) => getterOf<string>(prototype, "href"));
 
 /** @throws {TypeError} Unless it is a path, or the URL of a file. */
 export function pathOf(path: string | URL): string {
@@ -100,12 +103,15 @@ export function pathOf(path: string | URL): string {
 
 /** A copy that has only what a URL has, or `null` if it is none. */
 function urlOf(value: URL): URL | null {
-  try {
-    // Throws for what only has the prototype of one.
-    return new URL(getHref.call(value));
-  } catch {
-    return null;
+  for (const getHref of hrefGetters) {
+    try {
+      // Throws for what only has the prototype of one.
+      return new NodeURL(getHref.call(value));
+    } catch {
+      // It may be one of the other class.
+    }
   }
+  return null;
 }
 
 /**
@@ -243,7 +249,7 @@ const REOPEN_FLAGS = constants.O_ACCMODE | constants.O_APPEND |
  */
 export function reopenDescriptor(fd: number, flags: number): number {
   if (platform.os !== "linux") return -platform.errno.EOPNOTSUPP;
-  const name = new TextEncoder().encode(`/proc/self/fd/${fd}\0`);
+  const name = Buffer.from(`/proc/self/fd/${fd}\0`);
   const memory = allocateFor("open", name.byteLength);
   memory.bytes.set(name);
   const reopened = librt("open").open(

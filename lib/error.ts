@@ -197,17 +197,17 @@ export function fromNativeError(error: unknown, syscall: string): unknown {
 
 /**
  * What `node:fs` throws for a failed system call, as an {@linkcode AioError};
- * other errors, such as a refused permission, as they are.
+ * other errors, such as a refused permission, as they are. What an error carries
+ * tells: in a realm of a test runner's it is no instance of that realm's `Error`.
  */
 export function fromSystemError(
   error: unknown,
   what: string,
   options: Omit<AioErrorOptions, "errno">,
 ): unknown {
-  if (!(error instanceof Error)) return error;
-  const { code, errno } = error as { code?: unknown; errno?: unknown };
+  const { code, errno, message } = Object(error) as Record<string, unknown>;
   const number = typeof code !== "string"
-    ? errnoInMessage(error)
+    ? errnoInMessage(String(message))
     : typeof errno === "number" && errno !== 0
     ? Math.abs(errno)
     : platform.errno[code];
@@ -217,7 +217,7 @@ export function fromSystemError(
 }
 
 /** Deno gives some errors of the system neither a code nor a number: EFBIG. */
-function errnoInMessage({ message }: Error): number | undefined {
+function errnoInMessage(message: string): number | undefined {
   const found = /\(os error (\d+)\)/.exec(message);
   return found === null ? undefined : Number(found[1]);
 }

@@ -110,7 +110,7 @@ export function supported(): Support {
     librt();
     return { available: true, platform };
   } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error);
-    return { available: false, reason, platform };
+    const { message } = error as Error;
+    return { available: false, reason: message, platform };
   }
 }

@@ -1,3 +1,4 @@
+import { types } from "node:util";
 import { runtime } from "../ffi/current.ts";
 import { mayEndFirst } from "../ffi/librt.ts";
 import { assertObject } from "./arguments.ts";
@@ -123,7 +124,7 @@ export function allocatePinned(
 export function isPinned(view: Uint8Array): boolean {
   assertBytes(view, "The view");
   const buffer = bufferOf(view);
-  return addresses.has(buffer) || isShared(buffer);
+  return addresses.has(buffer) || types.isSharedArrayBuffer(buffer);
 }
 
 /**
@@ -140,29 +141,11 @@ function pinnedAddressOf(view: Uint8Array): number {
   const buffer = bufferOf(view);
   let address = addresses.get(buffer);
   if (address === undefined) {
-    if (!isShared(buffer)) return 0;
+    if (!types.isSharedArrayBuffer(buffer)) return 0;
     address = runtime.addressOfBuffer(buffer);
     addresses.set(buffer, address);
   }
   return address + byteOffsetOf(view);
-}
-
-const sharedByteLength = typeof SharedArrayBuffer === "function"
-  ? Object.getOwnPropertyDescriptor(SharedArrayBuffer.prototype, "byteLength")!
-    .get!
-  : null;
-
-function isShared(buffer: ArrayBufferLike): boolean {
-  if (sharedByteLength === null || !(buffer instanceof SharedArrayBuffer)) {
-    return false;
-  }
-  try {
-    // An ArrayBuffer can be given another prototype; this it cannot fake.
-    sharedByteLength.call(buffer);
-    return true;
-  } catch {
-    return false;
-  }
 }
 
 function newSlab(byteLength: number): Slab {

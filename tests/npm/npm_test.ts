@@ -166,7 +166,7 @@ for (const resolution of ["nodenext", "bundler"]) {
           noEmit: true,
         },
         files: [
-          ...["checks", "exits", "fake_timers", "workers"].map(
+          ...["checks", "exits", "fake_timers", "realm", "workers"].map(
             sourceOf,
           ),
           "require.cts",
@@ -219,6 +219,51 @@ testEach("works while timers are faked, and afterwards", async (it, t) => {
     }
   }
 }, !isLinux);
+
+/** What has to hold in a realm with few globals. */
+const IN_A_REALM = {
+  supported: true,
+  open: [true, "AioError", "ENOENT", 2],
+  truncate: [true, "AioError", "EINVAL", 22],
+  isPinned: [true, false],
+  readAt: [4, [54, 55, 56, 57]],
+  append: 3,
+  syncData: null,
+  size: 13,
+  notASignal: [false, "TypeError", null, null],
+  closed: [true, "AioError", "EBADF", 9],
+};
+const WITH_MORE = {
+  url: 13,
+  readable: [8, 5],
+  writable: 20,
+  signal: "enough",
+};
+
+testEach("works in a realm that has nothing but the language", async (it) => {
+  const { stdout, stderr } = await runProgram(it, "realm");
+  assertEquals(stdout === "" ? stderr : JSON.parse(stdout), IN_A_REALM);
+}, !isLinux);
+
+testEach(
+  "works in a realm with signals, streams and another URL",
+  async (it) => {
+    const { stdout, stderr } = await runProgram(
+      it,
+      "realm",
+      "AbortController",
+      "AbortSignal",
+      "ReadableStream",
+      "WritableStream",
+      "URL",
+    );
+    assertEquals(stdout === "" ? stderr : JSON.parse(stdout), {
+      ...IN_A_REALM,
+      ...WITH_MORE,
+    });
+  },
+  !isLinux,
+);
 
 testEach("is there by require(), and beside an import", async ({ path }) => {
   await Deno.writeTextFile(
