@@ -2,7 +2,8 @@ import { assertArray, assertFlag, assertObject } from "./arguments.ts";
 import { assertBytes, nameOf } from "./bytes.ts";
 import { EBADF, platform } from "./constants.ts";
 import { AioError } from "./error.ts";
-import { type AioFile, fileOffset, queueFor } from "./file.ts";
+import { type AioFile, queueFor } from "./file.ts";
+import { fileOffset } from "./offset.ts";
 import type { FileQueue } from "./file_queue.ts";
 import { submitList } from "./submission.ts";
 import { addressInPlace } from "./pinned.ts";
@@ -36,8 +37,11 @@ export interface Completion<Tag> {
   file: AioFile;
   /** Its buffer; `null` for a synchronization. */
   buffer: Uint8Array | null;
-  /** The offset in bytes at which it began; 0 for a synchronization. */
-  offset: number;
+  /**
+   * The offset in bytes at which it began: a number up to 2 ** 53 - 1, a bigint
+   * beyond; 0 for a synchronization.
+   */
+  offset: number | bigint;
   /** How many bytes were transferred, before the failure if it failed. */
   bytes: number;
   /** Why it failed, or `null`. */
@@ -510,7 +514,7 @@ export class CompletionQueue<Tag = undefined>
       tag: request.tag,
       file: request.file,
       buffer: request.view,
-      offset: Number(request.offset),
+      offset: request.offset,
       bytes: request.transferred,
       error,
     };

@@ -170,7 +170,7 @@ export class ControlBlockRequest implements Waitable {
       errno,
       syscall: this.#submission,
       fd: this.fildes,
-      offset: Number(this.offset),
+      offset: this.offset,
     });
   }
 

@@ -6,6 +6,7 @@ import {
 } from "../ffi/memory.ts";
 import { assertObject, assertString, int32 } from "./arguments.ts";
 import { ECANCELED, ENOSYS, platform } from "./constants.ts";
+import { exactOffset } from "./offset.ts";
 
 /**
  * The particulars of an {@linkcode AioError}.
@@ -30,7 +31,7 @@ export interface AioErrorOptions {
   /** The file descriptor, where there is one. */
   fd?: number;
   /** The offset in bytes at which the request began. */
-  offset?: number;
+  offset?: number | bigint;
   /** How many bytes were transferred before the failure. */
   bytesTransferred?: number;
   /** The path, where the file was opened by one. */
@@ -103,8 +104,11 @@ export class AioError extends Error {
   readonly syscall: string;
   /** The file descriptor, where there is one. */
   declare readonly fd?: number;
-  /** The offset in bytes at which the request began. */
-  declare readonly offset?: number;
+  /**
+   * The offset in bytes at which the request began: a number up to 2 ** 53 - 1, a
+   * bigint beyond.
+   */
+  declare readonly offset?: number | bigint;
   /** How many bytes were transferred before the failure. */
   declare readonly bytesTransferred?: number;
   /** The path, where the file was opened by one. */
@@ -141,7 +145,7 @@ export class AioError extends Error {
     this.errno = errno;
     this.syscall = syscall;
     if (fd !== undefined) this.fd = fd;
-    if (offset !== undefined) this.offset = offset;
+    if (offset !== undefined) this.offset = exactOffset(offset);
     if (bytesTransferred !== undefined) {
       this.bytesTransferred = bytesTransferred;
     }

@@ -23,6 +23,7 @@ import { FileQueue } from "./file_queue.ts";
 import { addressInPlace } from "./pinned.ts";
 import { queueMicrotask } from "../ffi/event_loop.ts";
 import { limits } from "./limits.ts";
+import { fileOffset } from "./offset.ts";
 import { submitList } from "./submission.ts";
 import { PromisedRequest } from "./promised_request.ts";
 import { type Operation, syscallOf } from "./request.ts";
@@ -565,7 +566,8 @@ export class AioFile implements AsyncDisposable {
   /**
    * The size of the file at this moment.
    *
-   * @returns The size in bytes.
+   * @returns The size in bytes; beyond 2 ** 53 - 1 the nearest number, which no
+   * method takes for an offset.
    * @throws {AioError} `EBADF` if the file is closed.
    *
    * @example
@@ -865,38 +867,6 @@ export function queueFor(
 function prepareSystem(): void {
   librt("open");
   applySettings();
-}
-
-const OFFSET_LIMIT = 2n ** 63n;
-
-/** An offset as a number, if that is exact; throws if it is none. */
-export function fileOffset(
-  operation: Operation,
-  offset: number | bigint,
-): number | bigint {
-  if (typeof offset === "number") {
-    if (Number.isSafeInteger(offset) && offset >= 0) return offset;
-  } else if (typeof offset === "bigint") {
-    if (offset >= 0n && offset <= Number.MAX_SAFE_INTEGER) {
-      return Number(offset);
-    }
-    if (offset >= 0n && offset < OFFSET_LIMIT) return offset;
-  }
-  throw offsetError(operation, offset);
-}
-
-function offsetError(operation: Operation, offset: unknown): Error {
-  const what = `Cannot ${operation} at offset ${nameOf(offset)}: ` +
-    "the offset must be ";
-  if (typeof offset === "bigint" && offset >= 0n) {
-    return new RangeError(`${what}at most 2 ** 63 - 1`);
-  }
-  if (Number.isInteger(offset) && offset as number > 0) {
-    return new RangeError(`${what}a bigint beyond 2 ** 53 - 1`);
-  }
-  return typeof offset === "number" || typeof offset === "bigint"
-    ? new RangeError(`${what}a non-negative integer`)
-    : new TypeError(`${what}a number or a bigint`);
 }
 
 function checkedRequest(request: BatchRequest): BatchRequest {

@@ -31,6 +31,7 @@ import { engine } from "./engine.ts";
 import { fromNativeError, librt } from "./error.ts";
 import type { FileQueue } from "./file_queue.ts";
 import { hasRoomForCallback } from "./notification.ts";
+import { offsetAfter } from "./offset.ts";
 import type { Notify, Request } from "./request.ts";
 import { RequestList } from "./request_list.ts";
 import { Notification } from "./sigevent.ts";
@@ -296,13 +297,7 @@ export class Lane implements Waitable {
       buffer === null ? address + transferred : buffer.address,
     );
     writeSize(view, at + aiocb.nbytes, request.piece);
-    writeOffset(
-      view,
-      at + aiocb.offset,
-      typeof offset === "number"
-        ? offset + transferred
-        : offset + BigInt(transferred),
-    );
+    writeOffset(view, at + aiocb.offset, offsetAfter(offset, transferred));
   }
 
   #packNotification(block: ControlBlock, request: Request): void {

@@ -196,7 +196,7 @@ function requestError(request: Request, errno: number): AioError {
     fd: knownFd,
     offset: request.isSync || request.operation === "append"
       ? undefined
-      : Number(request.offset),
+      : request.offset,
     bytesTransferred: request.isSync ? undefined : request.transferred,
     path: queue.path,
   });

@@ -1,6 +1,7 @@
 import { assertObject, atMost, nonNegative, positive } from "./arguments.ts";
 import { assertBytes, byteLengthOf, copyBytes, sliceOf } from "./bytes.ts";
 import type { AioFile } from "./file.ts";
+import { fileOffset, offsetAfter } from "./offset.ts";
 import { allocatePinned } from "./pinned.ts";
 
 const CHUNK_BYTES = 256 * 1024;
@@ -30,7 +31,7 @@ export interface ReadableOptions {
    *
    * @default {0}
    */
-  offset?: number;
+  offset?: number | bigint;
   /** How many bytes to read at most; to the end of the file unless given. */
   length?: number;
   /**
@@ -73,7 +74,7 @@ export interface WritableOptions {
    *
    * @default {0}
    */
-  offset?: number;
+  offset?: number | bigint;
   /**
    * How many writes may be in flight, at most 1024.
    *
@@ -97,25 +98,26 @@ export function readableFrom(
   assertObject(options, "options");
   const { offset = 0, length = Infinity } = options;
   const { chunkSize = CHUNK_BYTES, depth = DEPTH } = options;
-  let next = nonNegative(offset, "offset");
+  let next = fileOffset("read", offset);
   atMost(positive(chunkSize, "chunkSize"), CHUNK_BYTES_MAX, "chunkSize");
   atMost(positive(depth, "depth"), DEPTH_MAX, "depth");
   if (length !== Infinity) nonNegative(length, "length");
-  const end = next + length;
+  let left = length;
   const ahead: ReadAhead[] = [];
   const canceled = new AbortController();
 
   const readAhead = () => {
     // Of a pipe nobody knows how much comes, so nothing can be read ahead.
     const wanted = isSeekable ? depth : 1;
-    while (ahead.length < wanted && next < end) {
-      const chunk = new Uint8Array(Math.min(chunkSize, end - next));
+    while (ahead.length < wanted && left > 0) {
+      const chunk = new Uint8Array(Math.min(chunkSize, left));
       const { signal } = canceled;
       const bytes = file.readAt(chunk, isSeekable ? next : 0, { signal });
       // Who takes the chunk learns of the failure; the others are discarded.
       bytes.catch(() => {});
       ahead.push({ chunk, bytes });
-      next += chunk.byteLength;
+      next = offsetAfter(next, chunk.byteLength);
+      left -= chunk.byteLength;
     }
   };
 
@@ -127,10 +129,10 @@ export function readableFrom(
     const bytes = await first?.bytes ?? 0;
     ahead.shift();
     const missing = (first?.chunk.byteLength ?? 0) - bytes;
-    if (!isSeekable) next -= missing;
+    if (!isSeekable) left += missing;
     // A short read is the end of a file; of a pipe only an empty one is.
     const isLast = isSeekable ? missing > 0 : bytes === 0;
-    isAtEnd = isLast || ahead.length === 0 && next >= end;
+    isAtEnd = isLast || ahead.length === 0 && left === 0;
     return first?.chunk.subarray(0, bytes);
   };
 
@@ -166,7 +168,7 @@ export function writableTo(
 ): WritableStream<Uint8Array> {
   assertObject(options, "options");
   const { offset = 0, depth = DEPTH } = options;
-  let next = nonNegative(offset, "offset");
+  let next = fileOffset("write", offset);
   atMost(positive(depth, "depth"), DEPTH_MAX, "depth");
   const buffers: Uint8Array[] = [];
   let buffersMade = 0;
@@ -183,7 +185,11 @@ export function writableTo(
     return buffers.pop()!;
   };
 
-  const write = async (buffer: Uint8Array, bytes: number, offset: number) => {
+  const write = async (
+    buffer: Uint8Array,
+    bytes: number,
+    offset: number | bigint,
+  ) => {
     try {
       await file.writeAt(sliceOf(buffer, 0, bytes), offset, {
         signal: aborted.signal,
@@ -224,7 +230,7 @@ export function writableTo(
         const writing: Promise<void> = write(buffer, bytes, next)
           .then(() => void inFlight.delete(writing));
         inFlight.add(writing);
-        next += bytes;
+        next = offsetAfter(next, bytes);
       }
     },
     async close() {

@@ -56,7 +56,7 @@ const kinds: ((tag: number) => (completion: Completion<number>) => boolean)[] =
       queue.read(source, new Uint8Array(100), tag % BLOCKS, tag);
       return ({ bytes, buffer, offset, error }) =>
         error === null && bytes === 100 &&
-        buffer![99] === contents[offset + 99];
+        buffer![99] === contents[Number(offset) + 99];
     },
     (tag) => {
       queue.write(target, contents.subarray(0, 700), tag * 700, tag);
@@ -107,7 +107,7 @@ const kinds: ((tag: number) => (completion: Completion<number>) => boolean)[] =
 
 function isBlock({ bytes, buffer, offset, error }: Completion<number>) {
   return error === null && bytes === BLOCK_BYTES &&
-    buffer!.every((byte, at) => byte === contents[offset + at]);
+    buffer!.every((byte, at) => byte === contents[Number(offset) + at]);
 }
 
 function hasFailed(code: string) {

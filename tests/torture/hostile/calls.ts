@@ -509,7 +509,7 @@ function rightRequest() {
   return { type: "read" as const, buffer: new Uint8Array(8), offset: 0 };
 }
 
-const streamOffset: ParameterOf = ["offset", optional(takes.count)];
+const streamOffset: ParameterOf = ["offset", optional(takes.offset)];
 const depth: ParameterOf = [
   "depth",
   optional((value) =>
