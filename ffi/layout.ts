@@ -113,6 +113,12 @@ export interface AiocbValues {
   readonly sigevent: SigeventValues;
 }
 
+/**
+ * The most that one transfer asks for: what Linux does at once anyway. The result
+ * of `aio_return` is bound as an `int`, and the BSDs would transfer more.
+ */
+export const NBYTES_MAX = 0x7fff_f000;
+
 const TWO_TO_32 = 2 ** 32;
 const MS_PER_SECOND = 1e3;
 const NS_PER_MS = 1e6;

@@ -161,7 +161,10 @@ export class Aiocb implements Disposable {
     changing(this, "aio_buf").buffer = pinnedOrNull(value);
   }
 
-  /** How many bytes to transfer; as many as the buffer has unless it is set. */
+  /**
+   * How many bytes to transfer; as many as the buffer has unless it is set. At
+   * most 2 GiB less a page are transferred at once, as Linux does it.
+   */
   get aio_nbytes(): number {
     return getRequest(this).nbytes;
   }

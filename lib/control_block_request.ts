@@ -1,4 +1,4 @@
-import { packAiocb } from "../ffi/layout.ts";
+import { NBYTES_MAX, packAiocb } from "../ffi/layout.ts";
 import {
   allocateNative,
   type ControlBlock,
@@ -102,7 +102,7 @@ export class ControlBlockRequest implements Waitable {
       lio_opcode: this.lioOpcode,
       reqprio: this.reqprio,
       buf: transfers ? this.#bufferAddress() : 0,
-      nbytes: transfers ? this.nbytes : 0,
+      nbytes: transfers ? this.#bytesAtOnce : 0,
       offset: this.offset,
       sigevent: this.#notification.native,
     });
@@ -236,6 +236,10 @@ export class ControlBlockRequest implements Waitable {
       `descriptor ${fildes}${priority}`;
   }
 
+  get #bytesAtOnce(): number {
+    return Math.min(this.nbytes, NBYTES_MAX);
+  }
+
   get #reads(): boolean {
     return this.#submission === "aio_read" ||
       this.#submission === "lio_listio" && this.lioOpcode === LIO_READ;
@@ -267,7 +271,8 @@ export class ControlBlockRequest implements Waitable {
   }
 
   #bufferAddress(): number {
-    const { buffer, nbytes } = this;
+    const { buffer } = this;
+    const nbytes = this.#bytesAtOnce;
     if (buffer === null || nbytes === 0) return 0;
     const address = addressInPlace(buffer);
     if (address !== 0) return address;

@@ -1,4 +1,5 @@
 import {
+  NBYTES_MAX,
   packAiocb,
   packSigevent,
   writeAddress,
@@ -39,9 +40,6 @@ import { submission } from "./submission.ts";
 import { type Waitable, waiter } from "./waiter.ts";
 
 const { aiocb } = platform;
-
-/** The most that one transfer in place asks for; what Linux takes at once. */
-const PIECE_BYTES_MAX = 0x7fff_f000;
 
 /**
  * How many completions of a lane, and bytes copied for them, one look hands over
@@ -266,7 +264,7 @@ export class Lane implements Waitable {
     const isInPlace = request.address !== 0 || request.length === 0;
     request.piece = Math.min(
       rest,
-      isInPlace ? PIECE_BYTES_MAX : TRANSFER_BYTES_MAX,
+      isInPlace ? NBYTES_MAX : TRANSFER_BYTES_MAX,
     );
     if (isInPlace) return true;
     request.assertViewIsThere();

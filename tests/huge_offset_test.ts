@@ -1,4 +1,5 @@
-// Offsets beyond 2 ** 53, where not every integer is a number any more.
+// Offsets beyond 2 ** 53, where not every integer is a number any more, and
+// transfers beyond 2 ** 31, which a C int cannot tell.
 
 import { assertEquals, assertThrows } from "@std/assert";
 import {
@@ -12,6 +13,7 @@ import {
   CompletionQueue,
   EIO,
 } from "../mod.ts";
+import { platform } from "../lib/constants.ts";
 import {
   assertAioError,
   assertBytes,
@@ -184,5 +186,35 @@ Deno.test({
       const options = { errno: EIO, syscall: "aio_read", offset };
       assertEquals(new AioError("Cannot read", options).offset, exact);
     }
+  },
+});
+
+/** What the native control block at an address says. */
+function nativeNbytes(address: bigint): bigint {
+  const block = new Deno.UnsafePointerView(Deno.UnsafePointer.create(address)!);
+  return block.getBigUint64(platform.aiocb.nbytes);
+}
+
+Deno.test({
+  name: "aio_read() asks the system for no more bytes than it can report",
+  timeout,
+  async fn() {
+    using directory = new Directory();
+    const fd = openSync(directory.file("0123456789"), "r");
+    // Of so much memory only the page that is written to is taken.
+    const aio_buf = allocatePinned(2 ** 31 + 4096);
+    using block = new Aiocb({ aio_fildes: fd, aio_buf });
+    for (const nbytes of [2 ** 31 + 4096, 2 ** 31 - 1, 2 ** 31 - 4096, 5]) {
+      block.aio_nbytes = nbytes;
+      aio_read(block);
+      assertEquals(
+        nativeNbytes(block.address),
+        BigInt(Math.min(nbytes, 2 ** 31 - 4096)),
+      );
+      await aio_suspend([block]);
+      assertEquals(aio_return(block), Math.min(nbytes, 10));
+      assertEquals(block.aio_nbytes, nbytes);
+    }
+    closeSync(fd);
   },
 });
