@@ -152,9 +152,8 @@ export class FileQueue {
       ? `descriptor ${knownFd}`
       : JSON.stringify(path);
     const particulars = { errno, syscall: "close", fd: knownFd, path };
-    const error = new AioError(`Cannot close ${name}`, particulars);
-    this.closeError ??= error;
-    this.commits.lose(error);
+    this.closeError ??= new AioError(`Cannot close ${name}`, particulars);
+    this.commits.lose(errno);
   }
 
   /**
@@ -222,7 +221,7 @@ export class FileQueue {
     // Not a synchronization: its error may be that of a write that is lost, and
     // the system tells of that only once.
     if (errno === EAGAIN && !request.isSync) return this.#again(request);
-    if (errno !== 0) return request.fail(errno);
+    if (errno !== 0) return this.#failed(request, errno);
     this.#pause_ms = AGAIN_MS_MIN;
     if (request.isSync) return request.settle(null);
     const isRead = request.operation === "read";
@@ -241,6 +240,14 @@ export class FileQueue {
     if (request.isCancelWanted) return request.fail(ECANCELED);
     // The rest keeps its place before everything that came later.
     this.#waiting.addFirst(request);
+  }
+
+  /** The system reports an error. */
+  #failed(request: Request, errno: number): void {
+    request.fail(errno);
+    if (!request.isWrite || !this.traits.isSynchronous) return;
+    // Each write is a synchronization: what others wrote may be lost with it.
+    this.commits.lose(errno);
   }
 
   /** Cancels a request that has not begun. Returns whether it was possible. */

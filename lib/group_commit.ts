@@ -23,8 +23,8 @@ export interface SyncGroup {
   syncs: Request[];
   /** Whether a synchronization was asked for: the next write begins a group. */
   isClosed: boolean;
-  /** Why its writes may be lost. Then no synchronization of it succeeds. */
-  failure: Error | null;
+  /** Why its writes may be lost, 0 if they are not: an error number. */
+  lossErrno: number;
 }
 
 function newGroup(): SyncGroup {
@@ -33,7 +33,7 @@ function newGroup(): SyncGroup {
     isWritten: false,
     syncs: [],
     isClosed: false,
-    failure: null,
+    lossErrno: 0,
   };
 }
 
@@ -101,11 +101,11 @@ export class GroupCommit {
    * fails that has nothing else to cover, and each that covers some of it and is
    * the first one to do so.
    */
-  lose(failure: Error): void {
+  lose(errno: number): void {
     let isAllDone = true;
     for (const group of this.#groups) {
       if (group.writes > 0) isAllDone = false;
-      if (isAllDone || group.isWritten) group.failure = failure;
+      if (isAllDone || group.isWritten) group.lossErrno = errno;
       group.isWritten = false;
     }
     this.#advanceSoon();
@@ -138,8 +138,10 @@ export class GroupCommit {
     const first = this.#failure;
     this.#sharing = [];
     this.#failure = null;
-    if (first !== null && !isCancellation(first)) this.lose(first);
-    for (const sync of sharing) settle(sync, first);
+    if (first instanceof AioError && !isCancellation(first)) {
+      this.lose(first.errno);
+    }
+    for (const sync of sharing) sync.settle(first);
     this.#advanceSoon();
   }
 
@@ -183,8 +185,8 @@ export class GroupCommit {
   /** Fails the synchronizations of writes that are lost. */
   #failLost(): void {
     for (const group of this.#groups) {
-      if (group.failure === null) continue;
-      for (const sync of group.syncs.splice(0)) settle(sync, group.failure);
+      if (group.lossErrno === 0) continue;
+      for (const sync of group.syncs.splice(0)) sync.fail(group.lossErrno);
     }
   }
 
@@ -222,12 +224,6 @@ function take<T>(list: T[], item: T): boolean {
   const at = list.indexOf(item);
   if (at >= 0) list.splice(at, 1);
   return at >= 0;
-}
-
-/** An error for each, where it is the system's. */
-function settle(sync: Request, failure: Error | null): void {
-  if (failure instanceof AioError) sync.fail(failure.errno);
-  else sync.settle(failure);
 }
 
 /** A native synchronization that serves all that share it. */
