@@ -35,12 +35,45 @@ export function reasonOf(signal: AbortSignal): unknown {
   return getReason.call(signal);
 }
 
-/** Calls `listener` when it is aborted. */
-export function listen(signal: AbortSignal, listener: () => void): void {
-  addEventListener.call(signal, "abort", listener, { once: true });
+/** Somebody who wants to know when a signal is aborted. */
+export interface AbortListener {
+  aborted(): void;
+}
+
+/** Those of one signal, and the one function that the signal itself knows. */
+interface Listeners {
+  readonly all: Set<AbortListener>;
+  readonly onAbort: () => void;
+}
+
+/**
+ * A signal takes as long for each listener as it has listeners, and Node warns of
+ * more than ten.
+ */
+const listenersOf = new WeakMap<AbortSignal, Listeners>();
+
+/** Calls `listener.aborted()` when a signal is aborted. */
+export function listen(signal: AbortSignal, listener: AbortListener): void {
+  let listeners = listenersOf.get(signal);
+  if (listeners === undefined) {
+    listeners = { all: new Set(), onAbort: () => tellAll(signal) };
+    listenersOf.set(signal, listeners);
+    addEventListener.call(signal, "abort", listeners.onAbort, { once: true });
+  }
+  listeners.all.add(listener);
 }
 
 /** Takes a listener back. */
-export function unlisten(signal: AbortSignal, listener: () => void): void {
-  removeEventListener.call(signal, "abort", listener);
+export function unlisten(signal: AbortSignal, listener: AbortListener): void {
+  const listeners = listenersOf.get(signal);
+  if (!listeners?.all.delete(listener) || listeners.all.size > 0) return;
+  listenersOf.delete(signal);
+  removeEventListener.call(signal, "abort", listeners.onAbort);
+}
+
+/** Backwards: what was submitted behind others is canceled with less work. */
+function tellAll(signal: AbortSignal): void {
+  const listeners = listenersOf.get(signal);
+  if (listeners === undefined) return;
+  for (const listener of [...listeners.all].reverse()) listener.aborted();
 }

@@ -2,6 +2,7 @@ import { assertArray, assertFlag, assertObject } from "./arguments.ts";
 import { assertBytes, nameOf } from "./bytes.ts";
 import { EBADF, platform } from "./constants.ts";
 import { AioError } from "./error.ts";
+import { Fifo } from "./fifo.ts";
 import { type AioFile, queueFor } from "./file.ts";
 import { fileOffset } from "./offset.ts";
 import type { FileQueue } from "./file_queue.ts";
@@ -143,10 +144,9 @@ export class CompletionQueue<Tag = undefined>
   implements AsyncIterable<Completion<Tag>>, AsyncDisposable {
   readonly #notify: Notify;
   readonly #outstanding = new Set<QueuedRequest<Tag>>();
-  /** Completions that nobody has asked for yet; the first at `#firstReady`. */
-  #ready: Completion<Tag>[] = [];
-  #firstReady = 0;
-  readonly #consumers: Consumer<Tag>[] = [];
+  /** Completions that nobody has asked for yet. */
+  readonly #ready = new Fifo<Completion<Tag>>();
+  readonly #consumers = new Fifo<Consumer<Tag>>();
   #closing: Promise<void> | null = null;
   #closed: (() => void) | null = null;
 
@@ -546,7 +546,7 @@ export class CompletionQueue<Tag = undefined>
     owner: object,
     isDraining: boolean,
   ): Promise<IteratorResult<Completion<Tag>>> {
-    const completion = this.#takeReady();
+    const completion = this.#ready.shift();
     if (completion !== undefined) {
       return Promise.resolve({ done: false, value: completion });
     }
@@ -558,16 +558,6 @@ export class CompletionQueue<Tag = undefined>
     );
   }
 
-  #takeReady(): Completion<Tag> | undefined {
-    if (this.#firstReady === this.#ready.length) return undefined;
-    const completion = this.#ready[this.#firstReady++];
-    if (this.#firstReady === this.#ready.length) {
-      this.#ready = [];
-      this.#firstReady = 0;
-    }
-    return completion;
-  }
-
   /** Nothing is in flight: who waits for the end has it. */
   #endIfIdle(): void {
     if (this.#outstanding.size > 0) return;
@@ -577,7 +567,8 @@ export class CompletionQueue<Tag = undefined>
   }
 
   #endConsumers(isOne: (consumer: Consumer<Tag>) => boolean): void {
-    for (const consumer of this.#consumers.splice(0)) {
+    for (let left = this.#consumers.size; left > 0; left--) {
+      const consumer = this.#consumers.shift()!;
       if (isOne(consumer)) consumer.resolve(end());
       else this.#consumers.push(consumer);
     }

@@ -25,7 +25,7 @@ import { queueMicrotask } from "../ffi/event_loop.ts";
 import { limits } from "./limits.ts";
 import { fileOffset } from "./offset.ts";
 import { submitList } from "./submission.ts";
-import { PromisedRequest } from "./promised_request.ts";
+import { PromisedRequest, type Resolve } from "./promised_request.ts";
 import { type Operation, syscallOf } from "./request.ts";
 import {
   readableFrom,
@@ -782,7 +782,7 @@ export class AioFile implements AsyncDisposable {
     address: number,
     offset: number | bigint,
     options: IoOptions = NO_OPTIONS,
-    resolve: (bytes: number) => void,
+    resolve: Resolve,
     reject: (reason: unknown) => void,
   ): void {
     assertObject(options, "options");

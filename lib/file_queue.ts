@@ -8,6 +8,7 @@ import { GroupCommit } from "./group_commit.ts";
 import type { Lane } from "./lane.ts";
 import { Lanes } from "./lanes.ts";
 import { takeAppends } from "./append_batch.ts";
+import { cancellations } from "./cancellations.ts";
 import { counters } from "./counters.ts";
 import type { Request } from "./request.ts";
 import { RequestList } from "./request_list.ts";
@@ -252,6 +253,13 @@ export class FileQueue {
 
   /** Cancels a request that has not begun. Returns whether it was possible. */
   cancel(request: Request): boolean {
+    const isCanceled = this.#withdraw(request);
+    // What it stood before, or had the room of, may be submitted now.
+    this.dispatch();
+    return isCanceled;
+  }
+
+  #withdraw(request: Request): boolean {
     submission.flush();
     request.isCancelWanted = true;
     if (request.batch !== null && !this.#dissolve(request.batch)) return false;
@@ -259,9 +267,7 @@ export class FileQueue {
     const isTaken = this.#waiting.remove(request) ||
       !request.isSync && this.#stream?.remove(request) === true;
     if (!isTaken) return request.isSync && this.commits.cancel(request);
-    request.fail(ECANCELED);
-    // What it stood before, or had the room of, may be submitted now.
-    this.dispatch();
+    cancellations.settle(request);
     return true;
   }
 
@@ -278,7 +284,6 @@ export class FileQueue {
 
   /** Cancels everything that has not begun. Returns how many that were. */
   cancelAll(): number {
-    const before = counters.canceled;
     // Backwards: those behind a running one are the ones that can be canceled.
     const requests = [
       ...this.#lanes.requests(),
@@ -287,8 +292,10 @@ export class FileQueue {
       ...this.commits.unsettled(),
     ].flatMap((request) => request.isCarrier ? request.appends : request)
       .reverse();
-    for (const request of requests) this.cancel(request);
-    return counters.canceled - before;
+    let canceled = 0;
+    for (const request of requests) if (this.#withdraw(request)) canceled++;
+    this.dispatch();
+    return canceled;
   }
 
   /** Resolves when every request is settled. */
@@ -301,7 +308,7 @@ export class FileQueue {
   requestSettled(request: Request, error: Error | null): void {
     this.#unsettled--;
     if (!request.isCarrier) counters.settled(error);
-    if (request.priority > 0) this.#prioritized--;
+    if (!request.isSync && request.priority > 0) this.#prioritized--;
     if (request.isWrite) {
       this.commits.writeDone(request, !isUnbegun(request, error));
     }

@@ -6,7 +6,7 @@
  * @module
  */
 import { queueMicrotask } from "../ffi/event_loop.ts";
-import { ECANCELED } from "./constants.ts";
+import { cancellations } from "./cancellations.ts";
 import { AioError, isCancellation } from "./error.ts";
 import type { FileQueue } from "./file_queue.ts";
 import { Request } from "./request.ts";
@@ -20,7 +20,7 @@ export interface SyncGroup {
   writes: number;
   /** Whether one is done that no native synchronization has covered. */
   isWritten: boolean;
-  syncs: Request[];
+  readonly syncs: Set<Request>;
   /** Whether a synchronization was asked for: the next write begins a group. */
   isClosed: boolean;
   /** Why its writes may be lost, 0 if they are not: an error number. */
@@ -31,7 +31,7 @@ function newGroup(): SyncGroup {
   return {
     writes: 0,
     isWritten: false,
-    syncs: [],
+    syncs: new Set(),
     isClosed: false,
     lossErrno: 0,
   };
@@ -42,7 +42,7 @@ export class GroupCommit {
   /** The last one takes new writes until a sync follows them. */
   readonly #groups: SyncGroup[] = [newGroup()];
   /** Those that the native synchronizations in flight are for. */
-  #sharing: Request[] = [];
+  #sharing = new Set<Request>();
   /** The native synchronizations in flight. */
   #carriers: Carrier[] = [];
   /** Why the first of them failed. */
@@ -90,8 +90,10 @@ export class GroupCommit {
 
   /** A synchronization was submitted. */
   syncSubmitted(sync: Request): void {
-    this.#last.isClosed = true;
-    this.#last.syncs.push(sync);
+    const group = this.#last;
+    group.isClosed = true;
+    group.syncs.add(sync);
+    sync.group = group;
     this.#advanceSoon();
   }
 
@@ -113,9 +115,9 @@ export class GroupCommit {
 
   /** Cancels one that has not begun. Returns whether it was possible. */
   cancel(sync: Request): boolean {
-    const isTaken = this.#groups.some((group) => take(group.syncs, sync)) ||
+    const isTaken = sync.group?.syncs.delete(sync) ||
       this.#takeFromCarriers(sync);
-    if (isTaken) sync.fail(ECANCELED);
+    if (isTaken) cancellations.settle(sync);
     return isTaken;
   }
 
@@ -123,20 +125,20 @@ export class GroupCommit {
   unsettled(): Request[] {
     return [
       ...this.#sharing,
-      ...this.#groups.flatMap((group) => group.syncs),
+      ...this.#groups.flatMap(({ syncs }) => [...syncs]),
     ];
   }
 
   /** A native synchronization is done: with the last one, all that share it. */
   carrierSettled(carrier: Carrier, failure: Error | null): void {
-    take(this.#carriers, carrier);
+    this.#carriers = this.#carriers.filter((other) => other !== carrier);
     this.#failure ??= failure;
     // Another try has to go the same way.
     if (failure !== null) this.#written.add(carrier.queue);
     if (this.#carriers.length > 0) return;
     const sharing = this.#sharing;
     const first = this.#failure;
-    this.#sharing = [];
+    this.#sharing = new Set();
     this.#failure = null;
     if (first instanceof AioError && !isCancellation(first)) {
       this.lose(first.errno);
@@ -151,7 +153,7 @@ export class GroupCommit {
 
   /** Whether a synchronization waits. */
   get #hasSyncs(): boolean {
-    return this.#groups.some(({ syncs }) => syncs.length > 0);
+    return this.#groups.some(({ syncs }) => syncs.size > 0);
   }
 
   /**
@@ -171,10 +173,10 @@ export class GroupCommit {
     // may have begun before its writes were done.
     if (this.#carriers.length > 0) return;
     const ready = this.#takeReady();
-    if (ready.length === 0) return;
+    if (ready.size === 0) return;
     this.#sharing = ready;
-    const isFull = ready.some((sync) => sync.operation === "sync");
-    const operation = isFull ? "sync" : "syncData";
+    let operation: "sync" | "syncData" = "syncData";
+    for (const sync of ready) if (sync.operation === "sync") operation = "sync";
     const queues = this.#written.size > 0 ? [...this.#written] : [this.#queue];
     this.#written.clear();
     this.#carriers = queues.map((queue) => new Carrier(queue, operation, this));
@@ -184,46 +186,42 @@ export class GroupCommit {
 
   /** Fails the synchronizations of writes that are lost. */
   #failLost(): void {
-    for (const group of this.#groups) {
-      if (group.lossErrno === 0) continue;
-      for (const sync of group.syncs.splice(0)) sync.fail(group.lossErrno);
+    for (const { lossErrno, syncs } of this.#groups) {
+      if (lossErrno === 0) continue;
+      const lost = [...syncs];
+      syncs.clear();
+      for (const sync of lost) sync.fail(lossErrno);
     }
   }
 
   /** One alone can be canceled as long as its carriers can be. */
   #takeFromCarriers(sync: Request): boolean {
-    if (!this.#sharing.includes(sync)) return false;
-    const isAlone = this.#sharing.length === 1;
-    const [carrier] = this.#carriers;
-    if (isAlone && this.#carriers.length === 1) {
-      this.#sharing = [];
-      if (carrier.queue.cancel(carrier)) return true;
-      this.#sharing = [sync];
-      return false;
-    }
-    if (this.#carriers.some(({ lane }) => lane !== null)) return false;
-    take(this.#sharing, sync);
-    return true;
+    if (!this.#sharing.has(sync)) return false;
+    const [carrier, ...others] = this.#carriers;
+    const isAlone = this.#sharing.size === 1 && others.length === 0;
+    const isIssued = this.#carriers.some(({ lane }) => lane !== null);
+    if (isIssued && !isAlone) return false;
+    this.#sharing.delete(sync);
+    if (!isAlone || carrier.queue.cancel(carrier)) return true;
+    this.#sharing.add(sync);
+    return false;
   }
 
-  #takeReady(): Request[] {
-    const ready: Request[] = [];
+  #takeReady(): Set<Request> {
+    const ready = new Set<Request>();
     for (;;) {
       const [group] = this.#groups;
       if (group.writes > 0) return ready;
-      for (const sync of group.syncs) ready.push(sync);
-      group.syncs = [];
+      for (const sync of group.syncs) {
+        sync.group = null;
+        ready.add(sync);
+      }
+      group.syncs.clear();
       group.isWritten = false;
       if (this.#groups.length === 1) return ready;
       this.#groups.shift();
     }
   }
-}
-
-function take<T>(list: T[], item: T): boolean {
-  const at = list.indexOf(item);
-  if (at >= 0) list.splice(at, 1);
-  return at >= 0;
 }
 
 /** A native synchronization that serves all that share it. */

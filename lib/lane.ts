@@ -17,7 +17,6 @@ import { runtime } from "../ffi/current.ts";
 import {
   AIO_CANCELED,
   EAGAIN,
-  ECANCELED,
   EINPROGRESS,
   LIO_NOP,
   LIO_READ,
@@ -28,6 +27,7 @@ import {
   SIGEV_NONE,
   SIGEV_THREAD,
 } from "./constants.ts";
+import { cancellations } from "./cancellations.ts";
 import { engine } from "./engine.ts";
 import { fromNativeError, librt } from "./error.ts";
 import type { FileQueue } from "./file_queue.ts";
@@ -226,8 +226,7 @@ export class Lane implements Waitable {
     const isCanceled = takenBack.length === behind.length &&
       this.takeBack(request);
     for (const other of takenBack) this.queue.putBack(other);
-    if (isCanceled) request.fail(ECANCELED);
-    this.queue.dispatch();
+    if (isCanceled) cancellations.settle(request);
     return isCanceled;
   }
 

@@ -14,6 +14,7 @@ import { EINVAL } from "./constants.ts";
 import { AioError } from "./error.ts";
 import type { FileQueue } from "./file_queue.ts";
 import type { Lane } from "./lane.ts";
+import type { RequestList } from "./request_list.ts";
 import type { Notification } from "./sigevent.ts";
 import type { SyncGroup } from "./group_commit.ts";
 
@@ -51,11 +52,13 @@ export abstract class Request {
   buffer: TransferBuffer | null = null;
   block: ControlBlock | null = null;
   lane: Lane | null = null;
-  /** The next one in the same queue or lane. */
+  /** The list that it is in, and its neighbours there. */
+  list: RequestList | null = null;
+  previous: Request | null = null;
   next: Request | null = null;
   /** For appends: the request that carries it with others. */
   batch: Request | null = null;
-  /** For writes: the synchronizations that have to wait for it. */
+  /** For writes and synchronizations: which of those have to wait for which. */
   group: SyncGroup | null = null;
   /**
    * Whether the system has it: its lane takes it a little before that, and until

@@ -2,7 +2,7 @@ import type { Request } from "./request.ts";
 
 /**
  * Requests in the order in which they are to be served: by priority, and those
- * of one priority as they came.
+ * of one priority as they came. A request is in one list at most.
  */
 export class RequestList {
   first: Request | null = null;
@@ -11,55 +11,36 @@ export class RequestList {
 
   /** Puts a request in its place. */
   add(request: Request): void {
-    const last = this.#last;
-    if (last === null || last.priority <= request.priority) {
-      this.addLast(request);
-    } else {
-      this.size++;
-      this.#insert(request);
-    }
+    this.#insertAfter(this.#placeOf(request), request);
   }
 
   /** Puts a request behind all others. */
   addLast(request: Request): void {
-    this.size++;
-    if (this.#last === null) this.first = request;
-    else this.#last.next = request;
-    this.#last = request;
+    this.#insertAfter(this.#last, request);
   }
 
   /** Puts a request before all others. */
   addFirst(request: Request): void {
-    this.size++;
-    request.next = this.first;
-    this.first = request;
-    this.#last ??= request;
+    this.#insertAfter(null, request);
   }
 
   /** Takes the first one. */
   shift(): Request {
     const request = this.first!;
-    this.size--;
-    this.first = request.next;
-    if (this.first === null) this.#last = null;
-    request.next = null;
+    this.remove(request);
     return request;
   }
 
   /** Takes a request out. Returns whether it was there. */
   remove(request: Request): boolean {
-    let before: Request | null = null;
-    let at = this.first;
-    while (at !== null && at !== request) {
-      before = at;
-      at = at.next;
-    }
-    if (at === null) return false;
+    if (request.list !== this) return false;
+    const { previous, next } = request;
+    if (previous === null) this.first = next;
+    else previous.next = next;
+    if (next === null) this.#last = previous;
+    else next.previous = previous;
+    request.previous = request.next = request.list = null;
     this.size--;
-    if (before === null) this.first = request.next;
-    else before.next = request.next;
-    if (this.#last === request) this.#last = before;
-    request.next = null;
     return true;
   }
 
@@ -70,18 +51,26 @@ export class RequestList {
     return requests;
   }
 
-  #insert(request: Request): void {
-    // Nothing gets in between the pieces of one that has begun.
-    const hasBegun = this.first!.transferred > 0;
-    let before: Request | null = hasBegun ? this.first : null;
-    let at = before === null ? this.first : before.next;
-    while (at !== null && at.priority <= request.priority) {
-      before = at;
-      at = at.next;
+  /** Behind which one a request belongs; `null` if it comes first. */
+  #placeOf(request: Request): Request | null {
+    let place = this.#last;
+    while (place !== null && place.priority > request.priority) {
+      // Nothing gets in between the pieces of one that has begun.
+      if (place.previous === null && place.transferred > 0) return place;
+      place = place.previous;
     }
-    request.next = at;
-    if (before === null) this.first = request;
-    else before.next = request;
-    if (at === null) this.#last = request;
+    return place;
+  }
+
+  #insertAfter(place: Request | null, request: Request): void {
+    const next = place === null ? this.first : place.next;
+    request.list = this;
+    request.previous = place;
+    request.next = next;
+    if (place === null) this.first = request;
+    else place.next = request;
+    if (next === null) this.#last = request;
+    else next.previous = request;
+    this.size++;
   }
 }
