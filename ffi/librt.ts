@@ -77,3 +77,11 @@ function isFirstThread(native: NativeFunctions, platform: Platform): boolean {
   const thread = native.this_thread(platform.constants.SYS_gettid);
   return thread === native.getpid() || thread === 1;
 }
+
+if (runtime.bindsAtImport) {
+  try {
+    librt();
+  } catch {
+    // Importing never fails: the first use tells.
+  }
+}

@@ -115,6 +115,12 @@ export interface Runtime {
   readonly nonblockingCallsMax: number;
   /** How many calls of a {@linkcode NativeCallback} may be due at once. */
   readonly callbacksMax: number;
+  /**
+   * Whether to bind the C library when the module is imported. Deno's sanitizers
+   * take a library that a test opens for a leak; but nobody is to be asked for a
+   * permission then.
+   */
+  readonly bindsAtImport: boolean;
   /** Why this runtime cannot be used at all, if so. */
   readonly unusable: string | null;
   /**

@@ -106,6 +106,7 @@ export const runtime: Runtime = {
   },
   nonblockingCallsMax: Infinity,
   callbacksMax: Infinity,
+  bindsAtImport: isPermitted(),
   unusable: isOlder(Deno.version.deno, OLDEST_DENO)
     ? `Deno ${Deno.version.deno} gives resource numbers where a file ` +
       `descriptor is needed; Deno ${OLDEST_DENO} or newer gives descriptors`
@@ -200,12 +201,16 @@ function symbolsOf(library: string, platform: Platform): object {
   }
 }
 
+function isPermitted(): boolean {
+  return Deno.permissions.querySync({ name: "ffi" }).state === "granted";
+}
+
 /**
  * A permission for some paths is for files, and a library's name is then one in
  * the working directory. What Deno has for native memory needs the whole one.
  */
 function assertWholePermission(): void {
-  if (Deno.permissions.querySync({ name: "ffi" }).state === "granted") return;
+  if (isPermitted()) return;
   throw new Deno.errors.NotCapable(
     "The C library cannot be used with --allow-ffi for some paths only: " +
       "run again with --allow-ffi without a path",

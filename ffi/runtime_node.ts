@@ -150,6 +150,7 @@ export const runtime: Runtime = {
   nonblockingCallsMax: nonblockingCallsMax(),
   // koffi crashes when more than 256 of its calls are under way.
   callbacksMax: 128,
+  bindsAtImport: false,
   get unusable(): string | null {
     return loadKoffi();
   },

@@ -233,6 +233,7 @@ export class AioFile implements AsyncDisposable {
       isSeekable,
       isAppending: (flags & constants.O_APPEND) !== 0,
       isDirect: (flags & constants.O_DIRECT) !== 0,
+      keepsLanes: path === undefined || isWritable(flags),
       isSynchronous: (flags & constants.O_DSYNC) !== 0,
     });
     // Another number in `fd` would close what belongs to somebody else.
@@ -740,7 +741,11 @@ export class AioFile implements AsyncDisposable {
     ]);
     this.#queue.close();
     this.#appendQueue?.close();
-    if (this.#appendQueue !== null) librt().close(this.#appendQueue.fd);
+    if (this.#closeFd) this.#queue.flush();
+    if (this.#appendQueue !== null) {
+      this.#appendQueue.flush();
+      librt().close(this.#appendQueue.fd);
+    }
     const closing = this.#closeFd ? closeDescriptor(this.fd) : null;
     const failure = this.#queue.closeError ?? this.#appendQueue?.closeError;
     await closing?.catch((error) => {
@@ -862,6 +867,10 @@ export function queueFor(
   priority: number,
 ): FileQueue {
   return getQueue(file, operation, priority);
+}
+
+function isWritable(flags: number): boolean {
+  return (flags & constants.O_ACCMODE) !== constants.O_RDONLY;
 }
 
 function prepareSystem(): void {

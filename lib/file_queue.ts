@@ -37,6 +37,12 @@ export interface FileTraits {
   readonly isSeekable: boolean;
   /** Whether writes go to the end of the file, wherever that is. */
   readonly isAppending: boolean;
+  /**
+   * Whether lanes stay until the file is closed. Closing any descriptor of a file
+   * drops the record locks that the process has on it (`fcntl(F_SETLK)`): those of
+   * a program that gave the descriptor, or that writes.
+   */
+  readonly keepsLanes: boolean;
   /** Whether transfers go past the page cache. */
   readonly isDirect: boolean;
   /** Whether a write is done when it is on the device. */
@@ -143,7 +149,6 @@ export class FileQueue {
   close(): void {
     engine.files--;
     this.#closeIdle();
-    if (this.#hasWritten) this.#flush();
   }
 
   /** Closing one of its descriptors told of an error: of a write that is lost. */
@@ -161,7 +166,8 @@ export class FileQueue {
    * Asks the file system for what it tells of when a descriptor is closed (NFS,
    * FUSE): the functions of some runtimes keep that to themselves.
    */
-  #flush(): void {
+  flush(): void {
+    if (!this.#hasWritten) return;
     const fd = librt().fcntl(this.fd, F_DUPFD_CLOEXEC, FIRST_FD);
     if (fd === -1 || librt().close(fd) === 0) return;
     this.closeFailed(runtime.errno());

@@ -1,4 +1,5 @@
 import { setTimeout } from "../ffi/event_loop.ts";
+import { mayEndFirst } from "../ffi/librt.ts";
 import { platform } from "./constants.ts";
 import { librt } from "./error.ts";
 import type { Lanes } from "./lanes.ts";
@@ -24,12 +25,13 @@ class LaneBudget {
   /** Takes one for `owner`. Returns whether there was one. */
   claim(owner: Lanes): boolean {
     if (this.open >= this.#limit) {
-      this.#closeLanes((lanes) => lanes.closeIdle());
+      this.#closeLanes((lanes) => lanes.giveUpIdle());
     }
     if (this.open >= this.#limit) return false;
     this.open++;
     this.#owners.add(owner);
-    this.#cleanLater();
+    // Where the isolate may end first, files close their lanes when they are idle.
+    if (!mayEndFirst()) this.#cleanLater();
     return true;
   }
 

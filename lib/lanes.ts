@@ -134,8 +134,13 @@ export class Lanes {
 
   /** Closes them if nothing used one since the last call. */
   closeUnused(): void {
-    if (!this.#isUsed) this.closeIdle();
+    if (!this.#isUsed) this.giveUpIdle();
     this.#isUsed = false;
+  }
+
+  /** Closes them while the file is open, if it does not keep them. */
+  giveUpIdle(): void {
+    if (!this.#queue.traits.keepsLanes) this.closeIdle();
   }
 
   get #depthMax(): number {
