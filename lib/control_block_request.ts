@@ -1,4 +1,9 @@
-import { NBYTES_MAX, packAiocb } from "../ffi/layout.ts";
+import {
+  NBYTES_MAX,
+  packAiocb,
+  packSigevent,
+  type SigeventValues,
+} from "../ffi/layout.ts";
 import {
   allocateNative,
   type ControlBlock,
@@ -6,13 +11,17 @@ import {
   type NativeMemory,
   takeControlBlock,
 } from "../ffi/memory.ts";
+import { runtime } from "../ffi/current.ts";
 import { byteLengthOf, copyBytes, sliceOf } from "./bytes.ts";
 import {
+  AIO_CANCELED,
   EINPROGRESS,
   EINVAL,
   LIO_NOP,
   LIO_READ,
+  platform,
   SIGEV_NONE,
+  SIGEV_SIGNAL,
 } from "./constants.ts";
 import { type Waitable, waiter } from "./waiter.ts";
 import { AioError, fromNativeError, librt } from "./error.ts";
@@ -23,6 +32,8 @@ import { Notification, type Sigevent } from "./sigevent.ts";
 
 /** What a control block is submitted for. */
 export type Submission = "aio_read" | "aio_write" | "aio_fsync" | "lio_listio";
+
+const SILENCE = { notify: SIGEV_NONE, signo: 0, value: 0, function: 0 };
 
 /**
  * The request of an {@linkcode Aiocb}: its fields, its native block and its
@@ -46,9 +57,15 @@ export class ControlBlockRequest implements Waitable {
   #isDropped = false;
   #block: ControlBlock;
   #submission: Submission = "aio_read";
+  /** Of a synchronization: `O_SYNC` or `O_DSYNC`. */
+  #syncOperation = 0;
   #notification: Notification | null = null;
+  /** That of the list it was submitted with. */
+  #listNotification: Notification | null = null;
   /** Where the isolate may end first: native memory in the place of the buffer. */
   #shadow: NativeMemory | null = null;
+  /** Whether it was the only one of its descriptor when it was submitted. */
+  wasFirst = false;
   #errno = 0;
   #returned = 0;
   readonly #listeners = new Set<() => void>();
@@ -80,17 +97,25 @@ export class ControlBlockRequest implements Waitable {
     return this.isInProgress ? this.#block : null;
   }
 
+  /** By how much its priority is lowered; glibc does not of synchronizations. */
+  get priority(): number {
+    return this.#submission === "aio_fsync" ? 0 : this.reqprio;
+  }
+
   /**
    * Checks and packs everything for a submission.
    *
+   * @param submission What for.
+   * @param syncOperation With `aio_fsync`: its `op`.
    * @throws {AioError} `EINVAL` for what POSIX leaves undefined.
    */
-  prepare(submission: Submission): void {
+  prepare(submission: Submission, syncOperation = 0): void {
     this.assertSubmittable(submission);
     const transfers = submission !== "aio_fsync";
     if (transfers) this.#assertBuffer(submission);
     this.#notification = new Notification(this.sigevent, submission);
     this.#submission = submission;
+    this.#syncOperation = syncOperation;
     // A block that an aio_suspend call still names must not be reused.
     if (this.#block.holds > 0) {
       this.#block.release();
@@ -108,10 +133,25 @@ export class ControlBlockRequest implements Waitable {
     });
   }
 
-  /** The native call has queued the request. */
-  submitted(): void {
+  /** Makes the native call for what is packed, by itself. Returns 0 or -1. */
+  call(): number {
+    const { aio_read, aio_write, aio_fsync } = librt();
+    const { pointer } = this.#block;
+    if (this.#submission === "aio_fsync") {
+      return aio_fsync(this.#syncOperation, pointer);
+    }
+    return this.#reads ? aio_read(pointer) : aio_write(pointer);
+  }
+
+  /**
+   * The native call has queued the request.
+   *
+   * @param listNotification How the end of its list is announced.
+   */
+  submitted(listNotification: Notification | null = null): void {
     this.#state = "in progress";
-    watchOver(this);
+    this.#listNotification = listNotification;
+    this.wasFirst = watchOver(this);
     if (this.#notification!.isEmulated) waiter.add(this);
   }
 
@@ -128,6 +168,32 @@ export class ControlBlockRequest implements Waitable {
     this.#state = "done";
     this.#errno = errno;
     this.#returned = -1;
+  }
+
+  /**
+   * Takes it back from the system, if no thread has it, to submit it again. The
+   * system announces that it is canceled, unless its block asks for silence.
+   *
+   * @param isCertain Whether no thread can have it. If one may be done with it in
+   * this moment, a signal too many is better than none; a function that was not
+   * called the library calls later.
+   * @returns Whether it was possible.
+   */
+  takeBack(isCertain: boolean): boolean {
+    const { native } = this.#notification!;
+    const isSilent = isCertain || native.notify !== SIGEV_SIGNAL;
+    if (isSilent) this.#packNotification(SILENCE);
+    const { pointer } = this.#block;
+    const isTaken = librt().aio_cancel(this.fildes, pointer) === AIO_CANCELED;
+    this.#packNotification(native);
+    // Its list counts it as done.
+    if (isTaken) this.#listNotification?.takeOver();
+    return isTaken;
+  }
+
+  /** Submits what was taken back. */
+  submitAgain(): void {
+    if (this.call() !== 0) this.#done(runtime.errno(), -1);
   }
 
   /** Asks for the status: `EINPROGRESS`, 0, or an error number. */
@@ -256,8 +322,15 @@ export class ControlBlockRequest implements Waitable {
     watchOverNoMore(this);
     this.#notification!.due();
     this.#notification = null;
+    this.#listNotification = null;
     for (const listener of [...this.#listeners]) listener();
     if (this.#isDropped) this.#block.release();
+  }
+
+  #packNotification(values: SigeventValues): void {
+    const { sigevent, sigeventLayout } = platform.aiocb;
+    const { view, at } = this.#block;
+    packSigevent(view, at + sigevent, sigeventLayout, values);
   }
 
   #assertBuffer(submission: Submission): void {

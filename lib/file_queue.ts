@@ -8,7 +8,7 @@ import { GroupCommit } from "./group_commit.ts";
 import type { Lane } from "./lane.ts";
 import { Lanes } from "./lanes.ts";
 import { takeAppends } from "./append_batch.ts";
-import { cancellations } from "./cancellations.ts";
+import { canceledRequests } from "./canceled_requests.ts";
 import { counters } from "./counters.ts";
 import type { Request } from "./request.ts";
 import { RequestList } from "./request_list.ts";
@@ -273,7 +273,7 @@ export class FileQueue {
     const isTaken = this.#waiting.remove(request) ||
       !request.isSync && this.#stream?.remove(request) === true;
     if (!isTaken) return request.isSync && this.commits.cancel(request);
-    cancellations.settle(request);
+    canceledRequests.settle(request);
     return true;
   }
 

@@ -6,7 +6,7 @@
  * @module
  */
 import { queueMicrotask } from "../ffi/event_loop.ts";
-import { cancellations } from "./cancellations.ts";
+import { canceledRequests } from "./canceled_requests.ts";
 import { AioError, isCancellation } from "./error.ts";
 import type { FileQueue } from "./file_queue.ts";
 import { Request } from "./request.ts";
@@ -117,7 +117,7 @@ export class GroupCommit {
   cancel(sync: Request): boolean {
     const isTaken = sync.group?.syncs.delete(sync) ||
       this.#takeFromCarriers(sync);
-    if (isTaken) cancellations.settle(sync);
+    if (isTaken) canceledRequests.settle(sync);
     return isTaken;
   }
 

@@ -27,7 +27,7 @@ import {
   SIGEV_NONE,
   SIGEV_THREAD,
 } from "./constants.ts";
-import { cancellations } from "./cancellations.ts";
+import { canceledRequests } from "./canceled_requests.ts";
 import { engine } from "./engine.ts";
 import { fromNativeError, librt } from "./error.ts";
 import type { FileQueue } from "./file_queue.ts";
@@ -226,7 +226,7 @@ export class Lane implements Waitable {
     const isCanceled = takenBack.length === behind.length &&
       this.takeBack(request);
     for (const other of takenBack) this.queue.putBack(other);
-    if (isCanceled) cancellations.settle(request);
+    if (isCanceled) canceledRequests.settle(request);
     return isCanceled;
   }
 

@@ -55,6 +55,14 @@ export function expectNotification(
   return lastTicket;
 }
 
+/** Replaces a ticket whose notification is not to count. */
+export function renewTicket(ticket: number): number {
+  const { fn, value } = expected.get(ticket)!;
+  const renewed = expectNotification(fn, value);
+  forgetNotification(ticket);
+  return renewed;
+}
+
 /** Whether the notification of a ticket is still to come. */
 export function isExpected(ticket: number): boolean {
   return expected.has(ticket);

@@ -4,11 +4,11 @@
  * @module
  */
 import { clearTimeout, setTimeout } from "../ffi/event_loop.ts";
-import type { Pointer } from "../ffi/runtime.ts";
 import { runtime } from "../ffi/current.ts";
 import { type Aiocb, requestOf } from "./aiocb.ts";
 import { int32 } from "./arguments.ts";
 import { nameOf } from "./bytes.ts";
+import { cancelRequest } from "./cancellation.ts";
 import {
   AIO_ALLDONE,
   EAGAIN,
@@ -69,7 +69,7 @@ const TIMEOUT_MS_MAX = 0x7fff_ffff;
  * ```
  */
 export function aio_read(cb: Aiocb): void {
-  submit(cb, "aio_read", (block) => librt().aio_read(block));
+  submit(cb, "aio_read");
 }
 
 /**
@@ -108,7 +108,7 @@ export function aio_read(cb: Aiocb): void {
  * ```
  */
 export function aio_write(cb: Aiocb): void {
-  submit(cb, "aio_write", (block) => librt().aio_write(block));
+  submit(cb, "aio_write");
 }
 
 /**
@@ -181,17 +181,17 @@ export function aio_fsync(op: number, cb: Aiocb): void {
       fd: requestOf(cb).fildes,
     });
   }
-  submit(cb, "aio_fsync", (block) => librt().aio_fsync(operation, block));
+  submit(cb, "aio_fsync", operation);
 }
 
 function submit(
   cb: Aiocb,
   submission: Submission,
-  call: (block: Pointer) => number,
+  syncOperation?: number,
 ): void {
   const request = requestOf(cb);
-  request.prepare(submission);
-  if (call(request.block.pointer) === 0) return request.submitted();
+  request.prepare(submission, syncOperation);
+  if (request.call() === 0) return request.submitted();
   const errno = runtime.errno();
   request.notSubmitted();
   throw request.error(errno);
@@ -348,6 +348,11 @@ export async function aio_suspend(
  * as any other. POSIX leaves it to the system which requests can be canceled;
  * with glibc those that have not begun. A transfer that is running goes on.
  *
+ * glibc forgets what is queued behind a descriptor's first request when that is
+ * canceled before it has begun. Control blocks of this isolate are submitted
+ * again then; requests that anything else has queued there, such as an
+ * {@linkcode AioFile} of the same descriptor, stay in progress for ever.
+ *
  * @param fd The file descriptor.
  * @param cb One request of it; without it, all of them, also those that other
  * parts of the program submitted for the descriptor.
@@ -410,7 +415,9 @@ export function aio_cancel(fd: number, cb?: Aiocb): number {
     if (request.fildes !== fildes) throw fail(EINVAL);
     return AIO_ALLDONE;
   }
-  const outcome = aio_cancel(fildes, request?.block.pointer ?? null);
+  const outcome = request === null
+    ? aio_cancel(fildes, null)
+    : cancelRequest(request, fildes);
   if (outcome === -1) throw fail(runtime.errno());
   return outcome;
 }
@@ -579,7 +586,9 @@ function queueList(
       valid.map((request) => request.block),
       notification?.native ?? null,
     );
-    for (const request of valid) settleSubmission(request, errno);
+    for (const request of valid) {
+      settleSubmission(request, errno, notification);
+    }
     for (const request of invalid) request.failed(EINVAL);
     return errno;
   } catch (error) {
@@ -603,12 +612,16 @@ function partition<T>(items: T[], test: (item: T) => boolean): [T[], T[]] {
 }
 
 /** After a call that failed for some, each block tells whether it was queued. */
-function settleSubmission(request: ControlBlockRequest, errno: number): void {
+function settleSubmission(
+  request: ControlBlockRequest,
+  errno: number,
+  notification: Notification | null,
+): void {
   const status = errno === 0
     ? EINPROGRESS
     : librt().aio_error(request.block.pointer);
   if (status === EAGAIN) request.failed(status);
-  else request.submitted();
+  else request.submitted(notification);
 }
 
 function assertList(

@@ -11,6 +11,7 @@ import {
   SIGEV_THREAD,
 } from "./constants.ts";
 import { AioError } from "./error.ts";
+import { callListio } from "./listio.ts";
 import {
   deliver,
   expectNotification,
@@ -18,6 +19,7 @@ import {
   hasRoomForCallback,
   isExpected,
   notifyFunctionAddress,
+  renewTicket,
 } from "./notification.ts";
 
 /**
@@ -96,7 +98,9 @@ export class Notification {
    * calls due as it takes.
    */
   readonly isEmulated: boolean;
-  readonly #ticket: number | null;
+  #ticket: number | null;
+  /** Whether the system announces it too early. */
+  #isTakenOver = false;
 
   /**
    * @param sigevent What the user asked for.
@@ -128,10 +132,25 @@ export class Notification {
     };
   }
 
+  /**
+   * The system is going to announce it too early: the library does when it is
+   * due. An early call is ignored, an early signal is one too many.
+   */
+  takeOver(): void {
+    if (this.#isTakenOver || this.native.notify === SIGEV_NONE) return;
+    this.#isTakenOver = true;
+    if (this.#ticket !== null) this.#ticket = renewTicket(this.#ticket);
+  }
+
   /** What is to be announced is done. */
   due(): void {
+    // A list of nothing is done at once.
+    if (this.#isTakenOver && this.#ticket === null) {
+      callListio([], this.native);
+      return;
+    }
     if (this.#ticket === null || !isExpected(this.#ticket)) return;
-    if (this.isEmulated) deliver(this.#ticket);
+    if (this.isEmulated || this.#isTakenOver) deliver(this.#ticket);
     // glibc drops a notification for which it has no thread or no memory. The
     // callback keeps the process alive until one has come.
     else setTimeout(deliver, LOST_MS, this.#ticket).unref();

@@ -24,6 +24,7 @@ import {
   aio_suspend,
   aio_write,
   Aiocb,
+  type AiocbFields,
   AioError,
   allocatePinned,
   EINPROGRESS,
@@ -179,12 +180,18 @@ export class Fifo implements Disposable {
 }
 
 /** Submits a read of `length` bytes. */
-export function startRead(fd: number, length = 1, offset = 0): Aiocb {
+export function startRead(
+  fd: number,
+  length = 1,
+  offset = 0,
+  fields: AiocbFields = {},
+): Aiocb {
   const block = new Aiocb({
     aio_fildes: fd,
     aio_buf: allocatePinned(length),
     aio_offset: offset,
     aio_lio_opcode: LIO_READ,
+    ...fields,
   });
   aio_read(block);
   return block;

@@ -11,7 +11,7 @@ import type { Request } from "./request.ts";
 
 const SETTLED_PER_TURN_MAX = 4096;
 
-class Cancellations {
+class CanceledRequests {
   readonly #waiting = new Fifo<Request>();
   #settledThisTurn = 0;
   #isTurnDue = false;
@@ -42,4 +42,4 @@ class Cancellations {
 }
 
 /** The canceled requests of this isolate. */
-export const cancellations: Cancellations = new Cancellations();
+export const canceledRequests: CanceledRequests = new CanceledRequests();
