@@ -95,8 +95,8 @@ Deno.test({
       ],
     });
     const calls = Deno.readTextFileSync(trace);
-    assertMatch(calls, new RegExp(`\\bfsync\\(${full}\\)`));
-    assertMatch(calls, new RegExp(`\\bfdatasync\\(${dataOnly}\\)`));
+    assertMatch(calls, new RegExp(`\\bfsync\\(${full}[) ]`));
+    assertMatch(calls, new RegExp(`\\bfdatasync\\(${dataOnly}[) ]`));
   },
 });
 
