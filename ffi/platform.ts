@@ -57,8 +57,9 @@ export interface PlatformConstants {
   readonly F_NOCACHE: number;
   /** For `preadv2()` and `pwritev2()`; 0 where there are none. */
   readonly RWF_NOWAIT: number;
-  /** 0 wherever it is not Linux. */
+  /** 0 wherever it is not Linux, as the other system calls. */
   readonly SYS_gettid: number;
+  readonly SYS_getdents64: number;
   readonly _SC_OPEN_MAX: number;
   readonly _SC_AIO_LISTIO_MAX: number;
   readonly _SC_AIO_MAX: number;
@@ -150,7 +151,7 @@ const LINUX_AIOCB: Omit<AiocbLayout, "source" | "status"> = {
 };
 
 /** `gettid` came with glibc 2.30, but the system call was always there. */
-const LINUX_SYMBOLS = { this_thread: "syscall" };
+const LINUX_SYMBOLS = { this_thread: "syscall", getdents: "syscall" };
 
 /** The constants that all systems agree on. */
 const COMMON_CONSTANTS = {
@@ -189,6 +190,7 @@ function linuxConstants(
     F_NOCACHE: 0,
     RWF_NOWAIT: 8,
     SYS_gettid: arch === "aarch64" ? 178 : 186,
+    SYS_getdents64: arch === "aarch64" ? 61 : 217,
     _SC_OPEN_MAX: 4,
     _SC_AIO_LISTIO_MAX: 23,
     _SC_AIO_MAX: 24,
@@ -218,6 +220,7 @@ const FREE_AND_NETBSD_CONSTANTS = {
   F_NOCACHE: 0,
   RWF_NOWAIT: 0,
   SYS_gettid: 0,
+  SYS_getdents64: 0,
 } as const;
 
 const DARWIN_CONSTANTS: PlatformConstants = {
@@ -245,6 +248,7 @@ const DARWIN_CONSTANTS: PlatformConstants = {
   F_NOCACHE: 48,
   RWF_NOWAIT: 0,
   SYS_gettid: 0,
+  SYS_getdents64: 0,
   _SC_OPEN_MAX: 5,
   _SC_AIO_LISTIO_MAX: 42,
   _SC_AIO_MAX: 43,
@@ -419,7 +423,7 @@ const DARWIN: System = {
   libc: "libSystem",
   namePrefix: "darwin",
   libraries: () => ["/usr/lib/libSystem.B.dylib", "libSystem.dylib"],
-  symbols: { this_thread: "pthread_main_np" },
+  symbols: { this_thread: "pthread_main_np", getdents: "syscall" },
   errnoLocation: "__error",
   aiocb: {
     size: 80,
@@ -449,7 +453,7 @@ const FREEBSD: System = {
   namePrefix: "freebsd",
   // librt adds SIGEV_THREAD to the system calls that libc has.
   libraries: () => ["librt.so.1", "libc.so.7"],
-  symbols: { this_thread: "pthread_main_np" },
+  symbols: { this_thread: "pthread_main_np", getdents: "syscall" },
   errnoLocation: "__error",
   aiocb: {
     size: 160,
@@ -480,7 +484,11 @@ const NETBSD: System = {
   namePrefix: "netbsd",
   libraries: () => ["librt.so.1", "libc.so.12"],
   // The plain name stands for old programs, whose time_t had 32 bits.
-  symbols: { aio_suspend: "__aio_suspend50", this_thread: "_lwp_self" },
+  symbols: {
+    aio_suspend: "__aio_suspend50",
+    this_thread: "_lwp_self",
+    getdents: "syscall",
+  },
   errnoLocation: "__errno",
   aiocb: {
     size: 88,

@@ -70,6 +70,14 @@ export interface NativeFunctions {
   /** `path` is an address of a string that ends with a NUL. */
   open(path: Pointer, flags: number): number;
   close(fd: number): number;
+  read(fd: number, into: Pointer, byteLength: number): number;
+  /** Linux's own; to be called there only. */
+  getdents(
+    SYS_getdents64: number,
+    fd: number,
+    into: Pointer,
+    byteLength: number,
+  ): number;
   lseek(fd: number, offset: number, whence: number): number;
   ftruncate(fd: number, length: number): number;
   aligned_alloc(alignment: number, byteLength: number): Pointer | null;
@@ -113,6 +121,11 @@ export interface Runtime {
    * the runtime's own file functions wait for, some have to be left to those.
    */
   readonly nonblockingCallsMax: number;
+  /**
+   * How many threads the runtime makes when it needs them, rather than at its
+   * start. It ends the process if it needs one and the system refuses.
+   */
+  readonly threadsOnDemand: number;
   /** How many calls of a {@linkcode NativeCallback} may be due at once. */
   readonly callbacksMax: number;
   /**

@@ -46,6 +46,11 @@ const SIGNATURES = {
   pipe: { parameters: ["pointer"], result: "i32" },
   open: { parameters: ["pointer", "i32"], result: "i32" },
   close: { parameters: ["i32"], result: "i32" },
+  read: { parameters: ["i32", "pointer", "usize"], result: "i32" },
+  getdents: {
+    parameters: ["i64", "i32", "pointer", "usize"],
+    result: "i32",
+  },
   lseek: { parameters: ["i32", "i64", "i32"], result: "i64" },
   ftruncate: { parameters: ["i32", "i64"], result: "i32" },
   aligned_alloc: { parameters: ["usize", "usize"], result: "pointer" },
@@ -105,6 +110,8 @@ export const runtime: Runtime = {
     libc: libcOf(Deno.build.os, Deno.build.target),
   },
   nonblockingCallsMax: Infinity,
+  // Up to 32 for file functions, but it makes do with one.
+  threadsOnDemand: 12,
   callbacksMax: Infinity,
   bindsAtImport: isPermitted(),
   unusable: isOlder(Deno.version.deno, OLDEST_DENO)

@@ -67,6 +67,8 @@ const SIGNATURES: Record<string, [string, string[]]> = {
   fcntl: ["int", ["int", "int", "..."]],
   open: ["int", [ADDRESS, "int", "..."]],
   close: ["int", ["int"]],
+  read: ["int", ["int", ADDRESS, "size_t"]],
+  getdents: ["int", ["int64_t", "int", ADDRESS, "size_t"]],
   lseek: ["int64_t", ["int", "int64_t", "int"]],
   ftruncate: ["int", ["int", "int64_t"]],
   aligned_alloc: [ADDRESS, ["size_t", "size_t"]],
@@ -148,6 +150,7 @@ export const runtime: Runtime = {
     libc: libcOf(process.platform),
   },
   nonblockingCallsMax: nonblockingCallsMax(),
+  threadsOnDemand: threadsOnDemand(),
   // koffi crashes when more than 256 of its calls are under way.
   callbacksMax: 128,
   bindsAtImport: false,
@@ -416,16 +419,25 @@ function millisecondsOf(timespec: Pointer): number {
   return seconds * 1e3 + nanoseconds / 1e6;
 }
 
+/** How many threads do what takes long, nonblocking calls included. */
+function poolThreads(): number {
+  const configured = Number(process.env.UV_THREADPOOL_SIZE);
+  if (configured > 0) return configured;
+  return isBun ? availableParallelism() : NODE_POOL_THREADS;
+}
+
 /** Half of the threads, because every file and every name look-up needs one. */
 function nonblockingCallsMax(): number {
-  const configured = Number(process.env.UV_THREADPOOL_SIZE);
-  const threads = configured > 0
-    ? configured
-    : isBun
-    ? availableParallelism()
-    : NODE_POOL_THREADS;
   // Main thread and workers share them.
-  return isMainThread ? Math.max(1, Math.floor(threads / 2)) : 1;
+  return isMainThread ? Math.max(1, Math.floor(poolThreads() / 2)) : 1;
+}
+
+/**
+ * Those of libuv come all at once, with the first call. Bun has as many as there
+ * are processors, and its engine others to compile and to collect garbage.
+ */
+function threadsOnDemand(): number {
+  return isBun ? 2 * availableParallelism() + 8 : poolThreads() + 4;
 }
 
 function archOf(arch: string): string {

@@ -27,6 +27,7 @@ import { type Waitable, waiter } from "./waiter.ts";
 import { AioError, fromNativeError, librt } from "./error.ts";
 import { watchOver, watchOverNoMore } from "./in_progress.ts";
 import { addressInPlace } from "./pinned.ts";
+import { limitOnce } from "./tuning.ts";
 import { giveMemoryBack } from "./worker_memory.ts";
 import { Notification, type Sigevent } from "./sigevent.ts";
 
@@ -111,6 +112,7 @@ export class ControlBlockRequest implements Waitable {
    */
   prepare(submission: Submission, syncOperation = 0): void {
     this.assertSubmittable(submission);
+    limitOnce();
     const transfers = submission !== "aio_fsync";
     if (transfers) this.#assertBuffer(submission);
     this.#notification = new Notification(this.sigevent, submission);

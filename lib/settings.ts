@@ -31,9 +31,9 @@ const POLL_MICROSECONDS = 100;
 export interface Configuration {
   /**
    * The most threads of glibc that serve requests. It has an effect before the
-   * first request of the process only.
-   *
-   * @default {32}
+   * first request of the process only. By default 32, and fewer where the
+   * process may not have so many threads (`pids.max`, `RLIMIT_NPROC`); a number
+   * that is set here holds whatever the limits.
    */
   threads?: number;
   /**
@@ -60,13 +60,14 @@ export interface Configuration {
 
 /** The settings of this isolate. */
 export const settings: {
-  threads: number;
+  /** `null`: as many as are best, and fit into the limits of the process. */
+  threads: number | null;
   /** `null`: as many as are best. */
   lanes: number | null;
   maxInFlight: number;
   pollMicroseconds: number;
 } = {
-  threads: THREADS,
+  threads: null,
   lanes: null,
   maxInFlight: MAX_IN_FLIGHT,
   pollMicroseconds: POLL_MICROSECONDS,
@@ -111,5 +112,5 @@ export function configure(options: Configuration): void {
 
 /** Applies what has to be known before the first request. */
 export function applySettings(): void {
-  tuneOnce({ aio_threads: settings.threads });
+  tuneOnce(settings.threads, THREADS);
 }

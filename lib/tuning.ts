@@ -1,7 +1,13 @@
+import { runtime } from "../ffi/current.ts";
 import { freeNative } from "../ffi/memory.ts";
 import { assertObject, positiveInt32 } from "./arguments.ts";
 import { platform } from "./constants.ts";
 import { allocateFor, librt } from "./error.ts";
+import {
+  servingThreads,
+  threadsLeft,
+  waitingThreads,
+} from "./thread_limits.ts";
 
 /**
  * Tuning of the C library's implementation.
@@ -16,7 +22,9 @@ import { allocateFor, librt } from "./error.ts";
  */
 export interface AioInit {
   /**
-   * The most threads that serve requests.
+   * The most threads that serve requests. A number that is given here holds
+   * whatever number of threads the process may have (`pids.max`,
+   * `RLIMIT_NPROC`).
    *
    * @default {20}
    */
@@ -41,14 +49,50 @@ const DEFAULT_THREADS = 20;
 /** What was asked for first: later calls do not change it. */
 let tunedThreads: number | null = null;
 
-/** Tunes the implementation for the engine, unless the program did. */
-export function tuneOnce(options: AioInit): void {
-  if (tunedThreads === null) aio_init(options);
+/** How many threads the process may make, before there is one of these. */
+let left: number | null = null;
+
+/** Whether the default was compared with what is left. */
+let isLimited = false;
+
+/**
+ * Tunes the implementation for the file level, unless the program did.
+ *
+ * @param threads How many threads the program wants, or `null`.
+ * @param most How many are best where nothing limits them.
+ */
+export function tuneOnce(threads: number | null, most: number): void {
+  if (tunedThreads !== null) return;
+  aio_init({ aio_threads: threads ?? servingThreads(spareThreads(), most) });
+}
+
+/** Tunes the implementation for the C interface, if the default is too much. */
+export function limitOnce(): void {
+  if (isLimited || tunedThreads !== null) return;
+  isLimited = true;
+  const serving = servingThreads(spareThreads(), DEFAULT_THREADS);
+  if (serving < DEFAULT_THREADS) aio_init({ aio_threads: serving });
 }
 
 /** How many threads serve requests, at most. */
 export function threads(): number {
   return tunedThreads ?? DEFAULT_THREADS;
+}
+
+/**
+ * How many nonblocking calls, a thread each, may be out at once.
+ *
+ * @param most How many there is a use for.
+ */
+export function waitingCallsMax(most: number): number {
+  const waiting = waitingThreads(spareThreads(), threads());
+  return Math.min(most, waiting, runtime.nonblockingCallsMax);
+}
+
+/** How many threads there may be of the library's, whatever they do. */
+function spareThreads(): number {
+  left ??= threadsLeft();
+  return left - runtime.threadsOnDemand;
 }
 
 /**
@@ -74,6 +118,7 @@ export function aio_init(options: AioInit): void {
   positiveInt32(aio_num, "aio_num");
   positiveInt32(aio_idle_time, "aio_idle_time");
   const { aio_init } = librt("aio_init");
+  left ??= threadsLeft();
   const layout = platform.aioinit;
   if (aio_init === null || layout === null) {
     tunedThreads ??= aio_threads;

@@ -20,6 +20,7 @@ import { librt } from "./error.ts";
 import type { Notify } from "./request.ts";
 import { settings } from "./settings.ts";
 import { submission } from "./submission.ts";
+import { waitingCallsMax } from "./tuning.ts";
 import { giveMemoryBack } from "./worker_memory.ts";
 
 /** Something whose completion can be waited for. */
@@ -40,7 +41,7 @@ export interface Waitable {
 const SUSPEND_LIST_MAX = 256;
 const ADDRESS_BYTES = 8;
 /** How many `aio_suspend` calls, a thread each, are out at once at most. */
-const SUSPENDS_MAX = Math.min(4, runtime.nonblockingCallsMax);
+const SUSPENDS_MAX = 4;
 /**
  * A call that is out cannot be told of new heads, so they get a call of their
  * own. Every call ends by itself after a while: then one takes over from many.
@@ -225,7 +226,8 @@ export class Waiter {
   /** Has threads wait for heads that no call names yet. */
   #suspendOn(heads: ControlBlock[]): void {
     let named = 0;
-    while (named < heads.length && this.#callsOut < SUSPENDS_MAX) {
+    const most = waitingCallsMax(SUSPENDS_MAX);
+    while (named < heads.length && this.#callsOut < most) {
       this.#startCall(heads.slice(named, named + SUSPEND_LIST_MAX));
       named += SUSPEND_LIST_MAX;
     }
