@@ -227,6 +227,7 @@ const IN_A_REALM = {
   truncate: [true, "AioError", "EINVAL", 22],
   isPinned: [true, false],
   readAt: [4, [54, 55, 56, 57]],
+  inPlace: true,
   append: 3,
   syncData: null,
   size: 13,

@@ -18,6 +18,8 @@ import process from "node:process";
 import { pathToFileURL } from "node:url";
 import { createContext, runInContext } from "node:vm";
 
+const WAITS_MAX = 500;
+
 /** A URL that is none of this runtime's. */
 class OtherUrl {
   readonly #href: string;
@@ -92,6 +94,14 @@ const file = await AioFile.open(url, { read: true, write: true });
 const shared = new Uint8Array(new SharedArrayBuffer(4));
 report.isPinned = [isPinned(shared), isPinned(new Uint8Array(4))];
 report.readAt = [await file.readAt(shared, 6), [...shared]];
+// The system writes to it while the event loop stands still.
+const cells = new Int32Array(new SharedArrayBuffer(4));
+const reading = file.readAt(new Uint8Array(cells.buffer), 0);
+for (let wait = 0; wait < WAITS_MAX && cells[0] === 0; wait++) {
+  Atomics.wait(cells, 0, 0, 10);
+}
+report.inPlace = cells[0] !== 0;
+await reading;
 report.append = await file.append(new Uint8Array([1, 2, 3]));
 report.syncData = await failure(file.syncData());
 report.size = await file.size();
