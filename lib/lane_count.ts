@@ -1,4 +1,4 @@
-import { clock_ms } from "../ffi/event_loop.ts";
+import { clock_ms as systemClock_ms } from "../ffi/event_loop.ts";
 import { deviceBytesRead } from "./device_reads.ts";
 import { threads } from "./tuning.ts";
 
@@ -42,6 +42,7 @@ const CACHED_SHARE_MAX = 1 / 64;
  */
 export class LaneCount {
   readonly #isAlwaysDevice: boolean;
+  readonly #clock_ms: () => number;
   #isDevice: boolean;
   #hasLargeReads = false;
   #requests = 0;
@@ -50,9 +51,13 @@ export class LaneCount {
   #begin_ms = 0;
   #deviceBytesBefore = 0;
 
-  /** @param isDevice Whether every request goes to the device. */
-  constructor(isDevice: boolean) {
+  /**
+   * @param isDevice Whether every request goes to the device.
+   * @param clock_ms What tells the time.
+   */
+  constructor(isDevice: boolean, clock_ms: () => number = systemClock_ms) {
     this.#isAlwaysDevice = isDevice;
+    this.#clock_ms = clock_ms;
     this.#isDevice = isDevice;
   }
 
@@ -93,7 +98,7 @@ export class LaneCount {
   }
 
   #decide(): void {
-    const now_ms = clock_ms();
+    const now_ms = this.#clock_ms();
     if (now_ms - this.#begin_ms < WINDOW_MS) return;
     const deviceBytes = deviceBytesRead() ?? 0;
     const isFirst = this.#begin_ms === 0;

@@ -61,19 +61,13 @@ Deno.test({
     "LaneCount asks for the time after many requests, however fast they are",
   timeout,
   fn() {
-    const { now } = performance;
     let asked = 0;
-    performance.now = () => {
+    const count = new LaneCount(false, () => {
       asked++;
       return 1;
-    };
-    try {
-      const count = new LaneCount(false);
-      for (let index = 0; index < ENOUGH; index++) {
-        count.observe(BLOCK_BYTES, true, true);
-      }
-    } finally {
-      performance.now = now;
+    });
+    for (let index = 0; index < ENOUGH; index++) {
+      count.observe(BLOCK_BYTES, true, true);
     }
     assert(asked > 0, "never");
     assert(asked < ENOUGH / 10, `${asked} times for ${ENOUGH} requests`);
