@@ -413,6 +413,31 @@ test("WriteAheadLog.open() finds damage by a later head, though its record is da
   await assertDamaged(path, both, ["one"]);
 });
 
+test("WriteAheadLog.open() finds damage by a head wherever it is in what is read at once", async (directory) => {
+  const path = directory.at("log");
+  const second = HEADER_BYTES + FRAME_HEAD_BYTES + "one".length;
+  for (let rest = 1; rest <= FRAME_HEAD_BYTES; rest += 9) {
+    const big = pattern(MIB - FRAME_HEAD_BYTES - rest);
+    const contents = await crashed(directory, "one", big, "three");
+    await assertDamaged(path, flipped(contents, second), ["one"]);
+  }
+});
+
+test("WriteAheadLog.open() finds that the record before a gap is missing", async (directory) => {
+  const contents = await crashed(directory, "one", "two", "three");
+  const path = directory.file(flipped(contents, contents.length - 1));
+  const log = await WriteAheadLog.open(path);
+  const gapped = Deno.readFileSync(path);
+  await log.close();
+  const second = HEADER_BYTES + FRAME_HEAD_BYTES + "one".length;
+  const third = second + FRAME_HEAD_BYTES + "two".length;
+  const [before, gap] = [
+    gapped.subarray(0, second),
+    gapped.subarray(third),
+  ];
+  await assertDamaged(path, concat([before, gap]), ["one"]);
+});
+
 test("WriteAheadLog.open() finds damage before numbers that go far beyond the file", async (directory) => {
   const path = directory.at("log");
   const contents = await crashed(directory, "one", "two");
@@ -1094,6 +1119,14 @@ test("wal.ts says that records may be lost, and leaves their numbers free", asyn
   assertStringIncludes(again.stdout, numbers);
   const checkpointed = await wal(["checkpoint", "--up-to=2", log]);
   assertPrinted(checkpointed, `${log}: records 4 to 4\n`);
+  Deno.writeFileSync(log, flipped(contents, contents.length - 1));
+  const first = await wal(["checkpoint", "--up-to=1", log]);
+  assertPrinted(first, `${log}: records 2 to 2\n`);
+  const gapped = Deno.readFileSync(log);
+  Deno.writeFileSync(log, concat([gapped, new Uint8Array(FRAME_HEAD_BYTES)]));
+  const twice = await wal(["dump", log]);
+  assertStringIncludes(twice.stderr, "behind record 2: ");
+  assertStringIncludes(twice.stderr, "(4 at most)\n");
   const damaged = contents.slice().fill(0, contents.length - 60);
   Deno.writeFileSync(log, damaged);
   const dumped = await wal(["dump", log]);
