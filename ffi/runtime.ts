@@ -70,7 +70,6 @@ export interface NativeFunctions {
   /** `path` is an address of a string that ends with a NUL. */
   open(path: Pointer, flags: number): number;
   close(fd: number): number;
-  read(fd: number, into: Pointer, byteLength: number): number;
   /** Linux's own; to be called there only. */
   getdents(
     SYS_getdents64: number,

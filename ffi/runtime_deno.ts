@@ -46,7 +46,6 @@ const SIGNATURES = {
   pipe: { parameters: ["pointer"], result: "i32" },
   open: { parameters: ["pointer", "i32"], result: "i32" },
   close: { parameters: ["i32"], result: "i32" },
-  read: { parameters: ["i32", "pointer", "usize"], result: "i32" },
   getdents: {
     parameters: ["i64", "i32", "pointer", "usize"],
     result: "i32",

@@ -67,7 +67,6 @@ const SIGNATURES: Record<string, [string, string[]]> = {
   fcntl: ["int", ["int", "int", "..."]],
   open: ["int", [ADDRESS, "int", "..."]],
   close: ["int", ["int"]],
-  read: ["int", ["int", ADDRESS, "size_t"]],
   getdents: ["int", ["int64_t", "int", ADDRESS, "size_t"]],
   lseek: ["int64_t", ["int", "int64_t", "int"]],
   ftruncate: ["int", ["int", "int64_t"]],
