@@ -2,7 +2,17 @@
 
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import { settings } from "../lib/settings.ts";
-import { AioFile, type Configuration, configure, metrics } from "../mod.ts";
+import {
+  aio_read,
+  aio_return,
+  aio_suspend,
+  Aiocb,
+  AioFile,
+  allocatePinned,
+  type Configuration,
+  configure,
+  metrics,
+} from "../mod.ts";
 import { delay, Directory, Fifo, isLinux, pattern, report } from "./helpers.ts";
 import { testsOnFirstThread } from "./first_thread.ts";
 
@@ -139,10 +149,17 @@ testOnFirstThread({
     await using fifo = new Fifo();
     const waits = async () => {
       const before = metrics();
-      const reading = fifo.file.readAt(new Uint8Array(1), 0);
+      // The C interface has a thread wait for a FIFO.
+      using cb = new Aiocb({
+        aio_fildes: fifo.file.fd,
+        aio_buf: allocatePinned(1),
+      });
+      aio_read(cb);
+      const suspended = aio_suspend([cb]);
       await delay(50);
       fifo.feed("x");
-      await reading;
+      await suspended;
+      aio_return(cb);
       const { suspends, polls } = metrics();
       return {
         suspends: suspends - before.suspends,

@@ -269,7 +269,7 @@ testOnFirstThread({
   timeout,
   async fn() {
     await using fifo = new Fifo();
-    const { read } = await fifo.blockedRead();
+    const { read } = await fifo.waitingRead();
     const priorities = [3, 0, 20, 3, 1, 0, 20, 1, 0];
     const buffers = priorities.map(() => new Uint8Array(1));
     const reads = priorities.map((priority, index) =>
@@ -302,12 +302,20 @@ Deno.test({
   ignore: !isLinux,
   timeout,
   async fn() {
-    using directory = new Directory();
-    const MIB = 1024 * 1024;
-    assertEquals(
-      await reportIn(directory, "engine_pipes"),
-      [2 * MIB, 2 * MIB - 1],
-    );
+    await using fifo = new Fifo();
+    const LENGTH = 1024 * 1024;
+    const long = fifo.file.writeAt(new Uint8Array(LENGTH).fill(1), 0, {
+      priority: 5,
+    });
+    const first = await fifo.take(LENGTH / 4);
+    const urgent = fifo.file.writeAt(new Uint8Array(100).fill(2), 0);
+    const rest = await fifo.take(LENGTH + 100 - first.length);
+    await Promise.all([long, urgent]);
+    const taken = concat([first, rest]);
+    assertEquals([taken.indexOf(2), taken.lastIndexOf(1)], [
+      LENGTH,
+      LENGTH - 1,
+    ]);
   },
 });
 
@@ -363,7 +371,9 @@ Deno.test({
   async fn() {
     using directory = new Directory();
     Deno.chmodSync(directory.path, 0o777);
-    const args = ["notification"];
+    const path = directory.file("contents");
+    Deno.chmodSync(path, 0o666);
+    const args = ["notification", path];
     const tag = await reportIn(directory, "engine_no_threads", args);
     assertEquals(tag, 7);
   },

@@ -233,7 +233,7 @@ testOnFirstThread({
   timeout,
   async fn() {
     await using fifo = new Fifo();
-    const { write } = await fifo.blockedWrite(encode("1"));
+    const { write } = await fifo.waitingWrite(encode("1"));
     const controller = new AbortController();
     const appends = [
       fifo.file.append(encode("2")),

@@ -475,7 +475,7 @@ testOnFirstThread({
     const into = new Uint8Array(100);
     fifo.feed("first");
     assertEquals(await fifo.file.readAt(into, 0), 5);
-    const { read } = await fifo.blockedRead(into.subarray(5));
+    const { read } = await fifo.waitingRead(into.subarray(5));
     fifo.feed("second");
     assertEquals(await read, 6);
     assertEquals(decode(into.subarray(0, 11)), "firstsecond");
@@ -638,7 +638,7 @@ testOnFirstThread({
   timeout,
   async fn() {
     await using fifo = new Fifo();
-    const { write } = await fifo.blockedWrite(encode("x"));
+    const { write } = await fifo.waitingWrite(encode("x"));
     const sync = fifo.file.syncData();
     assert(await isPending(sync));
     fifo.drain();
@@ -655,7 +655,7 @@ testOnFirstThread({
   async fn() {
     await using fifo = new Fifo();
     const into = new Uint8Array(2);
-    const { read } = await fifo.blockedRead(into.subarray(0, 1));
+    const { read } = await fifo.waitingRead(into.subarray(0, 1));
     const waiting = fifo.file.readAt(into.subarray(1), 0);
     const closing = fifo.file.close();
     await assertAioError(fifo.file.readAt(new Uint8Array(1), 0), "EBADF");

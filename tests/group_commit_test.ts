@@ -299,7 +299,7 @@ testOnFirstThread({
   timeout,
   async fn() {
     await using fifo = new Fifo();
-    const { write } = await fifo.blockedWrite(encode("x"));
+    const { write } = await fifo.waitingWrite(encode("x"));
     const controller = new AbortController();
     const aborted = fifo.file.sync({ signal: controller.signal });
     const others = [fifo.file.sync(), fifo.file.syncData()];
@@ -356,7 +356,7 @@ testOnFirstThread({
       createNew: true,
     });
     await using fifo = new Fifo();
-    const { write } = await fifo.blockedWrite(encode("x"));
+    const { write } = await fifo.waitingWrite(encode("x"));
     file.writeAt(encode("contents"), 0);
     await file.sync();
     await file.syncData();

@@ -16,11 +16,14 @@ import {
   readSync,
   writeSync,
 } from "node:fs";
-import { setTimeout as delay } from "node:timers/promises";
+import {
+  setImmediate as turn,
+  setTimeout as delay,
+} from "node:timers/promises";
 import { AioError, AioFile } from "../mod.ts";
 import { isEmulated, timeLimit } from "./emulation.ts";
 
-export { closeSync, constants, delay, isEmulated, openSync, timeLimit };
+export { closeSync, constants, delay, isEmulated, openSync, timeLimit, turn };
 
 /** FIFOs that can be opened for both, and `/proc`, are Linux's. */
 export const isLinux = Deno.build.os === "linux";
@@ -57,8 +60,8 @@ export class Directory implements Disposable {
 }
 
 /**
- * A FIFO and a file on it. A read while it is empty is a request that runs for
- * as long as a test likes; what is submitted after it waits.
+ * A FIFO and a file on it. A read while it is empty, and a write while it is full,
+ * wait in the library for as long as a test likes.
  */
 export class Fifo implements AsyncDisposable {
   readonly #directory = new Directory();
@@ -118,26 +121,26 @@ export class Fifo implements AsyncDisposable {
     return concat(parts);
   }
 
-  /** Starts a read of `length` bytes; resolves when a thread blocks in it. */
-  async blockedRead(
+  /** Starts a read while it is empty; resolves when the library waits for it. */
+  async waitingRead(
     into: Uint8Array = new Uint8Array(1),
     signal?: AbortSignal,
   ): Promise<{ read: Promise<number> }> {
     const read = this.file.readAt(into, 0, { signal });
     read.catch(() => {}); // The test has its own look at it.
-    await untilBlocked(this.path);
+    await turn(); // In which the library has tried it.
     return { read };
   }
 
-  /** Starts a write when there is no room; resolves when a thread blocks. */
-  async blockedWrite(
+  /** Starts a write when there is no room; resolves when the library waits. */
+  async waitingWrite(
     from: Uint8Array,
     signal?: AbortSignal,
   ): Promise<{ write: Promise<number> }> {
     this.fill();
     const write = this.file.writeAt(from, 0, { signal });
     write.catch(() => {});
-    await untilBlocked(this.path);
+    await turn();
     return { write };
   }
 
@@ -183,17 +186,22 @@ function isBlocked(path: string, pid: number): boolean {
   });
 }
 
-/** The system call numbers of read and write, on x86-64 and on aarch64. */
-const BLOCKING_CALLS = new Set(["0", "1", "63", "64"]);
+/**
+ * The system call numbers of read, write, pread64 and pwrite64, on x86-64 and on
+ * aarch64.
+ */
+const BLOCKING_CALLS = new Set(
+  [0, 1, 17, 18, 63, 64, 67, 68].map(String),
+);
 
-/** Resolves when a thread of a process blocks in a transfer of a FIFO. */
+/** Resolves when a thread of a process is in a transfer of the file at `path`. */
 export async function untilBlocked(
   path: string,
   pid: number = Deno.pid,
 ): Promise<void> {
   const deadline = performance.now() + PATIENCE_MS;
   while (!isBlocked(path, pid)) {
-    assert(performance.now() < deadline, `nothing blocks on ${path}`);
+    assert(performance.now() < deadline, `no transfer of ${path} runs`);
     await delay(1);
   }
 }
@@ -412,6 +420,34 @@ export async function report(
 export function canStrace(): boolean {
   return isLinux &&
     succeeds("strace", "-f", "--seccomp-bpf", "-o", "/dev/null", "true");
+}
+
+/**
+ * Tries to cancel a transfer of a file while it runs, which takes a tracer.
+ *
+ * @param how By a `"signal"`, by `"cancel"`, or by a completion queue that
+ * notices in this way.
+ * @param operation What to do with the file.
+ * @param contents What the file has; a write writes as much.
+ * @param isReadOnly Whether the file is open for reading only.
+ */
+export async function cancelRunning(
+  how: string,
+  operation: "read" | "write",
+  contents: Uint8Array,
+  isReadOnly = false,
+): Promise<unknown> {
+  using directory = new Directory();
+  const path = directory.file(contents);
+  const call = operation === "read" ? "pread64" : "pwrite64";
+  const inject = `inject=${call}:delay_enter=300000`;
+  return await report("running_transfer", {
+    args: [path, how, operation, String(contents.length), `${isReadOnly}`],
+    wrapper: [
+      ...["strace", "-f", "--seccomp-bpf", "-qq", "-o", "/dev/null"],
+      ...["-P", path, "-e", `trace=${call}`, "-e", inject],
+    ],
+  });
 }
 
 /** Whether a command runs here and succeeds. */

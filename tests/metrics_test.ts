@@ -64,10 +64,12 @@ testOnFirstThread({
     ]);
     await assertAioError(file.writeAt(new Uint8Array(4), 0), "EBADF");
     await Promise.all([file.sync(), file.sync(), file.syncData()]);
-    const { read } = await fifo.blockedRead();
+    const { read } = await fifo.waitingRead();
+    const controller = new AbortController();
+    const { signal } = controller;
     const others = [
-      fifo.file.readAt(new Uint8Array(1), 0),
-      fifo.file.readAt(new Uint8Array(1), 0),
+      fifo.file.readAt(new Uint8Array(1), 0, { signal }),
+      fifo.file.readAt(new Uint8Array(1), 0, { signal }),
     ];
     const { submitted, completed, failed, canceled, inFlight, queued } = since(
       before,
@@ -79,11 +81,12 @@ testOnFirstThread({
         completed: 5,
         failed: 2,
         canceled: 0,
-        inFlight: 1,
-        queued: 2,
+        // The system never has what waits for a FIFO.
+        inFlight: 0,
+        queued: 3,
       },
     );
-    await fifo.file.cancel();
+    controller.abort();
     await Promise.allSettled(others);
     fifo.feed("x");
     await read;
@@ -102,7 +105,7 @@ testOnFirstThread({
   timeout,
   async fn() {
     await using fifo = new Fifo();
-    const { read } = await fifo.blockedRead();
+    const { read } = await fifo.waitingRead();
     const before = metrics();
     const reasons = [
       new Error("enough"),
@@ -210,13 +213,20 @@ testOnFirstThread({
   async fn() {
     await using fifo = new Fifo();
     const before = metrics();
-    const reading = fifo.file.readAt(new Uint8Array(1), 0);
+    // The C interface has a thread wait for a FIFO.
+    using cb = new Aiocb({
+      aio_fildes: fifo.file.fd,
+      aio_buf: allocatePinned(1),
+    });
+    aio_read(cb);
+    const suspended = aio_suspend([cb]);
     await delay(50);
     const { polls, suspends } = since(before);
     assert(polls > 0, "it did not look");
     assert(suspends > 0, "it did not suspend");
     fifo.feed("x");
-    await reading;
+    await suspended;
+    assertEquals(aio_return(cb), 1);
   },
 });
 

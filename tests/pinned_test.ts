@@ -12,7 +12,6 @@ import {
   decode,
   Directory,
   encode,
-  Fifo,
   isLinux,
   pattern,
   report,
@@ -227,49 +226,19 @@ Deno.test({
   },
 });
 
-testOnFirstThread({
-  name: "writeAt() takes pinned memory in place, and a copy of any other",
+Deno.test({
+  name:
+    "readAt() and writeAt() use pinned memory in place, and a copy of any " +
+    "other",
   ignore: !isLinux,
   timeout,
   async fn() {
-    await using fifo = new Fifo();
-    const pinned = allocatePinned(1);
-    const shared = new Uint8Array(new SharedArrayBuffer(1));
-    const ordinary = new Uint8Array(1);
-    const cases = [[pinned, "B"], [shared, "B"], [ordinary, "A"]] as const;
-    for (const [from, expected] of cases) {
-      from.set(encode("A"));
-      const { write } = await fifo.blockedWrite(from);
-      from.set(encode("B"));
-      let taken = fifo.drain();
-      await write;
-      const rest = fifo.drain();
-      if (rest.length > 0) taken = rest;
-      assertEquals(decode(taken.subarray(-1)), expected);
-    }
-  },
-});
-
-testOnFirstThread({
-  name: "readAt() fills pinned memory in place, and any other when it settles",
-  ignore: !isLinux,
-  timeout,
-  async fn() {
-    await using fifo = new Fifo();
-    const pinned = allocatePinned(1);
-    const one = await fifo.blockedRead(pinned);
-    fifo.feed("x");
-    // No turn of the event loop: a thread of the system puts it there.
-    const deadline = performance.now() + 5_000;
-    while (pinned[0] === 0) assert(performance.now() < deadline);
-    assertEquals(await one.read, 1);
-
-    const ordinary = new Uint8Array(1);
-    const other = await fifo.blockedRead(ordinary);
-    fifo.feed("x");
-    assertEquals(ordinary[0], 0);
-    assertEquals(await other.read, 1);
-    assertEquals(decode(ordinary), "x");
+    using directory = new Directory();
+    assertEquals(
+      await report("pinned_in_place", { args: [directory.file()] }),
+      // Ordinary memory, shared memory, pinned memory.
+      { written: "ABB", before: ["\0", "B", "B"], after: ["A", "B", "B"] },
+    );
   },
 });
 

@@ -1,5 +1,5 @@
-// Cancellation: AbortSignal, and cancel(). A read of an empty FIFO is the
-// request that runs; what is submitted behind it has not begun.
+// Cancellation: AbortSignal, and cancel(). What waits for a FIFO can always be
+// canceled, and what the system has begun on a file never.
 
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { getEventListeners } from "node:events";
@@ -7,7 +7,10 @@ import { AioError, AioFile, metrics } from "../mod.ts";
 import {
   assertAioError,
   assertBytes,
+  cancelRunning,
+  canStrace,
   closeSync,
+  concat,
   constants,
   decode,
   Directory,
@@ -17,7 +20,7 @@ import {
   isPending,
   openSync,
   pattern,
-  untilBlocked,
+  turn,
 } from "./helpers.ts";
 import { testsOnFirstThread } from "./first_thread.ts";
 
@@ -25,6 +28,11 @@ const testOnFirstThread = testsOnFirstThread(import.meta.url);
 
 const timeout = 10_000;
 const MIB = 1024 * 1024;
+
+const canTrace = canStrace();
+if (isLinux && !canTrace) {
+  console.log("There is no strace to be used: tests of signals are skipped.");
+}
 
 function listeners(signal: AbortSignal): number {
   return getEventListeners(signal, "abort").length;
@@ -67,28 +75,33 @@ Deno.test({
   },
 });
 
-testOnFirstThread({
-  name: "a signal rejects a request that has not begun, and the others go on",
+Deno.test({
+  name: "a signal rejects one of several requests, and the others go on",
   ignore: !isLinux,
   timeout,
   async fn() {
-    await using fifo = new Fifo();
-    const buffers = [1, 2, 3].map(() => new Uint8Array(1));
-    const { read: running } = await fifo.blockedRead(buffers[0]);
-    const controller = new AbortController();
-    const { signal } = controller;
-    const waiting = fifo.file.readAt(buffers[1], 0, { signal });
-    const last = fifo.file.readAt(buffers[2], 0);
-    const before = metrics();
-    const reason = new Error("changed my mind");
-    controller.abort(reason);
-    assertEquals(await reasonOf(waiting), reason);
-    assertEquals(metrics().canceled - before.canceled, 1);
-    assertEquals(metrics().failed, before.failed);
-    assert(await isPending(Promise.race([running, last]), 1));
-    fifo.feed("ab");
-    assertEquals(await Promise.all([running, last]), [1, 1]);
-    assertEquals(buffers.map(decode), ["a", "\0", "b"]);
+    for (const which of [0, 1, 2]) {
+      await using fifo = new Fifo();
+      const buffers = [1, 2, 3].map(() => new Uint8Array(1));
+      const controllers = buffers.map(() => new AbortController());
+      const reads = buffers.map((into, index) =>
+        fifo.file.readAt(into, 0, { signal: controllers[index].signal })
+      );
+      await turn();
+      const before = metrics();
+      const reason = new Error("changed my mind");
+      controllers[which].abort(reason);
+      assertEquals(await reasonOf(reads[which]), reason);
+      assertEquals(metrics().canceled - before.canceled, 1);
+      assertEquals(metrics().failed, before.failed);
+      const others = reads.filter((_, index) => index !== which);
+      assert(await isPending(Promise.race(others), 1));
+      fifo.feed("ab");
+      assertEquals(await Promise.all(others), [1, 1]);
+      const letters = ["a", "b"];
+      letters.splice(which, 0, "\0");
+      assertEquals(buffers.map(decode), letters);
+    }
   },
 });
 
@@ -100,76 +113,130 @@ for (const reason of [undefined, null, 0, "", false, "text", new Error("e")]) {
     timeout,
     async fn() {
       await using fifo = new Fifo();
-      await fifo.blockedRead();
       const controller = new AbortController();
       const { signal } = controller;
-      const waiting = fifo.file.readAt(new Uint8Array(1), 0, { signal });
+      const { read } = await fifo.waitingRead(new Uint8Array(1), signal);
       controller.abort(reason);
-      assert(Object.is(await reasonOf(waiting), signal.reason));
+      assert(Object.is(await reasonOf(read), signal.reason));
     },
   });
 }
 
-testOnFirstThread({
-  name: "a signal leaves a request that runs to its own outcome",
+Deno.test({
+  name: "a signal rejects a read that waits for a FIFO, which consumes nothing",
   ignore: !isLinux,
   timeout,
   async fn() {
     await using fifo = new Fifo();
     const controller = new AbortController();
     const into = new Uint8Array(4);
-    const { read } = await fifo.blockedRead(into, controller.signal);
-    controller.abort();
-    assert(await isPending(read));
-    fifo.feed("data");
-    assertEquals(await read, 4);
-    assertEquals(decode(into), "data");
-  },
-});
-
-testOnFirstThread({
-  name: "a signal leaves a write that runs to its own outcome",
-  ignore: !isLinux,
-  timeout,
-  async fn() {
-    await using fifo = new Fifo();
-    const controller = new AbortController();
-    const { write } = await fifo.blockedWrite(encode("x"), controller.signal);
-    controller.abort();
-    assert(await isPending(write));
-    fifo.drain();
-    assertEquals(await write, 1);
-  },
-});
-
-testOnFirstThread({
-  name: "a signal does not hide how much of a write was written",
-  ignore: !isLinux,
-  timeout,
-  async fn() {
-    await using fifo = new Fifo();
-    const controller = new AbortController();
-    // Longer than the library's own memory: it goes in two pieces.
-    const from = pattern(MIB + 1);
-    const { write } = await fifo.blockedWrite(from, controller.signal);
+    const { read } = await fifo.waitingRead(into, controller.signal);
     controller.abort("enough");
-    const outcome = assertAioError(write, "ECANCELED", {
-      bytesTransferred: MIB,
-    });
-    await fifo.take(fifo.filling + MIB);
-    assertEquals((await outcome).cause, "enough");
+    assertEquals(await reasonOf(read), "enough");
+    fifo.feed("data");
+    await turn();
+    assertEquals(decode(into), "\0\0\0\0");
+    assertEquals(decode(fifo.drain()), "data");
   },
 });
 
-testOnFirstThread({
-  name: "a signal aborted while a request runs does not hide its own error",
+Deno.test({
+  name: "a signal rejects a write that waits for a FIFO, which writes nothing",
+  ignore: !isLinux,
+  timeout,
+  async fn() {
+    await using fifo = new Fifo();
+    const controller = new AbortController();
+    const { write } = await fifo.waitingWrite(encode("x"), controller.signal);
+    controller.abort("enough");
+    assertEquals(await reasonOf(write), "enough");
+    assertBytes(fifo.drain(), new Uint8Array(fifo.filling));
+    await turn();
+    assertEquals(fifo.drain().length, 0);
+  },
+});
+
+Deno.test({
+  name: "a signal does not hide how much of a write is in a FIFO",
   ignore: !isLinux,
   timeout,
   async fn() {
     await using fifo = new Fifo();
     const controller = new AbortController();
     const { signal } = controller;
-    // Its reader goes away while it runs.
+    const from = pattern(MIB + 1);
+    const write = fifo.file.writeAt(from, 0, { signal });
+    const next = fifo.file.writeAt(encode("next"), 0);
+    const taken = await fifo.take(MIB / 2);
+    assert(await isPending(write));
+    controller.abort("enough");
+    const error = await assertAioError(write, "ECANCELED", {
+      syscall: "aio_write",
+    });
+    assertEquals(error.cause, "enough");
+    const { bytesTransferred } = error;
+    // What it says is there, and what comes next follows it.
+    const rest = await fifo.take(bytesTransferred! + 4 - taken.length);
+    assertEquals(await next, 4);
+    const expected = [from.subarray(0, bytesTransferred), encode("next")];
+    assertBytes(concat([taken, rest]), concat(expected));
+  },
+});
+
+for (const operation of ["read", "write"] as const) {
+  Deno.test({
+    name: `a signal leaves a ${operation} of a file that the system has begun`,
+    ignore: !canTrace,
+    timeout,
+    async fn() {
+      const contents = pattern(4096);
+      assertEquals(await cancelRunning("signal", operation, contents), [
+        4096,
+        true,
+      ]);
+    },
+  });
+}
+
+Deno.test({
+  name: "a signal does not hide how much of a write is in a file",
+  ignore: !canTrace,
+  timeout,
+  async fn() {
+    // Longer than the library's own memory: it goes in two pieces.
+    const contents = pattern(MIB + 1);
+    assertEquals(await cancelRunning("signal", "write", contents), [
+      "ECANCELED",
+      MIB,
+      "enough",
+    ]);
+  },
+});
+
+Deno.test({
+  name: "a signal aborted while a request runs does not hide its own error",
+  ignore: !canTrace,
+  timeout,
+  async fn() {
+    const contents = pattern(4096);
+    assertEquals(await cancelRunning("signal", "write", contents, true), [
+      "EBADF",
+      0,
+      null,
+    ]);
+  },
+});
+
+Deno.test({
+  name:
+    "a signal that was listened to does not hide EPIPE of a write that waits",
+  ignore: !isLinux,
+  timeout,
+  async fn() {
+    await using fifo = new Fifo();
+    const controller = new AbortController();
+    const { signal } = controller;
+    // Its reader goes away while it waits.
     const reader = openSync(
       fifo.path,
       constants.O_RDONLY | constants.O_NONBLOCK,
@@ -182,10 +249,10 @@ testOnFirstThread({
     await fifo.file.close();
     const write = writer.writeAt(encode("x"), 0, { signal });
     const outcome = assertAioError(write, "EPIPE", { syscall: "aio_write" });
-    await untilBlocked(fifo.path);
-    controller.abort();
+    assert(await isPending(write));
     closeSync(reader);
     await outcome;
+    controller.abort();
     assertEquals(listeners(signal), 0);
   },
 });
@@ -196,7 +263,6 @@ testOnFirstThread({
   timeout,
   async fn() {
     await using fifo = new Fifo();
-    await fifo.blockedRead();
     const read = fifo.file.readAt(new Uint8Array(1), 0, {
       signal: AbortSignal.timeout(10),
     });
@@ -211,7 +277,6 @@ testOnFirstThread({
   timeout,
   async fn() {
     await using fifo = new Fifo();
-    await fifo.blockedRead();
     const controller = new AbortController();
     const never = new AbortController().signal;
     const signal = AbortSignal.any([controller.signal, never]);
@@ -247,15 +312,15 @@ testOnFirstThread({
     assertEquals(listeners(signal), 0);
 
     await using fifo = new Fifo();
-    const { read } = await fifo.blockedRead(new Uint8Array(1), signal);
-    const waiting = fifo.file.readAt(new Uint8Array(1), 0, { signal });
-    const outcome = assertAioError(waiting, "ECANCELED");
+    const { read } = await fifo.waitingRead(new Uint8Array(1), signal);
+    const behind = fifo.file.readAt(new Uint8Array(1), 0, { signal });
+    const outcome = assertAioError(behind, "ECANCELED");
     assertEquals(listeners(signal), 2);
-    assertEquals(await fifo.file.cancel(), 1);
-    await outcome;
-    assertEquals(listeners(signal), 1);
     fifo.feed("x");
     await read;
+    assertEquals(listeners(signal), 1);
+    assertEquals(await fifo.file.cancel(), 1);
+    await outcome;
     assertEquals(listeners(signal), 0);
     controller.abort(); // Nothing is left that it could reach.
     assertEquals(await file.readAt(new Uint8Array(8), 0), 8);
@@ -345,7 +410,7 @@ testOnFirstThread({
   timeout,
   async fn() {
     await using fifo = new Fifo();
-    const { write } = await fifo.blockedWrite(encode("x"));
+    const { write } = await fifo.waitingWrite(encode("x"));
     const controller = new AbortController();
     const { signal } = controller;
     const aborted = fifo.file.sync({ signal });
@@ -359,86 +424,96 @@ testOnFirstThread({
   },
 });
 
-testOnFirstThread({
-  name: "a signal rejects a synchronization that waits for its turn",
+Deno.test({
+  name: "a synchronization of a FIFO does not wait for a read",
   ignore: !isLinux,
   timeout,
   async fn() {
     await using fifo = new Fifo();
-    const { read } = await fifo.blockedRead();
-    const controller = new AbortController();
-    const { signal } = controller;
-    const aborted = fifo.file.sync({ signal });
-    const other = fifo.file.sync();
-    const outcome = assertAioError(other, "EINVAL");
-    // It is not known to the system yet, or behind the read.
-    assert(await isPending(aborted));
-    controller.abort("enough");
-    assertEquals(await reasonOf(aborted), "enough");
+    const { read } = await fifo.waitingRead();
+    // A FIFO cannot be synchronized.
+    await assertAioError(fifo.file.sync(), "EINVAL");
+    assert(await isPending(read, 1));
     fifo.feed("x");
     assertEquals(await read, 1);
-    await outcome;
   },
 });
 
-testOnFirstThread({
-  name: "cancel() rejects what has not begun with ECANCELED, and counts it",
+Deno.test({
+  name: "cancel() rejects what waits for a FIFO with ECANCELED, and counts it",
   ignore: !isLinux,
   timeout,
   async fn() {
     await using fifo = new Fifo();
     const { file } = fifo;
-    const { read } = await fifo.blockedRead();
+    fifo.fill();
     const before = metrics();
-    const waiting = [
-      file.readAt(new Uint8Array(9), 7),
+    const outcomes = Promise.allSettled([
       file.writeAt(new Uint8Array(9), 7),
       file.append(new Uint8Array(9)),
-    ];
-    const outcomes = Promise.allSettled(waiting);
-    assertEquals(await file.cancel(), 3);
-    const errors = (await outcomes).map((outcome) => {
+    ]);
+    await turn();
+    assertEquals(await file.cancel(), 2);
+    fifo.drain();
+    const reading = Promise.allSettled([
+      file.readAt(new Uint8Array(9), 7),
+      file.readAt(new Uint8Array(9), 7),
+    ]);
+    await turn();
+    assertEquals(await file.cancel(), 2);
+    const errors = [...await outcomes, ...await reading].map((outcome) => {
       assertEquals(outcome.status, "rejected");
       return (outcome as PromiseRejectedResult).reason;
     });
     for (const [at, error] of errors.entries()) {
       assert(error instanceof AioError);
       assertEquals(error.code, "ECANCELED");
-      assertEquals(error.syscall, at === 0 ? "aio_read" : "aio_write");
+      assertEquals(error.syscall, at < 2 ? "aio_write" : "aio_read");
       assertEquals(error.fd, file.fd);
       assertEquals(error.bytesTransferred, 0);
     }
     assertEquals(errors[0].offset, 7);
-    assertEquals(metrics().canceled - before.canceled, 3);
+    assertEquals(metrics().canceled - before.canceled, 4);
     assertEquals(metrics().failed, before.failed);
-    assert(await isPending(read));
     fifo.feed("x");
-    assertEquals(await read, 1);
+    await turn();
+    assertEquals(decode(fifo.drain()), "x");
   },
 });
 
-testOnFirstThread({
+for (const operation of ["read", "write"] as const) {
+  Deno.test({
+    name: `cancel() leaves a ${operation} of a file that the system has begun`,
+    ignore: !canTrace,
+    timeout,
+    async fn() {
+      const contents = pattern(4096);
+      assertEquals(await cancelRunning("cancel", operation, contents), [
+        0,
+        [4096, true],
+      ]);
+    },
+  });
+}
+
+Deno.test({
   name: "cancel() leaves the file usable, and other files alone",
   ignore: !isLinux,
   timeout,
   async fn() {
     await using fifo = new Fifo();
     await using other = new Fifo();
-    await fifo.blockedRead();
-    const { read } = await other.blockedRead();
+    const canceled = await fifo.waitingRead();
+    const { read } = await other.waitingRead();
     const unharmed = other.file.readAt(new Uint8Array(1), 0);
-    const canceled = assertAioError(
-      fifo.file.readAt(new Uint8Array(1), 0),
-      "ECANCELED",
-    );
     assertEquals(await fifo.file.cancel(), 1);
     assertEquals(await fifo.file.cancel(), 0);
-    await canceled;
+    await assertAioError(canceled.read, "ECANCELED");
     assert(await isPending(Promise.race([read, unharmed])));
     other.feed("ab");
     assertEquals(await Promise.all([read, unharmed]), [1, 1]);
     const next = fifo.file.readAt(new Uint8Array(1), 0);
-    fifo.feed("ab");
+    fifo.feed("a");
     assertEquals(await next, 1);
   },
 });
@@ -483,20 +558,20 @@ Deno.test({
   },
 });
 
-testOnFirstThread({
-  name: "cancel() reaches synchronizations that wait for a write",
+Deno.test({
+  name:
+    "cancel() reaches synchronizations that wait for a write, and the write",
   ignore: !isLinux,
   timeout,
   async fn() {
     await using fifo = new Fifo();
-    const { write } = await fifo.blockedWrite(encode("x"));
+    const { write } = await fifo.waitingWrite(encode("x"));
     const syncs = [fifo.file.sync(), fifo.file.syncData()];
     const outcomes = syncs.map((sync) =>
       assertAioError(sync, "ECANCELED", { syscall: "aio_fsync" })
     );
-    assertEquals(await fifo.file.cancel(), 2);
+    assertEquals(await fifo.file.cancel(), 3);
     await Promise.all(outcomes);
-    fifo.drain();
-    assertEquals(await write, 1);
+    await assertAioError(write, "ECANCELED", { syscall: "aio_write" });
   },
 });

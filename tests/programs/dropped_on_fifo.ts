@@ -10,7 +10,7 @@ import {
   Aiocb,
   allocatePinned,
 } from "../../mod.ts";
-import { delay, Fifo } from "../helpers.ts";
+import { delay, Fifo, untilBlocked } from "../helpers.ts";
 import { BLOCK_BYTES, fillBlock, isBlock, wrongBlocks } from "./blocks.ts";
 
 declare const gc: () => void;
@@ -44,6 +44,13 @@ function block(fd: number, buffer: Uint8Array): Aiocb {
   return new Aiocb({ aio_fildes: fd, aio_buf: buffer });
 }
 
+/** A thread of the system, or the library, waits for the FIFO first. */
+async function waitingTransfer(fifo: Fifo, level: 1 | 2): Promise<void> {
+  if (level === 2) return void await fifo.waitingRead();
+  aio_read(block(fifo.file.fd, allocatePinned(1)));
+  await untilBlocked(fifo.path);
+}
+
 /** A read behind all others, which is not dropped. */
 function lastRead(fifo: Fifo, level: 1 | 2): Promise<unknown> {
   if (level === 2) return fifo.file.readAt(new Uint8Array(1), 0);
@@ -54,7 +61,7 @@ function lastRead(fifo: Fifo, level: 1 | 2): Promise<unknown> {
 
 async function dropReads(level: 1 | 2): Promise<number[]> {
   await using fifo = new Fifo();
-  await fifo.blockedRead(new Uint8Array(1));
+  await waitingTransfer(fifo, level);
   for (let count = 0; count < REQUESTS; count++) {
     if (level === 1) aio_read(block(fifo.file.fd, shared()));
     else fifo.file.readAt(shared(), 0);
@@ -69,7 +76,9 @@ async function dropReads(level: 1 | 2): Promise<number[]> {
 
 async function dropWrites(level: 1 | 2): Promise<number[]> {
   await using fifo = new Fifo();
-  await fifo.blockedWrite(new Uint8Array(1));
+  fifo.fill();
+  if (level === 1) aio_write(block(fifo.file.fd, allocatePinned(1)));
+  else fifo.file.writeAt(new Uint8Array(1), 0);
   for (let index = 0; index < REQUESTS; index++) {
     const buffer = shared();
     fillBlock(buffer, index);

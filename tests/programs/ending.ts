@@ -11,7 +11,7 @@ import {
   LIO_READ,
   LIO_WAIT,
 } from "../../mod.ts";
-import { constants, decode, pattern, untilBlocked } from "../helpers.ts";
+import { constants, decode, pattern, turn } from "../helpers.ts";
 
 const MIB = 1024 * 1024;
 
@@ -29,7 +29,7 @@ function readBlock(fd: number): Aiocb {
 async function block(): Promise<void> {
   const fifo = AioFile.adopt(openSync(path, constants.O_RDWR));
   fifo.readAt(new Uint8Array(1), 0);
-  await untilBlocked(path);
+  await turn(); // It waits for it.
 }
 
 const scenarios: Record<string, () => unknown> = {

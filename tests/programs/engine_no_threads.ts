@@ -2,7 +2,14 @@
  * Makes requests of every kind while the system may not start a thread, and has
  * one notified of what is done while it may not. Prints what came of them.
  */
-import { AioFile, CompletionQueue } from "../../mod.ts";
+import {
+  aio_read,
+  Aiocb,
+  AioFile,
+  allocatePinned,
+  CompletionQueue,
+  configure,
+} from "../../mod.ts";
 import { delay, Fifo, isPending, pattern, timeLimit } from "../helpers.ts";
 import {
   becomeOrdinaryUser,
@@ -46,11 +53,16 @@ const tasks = {
     return { wasWaiting, failed, completed };
   },
 
-  async notification(): Promise<unknown> {
+  async notification(path: string): Promise<unknown> {
+    configure({ threads: 1 });
+    const file = await AioFile.open(path);
     const fifo = new Fifo();
     const queue = new CompletionQueue<number>({ notify: "thread" });
-    queue.read(fifo.file, new Uint8Array(1), 0, 7);
-    await delay(50); // Until a thread blocks in it.
+    // The only thread waits for a FIFO; then it serves the file, and notifies.
+    const fd = fifo.file.fd;
+    aio_read(new Aiocb({ aio_fildes: fd, aio_buf: allocatePinned(1) }));
+    await delay(50); // Until the thread waits.
+    queue.read(file, new Uint8Array(1), 0, 7);
     await startThreads();
     const unlimit = limit(RLIMIT_NPROC, 0n);
     fifo.feed("x");

@@ -3,29 +3,27 @@
  * of one second.
  */
 import process from "node:process";
-import { CompletionQueue, configure } from "../../mod.ts";
+import { CompletionQueue } from "../../mod.ts";
 import { delay, Fifo, timeLimit } from "../helpers.ts";
 
 const [task] = Deno.args;
 const SECOND_US = 1_000_000;
 
-function blockedReads(count: number): void {
+function waitingReads(count: number): void {
   for (let index = 0; index < count; index++) {
     new Fifo().file.readAt(new Uint8Array(1), 0).catch(() => {});
   }
 }
 
 const tasks = {
-  one: () => blockedReads(1),
-  many: () => blockedReads(40),
+  one: () => waitingReads(1),
+  many: () => waitingReads(40),
   queue() {
     const queue = new CompletionQueue<number>({ notify: "suspend" });
     queue.read(new Fifo().file, new Uint8Array(1), 0, 1);
   },
-  /** A write of a FIFO that waits for room makes place for a read. */
+  /** A write that waited for room is canceled, and a read waits. */
   async turn() {
-    configure({ threads: 2 });
-    await new Fifo().blockedRead();
     const fifo = new Fifo();
     fifo.fill();
     const controller = new AbortController();

@@ -1,14 +1,14 @@
 /** Exits while a worker and the main thread wait for FIFOs. */
 import { openSync } from "node:fs";
 import { AioFile } from "../../mod.ts";
-import { constants, untilBlocked } from "../helpers.ts";
+import { constants, turn } from "../helpers.ts";
 
 const [path, fifoPath] = Deno.args;
 const openFifo = () => openSync(fifoPath, constants.O_RDWR);
 
 const file = await AioFile.open(path);
 AioFile.adopt(openFifo()).readAt(new Uint8Array(1), 0);
-await untilBlocked(fifoPath);
+await turn(); // It waits for it.
 const worker = new Worker(new URL("./doomed_worker.ts", import.meta.url), {
   type: "module",
 });
