@@ -9,6 +9,7 @@ import {
   allocatePinned,
   CompletionQueue,
   configure,
+  SIGEV_THREAD,
 } from "../../mod.ts";
 import { delay, Fifo, isPending, pattern, timeLimit } from "../helpers.ts";
 import {
@@ -59,8 +60,17 @@ const tasks = {
     const fifo = new Fifo();
     const queue = new CompletionQueue<number>({ notify: "thread" });
     // The only thread waits for a FIFO; then it serves the file, and notifies.
-    const fd = fifo.file.fd;
-    aio_read(new Aiocb({ aio_fildes: fd, aio_buf: allocatePinned(1) }));
+    // It is notified of, too: no thread of the runtime has to wait for it.
+    aio_read(
+      new Aiocb({
+        aio_fildes: fifo.file.fd,
+        aio_buf: allocatePinned(1),
+        aio_sigevent: {
+          sigev_notify: SIGEV_THREAD,
+          sigev_notify_function: () => {},
+        },
+      }),
+    );
     await delay(50); // Until the thread waits.
     queue.read(file, new Uint8Array(1), 0, 7);
     await startThreads();
