@@ -10,8 +10,6 @@ import { runtime } from "./current.ts";
 /** What a bound system offers. */
 export interface Librt extends NativeFunctions {
   readonly platform: Platform;
-  /** See {@linkcode mayEndFirst}. */
-  readonly mayEndFirst: boolean;
 }
 
 /** Says why this system has no asynchronous I/O for the library. */
@@ -32,16 +30,6 @@ export function librt(): Librt {
   bound ??= bind();
   if (bound instanceof UnavailableError) throw bound;
   return bound;
-}
-
-/**
- * Whether this isolate may end while the process, and with it the C library's
- * threads, lives on: that of a worker, and that of a file of `deno test`. Memory
- * that the isolate owns, and functions in it, must then never be given to native
- * threads. Only the isolate on the process's first thread lasts to the end.
- */
-export function mayEndFirst(): boolean {
-  return librt().mayEndFirst;
 }
 
 /** The table of the system this is, or why there is none. */
@@ -65,17 +53,7 @@ function bind(): Librt | UnavailableError {
         platform.libraries.join(", "),
     );
   }
-  return { ...native, platform, mayEndFirst: !isFirstThread(native, platform) };
-}
-
-/**
- * Whether the calling thread is the one that the process began with. On Linux,
- * and on NetBSD since 10, its number is that of the process; `pthread_main_np`
- * of macOS and FreeBSD says 1, and so did NetBSD before.
- */
-function isFirstThread(native: NativeFunctions, platform: Platform): boolean {
-  const thread = native.this_thread(platform.constants.SYS_gettid);
-  return thread === native.getpid() || thread === 1;
+  return { ...native, platform };
 }
 
 if (runtime.bindsAtImport) {

@@ -1,6 +1,6 @@
 import { queueMicrotask, setTimeout } from "../ffi/event_loop.ts";
 import { runtime } from "../ffi/current.ts";
-import { mayEndFirst } from "../ffi/librt.ts";
+import { mayEndFirst } from "../ffi/isolate.ts";
 import { EAGAIN, ECANCELED, EIO, platform } from "./constants.ts";
 import { engine } from "./engine.ts";
 import { AioError, isCancellation, librt } from "./error.ts";

@@ -1,5 +1,5 @@
 import { setTimeout } from "../ffi/event_loop.ts";
-import { mayEndFirst } from "../ffi/librt.ts";
+import { mayEndFirst } from "../ffi/isolate.ts";
 import { platform } from "./constants.ts";
 import { librt } from "./error.ts";
 import type { Lanes } from "./lanes.ts";

@@ -1,5 +1,5 @@
 import { runtime } from "../ffi/current.ts";
-import { mayEndFirst } from "../ffi/librt.ts";
+import { mayEndFirst } from "../ffi/isolate.ts";
 import { platform } from "./constants.ts";
 import { reopenDescriptor } from "./descriptor.ts";
 import { librt } from "./error.ts";

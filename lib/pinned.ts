@@ -1,6 +1,6 @@
 import { types } from "node:util";
 import { runtime } from "../ffi/current.ts";
-import { mayEndFirst } from "../ffi/librt.ts";
+import { mayEndFirst } from "../ffi/isolate.ts";
 import { assertObject } from "./arguments.ts";
 import { assertBytes, bufferOf, byteOffsetOf, nameOf } from "./bytes.ts";
 

@@ -1,6 +1,6 @@
 import { setTimeout } from "../ffi/event_loop.ts";
 import type { SigeventValues } from "../ffi/layout.ts";
-import { mayEndFirst } from "../ffi/librt.ts";
+import { mayEndFirst } from "../ffi/isolate.ts";
 import { assertObject } from "./arguments.ts";
 import { nameOf } from "./bytes.ts";
 import {

@@ -102,7 +102,7 @@ function unescape(path: string): string {
 /** The directory of a cgroup, and all above it that are mounted. */
 function withParents({ directory, root }: Mount, path: string): string[] {
   const top = root === "/" ? "" : root;
-  const isBelow = path.startsWith(`${top}/`) && !path.includes("/..");
+  const isBelow = path.startsWith(`${top}/`);
   const names = isBelow
     ? path.slice(top.length).split("/").filter((name) => name !== "")
     : [];

@@ -13,7 +13,7 @@ import {
   type NativeMemory,
   tryAllocateNative,
 } from "../ffi/memory.ts";
-import { mayEndFirst } from "../ffi/librt.ts";
+import { mayEndFirst } from "../ffi/isolate.ts";
 import type { Pointer } from "../ffi/runtime.ts";
 import { runtime } from "../ffi/current.ts";
 import { librt } from "./error.ts";

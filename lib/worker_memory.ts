@@ -7,7 +7,7 @@
  * @module
  */
 import { freeUnused } from "../ffi/memory.ts";
-import { mayEndFirst } from "../ffi/librt.ts";
+import { mayEndFirst } from "../ffi/isolate.ts";
 import { engine } from "./engine.ts";
 
 /**

@@ -2,7 +2,7 @@
 // each file, and the one on the process's first thread, which does not.
 
 import { assert, assertEquals } from "@std/assert";
-import { mayEndFirst } from "../ffi/librt.ts";
+import { mayEndFirst } from "../ffi/isolate.ts";
 import { platform } from "../lib/constants.ts";
 import { addressInPlace } from "../lib/pinned.ts";
 import {
@@ -19,10 +19,12 @@ import {
 import { WHOLE_FILE } from "./first_thread.ts";
 import {
   decode,
+  delay,
   Directory,
   Fifo,
   isLinux,
   openSync,
+  Program,
   report,
 } from "./helpers.ts";
 
@@ -147,6 +149,27 @@ Deno.test({
   fn() {
     assertEquals(addressInPlace(allocatePinned(8)), 0);
     assertEquals(addressInPlace(new Uint8Array(new SharedArrayBuffer(8))), 0);
+  },
+});
+
+Deno.test({
+  name: "SIGEV_THREAD does no harm when `deno run --watch` starts again",
+  ignore: !isLinux,
+  timeout: 20_000,
+  async fn() {
+    using directory = new Directory();
+    await using fifo = new Fifo();
+    const watched = directory.file();
+    await using program = new Program("watched", {
+      args: [fifo.path, directory.at("marker")],
+      flags: ["--allow-all", `--watch=${watched}`],
+      timeout_ms: 19_000,
+    });
+    assertEquals(await program.line(), "in flight");
+    // Until it has looked at the file for the first time.
+    await delay(500);
+    Deno.writeTextFileSync(watched, "changed");
+    assertEquals(await program.line(), "alive in the same process");
   },
 });
 

@@ -1,7 +1,7 @@
 // Runs every test of a file on the process's first thread, one after another,
 // and prints those that failed.
 
-import { mayEndFirst } from "../../ffi/librt.ts";
+import { mayEndFirst } from "../../ffi/isolate.ts";
 
 interface Test {
   name: string;

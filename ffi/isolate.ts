@@ -1,0 +1,45 @@
+/**
+ * Whether this isolate lasts as long as the process, and with it the C library's
+ * threads.
+ *
+ * @module
+ */
+import { runtime } from "./current.ts";
+import { librt } from "./librt.ts";
+import { systemFiles } from "./system_files.ts";
+
+let answer: boolean | null = null;
+
+/**
+ * Whether this isolate may end while the process lives on: that of a worker, that
+ * of a file of `deno test`, and that of `deno run --watch`. Memory that the isolate
+ * owns, and functions in it, must then never be given to native threads. To be
+ * asked when native calls are permitted.
+ */
+export function mayEndFirst(): boolean {
+  return answer ??= !isFirstThread() || isWatched();
+}
+
+/**
+ * Whether the calling thread is the one that the process began with, which has the
+ * isolate that lasts. On Linux, and on NetBSD since 10, its number is that of the
+ * process; `pthread_main_np` of macOS and FreeBSD says 1, and so did NetBSD before.
+ */
+function isFirstThread(): boolean {
+  const { this_thread, getpid, platform } = librt();
+  const thread = this_thread(platform.constants.SYS_gettid);
+  return thread === getpid() || thread === 1;
+}
+
+/**
+ * Whether Deno starts the program again in the same process when its files change.
+ * Only the command line tells; an argument of the program itself that is the same
+ * does no harm.
+ */
+function isWatched(): boolean {
+  if (runtime.name !== "deno" || librt().platform.os !== "linux") return false;
+  const command = systemFiles.read("/proc/self/cmdline") ?? "";
+  return command.split("\0").some((argument) =>
+    /^--(watch|unstable-hmr)/.test(argument)
+  );
+}
