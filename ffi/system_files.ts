@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { TextDecoder, TextEncoder } from "node:util";
 import { librt } from "./librt.ts";
 import { freeNative, type NativeMemory, tryAllocateNative } from "./memory.ts";
 
