@@ -2,8 +2,6 @@
  * Reads blocks in one of several ways. Prints which native functions submitted
  * them, with how many requests each.
  */
-import { AioFile, CompletionQueue, configure } from "../../mod.ts";
-
 const calls: Record<string, number[]> = {};
 const { dlopen } = Deno;
 
@@ -26,6 +24,9 @@ Object.defineProperty(Deno, "dlopen", {
     return { symbols: wrapped, close };
   },
 });
+
+// Importing it binds the functions.
+const { AioFile, CompletionQueue, configure } = await import("../../mod.ts");
 
 const [task, count, ...paths] = Deno.args;
 configure({ threads: 4 });

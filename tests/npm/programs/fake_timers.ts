@@ -145,17 +145,19 @@ async function useQueues({ AioFile, CompletionQueue }: Library): Promise<void> {
 }
 
 /** A read that takes long is waited for on a thread: the clock has to go on. */
-async function waitLong({ AioFile, metrics }: Library): Promise<void> {
-  const file = AioFile.adopt(openSync(fifo, constants.O_RDWR));
+async function waitLong(library: Library): Promise<void> {
+  const { aio_read, aio_suspend, Aiocb, allocatePinned, metrics } = library;
+  const fd = openSync(fifo, constants.O_RDWR);
+  const block = new Aiocb({ aio_fildes: fd, aio_buf: allocatePinned(1) });
   const { suspends } = metrics();
-  const read = file.readAt(new Uint8Array(1), 0);
+  aio_read(block);
+  const done = aio_suspend([block]);
   for (let turn = 0; metrics().suspends === suspends; turn++) {
     assert.ok(turn < TURNS_MAX, "it polls for ever");
     await stat("/");
   }
-  writeSync(file.fd, "x");
-  await read;
-  await file.close();
+  writeSync(fd, "x");
+  await done;
 }
 
 async function useC(library: Library): Promise<void> {
