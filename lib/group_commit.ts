@@ -18,22 +18,32 @@ import { Request } from "./request.ts";
 export interface SyncGroup {
   /** Writes that are not done. */
   writes: number;
-  /** Whether one is done that no native synchronization has covered. */
-  isWritten: boolean;
+  /** Whether there is one that no native synchronization has covered. */
+  isUncovered: boolean;
   readonly syncs: Set<Request>;
   /** Whether a synchronization was asked for: the next write begins a group. */
   isClosed: boolean;
   /** Why its writes may be lost, 0 if they are not: an error number. */
   lossErrno: number;
+  /** Whether a synchronization was told of that. */
+  isTold: boolean;
 }
+
+/**
+ * So many microtasks after a synchronization has failed its caller goes on, one
+ * more than this. What others write and synchronize until then has to fail as
+ * well, because they cannot know.
+ */
+const TELLING_MICROTASKS = 5;
 
 function newGroup(): SyncGroup {
   return {
     writes: 0,
-    isWritten: false,
+    isUncovered: false,
     syncs: new Set(),
     isClosed: false,
     lossErrno: 0,
+    isTold: false,
   };
 }
 
@@ -48,6 +58,9 @@ export class GroupCommit {
   /** Why the first of them failed. */
   #failure: Error | null = null;
   #isAdvanceDue = false;
+  /** How many times callers are being told of a loss, and what the system told. */
+  #telling = 0;
+  #tellingErrno = 0;
   readonly #queue: FileQueue;
   /**
    * Those whose descriptors were written through since they were synchronized: a
@@ -65,9 +78,12 @@ export class GroupCommit {
     let group = this.#last;
     if (group.isClosed) {
       group = newGroup();
+      group.lossErrno = this.#tellingErrno;
+      group.isTold = true; // Of what is lost by now.
       this.#groups.push(group);
     }
     group.writes++;
+    group.isUncovered = true;
     write.group = group;
   }
 
@@ -81,10 +97,7 @@ export class GroupCommit {
     if (group === null) return;
     write.group = null;
     group.writes--;
-    if (hasBegun) {
-      group.isWritten = true;
-      this.#written.add(write.queue);
-    }
+    if (hasBegun) this.#written.add(write.queue);
     if (group.writes === 0 && this.#hasSyncs) this.#advanceSoon();
   }
 
@@ -99,16 +112,18 @@ export class GroupCommit {
 
   /**
    * The system told that it lost what was written, which it tells only once: what
-   * was written until now is not going to be on disk. So each synchronization
-   * fails that has nothing else to cover, and each that covers some of it and is
-   * the first one to do so.
+   * was written until now is not going to be on disk, and what is in flight may
+   * have been written. So each synchronization fails that covers some of it and
+   * is the first one to do so, and each that covers nothing else.
+   *
+   * @param errno What the system told.
+   * @param isTold Whether somebody learns of it who knows all that is covered.
    */
-  lose(errno: number): void {
-    let isAllDone = true;
+  lose(errno: number, isTold = false): void {
     for (const group of this.#groups) {
-      if (group.writes > 0) isAllDone = false;
-      if (isAllDone || group.isWritten) group.lossErrno = errno;
-      group.isWritten = false;
+      group.lossErrno = errno;
+      group.isTold = isTold && !group.isUncovered;
+      group.isUncovered = false;
     }
     this.#advanceSoon();
   }
@@ -141,7 +156,8 @@ export class GroupCommit {
     this.#sharing = new Set();
     this.#failure = null;
     if (first instanceof AioError && !isCancellation(first)) {
-      this.lose(first.errno);
+      this.lose(first.errno, sharing.size > 0);
+      this.#tell(first.errno);
     }
     for (const sync of sharing) sync.settle(first);
     this.#advanceSoon();
@@ -184,14 +200,40 @@ export class GroupCommit {
     for (const carrier of [...this.#carriers]) carrier.queue.serveSync(carrier);
   };
 
-  /** Fails the synchronizations of writes that are lost. */
+  /**
+   * Fails the synchronizations of writes that are lost. Where those of a group
+   * were canceled, the next one is the first to cover its writes.
+   */
   #failLost(): void {
-    for (const { lossErrno, syncs } of this.#groups) {
-      if (lossErrno === 0) continue;
-      const lost = [...syncs];
-      syncs.clear();
-      for (const sync of lost) sync.fail(lossErrno);
+    let untoldErrno = 0;
+    for (const group of this.#groups) {
+      if (untoldErrno !== 0) {
+        group.lossErrno = untoldErrno;
+        group.isTold = false;
+        untoldErrno = 0;
+      }
+      if (group.lossErrno === 0) continue;
+      const lost = [...group.syncs];
+      group.syncs.clear();
+      if (lost.length > 0 && !group.isTold) {
+        group.isTold = true;
+        this.#tell(group.lossErrno);
+      }
+      for (const sync of lost) sync.fail(group.lossErrno);
+      if (!group.isTold && group !== this.#last) {
+        untoldErrno = group.lossErrno;
+        group.isTold = true;
+      }
     }
+  }
+
+  /** Nobody knows of a loss until those who are told have had their turn. */
+  async #tell(errno: number): Promise<void> {
+    this.#tellingErrno = errno;
+    this.#telling++;
+    for (let count = 0; count < TELLING_MICROTASKS; count++) await null;
+    this.#telling--;
+    if (this.#telling === 0) this.#tellingErrno = 0;
   }
 
   /** One alone can be canceled as long as its carriers can be. */
@@ -217,7 +259,7 @@ export class GroupCommit {
         ready.add(sync);
       }
       group.syncs.clear();
-      group.isWritten = false;
+      group.isUncovered = false;
       if (this.#groups.length === 1) return ready;
       this.#groups.shift();
     }
