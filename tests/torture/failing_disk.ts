@@ -4,18 +4,14 @@
  * image has holes for cannot be written, so write-back fails with `EIO`, some
  * time after write(2) has succeeded.
  *
- * What is mounted is seen by the process that made it only, in a mount namespace of
- * its own, and is gone with that process, however it ends. {@linkcode namespace}
- * is the command that gives a program one.
+ * For programs in a namespace of their own, see `namespace.ts`.
  *
  * @module
  */
 import { assert } from "@std/assert";
 import { openSync, readSync, writeFileSync } from "node:fs";
-import { Directory, isLinux, succeeds } from "../helpers.ts";
-
-/** Runs a program in a mount namespace of its own. */
-export const namespace: readonly string[] = ["unshare", "--mount"];
+import { Directory } from "../helpers.ts";
+import { succeedsInNamespace } from "./namespace.ts";
 
 /** Of the file system. */
 export const BLOCK_BYTES = 4096;
@@ -32,11 +28,10 @@ const MEMORY_BYTES = 2 * IMAGE_BYTES;
 
 /** Whether such disks can be had: by root, with loop devices. */
 export function canHaveDisks(): boolean {
-  if (!isLinux || Deno.uid() !== 0) return false;
   using directory = new Directory();
-  const tools = "command -v mkfs.ext4 && command -v filefrag && " +
+  const script = "command -v mkfs.ext4 && command -v filefrag && " +
     'losetup --find && mount -t tmpfs tmpfs "$0"';
-  return succeeds(...namespace as [string], "sh", "-c", tools, directory.path);
+  return succeedsInNamespace(script, directory.path);
 }
 
 /** Blocks that follow each other, in the file and in the image. */

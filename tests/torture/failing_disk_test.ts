@@ -3,7 +3,8 @@
 
 import { assert, assertEquals } from "@std/assert";
 import { Directory, report } from "../helpers.ts";
-import { canHaveDisks, namespace } from "./failing_disk.ts";
+import { canHaveDisks } from "./failing_disk.ts";
+import { namespace } from "./namespace.ts";
 import { replay, scaled, timeout } from "./scale.ts";
 
 const ignore = !canHaveDisks();

@@ -60,7 +60,7 @@ for (let round = 0; round < rounds; round++) {
     synchronous,
   });
   const ledger = new Ledger({
-    read: (offset, length) => disk.onDisk(offset, length),
+    now: () => (offset, length) => disk.onDisk(offset, length),
     appended: {
       offset: BLOCKS * BLOCK_BYTES,
       length: ROOM_BLOCKS * BLOCK_BYTES,

@@ -127,7 +127,7 @@ const totals = { resolved: 0, rejected: 0, synced: 0, unsynced: 0 };
 const violations: string[] = [];
 for (let round = 0; round < rounds; round++) {
   const ledger = new Ledger({
-    read: (offset, length) => disk.onDisk(offset, length),
+    now: () => (offset, length) => disk.onDisk(offset, length),
     appended: {
       offset: BLOCKS * BLOCK_BYTES,
       length: ROOM_BLOCKS * BLOCK_BYTES,

@@ -26,10 +26,13 @@ export interface WriteTraits {
   readonly isSlow?: boolean;
 }
 
+/** Bytes of a part of a file. */
+export type Read = (offset: number, length: number) => Uint8Array;
+
 /** Tells what is durable in a file at this moment. */
 export interface Durable {
-  /** Bytes of a part of the file. */
-  readonly read: (offset: number, length: number) => Uint8Array;
+  /** What reads as the file is at this moment. */
+  readonly now: () => Read;
   /** Where appends go, from the first one on. */
   readonly appended: { readonly offset: number; readonly length: number };
 }
@@ -75,7 +78,7 @@ export class Ledger {
   }
 
   /** Checks all that was ever acknowledged once more, by another reading. */
-  recheck(what: string, read: Durable["read"]): void {
+  recheck(what: string, read: Read): void {
     this.#check([...this.#acknowledged], what, read);
   }
 
@@ -103,7 +106,7 @@ export class Ledger {
   #check(
     covered: Entry[],
     what: string,
-    read: Durable["read"] = this.#durable.read,
+    read: Read = this.#durable.now(),
   ): void {
     const { appended } = this.#durable;
     let tail: Buffer | undefined;

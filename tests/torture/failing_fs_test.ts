@@ -1,0 +1,157 @@
+// A file system that loses, fails, delays and shortens what is written, see
+// failing_fs.c: nobody is told that something is durable which is not, and every
+// error reaches somebody, once.
+
+import { assert, assertEquals } from "@std/assert";
+import { Directory, report } from "../helpers.ts";
+import { buildFailingFs } from "./failing_fs.ts";
+import { namespace } from "./namespace.ts";
+import { replay, scaled, timeout } from "./scale.ts";
+
+const program = buildFailingFs();
+const ignore = program === null;
+if (ignore) {
+  console.log(
+    "failing file systems are skipped: they need root, /dev/fuse, cc, " +
+      "pkg-config and libfuse3",
+  );
+}
+
+const seed = replay.seed ??
+  crypto.getRandomValues(new Uint32Array(1))[0] % 1_000_000;
+
+/** Runs a program that has the file system for itself. */
+async function outcomeOf(name: string, options: object) {
+  using directory = new Directory();
+  const given = { where: "main", program, directory: directory.path };
+  return await report(`../torture/programs/${name}`, {
+    args: [JSON.stringify({ ...given, ...options })],
+    wrapper: [...namespace],
+    timeout_ms: timeout,
+  });
+}
+
+Deno.test({
+  name: "a file system that loses what is written tells of it on closing",
+  ignore,
+  timeout,
+  async fn() {
+    assertEquals(await outcomeOf("fs_errors", { task: "no library" }), -1);
+  },
+});
+
+const CLOSES = {
+  "close after writeAt": "ENOSPC",
+  "close after many writes at once": "ENOSPC",
+  "close after syncData and writeAt": "ENOSPC",
+  "close after syncData, writeAt and some time": "ENOSPC",
+  "close after append": "ENOSPC",
+  "close after append and writeAt, per open file": "ENOSPC",
+  "close that fails by itself": "EIO",
+  "close of the second descriptor that fails": "EIO",
+};
+
+for (const [task, code] of Object.entries(CLOSES)) {
+  for (const where of ["main", "worker"]) {
+    Deno.test({
+      name: "close() rejects with the error that any descriptor of the file " +
+        `tells, both times: ${task}${
+          where === "worker" ? ", in a worker" : ""
+        }`,
+      ignore,
+      timeout,
+      async fn() {
+        assertEquals(
+          await outcomeOf("fs_errors", { task, where }),
+          [code, code, "resolved"],
+        );
+      },
+    });
+  }
+}
+
+for (const where of ["main", "worker"]) {
+  const inWorker = where === "worker" ? ", in a worker" : "";
+
+  Deno.test({
+    name:
+      "syncData() rejects with what closing a descriptor that was not used " +
+      `has told${inWorker}`,
+    ignore,
+    timeout,
+    async fn() {
+      const task = "syncData after syncData, writeAt and some time";
+      assertEquals(
+        await outcomeOf("fs_errors", { task, where }),
+        ["ENOSPC", "resolved"],
+      );
+    },
+  });
+
+  Deno.test({
+    name: "syncData() and sync() cover writeAt() and append() where errors " +
+      `belong to the open file${inWorker}`,
+    ignore,
+    timeout,
+    async fn() {
+      const task = "sync of what one open file has written";
+      const outcomes = await outcomeOf("fs_errors", { task, where });
+      const told = Object.keys(outcomes).map((name) => [
+        name,
+        ["ENOSPC", "resolved"],
+      ]);
+      assertEquals(told.length, 8);
+      assertEquals(outcomes, Object.fromEntries(told));
+    },
+  });
+
+  Deno.test({
+    name: "syncData() rejects, once, when somebody else had the page cache " +
+      `written back, and that failed${inWorker}`,
+    ignore,
+    timeout,
+    async fn() {
+      const task = "sync after a write-back that failed";
+      const isWriteback = true;
+      assertEquals(
+        await outcomeOf("fs_errors", { task, where, isWriteback }),
+        {
+          "writeAt": ["EIO", "resolved"],
+          "writeAt, synced before": ["EIO", "resolved"],
+          "append": ["EIO", "resolved"],
+          "append, synced before": ["EIO", "resolved"],
+        },
+      );
+    },
+  });
+}
+
+const FILES = [
+  {},
+  { lanes: 1 },
+  { lanes: 8 },
+  { synchronous: "data" },
+  { synchronous: "full" },
+];
+
+for (const options of FILES) {
+  Deno.test({
+    name: "whatever is acknowledged survives a loss of power, whatever the " +
+      `program, with ${JSON.stringify(options)}`,
+    ignore,
+    timeout,
+    async fn() {
+      const rounds = scaled(4, 400);
+      const { violations, ...counts } = await outcomeOf("fs_random", {
+        seed,
+        rounds,
+        ...options,
+      });
+      console.log(`TORTURE_SEED=${seed}`, counts);
+      assertEquals(violations.slice(0, 10), [], `TORTURE_SEED=${seed}`);
+      // Of a synchronous file it is the writes that fail.
+      const { synced, unsynced, rejected } = counts;
+      assert(synced > 0 && unsynced + rejected > 0, "nothing happened");
+    },
+  });
+}

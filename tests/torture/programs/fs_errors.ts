@@ -1,0 +1,203 @@
+/**
+ * Loses what is written to a file system that tells of it once. Prints who was
+ * told.
+ */
+import { writeSync } from "node:fs";
+import { AioFile } from "../../../mod.ts";
+import { delay, openSync } from "../../helpers.ts";
+import { printOutcome } from "../../programs/where.ts";
+import { FailingFs } from "../failing_fs.ts";
+
+/** What the test asks for. */
+interface Options {
+  where: "main" | "worker";
+  program: string;
+  directory: string;
+  isWriteback: boolean;
+  task: keyof typeof tasks;
+}
+
+const options: Options = JSON.parse(Deno.args[0]);
+const BLOCK_BYTES = 4096;
+/** After so long the library has closed what it does not use. */
+const IDLE_MS = 3_000;
+const ENOSPC = 28;
+const EIO = 5;
+const LOSE = `lose ${ENOSPC}`;
+
+const bytes = () => new Uint8Array(BLOCK_BYTES).fill(7);
+
+/** What came of a call: its code, or `"resolved"`. */
+function outcomeOf(call: Promise<unknown>): Promise<string> {
+  return call.then(() => "resolved", ({ code }) => code);
+}
+
+/** Closes a file twice, and another one on the same file. */
+async function closings(file: AioFile, path: string): Promise<string[]> {
+  const first = await outcomeOf(file.close());
+  const second = await outcomeOf(file.close());
+  const other = await AioFile.open(path, { write: true });
+  return [first, second, await outcomeOf(other.close())];
+}
+
+/** Opens a file, does something with it, and closes it. */
+async function closed(
+  fs: FailingFs,
+  use: (file: AioFile) => Promise<unknown>,
+): Promise<string[]> {
+  const path = fs.file("file");
+  const file = await AioFile.open(path, { write: true });
+  await use(file);
+  return await closings(file, path);
+}
+
+const tasks = {
+  /** The runtime's own close() does not say what close(2) does. */
+  "no library"(fs: FailingFs) {
+    const { close } = Deno.dlopen("libc.so.6", {
+      close: { parameters: ["i32"], result: "i32" },
+    }).symbols;
+    const fd = openSync(fs.file("file"), "r+");
+    fs.control(LOSE);
+    writeSync(fd, bytes());
+    return Promise.resolve(close(fd));
+  },
+
+  "close after writeAt": (fs: FailingFs) =>
+    closed(fs, async (file) => {
+      fs.control(LOSE);
+      await file.writeAt(bytes(), 0);
+    }),
+
+  "close after many writes at once": (fs: FailingFs) =>
+    closed(fs, async (file) => {
+      fs.control(LOSE);
+      const writes = Array.from(
+        { length: 100 },
+        (_, at) => file.writeAt(bytes(), at * BLOCK_BYTES),
+      );
+      await Promise.all(writes);
+    }),
+
+  "close after syncData and writeAt": (fs: FailingFs) =>
+    closed(fs, async (file) => {
+      await file.writeAt(bytes(), 0);
+      await file.syncData();
+      fs.control(LOSE);
+      await file.writeAt(bytes(), BLOCK_BYTES);
+    }),
+
+  "close after syncData, writeAt and some time": (fs: FailingFs) =>
+    closed(fs, async (file) => {
+      await file.writeAt(bytes(), 0);
+      await file.syncData();
+      fs.control(LOSE);
+      await file.writeAt(bytes(), BLOCK_BYTES);
+      await delay(IDLE_MS);
+    }),
+
+  "close after append": (fs: FailingFs) =>
+    closed(fs, async (file) => {
+      fs.control(LOSE);
+      await file.append(bytes());
+    }),
+
+  "close after append and writeAt, per open file": (fs: FailingFs) =>
+    closed(fs, async (file) => {
+      fs.control("per_handle 1");
+      await file.writeAt(bytes(), 0);
+      fs.control(LOSE);
+      await file.append(bytes());
+      fs.control("lose 0");
+      await file.writeAt(bytes(), BLOCK_BYTES);
+    }),
+
+  "close that fails by itself": (fs: FailingFs) =>
+    closed(fs, async (file) => {
+      await file.writeAt(bytes(), 0);
+      await file.append(bytes());
+      fs.control(`fail flush 0 1 ${EIO}`);
+    }),
+
+  "close of the second descriptor that fails": (fs: FailingFs) =>
+    closed(fs, async (file) => {
+      await file.writeAt(bytes(), 0);
+      await file.append(bytes());
+      fs.control(`fail flush 1 1 ${EIO}`);
+    }),
+
+  /** The library's own closing of what it does not use is told instead. */
+  async "syncData after syncData, writeAt and some time"(fs: FailingFs) {
+    const file = await AioFile.open(fs.file("file"), { write: true });
+    await file.writeAt(bytes(), 0);
+    await file.syncData();
+    fs.control(LOSE);
+    await file.writeAt(bytes(), BLOCK_BYTES);
+    await delay(IDLE_MS);
+    fs.control("lose 0");
+    return [await outcomeOf(file.syncData()), await outcomeOf(file.syncData())];
+  },
+
+  /** What each kind of synchronization says of each kind of write. */
+  async "sync of what one open file has written"(fs: FailingFs) {
+    const outcomes: Record<string, string[]> = {};
+    for (const lost of ["writeAt", "append"] as const) {
+      for (const sync of ["sync", "syncData"] as const) {
+        for (const isSynced of [false, true]) {
+          const path = fs.file("file");
+          const file = await AioFile.open(path, { write: true });
+          const write = {
+            writeAt: () => file.writeAt(bytes(), 0),
+            append: () => file.append(bytes()),
+          };
+          await write.writeAt();
+          await write.append();
+          if (isSynced) await file[sync]();
+          fs.control("per_handle 1", LOSE);
+          await write[lost]();
+          fs.control("lose 0");
+          const before = isSynced ? " synced before" : "";
+          outcomes[`${lost}, ${sync}${before}`] = [
+            await outcomeOf(file[sync]()),
+            await outcomeOf(file[sync]()),
+          ];
+          await file.close().catch(() => {});
+        }
+      }
+    }
+    return outcomes;
+  },
+
+  /** Somebody else has the page cache written back, which fails. */
+  async "sync after a write-back that failed"(fs: FailingFs) {
+    const outcomes: Record<string, string[]> = {};
+    for (const how of ["writeAt", "append"] as const) {
+      for (const isSynced of [false, true]) {
+        const file = await AioFile.open(fs.file("file"), {
+          read: true,
+          write: true,
+        });
+        if (isSynced) await file.syncData();
+        fs.control(`fail write 0 100 ${EIO}`);
+        await (how === "append"
+          ? file.append(bytes())
+          : file.writeAt(bytes(), 0));
+        const args = ["--file-system", fs.at("file")];
+        await new Deno.Command("sync", { args, stderr: "null" }).output();
+        fs.control("reset");
+        outcomes[`${how}${isSynced ? ", synced before" : ""}`] = [
+          await outcomeOf(file.syncData()),
+          await outcomeOf(file.syncData()),
+        ];
+        await file.close().catch(() => {});
+      }
+    }
+    return outcomes;
+  },
+};
+
+await printOutcome(import.meta.url, options.where, async () => {
+  const { program, directory, isWriteback, task } = options;
+  await using fs = await FailingFs.mount(program, directory, isWriteback);
+  return await tasks[task](fs);
+});
