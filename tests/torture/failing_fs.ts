@@ -12,9 +12,6 @@ import { succeedsInNamespace } from "./namespace.ts";
 /** It is mounted within this time. */
 const PATIENCE_MS = 5_000;
 
-const built = new Directory();
-addEventListener("unload", () => built[Symbol.dispose]());
-
 /**
  * Builds the file system.
  *
@@ -24,7 +21,9 @@ addEventListener("unload", () => built[Symbol.dispose]());
 export function buildFailingFs(): string | null {
   if (!existsSync("/dev/fuse")) return null;
   const source = new URL("./failing_fs.c", import.meta.url).pathname;
-  const path = built.at("failing_fs");
+  const directory = new Directory();
+  addEventListener("unload", () => directory[Symbol.dispose]());
+  const path = directory.at("failing_fs");
   const build = 'cc -O2 -Wall -o "$0" "$1" $(pkg-config --cflags --libs fuse3)';
   return succeedsInNamespace(build, path, source) ? path : null;
 }
