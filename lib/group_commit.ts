@@ -36,6 +36,8 @@ export interface SyncGroup {
  */
 const TELLING_MICROTASKS = 5;
 
+type SyncOperation = "sync" | "syncData";
+
 function newGroup(): SyncGroup {
   return {
     writes: 0,
@@ -67,10 +69,15 @@ export class GroupCommit {
    * descriptor that was opened by itself has errors of write-back of its own.
    */
   readonly #written = new Set<FileQueue>();
+  /** Those that were ever written through, and the first one. */
+  readonly #queues: Set<FileQueue>;
+  /** Those whose descriptors this synchronization has not gone through. */
+  #unasked: FileQueue[] = [];
 
   /** @param queue Serves a synchronization when nothing was written. */
   constructor(queue: FileQueue) {
     this.#queue = queue;
+    this.#queues = new Set([queue]);
   }
 
   /** A write was submitted. */
@@ -97,7 +104,10 @@ export class GroupCommit {
     if (group === null) return;
     write.group = null;
     group.writes--;
-    if (hasBegun) this.#written.add(write.queue);
+    if (hasBegun) {
+      this.#written.add(write.queue);
+      this.#queues.add(write.queue);
+    }
     if (group.writes === 0 && this.#hasSyncs) this.#advanceSoon();
   }
 
@@ -151,6 +161,10 @@ export class GroupCommit {
     // Another try has to go the same way.
     if (failure !== null) this.#written.add(carrier.queue);
     if (this.#carriers.length > 0) return;
+    if (this.#failure !== null && this.#unasked.length > 0) {
+      // The system tells each of an error: not later, of what was told already.
+      return this.#issue(carrier.operation as SyncOperation, this.#unasked);
+    }
     const sharing = this.#sharing;
     const first = this.#failure;
     this.#sharing = new Set();
@@ -191,14 +205,20 @@ export class GroupCommit {
     const ready = this.#takeReady();
     if (ready.size === 0) return;
     this.#sharing = ready;
-    let operation: "sync" | "syncData" = "syncData";
+    let operation: SyncOperation = "syncData";
     for (const sync of ready) if (sync.operation === "sync") operation = "sync";
     const queues = this.#written.size > 0 ? [...this.#written] : [this.#queue];
     this.#written.clear();
+    this.#unasked = [...this.#queues];
+    this.#issue(operation, queues);
+  };
+
+  #issue(operation: SyncOperation, queues: FileQueue[]): void {
+    this.#unasked = this.#unasked.filter((queue) => !queues.includes(queue));
     this.#carriers = queues.map((queue) => new Carrier(queue, operation, this));
     // A carrier that fails at once leaves the list.
     for (const carrier of [...this.#carriers]) carrier.queue.serveSync(carrier);
-  };
+  }
 
   /**
    * Fails the synchronizations of writes that are lost. Where those of a group
@@ -272,7 +292,7 @@ class Carrier extends Request {
 
   constructor(
     queue: FileQueue,
-    operation: "sync" | "syncData",
+    operation: SyncOperation,
     commits: GroupCommit,
   ) {
     super(queue, operation, null, 0, 0, 0);

@@ -32,6 +32,18 @@ function outcomeOf(call: Promise<unknown>): Promise<string> {
   return call.then(() => "resolved", ({ code }) => code);
 }
 
+/** What comes of a synchronization, of another one, and of one after a write. */
+async function outcomesOf(
+  file: AioFile,
+  sync: "sync" | "syncData",
+  write: () => Promise<unknown>,
+): Promise<string[]> {
+  const first = await outcomeOf(file[sync]());
+  const again = await outcomeOf(file[sync]());
+  await write();
+  return [first, again, await outcomeOf(file[sync]())];
+}
+
 /** Closes a file twice, and another one on the same file. */
 async function closings(file: AioFile, path: string): Promise<string[]> {
   const first = await outcomeOf(file.close());
@@ -135,7 +147,8 @@ const tasks = {
     await file.writeAt(bytes(), BLOCK_BYTES);
     await delay(IDLE_MS);
     fs.control("lose 0");
-    return [await outcomeOf(file.syncData()), await outcomeOf(file.syncData())];
+    const write = () => file.writeAt(bytes(), 0);
+    return await outcomesOf(file, "syncData", write);
   },
 
   /** What each kind of synchronization says of each kind of write. */
@@ -157,10 +170,11 @@ const tasks = {
           await write[lost]();
           fs.control("lose 0");
           const before = isSynced ? " synced before" : "";
-          outcomes[`${lost}, ${sync}${before}`] = [
-            await outcomeOf(file[sync]()),
-            await outcomeOf(file[sync]()),
-          ];
+          outcomes[`${lost}, ${sync}${before}`] = await outcomesOf(
+            file,
+            sync,
+            write[lost],
+          );
           await file.close().catch(() => {});
         }
       }
@@ -179,16 +193,14 @@ const tasks = {
         });
         if (isSynced) await file.syncData();
         fs.control(`fail write 0 100 ${EIO}`);
-        await (how === "append"
-          ? file.append(bytes())
-          : file.writeAt(bytes(), 0));
+        const write = () =>
+          how === "append" ? file.append(bytes()) : file.writeAt(bytes(), 0);
+        await write();
         const args = ["--file-system", fs.at("file")];
         await new Deno.Command("sync", { args, stderr: "null" }).output();
         fs.control("reset");
-        outcomes[`${how}${isSynced ? ", synced before" : ""}`] = [
-          await outcomeOf(file.syncData()),
-          await outcomeOf(file.syncData()),
-        ];
+        const before = isSynced ? ", synced before" : "";
+        outcomes[`${how}${before}`] = await outcomesOf(file, "syncData", write);
         await file.close().catch(() => {});
       }
     }
