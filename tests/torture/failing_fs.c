@@ -53,7 +53,10 @@ struct handle {
   struct file *file; /* NULL: the control file */
   int is_durable;
   int error; /* the same for this open file only */
+  struct handle *next;
 };
+
+static struct handle *handles;
 
 enum call { WRITE, FSYNC, FLUSH, CALLS };
 static const char *const call_names[CALLS] = {"write", "fsync", "flush"};
@@ -130,7 +133,8 @@ static void rest(enum call call) {
 
 /* What nobody was told of yet, once. */
 static int take_error(struct handle *handle) {
-  int *error = faults.is_per_handle ? &handle->error : &handle->file->error;
+  int is_own = faults.is_per_handle || handle->error != 0;
+  int *error = is_own ? &handle->error : &handle->file->error;
   int taken = *error;
   *error = 0;
   return taken;
@@ -225,6 +229,10 @@ static int fs_open(const char *path, struct fuse_file_info *info) {
       return -ENOENT;
     }
   }
+  pthread_mutex_lock(&mutex);
+  handle->next = handles;
+  handles = handle;
+  pthread_mutex_unlock(&mutex);
   /* Nothing is to be read from the page cache that has changed behind it. */
   info->direct_io = handle->file == NULL || handle->is_durable;
   return 0;
@@ -245,7 +253,13 @@ static int fs_create(const char *path, mode_t mode,
 
 static int fs_release(const char *path, struct fuse_file_info *info) {
   (void)path;
-  free(handle_of(info));
+  struct handle *handle = handle_of(info);
+  pthread_mutex_lock(&mutex);
+  struct handle **at = &handles;
+  while (*at != handle) at = &(*at)->next;
+  *at = handle->next;
+  pthread_mutex_unlock(&mutex);
+  free(handle);
   return 0;
 }
 
@@ -327,6 +341,14 @@ static void make_durable(struct file *file, const struct snapshot *snapshot) {
   }
 }
 
+/* What was written is lost. As Linux does, each open file is told, once. */
+static void lose_all(struct handle *told, int error) {
+  memset(told->file->is_dirty, 0, sizeof told->file->is_dirty);
+  if (faults.is_per_handle) return;
+  for (struct handle *handle = handles; handle != NULL; handle = handle->next)
+    if (handle != told && handle->file == told->file) handle->error = error;
+}
+
 /* One that succeeds covers what was written when it began. One that fails loses what
    was written when it ended: the system does not keep it for another try. */
 static int fs_fsync(const char *path, int is_data_only,
@@ -344,7 +366,7 @@ static int fs_fsync(const char *path, int is_data_only,
   int earlier = take_error(handle);
   if (error == 0) error = snapshot == NULL ? ENOMEM : earlier;
   if (error == 0) make_durable(file, snapshot);
-  else memset(file->is_dirty, 0, sizeof file->is_dirty);
+  else lose_all(handle, error);
   pthread_mutex_unlock(&mutex);
   free(snapshot);
   return -error;
