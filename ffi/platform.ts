@@ -52,7 +52,11 @@ export interface PlatformConstants {
   /** 0 on macOS, which has `F_NOCACHE` instead. */
   readonly O_DIRECT: number;
   readonly F_GETFL: number;
+  readonly F_SETFD: number;
+  readonly FD_CLOEXEC: number;
   readonly F_DUPFD_CLOEXEC: number;
+  /** Linux's own, of pipes only; 0 elsewhere. */
+  readonly F_GETPIPE_SZ: number;
   /** 0 wherever it is not macOS. */
   readonly F_NOCACHE: number;
   /** For `preadv2()` and `pwritev2()`; 0 where there are none. */
@@ -158,6 +162,8 @@ const COMMON_CONSTANTS = {
   O_RDONLY: 0,
   O_WRONLY: 1,
   O_RDWR: 2,
+  F_SETFD: 2,
+  FD_CLOEXEC: 1,
   F_GETFL: 3,
 } as const;
 
@@ -187,6 +193,7 @@ function linuxConstants(
     O_NOCTTY: 0o400,
     O_DIRECT: arch === "aarch64" ? 0o200000 : 0o40000,
     F_DUPFD_CLOEXEC: 1030,
+    F_GETPIPE_SZ: 1032,
     F_NOCACHE: 0,
     RWF_NOWAIT: 8,
     SYS_gettid: arch === "aarch64" ? 178 : 186,
@@ -218,6 +225,7 @@ const FREE_AND_NETBSD_CONSTANTS = {
   O_NONBLOCK: 0x4,
   O_NOCTTY: 0x8000,
   F_NOCACHE: 0,
+  F_GETPIPE_SZ: 0,
   RWF_NOWAIT: 0,
   SYS_gettid: 0,
   SYS_getdents64: 0,
@@ -246,6 +254,7 @@ const DARWIN_CONSTANTS: PlatformConstants = {
   O_DIRECT: 0,
   F_DUPFD_CLOEXEC: 67,
   F_NOCACHE: 48,
+  F_GETPIPE_SZ: 0,
   RWF_NOWAIT: 0,
   SYS_gettid: 0,
   SYS_getdents64: 0,

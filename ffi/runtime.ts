@@ -60,6 +60,11 @@ export interface NativeFunctions {
   ): Promise<number>;
   getrusage(who: number, usage: Pointer): number;
   fcntl(fd: number, command: number, argument: number): number;
+  isatty(fd: number): number;
+  /** Fails but for the master of a pseudo-terminal. */
+  ptsname_r:
+    | ((fd: number, name: Pointer, byteLength: number) => number)
+    | null;
   /** An extension of Linux; `null` where the C library has none. */
   preadv2: VectorTransfer | null;
   pwritev2: VectorTransfer | null;
@@ -91,7 +96,7 @@ export type VectorTransfer = (
   fd: number,
   vector: Pointer,
   count: number,
-  offset: number,
+  offset: number | bigint,
   flags: number,
 ) => number;
 

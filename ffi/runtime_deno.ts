@@ -41,6 +41,7 @@ const SIGNATURES = {
   },
   getrusage: { parameters: ["i32", "pointer"], result: "i32" },
   fcntl: { parameters: ["i32", "i32", "i32"], result: "i32" },
+  isatty: { parameters: ["i32"], result: "i32" },
   read: { parameters: ["i32", "pointer", "usize"], result: "i32" },
   write: { parameters: ["i32", "pointer", "usize"], result: "i32" },
   pipe: { parameters: ["pointer"], result: "i32" },
@@ -61,6 +62,7 @@ const REQUIRED = Object.keys(SIGNATURES);
 /** What not every C library has. */
 const OPTIONAL = {
   aio_init: { parameters: ["pointer"], result: "void" },
+  ptsname_r: { parameters: ["i32", "pointer", "usize"], result: "i32" },
   preadv2: {
     parameters: ["i32", "pointer", "i32", "i64", "i32"],
     result: "i32",

@@ -60,6 +60,7 @@ const SIGNATURES: Record<string, [string, string[]]> = {
   this_thread: ["int", ["int64_t"]],
   poll: ["int", [ADDRESS, "size_t", "int"]],
   getrusage: ["int", ["int", ADDRESS]],
+  isatty: ["int", ["int"]],
   read: ["int", ["int", ADDRESS, "size_t"]],
   write: ["int", ["int", ADDRESS, "size_t"]],
   pipe: ["int", [ADDRESS]],
@@ -82,6 +83,7 @@ const VECTOR_TRANSFER: [string, string[]] = [
 /** What not every C library has. */
 const OPTIONAL: typeof SIGNATURES = {
   aio_init: ["void", [ADDRESS]],
+  ptsname_r: ["int", ["int", ADDRESS, "size_t"]],
   preadv2: VECTOR_TRANSFER,
   pwritev2: VECTOR_TRANSFER,
 };
@@ -346,7 +348,7 @@ function functionsOf(found: Record<string, KoffiFunction>): NativeFunctions {
 
 type OptionalFunctions = Pick<
   NativeFunctions,
-  "aio_init" | "preadv2" | "pwritev2"
+  "aio_init" | "ptsname_r" | "preadv2" | "pwritev2"
 >;
 
 /** `null` for each that the C library does not have. */

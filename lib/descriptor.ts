@@ -227,8 +227,17 @@ function hasOffsets(fd: number): boolean {
     return stats.isFile() || stats.isBlockDevice();
   } catch {
     // The runtime knows only descriptors that it has opened itself.
-    return librt("lseek").lseek(fd, 0, SEEK_CUR) !== -1;
+    return hasPosition(fd);
   }
+}
+
+/**
+ * Whether the position of a descriptor is one in what it leads to. Some devices
+ * have none, and yet do not refuse `lseek(2)`: to them every position is right.
+ */
+export function hasPosition(fd: number): boolean {
+  const { lseek } = librt("lseek");
+  return lseek(fd, 0, SEEK_CUR) !== -1 && lseek(fd, -1, SEEK_SET) === -1;
 }
 
 /** The flags that matter to transfers; none that creates or empties a file. */

@@ -11,6 +11,7 @@ import {
   type NativeMemory,
   tryAllocateNative,
 } from "../ffi/memory.ts";
+import { platform } from "./constants.ts";
 import { librt } from "./error.ts";
 
 /** `struct pollfd` and its flags are the same on every system. */
@@ -20,6 +21,8 @@ const EVENTS_AT = 4;
 const REVENTS_AT = 6;
 export const POLLIN = 1;
 export const POLLOUT = 4;
+/** Told of whether it was asked for or not: errors, and the other end is gone. */
+const POLL_ANYHOW = ~(POLLIN | POLLOUT);
 
 /**
  * After so long a call ends by itself. A call that is out cannot be taken back:
@@ -48,10 +51,10 @@ class Wake {
   static open(): Wake | null {
     const memory = ends.get();
     if (memory === null || librt().pipe(memory.pointer) !== 0) return null;
-    return new Wake(
-      memory.view.getInt32(0, true),
-      memory.view.getInt32(4, true),
-    );
+    const fds = [0, 4].map((at) => memory.view.getInt32(at, true));
+    const { F_SETFD, FD_CLOEXEC } = platform.constants;
+    for (const fd of fds) librt().fcntl(fd, F_SETFD, FD_CLOEXEC);
+    return new Wake(fds[0], fds[1]);
   }
 
   private constructor(fd: number, writeFd: number) {
@@ -109,25 +112,45 @@ class Readiness {
 
   async #poll(): Promise<void> {
     const named = [...this.#waiting];
-    const memory = tryAllocateNative((named.length + 1) * POLLFD_BYTES);
-    if (memory === null) {
-      // Who waits finds out by trying.
+    const returned = await this.#returnedEvents(named);
+    // The system refused: who waits finds out by trying.
+    if (returned === null) {
       await new Promise((resolve) => setTimeout(resolve, POLL_MS));
-      return this.#serve(named);
     }
-    named.forEach((waiting, index) => pack(memory, index, waiting));
+    this.#serve(
+      returned === null
+        ? named
+        : named.filter(({ fd, events }) =>
+          (returned.get(fd)! & (events | POLL_ANYHOW)) !== 0
+        ),
+    );
+  }
+
+  /** Asks the system. Returns the events of each descriptor, or `null`. */
+  async #returnedEvents(
+    waiting: Waiting[],
+  ): Promise<Map<number, number> | null> {
+    // Each once: the system takes no more than a process may have open.
+    const wanted = new Map<number, number>();
+    for (const { fd, events } of waiting) {
+      wanted.set(fd, (wanted.get(fd) ?? 0) | events);
+    }
     const wake = this.#wake;
-    let count = named.length;
-    if (wake !== null) {
-      pack(memory, count, { fd: wake.fd, events: POLLIN });
-      count++;
-    }
+    if (wake !== null) wanted.set(wake.fd, POLLIN);
+    const memory = tryAllocateNative(wanted.size * POLLFD_BYTES);
+    if (memory === null) return null;
+    let count = 0;
+    for (const [fd, events] of wanted) pack(memory, count++, { fd, events });
     const timeout_ms = wake === null ? POLL_UNWAKEABLE_MS : POLL_MS;
-    await librt().poll_nonblocking(memory.pointer, count, timeout_ms);
+    const { poll_nonblocking } = librt();
+    const result = await poll_nonblocking(memory.pointer, count, timeout_ms);
     wake?.rest();
-    const ready = named.filter((_, index) => returned(memory, index) !== 0);
+    const returned = new Map<number, number>();
+    for (const fd of wanted.keys()) {
+      returned.set(fd, eventsAt(memory, returned.size));
+    }
     freeNative(memory);
-    this.#serve(ready);
+    return result === -1 ? null : returned;
   }
 
   #serve(ready: Waiting[]): void {
@@ -149,7 +172,7 @@ function pack(
   view.setInt16(at + REVENTS_AT, 0, true);
 }
 
-function returned({ view }: NativeMemory, index: number): number {
+function eventsAt({ view }: NativeMemory, index: number): number {
   return view.getInt16(index * POLLFD_BYTES + REVENTS_AT, true);
 }
 

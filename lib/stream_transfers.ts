@@ -12,20 +12,23 @@
 import { setImmediate } from "../ffi/event_loop.ts";
 import { writeAddress, writeSize } from "../ffi/layout.ts";
 import { KeptMemory } from "../ffi/memory.ts";
-import type { Pointer } from "../ffi/runtime.ts";
 import { runtime } from "../ffi/current.ts";
 import { copyBytes, sliceOf } from "./bytes.ts";
-import { EAGAIN, EINTR, EIO, platform } from "./constants.ts";
-import { reopenDescriptor } from "./descriptor.ts";
+import { EAGAIN, EINTR, EIO, ENOSYS, platform } from "./constants.ts";
+import { hasPosition, reopenDescriptor } from "./descriptor.ts";
 import { librt } from "./error.ts";
 import { isReady, POLLIN, POLLOUT, readiness } from "./readiness.ts";
 import type { Request } from "./request.ts";
 import { RequestList } from "./request_list.ts";
+import { giveMemoryBack } from "./worker_memory.ts";
 
 const { constants, errno: errnos } = platform;
 
-/** What one call transfers at most: a pipe holds so much unless told otherwise. */
-const CALL_BYTES_MAX = 64 * 1024;
+/**
+ * What one call transfers at most. No message of a socket is longer unless told
+ * otherwise (`net.core.wmem_default`): none is cut.
+ */
+const CALL_BYTES_MAX = 256 * 1024;
 /** What one direction transfers before the event loop gets its turn. */
 const TURN_BYTES_MAX = 1024 * 1024;
 const TURN_CALLS_MAX = 256;
@@ -35,15 +38,20 @@ const TURN_CALLS_MAX = 256;
  * POSIX: "The value of {PIPE_BUF} shall be at least 512."
  */
 const READY_BYTES_MAX = platform.os === "linux" ? 4096 : 512;
+/** Of a terminal that says nothing. */
+const TERMINAL_READY_BYTES_MAX = 1;
 
 const IOVEC_BYTES = 16;
 const IOVEC_LENGTH_AT = 8;
-/** The position is the descriptor's own: it has none. */
+/** For what has no offsets. */
 const NO_OFFSET = -1;
+/** As long as the name of a terminal may be. */
+const NAME_BYTES = 64;
 
 /** The way from and to memory that may move; used during one call only. */
 const bounce = new KeptMemory(CALL_BYTES_MAX);
 const vector = new KeptMemory(IOVEC_BYTES);
+const terminalName = new KeptMemory(NAME_BYTES);
 
 /** See the module's documentation. */
 export class StreamTransfers {
@@ -66,7 +74,12 @@ export class StreamTransfers {
     this.#directionOf(request).submit(request);
   }
 
-  /** Takes a request out that can be canceled. Returns whether it was there. */
+  /**
+   * Takes a request out. One that has read bytes already is done with these;
+   * every other one can be canceled.
+   *
+   * @returns Whether it was there, and is to be canceled.
+   */
   remove(request: Request): boolean {
     return this.#directionOf(request).remove(request);
   }
@@ -81,6 +94,7 @@ export class StreamTransfers {
   /** Closes what was opened for the calls. Nothing waits. */
   close(): void {
     this.#calls.close();
+    giveMemoryBack();
   }
 
   #directionOf(request: Request): Direction {
@@ -112,11 +126,12 @@ class Direction {
   }
 
   remove(request: Request): boolean {
-    // What was read already would be lost; there is no more to wait for.
-    if (!this.#isWrite && request.transferred > 0) return false;
     if (!this.requests.remove(request)) return false;
     if (this.requests.first === null) this.#rest();
-    return true;
+    if (this.#isWrite || request.transferred === 0) return true;
+    // What was read would be lost.
+    request.finish();
+    return false;
   }
 
   /** The descriptor is ready. */
@@ -193,7 +208,7 @@ class Direction {
     const { address, length, transferred, view } = request;
     request.piece = Math.min(length - transferred, CALL_BYTES_MAX);
     if (address !== 0 || length === 0) {
-      return this.#call(address + transferred, request.piece);
+      return this.#call(request, address + transferred);
     }
     request.assertViewIsThere();
     const memory = bounce.get();
@@ -201,27 +216,43 @@ class Direction {
     const { bytes } = memory;
     const next = sliceOf(view!, transferred, transferred + request.piece);
     if (this.#isWrite) copyBytes(bytes, next, 0);
-    const result = this.#call(memory.address, request.piece);
+    const result = this.#call(request, memory.address);
     if (!this.#isWrite && result > 0) {
       copyBytes(next, bytes.subarray(0, result), 0);
     }
     return result;
   }
 
-  #call(address: number, byteLength: number): number {
-    return this.#calls.transfer(this, address, byteLength);
+  #call(request: Request, address: number): number {
+    const { offset, transferred, piece } = request;
+    return this.#calls.transfer(this, {
+      address,
+      byteLength: piece,
+      offset: typeof offset === "bigint"
+        ? offset + BigInt(transferred)
+        : offset + transferred,
+    });
   }
+}
+
+/** What one call is to transfer. */
+interface Piece {
+  readonly address: number;
+  readonly byteLength: number;
+  readonly offset: number | bigint;
 }
 
 /** What can be done without waiting, as far as the system can do that. */
 class NonblockingCalls {
   readonly #fd: number;
   readonly #flags: number;
+  /** Whether it has offsets after all: some devices have. */
+  readonly #hasOffsets: boolean;
   /**
-   * `RWF_NOWAIT` is for one call only. Kernels before 6.4, and terminals, do not
-   * know it. The descriptor's own `O_NONBLOCK` is not for us to set: whoever has
-   * the other end of standard input shares it. Opened a second time, it has one
-   * that is not shared. Where that is not possible either, a call that is made
+   * `RWF_NOWAIT` is for one call only. Kernels before 6.4, FIFOs and terminals do
+   * not know it. The descriptor's own `O_NONBLOCK` is not for us to set: whoever
+   * has the other end of standard input shares it. Opened a second time, it has
+   * one that is not shared. Where that is not possible either, a call that is made
    * when the descriptor is ready does not wait, unless somebody else was faster.
    */
   #way: "nowait" | "opened" | "ready" = "nowait";
@@ -230,30 +261,28 @@ class NonblockingCalls {
   constructor(fd: number, flags: number) {
     this.#fd = fd;
     this.#flags = flags;
+    this.#hasOffsets = hasPosition(fd);
     if (constants.RWF_NOWAIT === 0) this.#openSecond();
   }
 
   /** Reads or writes. Returns bytes, or a negative error number. */
-  transfer(
-    direction: Pick<Direction, "fd" | "events">,
-    address: number,
-    byteLength: number,
-  ): number {
+  transfer(direction: Direction, piece: Piece): number {
     const isWrite = direction.events === POLLOUT;
     if (this.#way === "nowait") {
-      const result = this.#vectored(isWrite, address, byteLength);
-      const isMissing = result === -errnos.EOPNOTSUPP ||
-        result === -errnos.ENOSYS;
+      const { RWF_NOWAIT } = constants;
+      const result = this.#vectored(this.#fd, isWrite, piece, RWF_NOWAIT);
+      const isMissing = result === -errnos.EOPNOTSUPP || result === -ENOSYS;
       if (!isMissing) return result;
       this.#openSecond();
     }
-    const memory = runtime.pointerTo(address);
     if (this.#way === "opened") {
-      return plain(this.#openedFd, isWrite, memory, byteLength);
+      return this.#call(this.#openedFd, isWrite, piece);
     }
-    if (!isReady(direction)) return -EAGAIN;
-    const most = isWrite ? READY_BYTES_MAX : byteLength;
-    return plain(this.#fd, isWrite, memory, Math.min(byteLength, most));
+    if (this.#isOpenFor(isWrite) && !isReady(direction)) return -EAGAIN;
+    const byteLength = isWrite
+      ? Math.min(piece.byteLength, this.#readyBytes)
+      : piece.byteLength;
+    return this.#call(this.#fd, isWrite, { ...piece, byteLength });
   }
 
   close(): void {
@@ -265,32 +294,62 @@ class NonblockingCalls {
   #openSecond(): void {
     const { O_NONBLOCK, O_NOCTTY } = constants;
     const flags = this.#flags | O_NONBLOCK | O_NOCTTY;
-    this.#openedFd = reopenDescriptor(this.#fd, flags);
+    this.#openedFd = isSameWhenOpened(this.#fd)
+      ? reopenDescriptor(this.#fd, flags)
+      : -1;
     this.#way = this.#openedFd < 0 ? "ready" : "opened";
   }
 
-  #vectored(isWrite: boolean, address: number, byteLength: number): number {
+  /** What it is not open for fails at once, but never becomes ready. */
+  #isOpenFor(isWrite: boolean): boolean {
+    const { O_ACCMODE, O_RDONLY, O_WRONLY } = constants;
+    return (this.#flags & O_ACCMODE) !== (isWrite ? O_RDONLY : O_WRONLY);
+  }
+
+  get #readyBytes(): number {
+    return librt().isatty(this.#fd) === 1
+      ? TERMINAL_READY_BYTES_MAX
+      : READY_BYTES_MAX;
+  }
+
+  #call(fd: number, isWrite: boolean, piece: Piece): number {
+    if (this.#hasOffsets && librt().preadv2 !== null) {
+      return this.#vectored(fd, isWrite, piece, 0);
+    }
+    const { read, write } = librt();
+    const memory = runtime.pointerTo(piece.address);
+    return outcome((isWrite ? write : read)(fd, memory, piece.byteLength));
+  }
+
+  #vectored(
+    fd: number,
+    isWrite: boolean,
+    { address, byteLength, offset }: Piece,
+    flags: number,
+  ): number {
     const { preadv2, pwritev2 } = librt();
     const call = isWrite ? pwritev2 : preadv2;
     const memory = vector.get();
-    if (call === null || memory === null) return -errnos.ENOSYS;
+    if (call === null || memory === null) return -ENOSYS;
     writeAddress(memory.view, 0, address);
     writeSize(memory.view, IOVEC_LENGTH_AT, byteLength);
-    const { RWF_NOWAIT } = constants;
-    return outcome(
-      call(this.#fd, memory.pointer, 1, NO_OFFSET, RWF_NOWAIT),
-    );
+    const at = this.#hasOffsets ? offset : NO_OFFSET;
+    return outcome(call(fd, memory.pointer, 1, at, flags));
   }
 }
 
-function plain(
-  fd: number,
-  isWrite: boolean,
-  memory: Pointer,
-  byteLength: number,
-): number {
-  const { read, write } = librt();
-  return outcome((isWrite ? write : read)(fd, memory, byteLength));
+/**
+ * Whether a descriptor that is opened a second time leads to the same pipe or
+ * terminal. Other devices may keep something of their own for each time that they
+ * are opened, and the master of a pseudo-terminal makes a new terminal.
+ */
+function isSameWhenOpened(fd: number): boolean {
+  const { fcntl, isatty, ptsname_r } = librt();
+  const { F_GETPIPE_SZ } = constants;
+  if (F_GETPIPE_SZ !== 0 && fcntl(fd, F_GETPIPE_SZ, 0) !== -1) return true;
+  const name = terminalName.get();
+  if (isatty(fd) !== 1 || ptsname_r === null || name === null) return false;
+  return ptsname_r(fd, name.pointer, NAME_BYTES) !== 0;
 }
 
 /** What a call returned, or its negative error number. */

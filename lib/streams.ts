@@ -112,7 +112,7 @@ export function readableFrom(
     while (ahead.length < wanted && left > 0) {
       const chunk = new Uint8Array(Math.min(chunkSize, left));
       const { signal } = canceled;
-      const bytes = file.readAt(chunk, isSeekable ? next : 0, { signal });
+      const bytes = file.readAt(chunk, next, { signal });
       // Who takes the chunk learns of the failure; the others are discarded.
       bytes.catch(() => {});
       ahead.push({ chunk, bytes });

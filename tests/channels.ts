@@ -16,6 +16,7 @@ const { symbols: libc } = Deno.dlopen("libc.so.6", {
   ptsname: { parameters: ["i32"], result: "pointer" },
   inotify_init1: { parameters: ["i32"], result: "i32" },
   inotify_add_watch: { parameters: ["i32", "buffer", "u32"], result: "i32" },
+  fcntl: { parameters: ["i32", "i32", "i32"], result: "i32" },
   open: { parameters: ["buffer", "i32"], result: "i32" },
   close: { parameters: ["i32"], result: "i32" },
   read: { parameters: ["i32", "buffer", "usize"], result: "isize" },
@@ -27,6 +28,7 @@ export const SOCK_STREAM = 1;
 export const SOCK_SEQPACKET = 5;
 const O_NOCTTY = 0o400;
 const IN_CREATE = 0x100;
+const F_SETPIPE_SZ = 1031;
 
 /** What is written to the one can be read from the other. */
 export interface Channel {
@@ -39,6 +41,15 @@ export function openPipe(): Channel {
   const ends = new Int32Array(2);
   assert(libc.pipe(ends) === 0);
   return { reader: ends[0], writer: ends[1] };
+}
+
+/**
+ * Has a pipe hold so many bytes.
+ *
+ * @returns Whether the process may do that.
+ */
+export function growPipe({ writer }: Channel, byteLength: number): boolean {
+  return libc.fcntl(writer, F_SETPIPE_SZ, byteLength) >= byteLength;
 }
 
 /** Two sockets that are connected: each has both directions. */

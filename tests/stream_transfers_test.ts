@@ -2,13 +2,25 @@
 // the ways in which the system can do that.
 
 import { assert, assertEquals } from "@std/assert";
-import { AioFile, metrics } from "../mod.ts";
+import { readdirSync, readFileSync } from "node:fs";
+import { AioFile, allocatePinned } from "../mod.ts";
+import {
+  close,
+  growPipe,
+  openPipe,
+  openSockets,
+  openTerminal,
+  openWatch,
+  read,
+  SOCK_SEQPACKET,
+  write,
+} from "./channels.ts";
 import {
   assertAioError,
   assertBytes,
   canStrace,
+  concat,
   decode,
-  delay,
   Directory,
   encode,
   Fifo,
@@ -16,14 +28,40 @@ import {
   isPending,
   pattern,
   report,
+  succeeds,
   turn,
 } from "./helpers.ts";
 
 const timeout = 20_000;
+const MIB = 1024 * 1024;
+const O_CLOEXEC = 0o2000000;
+
+const ordinary = (byteLength: number) => new Uint8Array(byteLength);
+
+/** The open descriptors of this process. */
+function descriptors(): string[] {
+  return readdirSync("/proc/self/fd");
+}
+
+/** Whether a process that is started has this descriptor, too. */
+function isInheritable(fd: string): boolean {
+  try {
+    const info = readFileSync(`/proc/self/fdinfo/${fd}`, "utf8");
+    const [, flags] = info.match(/^flags:\s*([0-7]+)$/m)!;
+    return (parseInt(flags, 8) & O_CLOEXEC) === 0;
+  } catch {
+    return false; // The one that listed the others.
+  }
+}
+
 const canTrace = canStrace();
 if (isLinux && !canTrace) {
   console.log("There is no strace to be used: tests of pipes are skipped.");
 }
+
+/** What a console shows: a device that has offsets. */
+const CONSOLE = "/dev/vcsa1";
+const hasConsole = isLinux && succeeds("head", "-c", "1", CONSOLE);
 
 const WITHOUT_NOWAIT = [
   ...["strace", "-f", "--seccomp-bpf", "-qq", "-o", "/dev/null"],
@@ -118,3 +156,192 @@ for (const [what, { args, more, ...options }] of Object.entries(ways)) {
     },
   });
 }
+
+Deno.test({
+  name: "readAt() of more than the process may have descriptors is served",
+  ignore: !isLinux,
+  timeout,
+  async fn() {
+    assertEquals(
+      await report("poll_limit", {
+        args: ["300"],
+        wrapper: ["bash", "-c", 'ulimit -n 200; exec "$@"', "bash"],
+      }),
+      { limit: 200, done: 300 },
+    );
+  },
+});
+
+Deno.test({
+  name:
+    "readAt() and writeAt() of a terminal's both sides reach the other side",
+  ignore: !isLinux,
+  timeout,
+  async fn() {
+    const { master, terminal } = openTerminal();
+    await using keyboard = AioFile.adopt(master);
+    await using file = AioFile.adopt(terminal);
+    const typed = new Uint8Array(9);
+    const reading = file.readAt(typed, 0);
+    await keyboard.writeAt(encode("hi\n"), 0);
+    assertEquals(await reading, 3);
+    assertEquals(decode(typed.subarray(0, 3)), "hi\n");
+    await file.writeAt(encode("hello"), 0);
+    // The echo comes first.
+    let shown = "";
+    while (shown.length < 9) {
+      const bytes = new Uint8Array(99);
+      shown += decode(bytes.subarray(0, await keyboard.readAt(bytes, 0)));
+    }
+    assertEquals(shown, "hi\r\nhello");
+    // Neither has anything to read.
+    const waiting = [keyboard, file].map((one) =>
+      one.readAt(new Uint8Array(1), 0)
+    );
+    await turn();
+    const outcomes = waiting.map((read) => assertAioError(read, "ECANCELED"));
+    assertEquals([await keyboard.cancel(), await file.cancel()], [1, 1]);
+    await Promise.all(outcomes);
+  },
+});
+
+Deno.test({
+  name: "writeAt() to a terminal that nobody reads waits, and can be canceled",
+  ignore: !isLinux,
+  timeout,
+  async fn() {
+    for (const side of ["master", "terminal"] as const) {
+      const { master, terminal } = openTerminal();
+      await using keyboard = AioFile.adopt(master);
+      await using screen = AioFile.adopt(terminal);
+      const file = side === "master" ? keyboard : screen;
+      const controller = new AbortController();
+      // In lines: what a terminal has to keep it does not drop.
+      const lines = encode("a line\n".repeat(100_000));
+      const write = file.writeAt(lines, 0, { signal: controller.signal });
+      const outcome = assertAioError(write, "ECANCELED");
+      assert(await isPending(write, 200), "there was room for everything");
+      controller.abort("enough");
+      const { bytesTransferred, cause } = await outcome;
+      assertEquals(cause, "enough");
+      assert(bytesTransferred! > 0 && bytesTransferred! < lines.length);
+    }
+  },
+});
+
+Deno.test({
+  name: "readAt() and writeAt() keep messages whole",
+  ignore: !isLinux,
+  timeout,
+  async fn() {
+    const [own, other] = openSockets(SOCK_SEQPACKET);
+    await using file = AioFile.adopt(own);
+    // The longest message is a little shorter than net.core.wmem_default.
+    for (const length of [1, 70_000, 150_000]) {
+      for (const allocate of [allocatePinned, ordinary]) {
+        const sent = allocate(length);
+        sent.set(pattern(length));
+        const received = new Uint8Array(200_000);
+        assertEquals(await file.writeAt(sent, 0), length);
+        assertEquals(read(other, received), length);
+        assertBytes(received.subarray(0, length), sent);
+
+        const into = allocate(200_000);
+        assertEquals(write(other, pattern(length, 1)), length);
+        assertEquals(await file.readAt(into, 0), length);
+        assertBytes(into.subarray(0, length), pattern(length, 1));
+      }
+    }
+    close(other);
+  },
+});
+
+Deno.test({
+  name:
+    "writeAt() to what is only for reading rejects with EBADF, and does not " +
+    "wait",
+  ignore: !isLinux,
+  timeout,
+  async fn() {
+    using directory = new Directory();
+    await using watch = AioFile.adopt(openWatch(directory.path));
+    const { reader, writer } = openPipe();
+    await using input = AioFile.adopt(reader);
+    await using output = AioFile.adopt(writer);
+    const EVENT_BYTES = 16;
+    for (let round = 0; round < 2; round++) {
+      const event = new Uint8Array(100);
+      const reading = watch.readAt(event, 0);
+      await assertAioError(watch.writeAt(encode("x"), 0), "EBADF");
+      directory.file();
+      assert(await reading >= EVENT_BYTES);
+    }
+    await assertAioError(input.writeAt(encode("x"), 0), "EBADF");
+    await assertAioError(output.readAt(new Uint8Array(1), 0), "EBADF");
+  },
+});
+
+Deno.test({
+  name:
+    "readAt() and writeAt() of a device use their offsets, where it has some",
+  ignore: !hasConsole,
+  timeout,
+  async fn() {
+    await using file = await AioFile.open(CONSOLE, { read: true, write: true });
+    const whole = new Uint8Array(64);
+    assertEquals(await file.readAt(whole, 0), 64);
+    for (const [offset, length] of [[16, 8], [0, 4], [40, 24], [0, 64]]) {
+      const part = new Uint8Array(length);
+      assertEquals(await file.readAt(part, offset), length);
+      assertBytes(part, whole.subarray(offset, offset + length));
+    }
+    const size = readFileSync(CONSOLE).length;
+    const chunks: Uint8Array[] = [];
+    const stream = file.readable({ offset: 16, chunkSize: 1000 });
+    for await (const chunk of stream) chunks.push(chunk);
+    const rest = new Uint8Array(size);
+    assertEquals(await file.readAt(rest, 16), size - 16);
+    assertBytes(concat(chunks), rest.subarray(0, size - 16));
+  },
+});
+
+Deno.test({
+  name: "a read that waits has no descriptor that other processes inherit",
+  ignore: !isLinux,
+  timeout,
+  async fn() {
+    await using fifo = new Fifo();
+    const before = new Set(descriptors());
+    const { read } = await fifo.waitingRead();
+    const opened = descriptors().filter((fd) => !before.has(fd));
+    assert(opened.length > 1, "it has none of its own");
+    assertEquals(opened.filter(isInheritable), []);
+    fifo.feed("x");
+    await read;
+  },
+});
+
+Deno.test({
+  name: "a signal ends a read that has bytes already, with them",
+  ignore: !isLinux,
+  timeout,
+  async fn() {
+    const pipe = openPipe();
+    await using file = AioFile.adopt(pipe.reader);
+    // As much as one turn of the event loop is for.
+    assert(growPipe(pipe, MIB));
+    assertEquals(write(pipe.writer, pattern(MIB)), MIB);
+    const controller = new AbortController();
+    const { signal } = controller;
+    const into = new Uint8Array(2 * MIB);
+    const reading = file.readAt(into, 0, { signal });
+    const next = file.readAt(new Uint8Array(100), 0);
+    await turn();
+    assertEquals(write(pipe.writer, encode("next")), 4);
+    close(pipe.writer);
+    controller.abort();
+    assertEquals(await reading, MIB);
+    assertBytes(into.subarray(0, MIB), pattern(MIB));
+    assertEquals(await next, 4);
+  },
+});
