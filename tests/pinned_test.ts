@@ -17,9 +17,6 @@ import {
   report,
 } from "./helpers.ts";
 import { AioFile } from "../mod.ts";
-import { testsOnFirstThread } from "./first_thread.ts";
-
-const testOnFirstThread = testsOnFirstThread(import.meta.url);
 
 const timeout = 10_000;
 const MIB = 1024 * 1024;
