@@ -68,6 +68,16 @@ export interface NativeFunctions {
   /** An extension of Linux; `null` where the C library has none. */
   preadv2: VectorTransfer | null;
   pwritev2: VectorTransfer | null;
+  /** Of Linux; `null` where the C library has none. */
+  statx:
+    | ((
+      fd: number,
+      path: Pointer,
+      flags: number,
+      mask: number,
+      result: Pointer,
+    ) => number)
+    | null;
   read(fd: number, buffer: Pointer, byteLength: number): number;
   write(fd: number, buffer: Pointer, byteLength: number): number;
   /** `ends` has room for two descriptors of 32 bits. */

@@ -71,6 +71,10 @@ const OPTIONAL = {
     parameters: ["i32", "pointer", "i32", "i64", "i32"],
     result: "i32",
   },
+  statx: {
+    parameters: ["i32", "pointer", "i32", "u32", "pointer"],
+    result: "i32",
+  },
 } as const satisfies Deno.ForeignLibraryInterface;
 
 function declare(platform: Platform): Deno.ForeignLibraryInterface {

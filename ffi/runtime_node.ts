@@ -86,6 +86,7 @@ const OPTIONAL: typeof SIGNATURES = {
   ptsname_r: ["int", ["int", ADDRESS, "size_t"]],
   preadv2: VECTOR_TRANSFER,
   pwritev2: VECTOR_TRANSFER,
+  statx: ["int", ["int", ADDRESS, "int", "uint", ADDRESS]],
 };
 
 /** Bun's own calls take 11 ns, koffi's 158 on Bun; these are made all the time. */
@@ -348,7 +349,7 @@ function functionsOf(found: Record<string, KoffiFunction>): NativeFunctions {
 
 type OptionalFunctions = Pick<
   NativeFunctions,
-  "aio_init" | "ptsname_r" | "preadv2" | "pwritev2"
+  "aio_init" | "ptsname_r" | "preadv2" | "pwritev2" | "statx"
 >;
 
 /** `null` for each that the C library does not have. */

@@ -25,6 +25,7 @@ import {
 } from "./constants.ts";
 import { type Waitable, waiter } from "./waiter.ts";
 import { AioError, fromNativeError, librt } from "./error.ts";
+import { hintOn } from "./hints.ts";
 import { watchOver, watchOverNoMore } from "./in_progress.ts";
 import { addressInPlace } from "./pinned.ts";
 import { limitOnce } from "./tuning.ts";
@@ -234,7 +235,7 @@ export class ControlBlockRequest implements Waitable {
 
   /** An error about this request. */
   error(errno: number): AioError {
-    return new AioError(this.#failure, {
+    return new AioError(this.#failure + this.#hintOn(errno), {
       errno,
       syscall: this.#submission,
       fd: this.fildes,
@@ -302,6 +303,17 @@ export class ControlBlockRequest implements Waitable {
     const priority = reqprio === 0 ? "" : ` with aio_reqprio ${reqprio}`;
     return `Cannot ${verb} ${nbytes} bytes at offset ${offset} of ` +
       `descriptor ${fildes}${priority}`;
+  }
+
+  #hintOn(errno: number): string {
+    const { fildes, offset, buffer } = this;
+    if (this.#submission === "aio_fsync") return hintOn(errno, fildes, null);
+    return hintOn(errno, fildes, {
+      isWrite: !this.#reads,
+      offset,
+      length: this.#bytesAtOnce,
+      address: buffer === null ? 0 : addressInPlace(buffer),
+    });
   }
 
   get #bytesAtOnce(): number {

@@ -21,7 +21,14 @@ import { runtime } from "../ffi/current.ts";
 import { assertFlag, assertObject, atMost, nonNegative } from "./arguments.ts";
 import { getterOf, nameOf } from "./bytes.ts";
 import { EBADF, platform } from "./constants.ts";
-import { AioError, allocateFor, fromSystemError, librt } from "./error.ts";
+import {
+  AioError,
+  allocateFor,
+  fromSystemError,
+  librt,
+  withCallerFirst,
+} from "./error.ts";
+import { accessHint, closedHint, fileName, type NamedFile } from "./hints.ts";
 
 const { constants } = platform;
 const DEFAULT_MODE = 0o666;
@@ -128,20 +135,26 @@ export async function openFile(
   const checked = checkedOptions(options);
   const flags = flagsOf(checked);
   const { direct, mode = DEFAULT_MODE } = checked;
-  const how = direct ? " for direct I/O" : "";
-  const what = `Cannot open ${JSON.stringify(path)}${how}`;
-  const fail = (error: unknown) =>
-    fromSystemError(error, what, { syscall: "open", path });
   let fd;
   try {
     fd = await promisify(open)(path, flags, mode);
   } catch (error) {
-    throw fail(error);
+    const how = direct ? " for direct I/O" : "";
+    const what = (errno: number) =>
+      `Cannot open ${JSON.stringify(path)}${how}${openHint(path, errno)}`;
+    const failure = fromSystemError(error, what, { syscall: "open", path });
+    throw withCallerFirst(failure, openFile);
   }
   if (direct && constants.F_NOCACHE !== 0) {
     librt().fcntl(fd, constants.F_NOCACHE, 1);
   }
   return fd;
+}
+
+/** A string is a path, as everywhere, also one that looks like a URL. */
+function openHint(path: string, errno: number): string {
+  const isUrl = errno === platform.errno.ENOENT && path.startsWith("file:");
+  return isUrl ? " (a string is a path; for a URL, give a URL object)" : "";
 }
 
 /** What the options are at this moment, if each is of its type. */
@@ -212,7 +225,7 @@ export interface DescriptorStatus {
 export function statusOf(fd: number): DescriptorStatus {
   const flags = librt("fcntl").fcntl(fd, constants.F_GETFL, 0);
   if (flags === -1) {
-    throw new AioError(`Cannot use descriptor ${fd}`, {
+    throw new AioError(`Cannot use descriptor ${fd}, which is not open`, {
       errno: runtime.errno(),
       syscall: "fcntl",
       fd,
@@ -278,14 +291,15 @@ export function reopenDescriptor(fd: number, flags: number): number {
  * @throws {AioError} `EBADF` if the descriptor is not open for writing, and the
  * system's error where it does not let a descriptor be opened by its name.
  */
-export function reopenForAppending(fd: number, flags: number): number {
+export function reopenForAppending(file: NamedFile, flags: number): number {
+  const { fd, path } = file;
   const { O_ACCMODE, O_APPEND, O_RDONLY, O_WRONLY } = constants;
-  const what = `Cannot append to descriptor ${fd}, which is open `;
+  const what = `Cannot append to ${fileName(file)}, which is open `;
+  const particulars = { syscall: "open", fd, path };
   if ((flags & O_ACCMODE) === O_RDONLY) {
     throw new AioError(`${what}for reading only`, {
+      ...particulars,
       errno: EBADF,
-      syscall: "open",
-      fd,
     });
   }
   const kept = flags & ~(O_ACCMODE | constants.O_NONBLOCK);
@@ -293,18 +307,18 @@ export function reopenForAppending(fd: number, flags: number): number {
   if (appending >= 0) return appending;
   statusOf(fd); // Not open any more: EBADF says more than ENOENT.
   throw new AioError(`${what}without append`, {
+    ...particulars,
     errno: -appending,
-    syscall: "open",
-    fd,
   });
 }
 
 /**
- * The size of the file of a descriptor.
+ * The size of a file.
  *
  * @throws {AioError} If the system cannot tell.
  */
-export function sizeOf(fd: number): Promise<number> {
+export function sizeOf(file: NamedFile): Promise<number> {
+  const { fd } = file;
   return call(
     async () => {
       const stats = await promisify(fstat)(fd);
@@ -312,9 +326,10 @@ export function sizeOf(fd: number): Promise<number> {
       return stats.isBlockDevice() ? endOf(librt("lseek"), fd) : stats.size;
     },
     (native) => endOf(native, fd),
-    `Cannot get the size of descriptor ${fd}`,
+    (errno) =>
+      `Cannot get the size of ${fileName(file)}${closedHint(fd, errno)}`,
     "fstat",
-    fd,
+    file,
   );
 }
 
@@ -328,20 +343,25 @@ function endOf(native: Librt, fd: number): number {
 }
 
 /**
- * Gives the file of a descriptor another size.
+ * Gives a file another size.
  *
  * @throws {AioError} If the system refuses.
  */
-export async function truncateDescriptor(
-  fd: number,
+export async function truncateFile(
+  file: NamedFile,
   length: number,
 ): Promise<void> {
+  const { fd } = file;
   await call(
     () => promisify(ftruncate)(fd, length),
     (native) => native.ftruncate(fd, length),
-    `Cannot truncate descriptor ${fd} to ${length} bytes`,
+    () => {
+      const hint = accessHint(fd, true);
+      const name = hint === "" ? fileName(file) : `${fileName(file)}${hint},`;
+      return `Cannot truncate ${name} to ${length} bytes`;
+    },
     "ftruncate",
-    fd,
+    file,
   );
 }
 
@@ -350,13 +370,14 @@ export async function truncateDescriptor(
  *
  * @throws {AioError} If the system reports an error.
  */
-export async function closeDescriptor(fd: number): Promise<void> {
+export async function closeDescriptor(file: NamedFile): Promise<void> {
+  const { fd } = file;
   await call(
     () => promisify(close)(fd),
     (native) => native.close(fd),
-    `Cannot close descriptor ${fd}`,
+    (errno) => `Cannot close ${fileName(file)}${closedHint(fd, errno)}`,
     "close",
-    fd,
+    file,
   );
 }
 
@@ -367,14 +388,15 @@ export async function closeDescriptor(fd: number): Promise<void> {
 async function call<T>(
   ofRuntime: () => Promise<T>,
   ofSystem: (native: Librt) => number,
-  what: string,
+  what: (errno: number) => string,
   syscall: string,
-  fd: number,
+  { fd, path }: NamedFile,
 ): Promise<T | number> {
+  const particulars = { syscall, fd, path };
   try {
     return await ofRuntime();
   } catch (error) {
-    const failure = fromSystemError(error, what, { syscall, fd });
+    const failure = fromSystemError(error, what, particulars);
     const isUnknown = failure instanceof AioError && failure.errno === EBADF;
     const native = librt(syscall);
     if (!isUnknown || native.fcntl(fd, constants.F_GETFL, 0) === -1) {
@@ -382,6 +404,7 @@ async function call<T>(
     }
     const outcome = ofSystem(native);
     if (outcome !== -1) return outcome;
-    throw new AioError(what, { errno: runtime.errno(), syscall, fd });
+    const errno = runtime.errno();
+    throw new AioError(what(errno), { ...particulars, errno });
   }
 }

@@ -6,6 +6,7 @@ import {
 } from "../ffi/memory.ts";
 import { assertObject, assertString, int32 } from "./arguments.ts";
 import { ECANCELED, ENOSYS, platform } from "./constants.ts";
+import { errorText } from "./error_texts.ts";
 import { exactOffset } from "./offset.ts";
 
 /**
@@ -117,8 +118,9 @@ export class AioError extends Error {
   /**
    * Makes an error of an error number.
    *
-   * @param what What could not be done, as a sentence without a full stop; the
-   * meaning and the name of the error number are put behind it.
+   * @param what What could not be done, as a sentence without a full stop; what
+   * the system says of the error number (`strerror()`) and the name of that are
+   * put behind it.
    * @param options The particulars.
    *
    * @example An error for a test of one's own
@@ -140,7 +142,7 @@ export class AioError extends Error {
     int32(errno, "errno");
     assertString(syscall, "syscall");
     const code = nameOf(errno);
-    super(`${what}: ${meaningOf(code)} (${code}, ${syscall})`);
+    super(`${what}: ${errorText(code, errno)} (${code}, ${syscall})`);
     this.code = code;
     this.errno = errno;
     this.syscall = syscall;
@@ -206,7 +208,7 @@ export function fromNativeError(error: unknown, syscall: string): unknown {
  */
 export function fromSystemError(
   error: unknown,
-  what: string,
+  what: (errno: number) => string,
   options: Omit<AioErrorOptions, "errno">,
 ): unknown {
   const { code, errno, message } = Object(error) as Record<string, unknown>;
@@ -217,7 +219,23 @@ export function fromSystemError(
     : platform.errno[code];
   return number === undefined
     ? error
-    : new AioError(what, { ...options, errno: number });
+    : new AioError(what(number), { ...options, errno: number });
+}
+
+/**
+ * Has the stack of an error of ours begin with who called `fn`, or awaits it (in
+ * V8): the library's own functions tell nothing, and only ten are shown.
+ *
+ * @param error The error.
+ * @param fn A function that is running.
+ */
+export function withCallerFirst(
+  error: unknown,
+  // deno-lint-ignore ban-types
+  fn: Function,
+): unknown {
+  if (error instanceof AioError) Error.captureStackTrace?.(error, fn);
+  return error;
 }
 
 /** Deno gives some errors of the system neither a code nor a number: EFBIG. */
@@ -236,45 +254,4 @@ for (const [name, number] of Object.entries(platform.errno)) {
 function nameOf(errno: number): string {
   if (errno === platform.errno.EAGAIN) return "EAGAIN";
   return names.get(errno) ?? `E${errno}`;
-}
-
-const meanings: Record<string, string> = {
-  EACCES: "permission denied",
-  EAGAIN: "not possible at this moment",
-  EBADF: "not an open file descriptor, or not open for this",
-  EBUSY: "the device or resource is busy",
-  ECANCELED: "the request was canceled",
-  EDQUOT: "the disk quota is used up",
-  EEXIST: "it exists already",
-  EFAULT: "the address is not valid",
-  EFBIG: "the file would become too large",
-  EINPROGRESS: "the request is not done yet",
-  EINTR: "interrupted by a signal",
-  EINVAL: "an argument is not valid",
-  EIO: "input/output error",
-  EISDIR: "it is a directory",
-  ELOOP: "too many symbolic links",
-  EMFILE: "this process has too many files open",
-  ENAMETOOLONG: "the name is too long",
-  ENFILE: "the system has too many files open",
-  ENODEV: "no such device",
-  ENOENT: "no such file or directory",
-  ENOMEM: "out of memory",
-  ENOSPC: "no space is left on the device",
-  ENOSYS: "not available",
-  ENOTDIR: "a part of the path is not a directory",
-  ENOTSUP: "not supported here",
-  ENXIO: "no such device or address",
-  EOPNOTSUPP: "not supported here",
-  EOVERFLOW: "the value is too large",
-  EPERM: "not permitted",
-  EPIPE: "nobody reads the other end",
-  EROFS: "the file system is read-only",
-  ESPIPE: "the file has no position to seek to",
-  ETIMEDOUT: "it took too long",
-  ETXTBSY: "the program is running",
-};
-
-function meaningOf(code: string): string {
-  return meanings[code] ?? "the system reported an error";
 }

@@ -16,10 +16,11 @@ import {
   reopenForAppending,
   sizeOf,
   statusOf,
-  truncateDescriptor,
+  truncateFile,
 } from "./descriptor.ts";
-import { AioError, librt } from "./error.ts";
+import { AioError, librt, withCallerFirst } from "./error.ts";
 import { FileQueue } from "./file_queue.ts";
+import type { NamedFile } from "./hints.ts";
 import { addressInPlace } from "./pinned.ts";
 import { queueMicrotask } from "../ffi/event_loop.ts";
 import { limits } from "./limits.ts";
@@ -271,7 +272,7 @@ export class AioFile implements AsyncDisposable {
     try {
       return new AioFile(constructorKey, fd, true, name);
     } catch (error) {
-      await closeDescriptor(fd);
+      await closeDescriptor({ fd, path: name });
       throw error;
     }
   }
@@ -582,7 +583,7 @@ export class AioFile implements AsyncDisposable {
   async size(): Promise<number> {
     assertFile(this);
     this.#assertOpen("fstat");
-    return await this.#call(sizeOf(this.fd));
+    return await this.#call(sizeOf(this.#named));
   }
 
   /**
@@ -615,7 +616,7 @@ export class AioFile implements AsyncDisposable {
     assertFile(this);
     this.#assertOpen("ftruncate");
     nonNegative(length, "length");
-    await this.#call(truncateDescriptor(this.fd, length));
+    await this.#call(truncateFile(this.#named, length));
   }
 
   /**
@@ -746,12 +747,14 @@ export class AioFile implements AsyncDisposable {
       this.#appendQueue.flush();
       librt().close(this.#appendQueue.fd);
     }
-    const closing = this.#closeFd ? closeDescriptor(this.fd) : null;
+    const closing = this.#closeFd ? closeDescriptor(this.#named) : null;
     const failure = this.#queue.closeError ?? this.#appendQueue?.closeError;
-    await closing?.catch((error) => {
-      throw failure ?? error;
-    });
-    if (failure) throw failure;
+    try {
+      await closing;
+      if (failure) throw failure;
+    } catch (error) {
+      throw withCallerFirst(failure ?? error, this.#close);
+    }
   }
 
   /** Rejects also where `file` is none, so it is not a method of one. */
@@ -767,7 +770,11 @@ export class AioFile implements AsyncDisposable {
       assertBytes(view, operation === "read" ? "into" : "from");
       const at = fileOffset(operation, offset);
       const address = addressInPlace(view);
-      file.#enter(operation, view, address, at, options, resolve, reject);
+      try {
+        file.#enter(operation, view, address, at, options, resolve, reject);
+      } catch (error) {
+        throw withCallerFirst(error, AioFile.#transfer);
+      }
     });
   }
 
@@ -775,9 +782,13 @@ export class AioFile implements AsyncDisposable {
     operation: "sync" | "syncData",
     options: IoOptions | undefined,
   ): Promise<void> {
-    await new Promise<number>((resolve, reject) =>
-      this.#enter(operation, null, 0, 0, options, resolve, reject)
-    );
+    await new Promise<number>((resolve, reject) => {
+      try {
+        this.#enter(operation, null, 0, 0, options, resolve, reject);
+      } catch (error) {
+        throw withCallerFirst(error, this.#synchronize);
+      }
+    });
   }
 
   /** Where a request enters. */
@@ -823,7 +834,7 @@ export class AioFile implements AsyncDisposable {
     const { traits } = this.#queue;
     if (traits.isAppending || !traits.isSeekable) return this.#queue;
     this.#appendQueue ??= new FileQueue(
-      reopenForAppending(this.fd, this.#flags),
+      reopenForAppending(this.#named, this.#flags),
       { ...traits, isAppending: true },
       this.#queue.commits,
     );
@@ -834,6 +845,8 @@ export class AioFile implements AsyncDisposable {
     this.#calls.add(outcome);
     try {
       return await outcome;
+    } catch (error) {
+      throw withCallerFirst(error, this.#call);
     } finally {
       this.#calls.delete(outcome);
     }
@@ -841,16 +854,21 @@ export class AioFile implements AsyncDisposable {
 
   #assertOpen(syscall: string): void {
     if (this.#closing === null) return;
-    const { path } = this.#queue;
+    const { fd, path } = this.#named;
     const name = path === undefined
-      ? `of descriptor ${this.fd}`
+      ? `of descriptor ${fd}`
       : JSON.stringify(path);
-    throw new AioError(`The file ${name} is closed`, {
+    const error = new AioError(`The file ${name} is closed`, {
       errno: EBADF,
       syscall,
-      fd: this.fd,
+      fd,
       path,
     });
+    throw withCallerFirst(error, this.#assertOpen);
+  }
+
+  get #named(): NamedFile {
+    return { fd: this.fd, path: this.#queue.path };
   }
 }
 

@@ -5,6 +5,7 @@ import { EAGAIN, ECANCELED, EIO, platform } from "./constants.ts";
 import { engine } from "./engine.ts";
 import { AioError, isCancellation, librt } from "./error.ts";
 import { GroupCommit } from "./group_commit.ts";
+import { fileName } from "./hints.ts";
 import type { Lane } from "./lane.ts";
 import { Lanes } from "./lanes.ts";
 import { takeAppends } from "./append_batch.ts";
@@ -154,11 +155,12 @@ export class FileQueue {
   /** Closing one of its descriptors told of an error: of a write that is lost. */
   closeFailed(errno: number): void {
     const { knownFd, path } = this.traits;
-    const name = path === undefined
-      ? `descriptor ${knownFd}`
-      : JSON.stringify(path);
-    const particulars = { errno, syscall: "close", fd: knownFd, path };
-    this.closeError ??= new AioError(`Cannot close ${name}`, particulars);
+    const file = { fd: knownFd, path };
+    this.closeError ??= new AioError(`Cannot close ${fileName(file)}`, {
+      ...file,
+      errno,
+      syscall: "close",
+    });
     this.commits.lose(errno);
   }
 

@@ -10,10 +10,11 @@ import {
   type TransferBuffer,
 } from "../ffi/memory.ts";
 import { byteLengthOf, copyBytes, sliceOf } from "./bytes.ts";
-import { EINVAL } from "./constants.ts";
 import { AioError } from "./error.ts";
 import type { FileQueue } from "./file_queue.ts";
+import { type Asked, fileName, hintOn } from "./hints.ts";
 import type { Lane } from "./lane.ts";
+import { offsetAfter } from "./offset.ts";
 import type { RequestList } from "./request_list.ts";
 import type { Notification } from "./sigevent.ts";
 import type { SyncGroup } from "./group_commit.ts";
@@ -186,14 +187,7 @@ export function syscallOf(operation: Operation): string {
 function requestError(request: Request, errno: number): AioError {
   const { queue } = request;
   const { knownFd } = queue.traits;
-  const name = queue.path === undefined
-    ? `descriptor ${knownFd}`
-    : JSON.stringify(queue.path);
-  const isMisaligned = errno === EINVAL && queue.traits.isDirect;
-  const hint = isMisaligned
-    ? " (direct I/O needs multiples of the device's block size)"
-    : "";
-  return new AioError(describe(request, name, hint), {
+  return new AioError(describe(request, errno), {
     errno,
     syscall: request.syscall,
     fd: knownFd,
@@ -205,17 +199,26 @@ function requestError(request: Request, errno: number): AioError {
   });
 }
 
-function describe(request: Request, name: string, hint: string): string {
-  const { operation, length, offset, transferred } = request;
-  const soFar = transferred > 0 ? ` (after ${transferred} bytes)` : hint;
-  switch (operation) {
-    case "read":
-      return `Cannot read ${length} bytes at offset ${offset} of ${name}${soFar}`;
-    case "write":
-      return `Cannot write ${length} bytes at offset ${offset} of ${name}${soFar}`;
-    case "append":
-      return `Cannot append ${length} bytes to ${name}${soFar}`;
-    default:
-      return `Cannot synchronize ${name}`;
-  }
+function describe(request: Request, errno: number): string {
+  const { operation, length, offset, transferred, queue } = request;
+  const asked = request.isSync ? null : restOf(request);
+  const soFar = transferred > 0 ? ` (after ${transferred} bytes)` : "";
+  const fd = queue.traits.knownFd;
+  const file = fileName({ fd, path: queue.path }) + hintOn(errno, fd, asked) +
+    soFar;
+  if (asked === null) return `Cannot synchronize ${file}`;
+  return operation === "append"
+    ? `Cannot append ${length} bytes to ${file}`
+    : `Cannot ${operation} ${length} bytes at offset ${offset} of ${file}`;
+}
+
+/** What the system was asked for last. */
+function restOf(request: Request): Asked {
+  const { isWrite, operation, offset, length, address, transferred } = request;
+  return {
+    isWrite,
+    offset: operation === "append" ? null : offsetAfter(offset, transferred),
+    length: length - transferred,
+    address: address === 0 ? 0 : address + transferred,
+  };
 }

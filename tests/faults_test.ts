@@ -327,7 +327,7 @@ Deno.test({
       assertEquals(
         error.message,
         `Cannot read 8 bytes at offset 0 of "${path}": ` +
-          "input/output error (EIO, aio_read)",
+          "Input/output error (EIO, aio_read)",
       );
     }
     const known = allocatePinned(4096);

@@ -1,7 +1,7 @@
 // Every message of an error, as a set: each says what was wrong, with which
 // value, and what to do where that helps.
 
-import { assertEquals } from "@std/assert";
+import { assertEquals, assertMatch } from "@std/assert";
 import { closeSync, openSync } from "node:fs";
 import {
   aio_cancel,
@@ -29,7 +29,7 @@ import {
   SIGEV_SIGNAL,
   SIGEV_THREAD,
 } from "../mod.ts";
-import { Directory, Fifo, isLinux } from "./helpers.ts";
+import { constants, Directory, Fifo, isLinux } from "./helpers.ts";
 
 const timeout = 10_000;
 
@@ -50,6 +50,12 @@ async function said(call: () => unknown): Promise<string> {
   return `nothing, in ${call}`;
 }
 
+async function write(block: Aiocb): Promise<number> {
+  aio_write(block);
+  await aio_suspend([block]);
+  return aio_return(block);
+}
+
 /** What the compiler would not let pass. */
 // deno-lint-ignore no-explicit-any
 function any(value: unknown): any {
@@ -66,12 +72,12 @@ Deno.test({
     await assertSays([
       [
         () => AioFile.open(missing),
-        `AioError: Cannot open "${missing}": no such file or directory ` +
+        `AioError: Cannot open "${missing}": No such file or directory ` +
         "(ENOENT, open)",
       ],
       [
         () => AioFile.open(directory.path, { write: true }),
-        `AioError: Cannot open "${directory.path}": it is a directory ` +
+        `AioError: Cannot open "${directory.path}": Is a directory ` +
         "(EISDIR, open)",
       ],
       [
@@ -113,8 +119,8 @@ Deno.test({
   async fn() {
     await assertSays([[
       () => AioFile.open("/proc/version", { direct: true }),
-      'AioError: Cannot open "/proc/version" for direct I/O: an argument is not ' +
-      "valid (EINVAL, open)",
+      'AioError: Cannot open "/proc/version" for direct I/O: Invalid argument ' +
+      "(EINVAL, open)",
     ]]);
   },
 });
@@ -126,8 +132,8 @@ Deno.test({
     await assertSays([
       [
         () => AioFile.adopt(-1),
-        "AioError: Cannot use descriptor -1: not an open file descriptor, or " +
-        "not open for this (EBADF, fcntl)",
+        "AioError: Cannot use descriptor -1, which is not open: Bad file " +
+        "descriptor (EBADF, fcntl)",
       ],
       [
         () => AioFile.adopt(0.5),
@@ -258,7 +264,8 @@ Deno.test({
     const path = directory.file("contents");
     await using file = await AioFile.open(path);
     const bytes = new Uint8Array(8);
-    const notOpen = "not an open file descriptor, or not open for this";
+    const bad = "Bad file descriptor";
+    const isReadOnly = "which is open for reading only";
     const closed = await AioFile.open(path);
     await closed.close();
     const adopted = AioFile.adopt(openSync(path, "r"));
@@ -266,26 +273,26 @@ Deno.test({
     await assertSays([
       [
         () => file.writeAt(bytes, 4),
-        `AioError: Cannot write 8 bytes at offset 4 of "${path}": ${notOpen} ` +
-        "(EBADF, aio_write)",
+        `AioError: Cannot write 8 bytes at offset 4 of "${path}", ${isReadOnly}: ` +
+        `${bad} (EBADF, aio_write)`,
       ],
       [
         () => file.append(bytes),
-        `AioError: Cannot append to descriptor ${file.fd}, which is open for ` +
-        `reading only: ${notOpen} (EBADF, open)`,
+        `AioError: Cannot append to "${path}", ${isReadOnly}: ${bad} ` +
+        "(EBADF, open)",
       ],
       [
         () => file.truncate(5),
-        `AioError: Cannot truncate descriptor ${file.fd} to 5 bytes: an ` +
-        "argument is not valid (EINVAL, ftruncate)",
+        `AioError: Cannot truncate "${path}", ${isReadOnly}, to 5 bytes: ` +
+        "Invalid argument (EINVAL, ftruncate)",
       ],
       [
         () => closed.readAt(bytes, 0),
-        `AioError: The file "${path}" is closed: ${notOpen} (EBADF, aio_read)`,
+        `AioError: The file "${path}" is closed: ${bad} (EBADF, aio_read)`,
       ],
       [
         () => adopted.size(),
-        `AioError: The file of descriptor ${adopted.fd} is closed: ${notOpen} ` +
+        `AioError: The file of descriptor ${adopted.fd} is closed: ${bad} ` +
         "(EBADF, fstat)",
       ],
     ]);
@@ -293,19 +300,134 @@ Deno.test({
 });
 
 Deno.test({
-  name: "a direct transfer that is not aligned says what it has to be",
-  ignore: !isLinux,
+  name:
+    "requests of a file say which descriptor is not open, or for what it is",
   timeout,
   async fn() {
     using directory = new Directory();
-    const path = directory.file(new Uint8Array(8192));
-    await using file = await AioFile.open(path, { direct: true });
+    const path = directory.file("contents");
+    await using writable = await AioFile.open(path, { write: true });
+    const fd = openSync(path, "r+");
+    const gone = AioFile.adopt(fd);
+    closeSync(fd);
+    const bytes = new Uint8Array(8);
+    const isNotOpen = `descriptor ${fd}, which is not open`;
+    const bad = "Bad file descriptor";
+    await assertSays([
+      [
+        () => writable.readAt(bytes, 4),
+        `AioError: Cannot read 8 bytes at offset 4 of "${path}", which is open ` +
+        `for writing only: ${bad} (EBADF, aio_read)`,
+      ],
+      [
+        () => gone.readAt(bytes, 0),
+        `AioError: Cannot read 8 bytes at offset 0 of ${isNotOpen}: ${bad} ` +
+        "(EBADF, aio_read)",
+      ],
+      [
+        () => gone.append(bytes),
+        `AioError: Cannot use ${isNotOpen}: ${bad} (EBADF, fcntl)`,
+      ],
+      [
+        () => gone.syncData(),
+        `AioError: Cannot synchronize ${isNotOpen}: ${bad} (EBADF, aio_fsync)`,
+      ],
+      [
+        () => gone.size(),
+        `AioError: Cannot get the size of ${isNotOpen}: ${bad} (EBADF, fstat)`,
+      ],
+      [
+        () => gone.truncate(3),
+        `AioError: Cannot truncate ${isNotOpen}, to 3 bytes: ${bad} ` +
+        "(EBADF, ftruncate)",
+      ],
+      [
+        () => gone.close(),
+        `AioError: Cannot close ${isNotOpen}: ${bad} (EBADF, close)`,
+      ],
+    ]);
+  },
+});
+
+Deno.test({
+  name: "AioFile.open() tells a URL that is a string from a missing file",
+  timeout,
+  async fn() {
+    using directory = new Directory();
+    const url = `file://${directory.file("contents")}`;
     await assertSays([[
-      () => file.readAt(allocatePinned(4096), 3),
-      `AioError: Cannot read 4096 bytes at offset 3 of "${path}" (direct I/O ` +
-      "needs multiples of the device's block size): an argument is not valid " +
-      "(EINVAL, aio_read)",
+      () => AioFile.open(url),
+      `AioError: Cannot open "${url}" (a string is a path; for a URL, give a ` +
+      "URL object): No such file or directory (ENOENT, open)",
     ]]);
+    await using _file = await AioFile.open(new URL(url));
+  },
+});
+
+Deno.test({
+  name: "a direct transfer says what of it has to be a multiple of what",
+  ignore: !isLinux,
+  timeout,
+  async fn() {
+    // Where temporary files are may be a file system that takes everything.
+    using directory = new Directory(".");
+    const path = directory.file(new Uint8Array(8192));
+    const options = { read: true, write: true, direct: true };
+    await using file = await AioFile.open(path, options);
+    await using log = await AioFile.open(path, { append: true, direct: true });
+    const pinned = allocatePinned(16_384);
+    const fd = openSync(path, constants.O_RDWR | constants.O_DIRECT);
+    const blockOf = (fields: AiocbFields) =>
+      new Aiocb({ aio_fildes: fd, aio_buf: pinned, ...fields });
+    const needs = (...names: string[]) =>
+      `(direct I/O: ${
+        names.map((name) => `the ${name} must be a multiple of N`).join(", ")
+      }): Invalid argument`;
+    const wrongs: Wrong[] = [
+      [
+        () => file.readAt(pinned.subarray(0, 4096), 3),
+        `AioError: Cannot read 4096 bytes at offset 3 of "${path}" ` +
+        `${needs("offset")} (EINVAL, aio_read)`,
+      ],
+      [
+        () => file.writeAt(pinned.subarray(0, 100), 4096),
+        `AioError: Cannot write 100 bytes at offset 4096 of "${path}" ` +
+        `${needs("length")} (EINVAL, aio_write)`,
+      ],
+      [
+        () => file.writeAt(pinned.subarray(0, 100), 3n),
+        `AioError: Cannot write 100 bytes at offset 3 of "${path}" ` +
+        `${needs("offset", "length")} (EINVAL, aio_write)`,
+      ],
+      [
+        () => file.append(pinned.subarray(0, 100)),
+        `AioError: Cannot append 100 bytes to "${path}" ` +
+        `${needs("length")} (EINVAL, aio_write)`,
+      ],
+      [
+        () => write(blockOf({ aio_nbytes: 5, aio_offset: 8192n })),
+        `AioError: Cannot write 5 bytes at offset 8192 of descriptor ${fd} ` +
+        `${needs("length")} (EINVAL, aio_write)`,
+      ],
+    ];
+    for (const [call, message] of wrongs) {
+      const [_, number] = /multiple of (\d+)/.exec(await said(call)) ?? [];
+      // What is a multiple of that is taken.
+      assertEquals(await file.readAt(pinned, 8192 + Number(number)), 0);
+      assertEquals((await said(call)).replaceAll(` ${number}`, " N"), message);
+    }
+    await Deno.truncate(path, 4_001);
+    for (const one of [file, log]) {
+      assertMatch(
+        await said(() => one.append(pinned)),
+        /direct I\/O: the size of the file must be a multiple of \d+\)/,
+      );
+    }
+    assertMatch(
+      await said(() => log.writeAt(pinned, 0)),
+      /direct I\/O: the size of the file must be a multiple of \d+\)/,
+    );
+    closeSync(fd);
   },
 });
 
@@ -361,8 +483,8 @@ Deno.test({
       ],
       [
         () => closed.read(file, bytes, 0, 1),
-        "AioError: The completion queue is closed: not an open file descriptor, " +
-        "or not open for this (EBADF, aio_suspend)",
+        "AioError: The completion queue is closed: Bad file descriptor " +
+        "(EBADF, aio_suspend)",
       ],
     ]);
     await queue.close();
@@ -500,7 +622,7 @@ Deno.test({
     const disposed = block();
     disposed[Symbol.dispose]();
     const twice = block();
-    const invalid = "an argument is not valid";
+    const invalid = "Invalid argument";
     const idle = "The control block was not submitted, or its outcome was " +
       `retrieved: ${invalid}`;
     const notify = (sigevent: Record<string, unknown>) => () =>
@@ -557,8 +679,8 @@ Deno.test({
       ],
       [
         () => aio_fsync(O_SYNC, block({ aio_fildes: -5 })),
-        "AioError: Cannot synchronize descriptor -5: not an open file " +
-        "descriptor, or not open for this (EBADF, aio_fsync)",
+        "AioError: Cannot synchronize descriptor -5, which is not open: Bad " +
+        "file descriptor (EBADF, aio_fsync)",
       ],
       [() => aio_error(block()), `AioError: ${idle} (EINVAL, aio_error)`],
       [() => aio_return(block()), `AioError: ${idle} (EINVAL, aio_return)`],
@@ -581,8 +703,8 @@ Deno.test({
       ],
       [
         () => aio_cancel(-5),
-        "AioError: Cannot cancel requests of descriptor -5: not an open file " +
-        "descriptor, or not open for this (EBADF, aio_cancel)",
+        "AioError: Cannot cancel requests of descriptor -5: Bad file descriptor " +
+        "(EBADF, aio_cancel)",
       ],
       [
         () => aio_cancel(0, block()),
@@ -608,7 +730,7 @@ Deno.test({
       [
         () => lio_listio(LIO_WAIT, [block(), block({ aio_fildes: -5 })]),
         "AioError: 1 of 2 requests of the list failed, and aio_error() says " +
-        "why: input/output error (EIO, lio_listio)",
+        "why: Input/output error (EIO, lio_listio)",
       ],
     ]);
     closeSync(fd);
@@ -635,7 +757,7 @@ Deno.test({
     assertEquals(aio_cancel(fd, canceled), AIO_CANCELED);
     const inProgress =
       `The control block of descriptor ${fd} is in progress: ` +
-      "an argument is not valid";
+      "Invalid argument";
     await assertSays([
       [() => aio_read(running), `AioError: ${inProgress} (EINVAL, aio_read)`],
       [
@@ -645,23 +767,23 @@ Deno.test({
       [
         () => aio_return(running),
         `AioError: Cannot take the outcome of a request of descriptor ${fd}: ` +
-        "the request is not done yet (EINPROGRESS, aio_return)",
+        "Operation now in progress (EINPROGRESS, aio_return)",
       ],
       [
         () => aio_suspend([running], 1),
-        "AioError: No request was done within 1 ms: not possible at this moment " +
+        "AioError: No request was done within 1 ms: Resource temporarily unavailable " +
         "(EAGAIN, aio_suspend)",
       ],
       [
         () => aio_cancel(fd + 1, running),
         `AioError: Cannot cancel requests of descriptor ${fd + 1} with a ` +
-        `control block of descriptor ${fd}: an argument is not valid ` +
+        `control block of descriptor ${fd}: Invalid argument ` +
         "(EINVAL, aio_cancel)",
       ],
       [
         () => aio_return(canceled),
-        `AioError: Cannot read 8 bytes at offset 0 of descriptor ${fd}: the ` +
-        "request was canceled (ECANCELED, aio_read)",
+        `AioError: Cannot read 8 bytes at offset 0 of descriptor ${fd}: ` +
+        "Operation canceled (ECANCELED, aio_read)",
       ],
     ]);
     fifo.feed("x");
