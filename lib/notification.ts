@@ -8,6 +8,7 @@
  *
  * @module
  */
+import { AsyncResource } from "node:async_hooks";
 import { queueMicrotask } from "../ffi/event_loop.ts";
 import type { NativeCallback } from "../ffi/runtime.ts";
 import { runtime } from "../ffi/current.ts";
@@ -50,7 +51,8 @@ export function expectNotification(
   do {
     lastTicket = lastTicket === TICKET_MAX ? 1 : lastTicket + 1;
   } while (expected.has(lastTicket));
-  expected.set(lastTicket, { fn, value });
+  // It is called from a thread of the system, which knows no AsyncLocalStorage.
+  expected.set(lastTicket, { fn: AsyncResource.bind(fn), value });
   callback?.setReferenced(true);
   return lastTicket;
 }
@@ -81,5 +83,6 @@ export function deliver(ticket: number): void {
   forgetNotification(ticket);
   // The system's thread waits until this returns; and what the user's function
   // throws must be an ordinary uncaught error.
-  queueMicrotask(() => notification.fn(notification.value));
+  const { fn, value } = notification;
+  queueMicrotask(() => fn(value));
 }
