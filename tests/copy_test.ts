@@ -2,8 +2,7 @@
 
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { createHash } from "node:crypto";
-import * as fs from "node:fs";
-import { canStrace } from "./helpers.ts";
+import { canStrace, hasDirectTransfers } from "./helpers.ts";
 
 const PROGRAM = new URL("../examples/copy.ts", import.meta.url).pathname;
 const PERMISSIONS = ["--allow-ffi", "--allow-read", "--allow-write"];
@@ -127,25 +126,6 @@ function test(
   });
 }
 
-const directIsSupported = await (async () => {
-  let supported = false;
-  await withDirectory(async (directory) => {
-    const path = `${directory}/probe`;
-    await Deno.writeFile(path, BYTES);
-    try {
-      fs.closeSync(
-        fs.openSync(path, fs.constants.O_RDONLY | fs.constants.O_DIRECT),
-      );
-      supported = true;
-    } catch {
-      console.log(
-        "This file system refuses O_DIRECT: tests of --direct are skipped.",
-      );
-    }
-  });
-  return supported;
-})();
-
 const tmpfsIsPermitted = await (async () => {
   let permitted = false;
   await withDirectory(async (directory) => {
@@ -215,7 +195,7 @@ for (const size of [0, 1, 4096, 3 * 2 ** 20 + 777]) {
       assertStringIncludes(result.stdout, sha256(bytes));
       assertEquals(names(directory), ["source", "target"]);
     },
-    !directIsSupported,
+    !hasDirectTransfers(),
   );
 }
 
@@ -357,7 +337,8 @@ for (
       ];
       assertEquals(order, order.toSorted((a, b) => a - b), calls.join("\n"));
     },
-    !canTrace || args.some((arg) => arg === "--direct") && !directIsSupported,
+    !canTrace ||
+      args.some((arg) => arg === "--direct") && !hasDirectTransfers(),
   );
 }
 

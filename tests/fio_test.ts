@@ -9,12 +9,10 @@ import { run } from "../examples/fio/run.ts";
 import { distribution, Latencies } from "../examples/fio/statistics.ts";
 import { parseFio } from "../scripts/bench/fio.ts";
 import {
-  closeSync,
-  constants as fileConstants,
   delay,
   Directory,
+  hasDirectTransfers,
   isLinux,
-  openSync,
   succeeds,
 } from "./helpers.ts";
 
@@ -470,18 +468,6 @@ test("fio.ts --lanes bounds the duplicates of the descriptor", async (directory)
   assertEquals(report.aio_metrics.lanes, 1);
 });
 
-const directIsSupported = (() => {
-  using directory = new Directory();
-  try {
-    const { O_RDONLY, O_DIRECT } = fileConstants;
-    closeSync(openSync(directory.file(), O_RDONLY | O_DIRECT));
-    return true;
-  } catch {
-    console.log("This file system refuses O_DIRECT: --direct is not tested.");
-    return false;
-  }
-})();
-
 test(
   "fio.ts --direct goes past the page cache",
   async (directory) => {
@@ -496,7 +482,7 @@ test(
     }
     await measure("--verify", path);
   },
-  !directIsSupported,
+  !hasDirectTransfers(),
 );
 
 test(

@@ -458,3 +458,16 @@ export function succeeds(command: string, ...args: string[]): boolean {
     return false;
   }
 }
+
+/** Whether the file system of temporary files has direct transfers. */
+export function hasDirectTransfers(): boolean {
+  using directory = new Directory();
+  try {
+    const flags = constants.O_RDONLY | constants.O_DIRECT;
+    closeSync(openSync(directory.file(), flags));
+    return true;
+  } catch (error) {
+    assertEquals((error as { code?: string }).code, "EINVAL");
+    return false;
+  }
+}

@@ -23,7 +23,7 @@ import {
   Program,
   run,
 } from "../helpers.ts";
-import { scaled, timeout } from "./scale.ts";
+import { scaled, tell, timeout } from "./scale.ts";
 import { Disk, MODES } from "./wal/disk.ts";
 import { check, type Known, Notes, NOTHING } from "./wal/history.ts";
 import {
@@ -125,7 +125,7 @@ Deno.test({
       });
     }
     const { acknowledged, others, torn, forgotten } = counts;
-    console.log(
+    tell(
       `${KILLS} kills: ${acknowledged} records were acknowledged, ${others} ` +
         `more were there, ${forgotten} were forgotten; ${torn} torn tails`,
     );
@@ -319,7 +319,7 @@ Deno.test({
         total.unsynced = Math.max(total.unsynced, unsynced);
       });
     }
-    console.log(
+    tell(
       `${total.states} states of a disk without power were recovered, ` +
         `${total.torn} of them torn, with up to ${total.unsynced} changes lost`,
     );

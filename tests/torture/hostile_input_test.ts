@@ -19,7 +19,7 @@ import {
   Sentinel,
   VALUES,
 } from "./hostile/values.ts";
-import { isLong, timeout } from "./scale.ts";
+import { isLong, tell, timeout } from "./scale.ts";
 
 /** How many second wrong values each first one is combined with, if not all. */
 const SECONDS_SHORT = 3;
@@ -163,7 +163,7 @@ Deno.test({
       trial.assertNoComplaints();
       const { inFlight, queued } = metrics();
       assertEquals({ inFlight, queued }, { inFlight: 0, queued: 0 });
-      console.log(`${CALLS.length} calls, ${trial.figures}`);
+      tell(`${CALLS.length} calls, ${trial.figures}`);
     });
   },
 });

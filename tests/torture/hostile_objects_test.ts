@@ -21,7 +21,7 @@ import {
   type World,
 } from "./hostile/trial.ts";
 import { Sentinel, VALUES } from "./hostile/values.ts";
-import { timeout } from "./scale.ts";
+import { tell, timeout } from "./scale.ts";
 
 /** An object with a getter in the place of one property. */
 function withGetter(object: object, key: string, get: () => unknown): object {
@@ -186,7 +186,7 @@ Deno.test({
         }
       }
     });
-    console.log(String(figures));
+    tell(String(figures));
   },
 });
 

@@ -6,7 +6,7 @@
 import { assert, assertEquals } from "@std/assert";
 import { Directory, report } from "../helpers.ts";
 import { faults } from "./native.ts";
-import { scaled, timeout } from "./scale.ts";
+import { scaled, tell, timeout } from "./scale.ts";
 import { positions, starve } from "./starve.ts";
 
 const ignore = faults === null;
@@ -65,7 +65,7 @@ async function inject(requests: string, lanes: number): Promise<void> {
   const [calls, hits, failed] = [0, 1, 2].map((at) =>
     cases.reduce((sum, counts) => sum + counts[at], 0)
   );
-  console.log(
+  tell(
     `${cases.length} cases: ${hits} faults in ${calls} system calls, ` +
       `${failed} requests failed`,
   );
@@ -105,7 +105,7 @@ for (const { call, error, codes } of REFUSALS) {
         refused += hits;
         failed += failures;
       }
-      console.log(
+      tell(
         `${where.length} cases: ${refused} refused, ${failed} failed`,
       );
     },

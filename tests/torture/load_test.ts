@@ -2,7 +2,7 @@
 
 import { assert, assertEquals } from "@std/assert";
 import { Directory, isEmulated, report } from "../helpers.ts";
-import { scaled, timeout } from "./scale.ts";
+import { scaled, tell, timeout } from "./scale.ts";
 
 const SECONDS = scaled(isEmulated ? 20 : 3, 60);
 /** The longest that a request should wait; measured and told, not asserted. */
@@ -19,7 +19,7 @@ Deno.test({
     });
     const { idle, loaded, requests, p99_ms, max_ms, commit_max_ms } = figures;
     const inMs = (value: number) => `${value.toFixed(1)} ms`;
-    console.log(
+    tell(
       `${requests} requests waited ${inMs(p99_ms)} (99 %), at most ` +
         `${inMs(max_ms)} of ${WAIT_MS_MAX}, and for the disk ` +
         `${inMs(commit_max_ms)}; the server answered in ` +

@@ -14,7 +14,7 @@ import {
   succeeds,
 } from "../helpers.ts";
 import { preload } from "./native.ts";
-import { scaled, timeout } from "./scale.ts";
+import { scaled, tell, timeout } from "./scale.ts";
 
 const LIFE = "../torture/programs/memory_life";
 const MISUSE = "../torture/programs/memory_misuse";
@@ -39,7 +39,7 @@ Deno.test({
       env: { LD_PRELOAD: inFlight! },
       timeout_ms: timeout,
     });
-    console.log(`${submissions} requests, and memory freed ${frees} times`);
+    tell(`${submissions} requests, and memory freed ${frees} times`);
     assert(submissions > 1_000, `${submissions} requests`);
     assert(frees > 0, "nobody freed anything");
     assertEquals(violations, 0);
@@ -116,7 +116,7 @@ Deno.test({
       signal: null,
     }, ended.stderr);
     const { requests } = JSON.parse(ended.stdout);
-    console.log(`${requests} requests of promises, batches and queues`);
+    tell(`${requests} requests of promises, batches and queues`);
   },
 });
 

@@ -4,7 +4,7 @@
 import { assert, assertEquals } from "@std/assert";
 import { Directory, isEmulated, isLinux, pattern, report } from "../helpers.ts";
 import { faults } from "./native.ts";
-import { isLong, scaled, timeout } from "./scale.ts";
+import { isLong, scaled, tell, timeout } from "./scale.ts";
 import { positions, starve } from "./starve.ts";
 
 if (faults === null) {
@@ -59,7 +59,7 @@ for (const { name, call, codes, mayFilesFail, where } of MEMORY) {
         refused += hits;
         failed += failures;
       }
-      console.log(
+      tell(
         `${where.length} cases: ${refused} refused, ${failed} failed`,
       );
     },
@@ -91,17 +91,16 @@ const GROWTH_MAX = 0.05;
 function assertFlat({ tenths, atRest }: Flatness): void {
   const [middle, end] = [tenths[4], tenths[9]];
   const [before, after] = atRest;
-  console.log(
-    `memory ${inMb(middle.memory)} to ${inMb(end.memory)}, ` +
-      `heap ${inMb(middle.heap)} to ${inMb(end.heap)}, ` +
-      `descriptors ${before.descriptors} to ${after.descriptors}, ` +
-      `threads ${before.threads} to ${after.threads}`,
-  );
+  const figures = `memory ${inMb(middle.memory)} to ${inMb(end.memory)}, ` +
+    `heap ${inMb(middle.heap)} to ${inMb(end.heap)}, ` +
+    `descriptors ${before.descriptors} to ${after.descriptors}, ` +
+    `threads ${before.threads} to ${after.threads}`;
+  tell(figures);
   assertGrowth("the heap", middle.heap, end.heap);
   // The pages that the process has are told too coarsely in the short form.
   if (isLong) assertGrowth("memory", middle.memory, end.memory);
-  assertEquals(after.descriptors, before.descriptors, "descriptors");
-  assert(after.threads <= before.threads, "threads");
+  assertEquals(after.descriptors, before.descriptors, figures);
+  assert(after.threads <= before.threads, figures);
 }
 
 function assertGrowth(what: string, before: number, after: number): void {
@@ -205,7 +204,7 @@ for (const { how, name, bytesMax, descriptorsMax } of WORKER_MODES) {
       );
       const perWorker = (name: keyof Counts) =>
         (after[name] - before[name]) / WORKERS;
-      console.log(
+      tell(
         `each left ${(perWorker("memory") / KIB).toFixed(0)} KiB and ` +
           `${perWorker("descriptors").toFixed(2)} descriptors`,
       );

@@ -13,6 +13,11 @@ export function scaled<T>(short: T, long: T): T {
   return isLong ? long : short;
 }
 
+/** Prints what a test has counted; in the short form it only has to hold. */
+export function tell(figures: string): void {
+  if (isLong) console.log(figures);
+}
+
 /** The time limit of a test; it is there for what hangs, not for what is slow. */
 export const timeout: number = scaled(120_000, 3_600_000);
 
