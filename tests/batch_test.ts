@@ -21,9 +21,6 @@ import {
   pattern,
   report,
 } from "./helpers.ts";
-import { testsOnFirstThread } from "./first_thread.ts";
-
-const testOnFirstThread = testsOnFirstThread(import.meta.url);
 
 const timeout = 10_000;
 
@@ -280,7 +277,7 @@ Deno.test({
   },
 });
 
-testOnFirstThread({
+Deno.test({
   name: "batch() serves requests of greater priority later",
   ignore: !isLinux,
   timeout,

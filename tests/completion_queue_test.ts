@@ -36,9 +36,6 @@ import {
   run,
   turn,
 } from "./helpers.ts";
-import { testsOnFirstThread } from "./first_thread.ts";
-
-const testOnFirstThread = testsOnFirstThread(import.meta.url);
 
 const timeout = 10_000;
 const canTrace = canStrace();
@@ -211,7 +208,7 @@ for (const notify of MODES) {
     },
   });
 
-  testOnFirstThread({
+  Deno.test({
     name: `CompletionQueue.cancel() leaves alone what runs, with "${notify}"`,
     ignore: !canTrace,
     timeout,
@@ -590,7 +587,7 @@ Deno.test({
   },
 });
 
-testOnFirstThread({
+Deno.test({
   name: "CompletionQueue.submit() serves greater priorities later",
   ignore: !isLinux,
   timeout,

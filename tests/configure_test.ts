@@ -14,9 +14,6 @@ import {
   metrics,
 } from "../mod.ts";
 import { delay, Directory, Fifo, isLinux, pattern, report } from "./helpers.ts";
-import { testsOnFirstThread } from "./first_thread.ts";
-
-const testOnFirstThread = testsOnFirstThread(import.meta.url);
 
 const timeout = 10_000;
 
@@ -140,7 +137,7 @@ Deno.test({
   },
 });
 
-testOnFirstThread({
+Deno.test({
   name: "configure() sets for how long completions are polled for",
   ignore: !isLinux,
   timeout,

@@ -16,9 +16,6 @@ import {
   pattern,
   report,
 } from "./helpers.ts";
-import { testsOnFirstThread } from "./first_thread.ts";
-
-const testOnFirstThread = testsOnFirstThread(import.meta.url);
 
 const timeout = 10_000;
 
@@ -263,7 +260,7 @@ for (const seed of [1, 2, 3]) {
   });
 }
 
-testOnFirstThread({
+Deno.test({
   name: "priority: greater numbers are served later, equal ones in order",
   ignore: !isLinux,
   timeout,

@@ -15,9 +15,6 @@ import {
   isPending,
   pattern,
 } from "./helpers.ts";
-import { testsOnFirstThread } from "./first_thread.ts";
-
-const testOnFirstThread = testsOnFirstThread(import.meta.url);
 
 const timeout = 10_000;
 const MIB = 1024 * 1024;
@@ -227,7 +224,7 @@ Deno.test({
   },
 });
 
-testOnFirstThread({
+Deno.test({
   name: "append() that is canceled leaves those before and after it",
   ignore: !isLinux,
   timeout,

@@ -19,9 +19,6 @@ import {
   openSync,
   pattern,
 } from "./helpers.ts";
-import { testsOnFirstThread } from "./first_thread.ts";
-
-const testOnFirstThread = testsOnFirstThread(import.meta.url);
 
 const timeout = 10_000;
 const MIB = 1024 * 1024;
@@ -466,7 +463,7 @@ Deno.test({
   },
 });
 
-testOnFirstThread({
+Deno.test({
   name: "readAt() on a FIFO resolves with what is there",
   ignore: !isLinux,
   timeout,
@@ -632,7 +629,7 @@ Deno.test({
   },
 });
 
-testOnFirstThread({
+Deno.test({
   name: "syncData() waits for a write that does not get on",
   ignore: !isLinux,
   timeout,
@@ -648,7 +645,7 @@ testOnFirstThread({
   },
 });
 
-testOnFirstThread({
+Deno.test({
   name: "close() waits for what is in flight and refuses what comes after",
   ignore: !isLinux,
   timeout,

@@ -14,9 +14,6 @@ import {
   isPending,
   report,
 } from "./helpers.ts";
-import { testsOnFirstThread } from "./first_thread.ts";
-
-const testOnFirstThread = testsOnFirstThread(import.meta.url);
 
 const timeout = 10_000;
 
@@ -293,7 +290,7 @@ Deno.test({
   },
 });
 
-testOnFirstThread({
+Deno.test({
   name: "sync() that waits for a write can be canceled, and others stay",
   ignore: !isLinux,
   timeout,
@@ -345,7 +342,7 @@ Deno.test({
   },
 });
 
-testOnFirstThread({
+Deno.test({
   name: "sync() of one file does not wait for writes of another",
   ignore: !isLinux,
   timeout,

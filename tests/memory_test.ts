@@ -15,9 +15,8 @@ import {
 } from "./helpers.ts";
 import { testsOnFirstThread } from "./first_thread.ts";
 
-const testOnFirstThread = testsOnFirstThread(import.meta.url);
-
 const timeout = 10_000;
+const testOnFirstThread = testsOnFirstThread(import.meta.url);
 const MIB = 1024 * 1024;
 
 /** The ways in which a program can pull memory away from a view. */
@@ -39,7 +38,7 @@ const removals: Record<
 };
 
 for (const [how, remove] of Object.entries(removals)) {
-  testOnFirstThread({
+  Deno.test({
     name: `readAt() rejects with TypeError when ${how} takes the buffer away`,
     ignore: !isLinux,
     timeout,
@@ -68,7 +67,7 @@ for (const [how, remove] of Object.entries(removals)) {
     },
   });
 
-  testOnFirstThread({
+  Deno.test({
     name: `writeAt() rejects with TypeError when ${how} takes the buffer away`,
     ignore: !isLinux,
     timeout,
@@ -92,7 +91,7 @@ for (const [how, remove] of Object.entries(removals)) {
   });
 }
 
-testOnFirstThread({
+Deno.test({
   name: "readAt() rejects with TypeError when its buffer is made smaller",
   ignore: !isLinux,
   timeout,
@@ -114,7 +113,7 @@ testOnFirstThread({
   },
 });
 
-testOnFirstThread({
+Deno.test({
   name: "writeAt() rejects with TypeError when its buffer is made smaller",
   ignore: !isLinux,
   timeout,
@@ -135,7 +134,7 @@ testOnFirstThread({
   },
 });
 
-testOnFirstThread({
+Deno.test({
   name:
     "readAt() fills a view that is still there though its buffer is smaller",
   ignore: !isLinux,

@@ -24,9 +24,6 @@ import {
   pattern,
   succeeds,
 } from "./helpers.ts";
-import { testsOnFirstThread } from "./first_thread.ts";
-
-const testOnFirstThread = testsOnFirstThread(import.meta.url);
 
 const timeout = 10_000;
 
@@ -48,7 +45,7 @@ function assertAddsUp(): void {
   }
 }
 
-testOnFirstThread({
+Deno.test({
   name: "metrics() counts requests by what became of them",
   ignore: !isLinux,
   timeout,
@@ -99,7 +96,7 @@ testOnFirstThread({
   },
 });
 
-testOnFirstThread({
+Deno.test({
   name: "metrics() counts requests that a signal canceled, whatever the reason",
   ignore: !isLinux,
   timeout,
@@ -206,7 +203,7 @@ Deno.test({
   },
 });
 
-testOnFirstThread({
+Deno.test({
   name: "metrics() counts looks from the event loop, and aio_suspend",
   ignore: !isLinux,
   timeout,

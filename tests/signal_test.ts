@@ -22,9 +22,6 @@ import {
   pattern,
   turn,
 } from "./helpers.ts";
-import { testsOnFirstThread } from "./first_thread.ts";
-
-const testOnFirstThread = testsOnFirstThread(import.meta.url);
 
 const timeout = 10_000;
 const MIB = 1024 * 1024;
@@ -106,7 +103,7 @@ Deno.test({
 });
 
 for (const reason of [undefined, null, 0, "", false, "text", new Error("e")]) {
-  testOnFirstThread({
+  Deno.test({
     name: `a signal aborted with ${Deno.inspect(reason).split("\n")[0]} ` +
       "rejects with its reason",
     ignore: !isLinux,
@@ -257,7 +254,7 @@ Deno.test({
   },
 });
 
-testOnFirstThread({
+Deno.test({
   name: "AbortSignal.timeout() rejects a request that waits for too long",
   ignore: !isLinux,
   timeout,
@@ -271,7 +268,7 @@ testOnFirstThread({
   },
 });
 
-testOnFirstThread({
+Deno.test({
   name: "AbortSignal.any() and a signal for many requests reject all that wait",
   ignore: !isLinux,
   timeout,
@@ -294,7 +291,7 @@ testOnFirstThread({
   },
 });
 
-testOnFirstThread({
+Deno.test({
   name: "a signal does not keep listeners of requests that are settled",
   ignore: !isLinux,
   timeout,
@@ -404,7 +401,7 @@ Deno.test({
   },
 });
 
-testOnFirstThread({
+Deno.test({
   name: "a signal rejects a synchronization that waits for a write",
   ignore: !isLinux,
   timeout,
