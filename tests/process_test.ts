@@ -55,6 +55,26 @@ for (const scenario of ["readAt", "aio_read", "aio_suspend", "lio_listio"]) {
   });
 }
 
+for (const [scenario, says] of [["aborted", "enough"], ["canceled", "true"]]) {
+  Deno.test({
+    name: `the process ends when its only read of a FIFO is ${scenario}`,
+    ignore: !isLinux,
+    timeout,
+    async fn() {
+      await using fifo = new Fifo();
+      const ended = await run("ending", { args: [scenario, fifo.path] });
+      assertEquals(ended, {
+        code: 0,
+        signal: null,
+        stdout: `${says}\n`,
+        stderr: "",
+      });
+      fifo.feed("x");
+      assertEquals(fifo.drain().length, 1);
+    },
+  });
+}
+
 Deno.test({
   name: "the process stays for requests that wait in the library",
   ignore: !isLinux,

@@ -21,6 +21,7 @@ import {
   canStrace,
   concat,
   decode,
+  delay,
   Directory,
   encode,
   Fifo,
@@ -318,6 +319,68 @@ Deno.test({
     assertEquals(opened.filter(isInheritable), []);
     fifo.feed("x");
     await read;
+  },
+});
+
+Deno.test({
+  name: "what waits in vain has no descriptors left once nothing waits",
+  ignore: !isLinux,
+  timeout,
+  async fn() {
+    await using fifo = new Fifo();
+    const idle = async () => {
+      const deadline_ms = performance.now() + 5_000;
+      // The call that is out ends first.
+      while (descriptors().length > before.length) {
+        assert(performance.now() < deadline_ms, "they are still there");
+        await turn();
+      }
+    };
+    // What the file keeps for its transfers is there from the first one on.
+    fifo.feed("x");
+    await fifo.file.readAt(new Uint8Array(1), 0);
+    const before = descriptors();
+    for (const end of ["fed", "aborted", "canceled"]) {
+      const controller = new AbortController();
+      const { signal } = controller;
+      const { read } = await fifo.waitingRead(new Uint8Array(1), signal);
+      assert(descriptors().length > before.length, "it has none of its own");
+      if (end === "fed") fifo.feed("x");
+      else if (end === "aborted") controller.abort();
+      else assertEquals(await fifo.file.cancel(), 1);
+      await Promise.allSettled([read]);
+      await idle();
+    }
+  },
+});
+
+Deno.test({
+  name: "readAt() of what always has bytes leaves timers their turn",
+  ignore: !isLinux,
+  timeout,
+  async fn() {
+    const [own, other] = openSockets();
+    await using zero = await AioFile.open("/dev/zero");
+    await using socket = AioFile.adopt(own);
+    await using peer = AioFile.adopt(other);
+    const bytes = new Uint8Array(4096);
+    const endless: Record<string, () => Promise<unknown>> = {
+      "a device": () => zero.readAt(bytes, 0),
+      "sockets": async () => {
+        await socket.writeAt(bytes, 0);
+        await peer.readAt(bytes, 0);
+      },
+      "much": () => zero.readAt(new Uint8Array(64 * MIB), 0),
+    };
+    for (const [what, transfer] of Object.entries(endless)) {
+      let isOver = false;
+      const timer = delay(1).then(() => isOver = true);
+      let count = 0;
+      // Millions of microtasks, or a few turns of the event loop.
+      for (; !isOver && count < 20_000; count++) await transfer();
+      assert(isOver, `${what}: the timer waited for ${count} transfers`);
+      await timer;
+    }
   },
 });
 

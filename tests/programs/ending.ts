@@ -49,6 +49,23 @@ const scenarios: Record<string, () => unknown> = {
     AioFile.adopt(openSync(path, "r+")).readAt(new Uint8Array(1), 0);
     console.log("submitted");
   },
+  async aborted() {
+    const fifo = AioFile.adopt(openSync(path, constants.O_RDWR));
+    const controller = new AbortController();
+    const { signal } = controller;
+    const read = fifo.readAt(new Uint8Array(1), 0, { signal });
+    await turn(); // It waits for it.
+    controller.abort("enough");
+    await read.catch((reason) => console.log(reason));
+  },
+  async canceled() {
+    const fifo = AioFile.adopt(openSync(path, constants.O_RDWR));
+    const reader = fifo.readable().getReader();
+    const read = reader.read();
+    await turn();
+    await reader.cancel();
+    console.log((await read).done);
+  },
   aio_read() {
     aio_read(readBlock(openSync(path, "r+")));
     console.log("submitted");
