@@ -5,7 +5,7 @@ import { assert, assertEquals } from "@std/assert";
 import { Directory, report } from "../helpers.ts";
 import { canHaveDisks } from "./failing_disk.ts";
 import { namespace } from "./namespace.ts";
-import { replay, scaled, timeout } from "./scale.ts";
+import { replay, scaled, tell, timeout } from "./scale.ts";
 
 const ignore = !canHaveDisks();
 if (ignore) {
@@ -141,7 +141,7 @@ for (const synchronous of [undefined, "data", "full"] as const) {
         rounds,
         synchronous,
       });
-      console.log(`TORTURE_SEED=${seed}`, counts);
+      tell(`TORTURE_SEED=${seed} ${JSON.stringify(counts)}`);
       assertEquals(violations.slice(0, 10), [], `TORTURE_SEED=${seed}`);
       assert(counts.synced > 0 && counts.unsynced > 0, "nothing happened");
     },
@@ -163,7 +163,7 @@ for (const synchronous of ["data", "full"]) {
             direct,
           });
           const { lost, good, failing } = outcome;
-          console.log(
+          tell(
             `of ${good.resolved + good.rejected} writes that could be made ` +
               `${good.rejected} were rejected`,
           );
