@@ -4,6 +4,7 @@
  *
  *   cc -o ported_from_c ported_from_c.c    (before glibc 2.34 with -lrt)
  *   ./ported_from_c FILE
+ *   ./ported_from_c --help
  *
  * ported_from_c.ts is the same program in TypeScript, statement by statement.
  */
@@ -58,8 +59,15 @@ static void print_line(const char *name, int64_t bytes, size_t newlines,
          crc);
 }
 
+static void print_usage(FILE *stream) {
+  fprintf(stream, "usage: ported_from_c FILE\n"
+                  "Prints the bytes, the newlines and the CRC-32 of each block "
+                  "of FILE and of all.\n");
+}
+
 static int fail(const char *what, const char *path, int error) {
-  fprintf(stderr, "ported_from_c: cannot %s %s: error %d\n", what, path, error);
+  fprintf(stderr, "ported_from_c: cannot %s %s: %s\n", what, path,
+          strerror(error));
   return 1;
 }
 
@@ -84,8 +92,12 @@ static void stop(int fd, int first, int count) {
 
 int main(int argc, char *argv[]) {
   if (argc != 2) {
-    fprintf(stderr, "usage: ported_from_c FILE\n");
+    print_usage(stderr);
     return 2;
+  }
+  if (strcmp(argv[1], "--help") == 0) {
+    print_usage(stdout);
+    return 0;
   }
   const char *path = argv[1];
   int fd = open(path, O_RDONLY);

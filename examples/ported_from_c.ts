@@ -3,6 +3,7 @@
  * the whole file; reads ahead with several requests in flight.
  *
  *   deno run --allow-ffi --allow-read ported_from_c.ts FILE
+ *   deno run ported_from_c.ts --help
  *
  * ported_from_c.c is the same program in C, statement by statement. Comments
  * stand where the two must differ.
@@ -27,11 +28,7 @@ const DEPTH = 8;
 const BLOCK_BYTES = 65536;
 
 const blocks: Aiocb[] = [];
-// Ordinary memory may move while the system writes to it: pinned memory does not.
-const buffers = Array.from(
-  { length: DEPTH },
-  () => allocatePinned(BLOCK_BYTES),
-);
+const buffers: Uint8Array[] = [];
 const crc_table = new Uint32Array(256);
 
 function make_crc_table(): void {
@@ -76,9 +73,28 @@ function print_line(
   console.log(columns.join(" "));
 }
 
+function print_usage(stream: NodeJS.WriteStream): void {
+  stream.write(
+    "usage: ported_from_c FILE\n" +
+      "Prints the bytes, the newlines and the CRC-32 of each block " +
+      "of FILE and of all.\n",
+  );
+}
+
 function fail(what: string, path: string, error: number): number {
-  console.error(`ported_from_c: cannot ${what} ${path}: error ${error}`);
+  console.error(
+    `ported_from_c: cannot ${what} ${path}: ${strerror(error)}`,
+  );
   return 1;
+}
+
+// There is none in TypeScript: this is the C library's.
+function strerror(error: number): string {
+  const libc = Deno.build.os === "darwin" ? "libSystem.dylib" : "libc.so.6";
+  const { symbols } = Deno.dlopen(libc, {
+    strerror: { parameters: ["i32"], result: "pointer" },
+  });
+  return Deno.UnsafePointerView.getCString(symbols.strerror(error)!);
 }
 
 // Where C returns -1 and leaves errno, an error is thrown that carries it;
@@ -115,8 +131,12 @@ async function stop(fd: number, first: number, count: number): Promise<void> {
 
 async function main(argc: number, argv: string[]): Promise<number> {
   if (argc !== 2) {
-    console.error("usage: ported_from_c FILE");
+    print_usage(process.stderr);
     return 2;
+  }
+  if (argv[1] === "--help") {
+    print_usage(process.stdout);
+    return 0;
   }
   const path = argv[1];
   let fd;
@@ -131,7 +151,8 @@ async function main(argc: number, argv: string[]): Promise<number> {
   for (let i = 0; i < DEPTH; i++) {
     const cb = blocks[i] = new Aiocb();
     cb.aio_fildes = fd;
-    cb.aio_buf = buffers[i];
+    // Ordinary memory may move while the system writes to it: this does not.
+    cb.aio_buf = buffers[i] = allocatePinned(BLOCK_BYTES);
     cb.aio_nbytes = BLOCK_BYTES;
     cb.aio_offset = next_offset;
     cb.aio_sigevent = { sigev_notify: SIGEV_NONE };
