@@ -246,6 +246,16 @@ Deno.test({
 });
 
 Deno.test({
+  name: "sync() rejects for one before it that would have, but was canceled",
+  ignore: !canTrace,
+  timeout,
+  async fn() {
+    const { result } = await trace(["canceled"], [FAILING_SYNC]);
+    assertEquals(result, [[failed, "another error"], [failed], ["done"]]);
+  },
+});
+
+Deno.test({
   name: "syncData() synchronizes each descriptor that was written through",
   ignore: !canTrace,
   timeout,

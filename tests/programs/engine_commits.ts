@@ -155,6 +155,21 @@ switch (task) {
       await written().then(() => outcomes([file.sync()])),
     ];
     break;
+  case "canceled": {
+    const controller = new AbortController();
+    const { signal } = controller;
+    result = [
+      await failing(async () => {
+        await written();
+        const canceled = file.syncData({ signal });
+        controller.abort();
+        return [canceled];
+      }),
+      await written().then(() => outcomes([file.sync()])),
+      await written().then(() => outcomes([file.sync()])),
+    ];
+    break;
+  }
   case "descriptors": {
     const append = () => file.append(nextBytes(0, BLOCK_BYTES));
     for (const writes of [[written], [append], [written, append], []]) {

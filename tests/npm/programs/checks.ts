@@ -10,6 +10,7 @@ import { isMainThread, parentPort, Worker } from "node:worker_threads";
 import { errorChecks } from "./checks/errors.ts";
 import { fileChecks } from "./checks/files.ts";
 import { cleanUp } from "./checks/kit.ts";
+import { pipeChecks } from "./checks/pipes.ts";
 import { posixChecks } from "./checks/posix.ts";
 import { queueChecks } from "./checks/queue.ts";
 import { streamChecks } from "./checks/streams.ts";
@@ -18,6 +19,7 @@ const checks = {
   ...fileChecks,
   ...errorChecks,
   ...streamChecks,
+  ...pipeChecks,
   ...queueChecks,
   ...posixChecks,
 };
