@@ -256,6 +256,16 @@ Deno.test({
 });
 
 Deno.test({
+  name: "sync() rejects until those have gone on who are told of a failure",
+  ignore: !canTrace,
+  timeout,
+  async fn() {
+    const { result } = await trace(["telling"], [FAILING_SYNC]);
+    assertEquals(result, ["EIO", [failed, failed, "done"]]);
+  },
+});
+
+Deno.test({
   name: "syncData() synchronizes each descriptor that was written through",
   ignore: !canTrace,
   timeout,

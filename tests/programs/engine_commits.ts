@@ -4,7 +4,13 @@
  * is written to `/dev/null`.
  */
 import { writeSync } from "node:fs";
-import { AioError, AioFile, allocatePinned, configure } from "../../mod.ts";
+import {
+  AioError,
+  AioFile,
+  allocatePinned,
+  CompletionQueue,
+  configure,
+} from "../../mod.ts";
 import { openSync } from "../helpers.ts";
 
 const [path, task, ...options] = Deno.args;
@@ -168,6 +174,24 @@ switch (task) {
       await written().then(() => outcomes([file.sync()])),
       await written().then(() => outcomes([file.sync()])),
     ];
+    break;
+  }
+  case "telling": {
+    await written();
+    const queue = new CompletionQueue<null>();
+    queue.sync(file, null, { dataOnly: true });
+    const told = file.syncData();
+    told.catch(() => {});
+    const [{ error }] = await Array.fromAsync(queue.drain());
+    // It knows already; nobody else does.
+    write(0);
+    const before = file.sync();
+    before.catch(() => {});
+    const after = told.catch(() => {
+      write(0);
+      return file.sync();
+    });
+    result = [error?.code, await outcomes([told, before, after])];
     break;
   }
   case "descriptors": {
