@@ -7,6 +7,11 @@ import { assertBytes, bufferOf, byteOffsetOf, nameOf } from "./bytes.ts";
 const WASM_PAGE_BYTES = 65_536;
 /** Buffers up to this size share a slab. */
 const SHARED_BYTES_MAX = 512 * 1024;
+/**
+ * Node reserves 8 to 10 GiB of addresses for each memory, so that a process has at
+ * most 13,000 of them: slabs of a page would bound pinned memory to 0.8 GiB, and
+ * take nine times as long.
+ */
 const SLAB_BYTES = 4 * 1024 * 1024;
 const DEFAULT_ALIGNMENT_BYTES = 4096;
 const ALIGNMENT_BYTES_MAX = 1024 * 1024 * 1024;
@@ -55,6 +60,10 @@ let slab: Slab | null = null;
  * itself cannot pull away from under a request in flight. In an isolate that may
  * end before the process, such as a worker or a file of `deno test`, data goes
  * through the library's own memory all the same.
+ *
+ * Small pieces share a memory of 4 MiB. JavaScript clones a view together with the
+ * whole memory behind it: give a copy, `view.slice()`, to `postMessage()`,
+ * `structuredClone()` and the like.
  *
  * @param byteLength How many bytes; they are zero.
  * @param options The alignment.
