@@ -553,9 +553,11 @@ export class AioFile implements AsyncDisposable {
    * import { AioFile } from "@posix/aio";
    *
    * await using file = await AioFile.open("deno.json");
-   * const reads = [0, 1, 2].map((at) => file.readAt(new Uint8Array(1), at));
+   * const reads = Promise.allSettled(
+   *   [0, 1, 2].map((at) => file.readAt(new Uint8Array(1), at)),
+   * );
    * console.log(await file.cancel(), "of 3 canceled");
-   * await Promise.allSettled(reads);
+   * await reads;
    * ```
    */
   // deno-lint-ignore require-await

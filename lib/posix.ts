@@ -491,12 +491,11 @@ export function aio_cancel(fd: number, cb?: Aiocb): number {
  *     aio_lio_opcode: opcode,
  *   })
  * );
- * const done = new Promise<number>((resolve) => {
- *   lio_listio(LIO_NOWAIT, blocks, {
- *     sigev_notify: SIGEV_THREAD,
- *     sigev_value: 7,
- *     sigev_notify_function: resolve,
- *   });
+ * const { promise: done, resolve } = Promise.withResolvers<number>();
+ * await lio_listio(LIO_NOWAIT, blocks, {
+ *   sigev_notify: SIGEV_THREAD,
+ *   sigev_value: 7,
+ *   sigev_notify_function: resolve,
  * });
  * console.log(await done); // 7
  * console.log(aio_return(blocks[0]), aio_return(blocks[2])); // 64 64
