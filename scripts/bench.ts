@@ -33,12 +33,12 @@ const MIB = 1 << 20;
 const OVERHEAD_SECONDS = 1.2;
 
 const HELP =
-  `Measures the library and every peer on this machine in one sitting. All
+  `Measures the library and every peer on this machine in one run. All
 of it takes an hour and a half; nothing else should run meanwhile.
 
   deno task bench [options]
 
-  --quick          Two minutes: what the requirements and the documentation need,
+  --quick          Three minutes: what the requirements and the documentation need,
                    short runs, one round; --rounds 5 --seconds 3 in earnest
   --only REGEX     Only works whose name matches (the list is below)
   --peers REGEX    Only contestants whose key matches
@@ -160,7 +160,7 @@ function takesPart(work: Work): (contestant: Contestant) => boolean {
     (!quick || (work.quick?.includes(contestant.key) ?? false));
 }
 
-// After every work, so that an interrupted sitting is not lost.
+// After every work, so that an interrupted run is not lost.
 async function save() {
   if (!options.json) return;
   const requirements = REQUIREMENTS.map((it) => judge(it, results));

@@ -1,6 +1,7 @@
-import { assert, assertEquals, assertThrows } from "@std/assert";
+import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
+import { denoPeers, library } from "../scripts/bench/contestants.ts";
 import { parseFio } from "../scripts/bench/fio.ts";
-import { offsets } from "../scripts/bench/measure.mjs";
+import { driveStreams, offsets } from "../scripts/bench/measure.mjs";
 import { judge } from "../scripts/bench/requirements.ts";
 import { median, ratio, series, spread } from "../scripts/bench/results.ts";
 import {
@@ -9,7 +10,8 @@ import {
   parseProcessorTime,
   stolenShare,
 } from "../scripts/bench/stolen.ts";
-import { type Run, WORKS } from "../scripts/bench/workloads.ts";
+import { fillTables } from "../scripts/bench/tables.ts";
+import { type Run, type Work, WORKS } from "../scripts/bench/workloads.ts";
 
 const timeout = 10_000;
 
@@ -169,6 +171,126 @@ test("judge() says so where a contestant did not take part", () => {
   const measure = over("library", "peer");
   const { verdict } = judge({ what: "", measure, atLeast: 1 }, results);
   assertEquals(verdict, "not measured");
+});
+
+const STREAM_TASK = { rampSeconds: 0, seconds: 0.05, fileBytes: 6 };
+
+/** Streams of chunks of these sizes, one after another. */
+function streamsOf(...lengths: number[]) {
+  let made = 0;
+  const make = () => {
+    made++;
+    const chunks = lengths.map((length) => new Uint8Array(length));
+    return ReadableStream.from(async function* () {
+      for (const chunk of chunks) {
+        await new Promise((resolve) => setTimeout(resolve, 1));
+        yield chunk;
+      }
+    }());
+  };
+  return { make, count: () => made };
+}
+
+test("driveStreams() counts the bytes of chunks, of one stream after another", async () => {
+  const streams = streamsOf(1, 5);
+  const measurement = await driveStreams(STREAM_TASK, streams.make);
+  const { iops, mbps } = measurement.report();
+  assert(streams.count() > 1, "one stream");
+  assert(iops > 0 && measurement.count > 1);
+  const perChunk = measurement.bytes / measurement.count;
+  assert(perChunk >= 1 && perChunk <= 5, `${perChunk} bytes a chunk`);
+  assert(mbps >= 0);
+});
+
+test("driveStreams() throws for a stream that is not the whole file", async () => {
+  const { make } = streamsOf(1, 4);
+  await assertRejects(() => driveStreams(STREAM_TASK, make), Error, "5 bytes");
+});
+
+function measured(name: string, figures: Record<string, number>) {
+  const work = WORKS.find((work) => work.name === name) as Work;
+  const contestants = Object.entries(figures).map(([key, value]) => ({
+    key,
+    label: `the ${key}`,
+    runs: [{ what: key, iops: value, mbps: value }],
+  }));
+  return { work, contestants };
+}
+
+function filled(name: string, ...works: ReturnType<typeof measured>[]) {
+  const page = `<!-- bench:${name} -->\n<!-- /bench:${name} -->`;
+  return fillTables(page, { ...resultsOf({}), works }, []);
+}
+
+test('fillTables() puts a figure into the midst of a line, for "headline"', () => {
+  const works = [measured("append-sync-w64", { library: 123_456 })];
+  const page = "of <!-- bench:headline -->1<!-- /bench:headline --> a second";
+  assertEquals(
+    fillTables(page, { ...resultsOf({}), works }, []),
+    page.replace(">1<", ">123,000<"),
+  );
+});
+
+test('fillTables() has large reads by memory beside node:fs, for "sizes"', () => {
+  const table = filled(
+    "sizes",
+    measured("read-64k-warm-d8", { library: 5, "library-fresh": 6, node: 7 }),
+    measured("read-1m-warm-d8", { library: 8, "library-ordinary": 9 }),
+  );
+  const cells = table.split("\n").map((line) => line.replace(/[ |]+/g, " "));
+  for (
+    const row of [
+      " the library – 5 8 ",
+      " the library-ordinary – – 9 ",
+      " the library-fresh – 6 – ",
+      " the node – 7 – ",
+    ]
+  ) assert(cells.includes(row), `${row} in ${table}`);
+});
+
+test('fillTables() has everybody who streams, for "streams"', () => {
+  const table = filled("streams", measured("stream-warm", { a: 3000, b: 600 }));
+  assert(/the a +\| +3,000 \|/.test(table), table);
+  assert(/the b +\| +600 \|/.test(table), table);
+  assert(filled("streams").includes("Not measured in this benchmark run."));
+});
+
+test("WORKS with --quick have streams, opening, and readSync on three runtimes", () => {
+  const quick = (name: string) =>
+    WORKS.find((work) => work.name === name)!.quick!;
+  for (const runtime of ["deno", "node", "bun"]) {
+    assert(quick("read-4k-warm-d1").includes(`${runtime}-sync`));
+    assert(quick("stream-warm").includes(`${runtime}-stream`));
+    assert(quick("open-4k-warm").includes(`${runtime}-open`));
+  }
+  assert(quick("read-4k-warm-d32").includes("fio-posixaio"));
+  for (const name of ["read-64k-warm-d8", "read-1m-warm-d8"]) {
+    for (
+      const key of ["library", "library-ordinary", "library-fresh", "node"]
+    ) {
+      assert(quick(name).includes(key), `${key} of ${name}`);
+    }
+  }
+});
+
+test("every contestant that --quick names offers the work", () => {
+  // Those of this runtime; the others are looked for on the machine.
+  const contestants = new Map(
+    [...library(), ...denoPeers()].map((it) => [it.key, it]),
+  );
+  let looked = 0;
+  for (const work of WORKS) {
+    for (const key of work.quick ?? []) {
+      const contestant = contestants.get(key);
+      if (contestant === undefined) {
+        assert(!/^(library(?!-on)|deno)/.test(key), `nobody is ${key}`);
+        continue;
+      }
+      looked++;
+      assert(contestant.offers(work), `${key} of ${work.name}`);
+    }
+  }
+  assert(looked > 30, `${looked}`);
 });
 
 test("parseProcessorTime() adds up what all processors did, without guests", () => {

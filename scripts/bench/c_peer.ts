@@ -2,6 +2,9 @@
 
 import { here, isRandomRead, type Machine, output } from "./contestant.ts";
 
+/** What the program reads, whatever it is asked for. */
+const BLOCK_BYTES = 4096;
+
 /** `directory` takes the compiled program. */
 export async function findCompiler(machine: Machine, directory: string) {
   const program = `${directory}/aio_peer`;
@@ -23,7 +26,9 @@ export async function findCompiler(machine: Machine, directory: string) {
       label: `C, aio(3), ${descriptors} descriptor${
         descriptors > 1 ? "s" : ""
       }`,
-      offers: (work) => work.group === "main" && isRandomRead(work),
+      offers: (work) =>
+        work.group === "main" && isRandomRead(work) &&
+        work.blockBytes === BLOCK_BYTES,
       command: (task) => ({
         program,
         args: [

@@ -34,6 +34,11 @@ export interface Machine {
 export const isRandomRead = (work: Work): boolean =>
   work.operation === "read" && work.order === "random";
 
+/** Calls that block have one at a time, and are not for a disk. */
+export const isOneCachedRead = (work: Work): boolean =>
+  work.group === "main" && isRandomRead(work) && !work.direct &&
+  work.depth === 1;
+
 /** The path of a file of this directory. */
 export const here = (path: string): string =>
   fileURLToPath(new URL(path, import.meta.url));

@@ -5,6 +5,7 @@ import {
   type Command,
   type Contestant,
   here,
+  isOneCachedRead,
   isRandomRead,
   type Machine,
   output,
@@ -63,7 +64,8 @@ const FIXED_NURSERY = [
   "--v8-flags=--min-semi-space-size=16,--max-semi-space-size=16",
 ];
 
-function library(): Contestant[] {
+/** The library in its variants. */
+export function library(): Contestant[] {
   const inMain = (work: Work) => work.group === "main";
   // These differ by what they cost, which one depth of each kind shows.
   const interfaces = (work: Work) =>
@@ -78,6 +80,12 @@ function library(): Contestant[] {
       "posix-aio, ordinary memory",
       (work) => inMain(work) || work.group === "soak",
       { variant: "ordinary" },
+    ),
+    libraryVariant(
+      "library-fresh",
+      "posix-aio, fresh ordinary memory",
+      (work) => inMain(work) && work.operation === "read",
+      { variant: "fresh" },
     ),
     libraryVariant("library-batch", "posix-aio, batch()", interfaces, {
       variant: "batch",
@@ -101,7 +109,8 @@ function library(): Contestant[] {
   ];
 }
 
-function denoPeers(): Contestant[] {
+/** What Deno has by itself, and prototypes on it. */
+export function denoPeers(): Contestant[] {
   const MAX_FILES = 256; // descriptors are often limited to 1024
   return [
     {
@@ -135,6 +144,34 @@ function denoPeers(): Contestant[] {
       offers: (work) => work.group === "main",
       command: (task) =>
         denoScript("peers/fs_peer.mjs", task, { variant: "callback" }),
+    },
+    {
+      key: "deno-sync",
+      label: "Deno readSync",
+      offers: isOneCachedRead,
+      command: (task) =>
+        denoScript("peers/fs_peer.mjs", task, { variant: "sync" }),
+    },
+    {
+      key: "deno-stream",
+      label: "Deno.open().readable",
+      offers: (work) => work.group === "streams",
+      command: (task) =>
+        denoScript("peers/stream_peer.mjs", task, { variant: "deno" }),
+    },
+    {
+      key: "deno-open",
+      label: "Deno.open()",
+      offers: (work) => work.group === "opens",
+      command: (task) =>
+        denoScript("peers/open_peer.mjs", task, { variant: "deno" }),
+    },
+    {
+      key: "deno-filehandle",
+      label: "Deno FileHandle",
+      offers: (work) => work.group === "opens",
+      command: (task) =>
+        denoScript("peers/open_peer.mjs", task, { variant: "filehandle" }),
     },
     workerPool("deno-workers", "Deno, workers", denoScript),
   ];

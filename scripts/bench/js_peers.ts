@@ -4,6 +4,7 @@ import {
   type Command,
   type Contestant,
   here,
+  isOneCachedRead,
   type Machine,
   output,
 } from "./contestant.ts";
@@ -31,6 +32,55 @@ function jsPeer(
       env,
     }),
   };
+}
+
+/** The runtime's own ways for which there is one work each. */
+function ownWays(
+  runtime: string,
+  label: string,
+  program: string,
+): Contestant[] {
+  const way = (
+    what: string,
+    name: string,
+    script: string,
+    variant: string,
+    offers: Contestant["offers"],
+  ): Contestant => ({
+    key: `${runtime}-${what}`,
+    label: name,
+    offers,
+    command: (task) => ({
+      program,
+      args: [here(script), JSON.stringify({ ...task, variant })],
+    }),
+  });
+  const stream = runtime === "bun"
+    ? "Bun.file().stream()"
+    : `${label} createReadStream()`;
+  return [
+    way(
+      "sync",
+      `${label} readSync`,
+      "peers/fs_peer.mjs",
+      "sync",
+      isOneCachedRead,
+    ),
+    way(
+      "stream",
+      stream,
+      "peers/stream_peer.mjs",
+      runtime,
+      (work) => work.group === "streams",
+    ),
+    way(
+      "open",
+      `${label} FileHandle`,
+      "peers/open_peer.mjs",
+      "filehandle",
+      (work) => work.group === "opens",
+    ),
+  ];
 }
 
 /**
@@ -88,6 +138,7 @@ export async function findNode(
     jsPeer("node-32", `Node ${major} fs, 32 threads`, program, {
       UV_THREADPOOL_SIZE: "32",
     }),
+    ...ownWays("node", `Node ${major}`, program),
     workerPool("node-workers", `Node ${major}, workers`, (script, task) => ({
       program,
       args: [here(script), JSON.stringify(task)],
@@ -121,6 +172,9 @@ export async function findBun(
   }
   const [program, version] = answer.split("\n").at(-1)!.split(" ");
   versions.bun = version;
-  contestants.push(jsPeer("bun", "Bun fs", program));
+  contestants.push(
+    jsPeer("bun", "Bun fs", program),
+    ...ownWays("bun", "Bun", program),
+  );
   return program;
 }

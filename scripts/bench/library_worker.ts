@@ -2,7 +2,7 @@
 //
 //   deno run -A library_worker.ts '{"path": …}'     (a Task of workloads.ts)
 //
-// Variants: pinned, ordinary, batch, queue-auto, queue-suspend, queue-thread,
+// Variants: pinned, ordinary, fresh, batch, queue-auto, queue-suspend, queue-thread,
 // queue-poll.
 import process from "node:process";
 import {
@@ -12,7 +12,13 @@ import {
   configure,
   metrics,
 } from "../../mod.ts";
-import { drive, finish, Measurement, offsets } from "./measure.mjs";
+import {
+  drive,
+  driveStreams,
+  finish,
+  Measurement,
+  offsets,
+} from "./measure.mjs";
 import type { Task } from "./workloads.ts";
 
 type Notify = "auto" | "suspend" | "thread" | "poll";
@@ -31,6 +37,23 @@ const buffers = Array.from(
 
 if (task.operation === "idle") {
   finish(task.variant, await idle());
+} else if (task.operation === "open") {
+  const measurement = await drive(
+    task,
+    async (slot: number, offset: number) => {
+      const file = await AioFile.open(task.path);
+      try {
+        return await file.readAt(buffers[slot], offset);
+      } finally {
+        await file.close();
+      }
+    },
+  );
+  finish(task.variant, measurement.report());
+} else if (task.operation === "stream") {
+  const file = await AioFile.open(task.path);
+  const measurement = await driveStreams(task, () => file.readable());
+  finish(task.variant, measurement.report({ metrics: { ...metrics() } }));
 } else {
   const file = await AioFile.open(task.path, {
     read: task.operation === "read",
@@ -54,8 +77,10 @@ if (task.operation === "idle") {
 function promises(file: AioFile) {
   switch (task.operation) {
     case "read":
-      return (slot: number, offset: number) =>
-        file.readAt(buffers[slot], offset);
+      return task.variant === "fresh"
+        ? (_: number, offset: number) =>
+          file.readAt(new Uint8Array(task.blockBytes), offset)
+        : (slot: number, offset: number) => file.readAt(buffers[slot], offset);
     case "write":
       return (slot: number, offset: number) =>
         file.writeAt(buffers[slot], offset);

@@ -11,6 +11,7 @@ export class Measurement {
   constructor(task) {
     this.task = task;
     this.count = 0;
+    this.bytes = 0;
     // Filled now, so that its pages do not count as growth later.
     this.latencies_ms = new Float64Array(RING_LENGTH).fill(1);
     this.delays_ms = [];
@@ -26,10 +27,11 @@ export class Measurement {
   }
 
   /** Notes a completion and returns its time, which is the next one's start. */
-  complete(since_ms) {
+  complete(since_ms, bytes = this.task.blockBytes) {
     const now_ms = performance.now();
     if (now_ms < this.begin_ms || now_ms >= this.end_ms) return now_ms;
     this.first ??= usage();
+    this.bytes += bytes;
     this.latencies_ms[this.count++ & (RING_LENGTH - 1)] = now_ms - since_ms;
     if (this.count === this.task.operations) this.end_ms = now_ms;
     return now_ms;
@@ -38,7 +40,7 @@ export class Measurement {
   /** The result as one object; call it once all work has come to its end. */
   report(extra = {}) {
     const last = usage(), first = this.first ?? last;
-    const { task, count } = this;
+    const { count } = this;
     clearInterval(this.probe);
     clearInterval(this.sampler);
     const seconds = (this.end_ms - this.begin_ms) / 1000;
@@ -48,7 +50,7 @@ export class Measurement {
     const cpu_system_us = last.cpu.system - first.cpu.system;
     return {
       iops: Math.round(count / seconds),
-      mbps: Math.round(count * task.blockBytes / seconds / 1e5) / 10,
+      mbps: Math.round(this.bytes / seconds / 1e5) / 10,
       p50_us: quantile(latencies_us, 0.5),
       p99_us: quantile(latencies_us, 0.99),
       loop_delay_p99_ms: quantile(this.delays_ms.sort((a, b) => a - b), 0.99),
@@ -122,6 +124,25 @@ export async function drive(task, operate) {
       now_ms = measurement.complete(now_ms);
     }
   }));
+  return measurement;
+}
+
+/**
+ * Reads one stream after another until the run is over; each chunk is an
+ * operation. `makeStream()` makes one of the whole file, or a promise of it.
+ */
+export async function driveStreams(task, makeStream) {
+  const measurement = new Measurement(task);
+  let now_ms = performance.now();
+  while (now_ms < measurement.end_ms) {
+    let bytes = 0;
+    for await (const chunk of await makeStream()) {
+      bytes += chunk.length;
+      now_ms = measurement.complete(now_ms, chunk.length);
+      if (now_ms >= measurement.end_ms) return measurement;
+    }
+    if (bytes !== task.fileBytes) throw new Error(`Short: ${bytes} bytes`);
+  }
   return measurement;
 }
 

@@ -53,7 +53,9 @@ function contestant(
   return {
     key: `library-on-${key}`,
     label: `posix-aio on ${label}`,
-    offers: (work) => work.group === "main" && isRandomRead(work),
+    offers: (work) =>
+      work.group === "main" && isRandomRead(work) ||
+      work.group === "streams" || work.group === "opens",
     command: (task) => ({
       program,
       args: [script, JSON.stringify({ ...task, variant: "pinned" })],

@@ -1,4 +1,4 @@
-/** What the library asks of itself, and whether this sitting met it. */
+/** What the library asks of itself, and whether this run met it. */
 
 import { ratio, type Results, series, type Spread, spread } from "./results.ts";
 import type { Run } from "./workloads.ts";

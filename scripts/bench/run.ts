@@ -55,6 +55,10 @@ export async function runWork(
   return { work, contestants: results };
 }
 
+function isWriting({ operation }: Work): boolean {
+  return operation === "write" || operation === "append";
+}
+
 /** The last try counts, disturbed or not. */
 async function runUndisturbed(
   work: Work,
@@ -85,7 +89,7 @@ async function runOnce(
     variant: "",
   };
   await flush(path);
-  if (work.operation !== "read") await setTimeout(SETTLE_MS);
+  if (isWriting(work)) await setTimeout(SETTLE_MS);
   if (work.operation === "append") {
     const scratch = await mkdtemp(`${directory}/append-`);
     try {

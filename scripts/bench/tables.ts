@@ -1,14 +1,21 @@
 /**
  * The tables of figures in the documentation. Each stands between two comments,
  * `<!-- bench:NAME -->` and `<!-- /bench:NAME -->`, and is made of the figures
- * of one sitting, so that nobody copies a number by hand.
+ * of one benchmark run, so that nobody copies a number by hand.
  *
  * @module
  */
 
 import { markdownTable } from "markdown-table";
 import { judge, REQUIREMENTS } from "./requirements.ts";
-import { ratio, type Results, series, type Spread, spread } from "./results.ts";
+import {
+  type ContestantResult,
+  ratio,
+  type Results,
+  series,
+  type Spread,
+  spread,
+} from "./results.ts";
 import { describeDisturbance } from "./stolen.ts";
 import { FIGURES, type Run, type Work } from "./workloads.ts";
 
@@ -24,14 +31,17 @@ export const CHARTS = {
 /** The name of a chart. */
 export type Chart = keyof typeof CHARTS;
 
-/** Not measured in this sitting, or not offered by this contestant. */
+/** Not measured in this run, or not offered by this contestant. */
 const NONE = "–";
 
 /** The tables by the names in the comments. */
 const TABLES: Record<string, (results: Results, drawn: Chart[]) => string> = {
-  sitting,
+  headline,
+  run,
   charts,
   peers,
+  sizes,
+  streams,
   works,
   requirements,
   commits,
@@ -55,20 +65,29 @@ export function fillTables(
   drawn: Chart[],
 ): string {
   return page.replace(
-    /(<!-- bench:(\w+) -->\n)[^]*?(<!-- \/bench:\2 -->)/g,
-    (_, begin, name, end) => {
+    /(<!-- bench:(\w+) -->)(\n?)[^]*?(<!-- \/bench:\2 -->)/g,
+    (_, begin, name, lineEnd, end) => {
       if (!Object.hasOwn(TABLES, name)) {
         throw new Error(
           `There is no table "${name}", but ${Object.keys(TABLES).join(", ")}`,
         );
       }
-      return `${begin}\n${TABLES[name](results, drawn)}\n\n${end}`;
+      const text = TABLES[name](results, drawn);
+      // In the midst of a line stands a figure.
+      return lineEnd === ""
+        ? begin + text + end
+        : `${begin}\n\n${text}\n\n${end}`;
     },
   );
 }
 
+/** The one figure with which README.md begins: commits of many writers. */
+function headline(results: Results): string {
+  return medianOf(results, "append-sync-w64", "library");
+}
+
 /** Where, when and of what the figures are. */
-export function sitting(
+export function run(
   { machine, versions, settings, date, works }: Results,
 ): string {
   const peers = [
@@ -113,6 +132,9 @@ function peers(results: Results): string {
     "library-ordinary",
     "library-on-node",
     "library-on-bun",
+    "deno-sync",
+    "node-sync",
+    "bun-sync",
     "bun",
     "node",
     "node-32",
@@ -133,10 +155,49 @@ function peers(results: Results): string {
   return table(["4 KiB random reads a second", ...titles], rows);
 }
 
+/** What copying costs, by the size of what is read and the memory. */
+function sizes(results: Results): string {
+  const columns = ["read-4k-warm-d32", "read-64k-warm-d8", "read-1m-warm-d8"];
+  const keys = [
+    "library",
+    "library-ordinary",
+    "library-fresh",
+    "node",
+    "bun",
+    "deno-node-fs",
+    "fio-io_uring",
+  ];
+  const rows = keys.map((key) => [
+    labelOf(results, key),
+    ...columns.map((work) => medianOf(results, work, key, "mbps")),
+  ]);
+  const titles = ["4 KiB, 32 in flight", "64 KiB, 8", "1 MiB, 8"];
+  return table(["cached reads, MB/s", ...titles], rows);
+}
+
+/** What there is to read a file as a stream. */
+function streams(results: Results): string {
+  const rows = contestantsOf(results, "stream-warm").map(({ key, label }) => [
+    label.replace(", pinned memory", ""),
+    medianOf(results, "stream-warm", key, "mbps"),
+    ...["loop_delay_p99_ms", "cores"].map((field) =>
+      medianOf(results, "stream-warm", key, field as keyof Run)
+    ),
+  ]);
+  return table(
+    ["a cached file as a stream", "MB/s", "loop, ms", "cores"],
+    rows,
+  );
+}
+
+function contestantsOf({ works }: Results, name: string): ContestantResult[] {
+  return works.find(({ work }) => work.name === name)?.contestants ?? [];
+}
+
 /** Every work with everybody who took part. */
 function works(results: Results): string {
   return results.works
-    .filter(({ work }) => work.group === "main" || work.group === "soak")
+    .filter(({ work }) => !["lanes", "idle"].includes(work.group))
     .map(({ work, contestants }) => {
       const rows = contestants.map(({ key, label }) => {
         const measured = spread(series(results, work.name, key, work.figure));
@@ -300,7 +361,7 @@ function table(titles: string[], rows: string[][], align?: string[]): string {
   const shown = rows.filter((row) =>
     row.slice(1).some((cell) => cell !== NONE)
   );
-  if (shown.length === 0) return "Not measured in this sitting.";
+  if (shown.length === 0) return "Not measured in this benchmark run.";
   return markdownTable([titles, ...shown], {
     align: align ?? titles.map((_, column) => column === 0 ? "l" : "r"),
   });

@@ -11,8 +11,8 @@ export type Figure = "iops" | "mbps" | "cpu_percent" | "rss_growth_percent";
 export interface Work {
   name: string;
   title: string;
-  group: "main" | "lanes" | "soak" | "idle";
-  operation: "read" | "write" | "append" | "idle";
+  group: "main" | "streams" | "opens" | "lanes" | "soak" | "idle";
+  operation: "read" | "write" | "append" | "stream" | "open" | "idle";
   order: "random" | "sequential";
   blockBytes: number;
   depth: number;
@@ -121,6 +121,55 @@ function transfers(
   };
 }
 
+/** Of a size at which copying costs more than the call. */
+function largeReads(quick: string[]): Work {
+  return {
+    ...randomReads(8, false, quick),
+    name: "read-64k-warm-d8",
+    title: "64 KiB random reads, warm, depth 8",
+    blockBytes: 64 * KIB,
+    figure: "mbps",
+  };
+}
+
+const STREAM: Work = {
+  ...randomReads(1, false),
+  name: "stream-warm",
+  title: "A file as a stream, warm",
+  group: "streams",
+  operation: "stream",
+  order: "sequential",
+  // What the library makes of it unless told otherwise.
+  blockBytes: 256 * KIB,
+  figure: "mbps",
+  quick: [
+    "library",
+    "library-on-node",
+    "library-on-bun",
+    ...runtimes("stream"),
+  ],
+};
+
+const OPEN: Work = {
+  ...randomReads(1, false),
+  name: "open-4k-warm",
+  title: "Opening a file, reading 4 KiB of it, and closing it, warm",
+  group: "opens",
+  operation: "open",
+  quick: [
+    "library",
+    "library-on-node",
+    "library-on-bun",
+    "deno-filehandle",
+    ...runtimes("open"),
+  ],
+};
+
+/** Contestants that are the runtimes' own. */
+function runtimes(what: string): string[] {
+  return ["deno", "node", "bun"].map((runtime) => `${runtime}-${what}`);
+}
+
 function appends(writers: number, quick?: string[]): Work {
   return {
     name: `append-sync-w${writers}`,
@@ -177,15 +226,27 @@ const idle: Work = {
 const QUEUES = ["auto", "suspend", "thread", "poll"]
   .map((notify) => `library-queue-${notify}`);
 
+/** The memory that may be read into: in place, reused, and new each time. */
+const BUFFERS = ["library", "library-ordinary", "library-fresh"];
+/** `node:fs` on each runtime. */
+const NODE_FS = ["node", "bun", "deno-node-fs"];
+
 /** Every work, in the order in which they run. */
 export const WORKS: Work[] = [
-  randomReads(1, false, ["library", "node"]),
+  randomReads(1, false, [
+    "library",
+    "library-ordinary",
+    "node",
+    ...runtimes("sync"),
+    "fio-posixaio",
+  ]),
   randomReads(8, false),
   randomReads(32, false, [
     "library",
     "library-ordinary",
     "prototype",
     "fio-io_uring",
+    "fio-posixaio",
     "bun",
     "node",
     "library-on-bun",
@@ -222,12 +283,19 @@ export const WORKS: Work[] = [
   randomReads(4096, true),
   appends(1, ["library", "fio-io_uring"]),
   appends(64, ["library", "fio-io_uring"]),
-  transfers("read", "sequential", false, ["library", "fio-io_uring"]),
+  largeReads([...BUFFERS, ...NODE_FS, "fio-io_uring"]),
+  transfers("read", "sequential", false, [
+    ...BUFFERS,
+    ...NODE_FS,
+    "fio-io_uring",
+  ]),
   transfers("read", "sequential", true, ["library", "fio-io_uring"]),
   transfers("write", "sequential", false, ["library", "fio-io_uring"]),
   transfers("write", "sequential", true, ["library", "fio-io_uring"]),
   transfers("write", "random", false),
   transfers("write", "random", true),
+  STREAM,
+  OPEN,
   lanes(32, false),
   lanes(256, false),
   lanes(32, true),

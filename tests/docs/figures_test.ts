@@ -72,13 +72,12 @@ Deno.test({
   name: "fillTables() replaces what stands between the comments, and only that",
   timeout,
   fn() {
-    const page =
-      "before\n<!-- bench:sitting -->\nold\n<!-- /bench:sitting -->\n" +
+    const page = "before\n<!-- bench:run -->\nold\n<!-- /bench:run -->\n" +
       "after\n";
     const filled = fillTables(page, results, []);
     assert(!filled.includes("old"));
-    assert(filled.startsWith("before\n<!-- bench:sitting -->\n\n"));
-    assert(filled.endsWith("\n\n<!-- /bench:sitting -->\nafter\n"));
+    assert(filled.startsWith("before\n<!-- bench:run -->\n\n"));
+    assert(filled.endsWith("\n\n<!-- /bench:run -->\nafter\n"));
     assert(filled.includes(String(results.machine.processor)));
     assertEquals(fillTables(filled, results, []), filled);
   },

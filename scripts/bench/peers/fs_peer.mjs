@@ -1,6 +1,8 @@
 // What a user would pick instead: positional reads and writes through the
 // runtime's own node:fs, on Node, Bun or Deno, and Deno's FsFile.
 //
+// Variants: callback (fs.read), sync (fs.readSync, which blocks), fsfile.
+//
 //   node fs_peer.mjs '{"path": …}'     (a Task of workloads.ts)
 import fs from "node:fs";
 import process from "node:process";
@@ -40,6 +42,10 @@ function nodeFs() {
     new Promise((resolve, reject) =>
       fs.fdatasync(fd, (error) => error ? reject(error) : resolve())
     );
+  if (task.variant === "sync") {
+    return (slot, offset) =>
+      fs.readSync(fd, buffers[slot], 0, task.blockBytes, offset);
+  }
   if (task.operation !== "append") return at;
   return async (slot) => {
     const bytes = await at(slot, null);
