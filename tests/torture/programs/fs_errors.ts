@@ -200,7 +200,12 @@ const tasks = {
         await new Deno.Command("sync", { args, stderr: "null" }).output();
         fs.control("reset");
         const before = isSynced ? ", synced before" : "";
-        outcomes[`${how}${before}`] = await outcomesOf(file, "syncData", write);
+        const told = await outcomesOf(file, "syncData", write);
+        // The other descriptor's own report would come now.
+        await file.append(bytes());
+        await file.writeAt(bytes(), 0);
+        told.push(await outcomeOf(file.syncData()));
+        outcomes[`${how}${before}`] = told;
         await file.close().catch(() => {});
       }
     }
