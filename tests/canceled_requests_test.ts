@@ -2,7 +2,7 @@
 // event loop has more of them than it can bear.
 
 import { assert, assertEquals } from "@std/assert";
-import { cancellations } from "../lib/cancellations.ts";
+import { canceledRequests } from "../lib/canceled_requests.ts";
 import type { Request } from "../lib/request.ts";
 import { ECANCELED } from "../mod.ts";
 
@@ -21,7 +21,7 @@ Deno.test({
   timeout,
   async fn() {
     const errors: number[] = [];
-    cancellations.settle(request((errno) => errors.push(errno)));
+    canceledRequests.settle(request((errno) => errors.push(errno)));
     assertEquals(errors, [ECANCELED]);
     await nextTurn();
     await nextTurn();
@@ -38,7 +38,7 @@ Deno.test({
     const settled: number[] = [];
     const perTurn: number[] = [];
     for (let index = 0; index < COUNT; index++) {
-      cancellations.settle(request(() => settled.push(index)));
+      canceledRequests.settle(request(() => settled.push(index)));
     }
     for (let before = 0; settled.length < COUNT; before = settled.length) {
       await nextTurn();
@@ -58,9 +58,9 @@ Deno.test({
   async fn() {
     await nextTurn();
     const order: string[] = [];
-    cancellations.settle(request(() => {
+    canceledRequests.settle(request(() => {
       order.push("outer");
-      cancellations.settle(request(() => order.push("inner")));
+      canceledRequests.settle(request(() => order.push("inner")));
     }));
     await nextTurn();
     assertEquals(order, ["outer", "inner"]);
