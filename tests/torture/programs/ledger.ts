@@ -26,9 +26,6 @@ export interface WriteTraits {
   readonly isSlow?: boolean;
 }
 
-/** How many completions in a row may come before the one that tells. */
-const TELLING_MICROTASKS = 16;
-
 /** Bytes of a part of a file. */
 export type Read = (offset: number, length: number) => Uint8Array;
 
@@ -39,6 +36,9 @@ export interface Durable {
   /** Where appends go, from the first one on. */
   readonly appended: { readonly offset: number; readonly length: number };
 }
+
+/** More than there are between an outcome and who awaits it, in one turn. */
+const HOPS = 20;
 
 /** See the module's documentation. */
 export class Ledger {
@@ -88,29 +88,25 @@ export class Ledger {
   /** Follows a synchronization. Returns whether it resolved. */
   async sync(call: () => Promise<unknown>): Promise<boolean> {
     // What an earlier one failed for is lost for good.
-    const mayBeCovered = this.#entries.filter(({ isGivenUp }) => !isGivenUp);
-    const covered = mayBeCovered.filter(({ isSlow, outcome }) =>
+    const submitted = this.#entries.filter(({ isGivenUp }) => !isGivenUp);
+    const covered = submitted.filter(({ isSlow, outcome }) =>
       !isSlow || outcome === "resolved"
     );
-    const synchronization = call();
-    synchronization.catch(() => {});
-    // The completions of a queue are handed out one after another: what one of
-    // them told just before the call is known a little later.
-    for (let count = 0; count < TELLING_MICROTASKS; count++) await null;
-    const isUnknown = ({ isGivenUp }: Entry) => !isGivenUp;
-    const promised = covered.filter(isUnknown);
-    try {
-      await synchronization;
-    } catch (error) {
-      // What was canceled says nothing about the disk.
-      if ((error as Error).name === "AbortError") return false;
-      for (const entry of mayBeCovered) entry.isGivenUp = true;
-      this.counts.unsynced++;
-      return false;
+    const settling = Promise.allSettled([call()]);
+    // One that has failed already may not have come to its caller yet.
+    for (let hop = 0; hop < HOPS; hop++) await null;
+    const owed = covered.filter(({ isGivenUp }) => !isGivenUp);
+    const [outcome] = await settling;
+    if (outcome.status === "fulfilled") {
+      this.counts.synced++;
+      this.#check(owed, "a synchronization resolved");
+      return true;
     }
-    this.counts.synced++;
-    this.#check(promised, "a synchronization resolved");
-    return true;
+    // What was canceled says nothing about the disk.
+    if (outcome.reason.name === "AbortError") return false;
+    for (const entry of submitted) entry.isGivenUp = true;
+    this.counts.unsynced++;
+    return false;
   }
 
   #check(
