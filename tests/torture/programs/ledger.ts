@@ -74,7 +74,9 @@ export class Ledger {
       entry.outcome = "resolved";
       this.counts.resolved++;
       if (isDurable) this.#check([entry], "a write resolved");
-    } catch {
+    } catch (error) {
+      const { code } = error as { code?: string };
+      if (code === "EAGAIN") this.violations.push("EAGAIN reached a caller");
       entry.outcome = "rejected";
       this.counts.rejected++;
     }
