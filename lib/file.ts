@@ -742,6 +742,7 @@ export class AioFile implements AsyncDisposable {
       this.#appendQueue?.whenIdle(),
       ...this.#calls,
     ]);
+    await this.#queue.whenUnused();
     this.#queue.close();
     this.#appendQueue?.close();
     if (this.#closeFd) this.#queue.flush();

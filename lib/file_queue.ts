@@ -146,6 +146,11 @@ export class FileQueue {
     this.dispatch();
   }
 
+  /** Everything is settled: resolves when nothing uses the descriptor. */
+  async whenUnused(): Promise<void> {
+    await this.#stream?.whenForgotten();
+  }
+
   /** Closes the lanes. Everything is settled. */
   close(): void {
     engine.files--;

@@ -88,6 +88,8 @@ class Readiness {
   readonly #waiting = new Set<Waiting>();
   #wake: Wake | null = null;
   #isPolling = false;
+  /** The call that is out. */
+  #call: Promise<void> = Promise.resolve();
 
   /** Calls `waiting.ready()` when its descriptor is ready. */
   wait(waiting: Waiting): void {
@@ -101,10 +103,18 @@ class Readiness {
     if (this.#waiting.delete(waiting)) this.#wake?.wake();
   }
 
+  /** Resolves when the call has ended that may name what nobody waits for. */
+  async whenForgotten(): Promise<void> {
+    await this.#call;
+  }
+
   async #pollAll(): Promise<void> {
     this.#isPolling = true;
     this.#wake = Wake.open();
-    while (this.#waiting.size > 0) await this.#poll();
+    while (this.#waiting.size > 0) {
+      this.#call = this.#poll();
+      await this.#call;
+    }
     this.#wake?.close();
     this.#wake = null;
     this.#isPolling = false;

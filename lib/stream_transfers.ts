@@ -91,6 +91,11 @@ export class StreamTransfers {
     );
   }
 
+  /** Nothing waits: resolves when no call is out that names the descriptor. */
+  whenForgotten(): Promise<void> {
+    return readiness.whenForgotten();
+  }
+
   /** Closes what was opened for the calls. Nothing waits. */
   close(): void {
     this.#calls.close();
