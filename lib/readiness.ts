@@ -105,6 +105,7 @@ class Readiness {
 
   /** Resolves when the call has ended that may name what nobody waits for. */
   async whenForgotten(): Promise<void> {
+    if (this.#isPolling) this.#wake?.wake();
     await this.#call;
   }
 

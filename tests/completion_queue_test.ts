@@ -41,6 +41,9 @@ const timeout = 10_000;
 const canTrace = canStrace();
 const MODES = ["auto", "suspend", "poll", "thread"] as const;
 
+/** There with `--v8-flags=--expose-gc`. */
+const { gc } = globalThis as { gc?: () => void };
+
 /** Everything that an iteration has, until it ends. */
 async function all<Tag>(
   completions: AsyncIterable<Completion<Tag>>,
@@ -808,5 +811,39 @@ Deno.test({
     await closing;
     const [{ bytes, error }] = await all(queue.drain());
     assertEquals([bytes, error], [1, null]);
+  },
+});
+
+Deno.test({
+  name: "CompletionQueue lets go of what it handed over, with others that wait",
+  ignore: gc === undefined,
+  timeout,
+  async fn() {
+    const BACKLOG = 64;
+    const ROUNDS = 20;
+    using directory = new Directory();
+    await using file = await AioFile.open(directory.file("contents"));
+    await using queue = new CompletionQueue<object>();
+    const tags: WeakRef<object>[] = [];
+    const submit = () => {
+      const tag = {};
+      tags.push(new WeakRef(tag));
+      queue.read(file, new Uint8Array(1), 0, tag);
+    };
+    for (let count = 0; count < BACKLOG; count++) submit();
+    const iterator = queue[Symbol.asyncIterator]();
+    for (let round = 0; round < ROUNDS; round++) {
+      while (queue.inFlight > 0) await delay(1);
+      for (let count = 0; count < BACKLOG / 2; count++) {
+        assertEquals((await iterator.next()).done, false);
+        submit();
+      }
+    }
+    // What was looked at in this turn is alive.
+    await delay(1);
+    gc!();
+    const alive = tags.filter((tag) => tag.deref() !== undefined).length;
+    assert(alive >= BACKLOG / 2, `${alive} tags`);
+    assert(alive < 2 * BACKLOG, `${alive} of ${tags.length} tags are alive`);
   },
 });

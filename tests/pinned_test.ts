@@ -224,6 +224,18 @@ Deno.test({
 });
 
 Deno.test({
+  name: "a copy of pinned memory can be cloned without what lies beside it",
+  timeout,
+  fn() {
+    const view = allocatePinned(4096);
+    const { buffer } = structuredClone(view.slice());
+    assertEquals(buffer.byteLength, 4096);
+    // Which is why the documentation tells to copy.
+    assert(structuredClone(view).buffer.byteLength > 4096);
+  },
+});
+
+Deno.test({
   name:
     "readAt() and writeAt() use pinned memory in place, and a copy of any " +
     "other",

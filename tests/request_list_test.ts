@@ -1,7 +1,7 @@
 // RequestList: by priority, those of one priority in the order in which they came,
 // and nothing before one that has begun.
 
-import { assertEquals, assertStrictEquals } from "@std/assert";
+import { assert, assertEquals, assertStrictEquals } from "@std/assert";
 import type { Request } from "../lib/request.ts";
 import { RequestList } from "../lib/request_list.ts";
 
@@ -134,6 +134,57 @@ Deno.test({
     assertEquals([single.size, single.first], [0, null]);
     single.add(entry("b"));
     assertEquals(namesOf(single), "b");
+  },
+});
+
+/** A request that counts how often a list looks at its neighbours. */
+class CountedEntry {
+  static looks = 0;
+  readonly priority = 0;
+  readonly transferred = 0;
+  list = null;
+  #previous: CountedEntry | null = null;
+  #next: CountedEntry | null = null;
+
+  get previous(): CountedEntry | null {
+    CountedEntry.looks++;
+    return this.#previous;
+  }
+
+  set previous(entry: CountedEntry | null) {
+    this.#previous = entry;
+  }
+
+  get next(): CountedEntry | null {
+    CountedEntry.looks++;
+    return this.#next;
+  }
+
+  set next(entry: CountedEntry | null) {
+    this.#next = entry;
+  }
+}
+
+Deno.test({
+  name: "RequestList takes one in or out in as many steps, however long it is",
+  timeout,
+  fn() {
+    for (const count of [10, 10_000]) {
+      const list = new RequestList();
+      const entries = Array.from({ length: count }, () => new CountedEntry());
+      CountedEntry.looks = 0;
+      for (const one of entries) list.add(one as unknown as Request);
+      assert(CountedEntry.looks <= 4 * count, `${CountedEntry.looks} looks`);
+      CountedEntry.looks = 0;
+      // From the middle, from both sides of it.
+      for (let index = 0; index < count; index++) {
+        const at = count / 2 + (index % 2 === 0 ? -1 : 1) * (index + 1 >> 1);
+        const one = entries[(at + count) % count] as unknown as Request;
+        assertEquals(list.remove(one), true);
+      }
+      assert(CountedEntry.looks <= 4 * count, `${CountedEntry.looks} looks`);
+      assertEquals([list.size, list.first], [0, null]);
+    }
   },
 });
 

@@ -73,6 +73,55 @@ Deno.test({
 });
 
 Deno.test({
+  name: "a signal has one listener, however many requests share it",
+  ignore: !isLinux,
+  timeout,
+  async fn() {
+    const COUNT = 20_000;
+    await using fifo = new Fifo();
+    const controller = new AbortController();
+    const { signal } = controller;
+    const settled = Promise.allSettled(
+      Array.from(
+        { length: COUNT },
+        () => fifo.file.readAt(new Uint8Array(1), 0, { signal }),
+      ),
+    );
+    assertEquals(listeners(signal), 1);
+    controller.abort("enough");
+    const reasons = (await settled).filter((outcome) =>
+      outcome.status === "rejected" && outcome.reason === "enough"
+    );
+    assertEquals([reasons.length, listeners(signal)], [COUNT, 0]);
+    assertEquals(await fifo.file.cancel(), 0);
+  },
+});
+
+Deno.test({
+  name: "a signal keeps its listener until the last of its requests is settled",
+  ignore: !isLinux,
+  timeout,
+  async fn() {
+    await using fifo = new Fifo();
+    using directory = new Directory();
+    await using file = await AioFile.open(directory.file("contents"));
+    const controller = new AbortController();
+    const { signal } = controller;
+    const waiting = fifo.file.readAt(new Uint8Array(1), 0, { signal });
+    await file.readAt(new Uint8Array(1), 0, { signal });
+    assertEquals(listeners(signal), 1);
+    fifo.feed("x");
+    assertEquals(await waiting, 1);
+    assertEquals(listeners(signal), 0);
+    // And has one again for what comes later.
+    const later = fifo.file.readAt(new Uint8Array(1), 0, { signal });
+    assertEquals(listeners(signal), 1);
+    controller.abort("enough");
+    assertEquals(await reasonOf(later), "enough");
+  },
+});
+
+Deno.test({
   name: "a signal rejects one of several requests, and the others go on",
   ignore: !isLinux,
   timeout,

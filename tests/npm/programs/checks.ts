@@ -7,6 +7,7 @@
 import { once } from "node:events";
 import process from "node:process";
 import { isMainThread, parentPort, Worker } from "node:worker_threads";
+import { contextChecks } from "./checks/context.ts";
 import { errorChecks } from "./checks/errors.ts";
 import { fileChecks } from "./checks/files.ts";
 import { cleanUp } from "./checks/kit.ts";
@@ -22,6 +23,7 @@ const checks = {
   ...pipeChecks,
   ...queueChecks,
   ...posixChecks,
+  ...contextChecks,
 };
 
 if (isMainThread && process.argv[2] === "worker") {

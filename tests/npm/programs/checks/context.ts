@@ -1,0 +1,140 @@
+import {
+  aio_read,
+  Aiocb,
+  AioFile,
+  allocatePinned,
+  CompletionQueue,
+  lio_listio,
+  LIO_NOWAIT,
+  LIO_READ,
+  SIGEV_THREAD,
+  type Sigevent,
+} from "@posix/aio";
+import assert from "node:assert/strict";
+import { AsyncLocalStorage } from "node:async_hooks";
+import { getEventListeners } from "node:events";
+import { closeSync, openSync } from "node:fs";
+import process from "node:process";
+import { setImmediate as nextTurn } from "node:timers/promises";
+import { type Checks, fileOf, newPath } from "./kit.ts";
+
+const storage = new AsyncLocalStorage<string>();
+const bytes = new Uint8Array(8);
+
+/** What the runtime tells of the caller: its stack, its context, its listeners. */
+export const contextChecks: Checks = {
+  "SIGEV_THREAD calls in the context of the submission": async () => {
+    const fd = openSync(fileOf(1), "r");
+    const contextOf = (name: string, submit: (sigevent: Sigevent) => void) =>
+      new Promise<string | undefined>((resolve) =>
+        storage.run(name, () =>
+          submit({
+            sigev_notify: SIGEV_THREAD,
+            sigev_notify_function: () => resolve(storage.getStore()),
+          }))
+      );
+    const fields = {
+      aio_fildes: fd,
+      aio_buf: allocatePinned(8),
+      aio_lio_opcode: LIO_READ,
+    };
+    const contexts = await Promise.all([
+      contextOf(
+        "read",
+        (aio_sigevent) => aio_read(new Aiocb({ ...fields, aio_sigevent })),
+      ),
+      contextOf("list", (sigevent) => {
+        lio_listio(LIO_NOWAIT, [new Aiocb(fields)], sigevent);
+      }),
+    ]);
+    assert.deepEqual(contexts, ["read", "list"]);
+    closeSync(fd);
+  },
+
+  "a context is kept across requests and completions": async () => {
+    const path = fileOf(1);
+    await storage.run("kept", async () => {
+      await using file = await AioFile.open(path, { read: true, write: true });
+      await file.readAt(bytes, 0);
+      assert.equal(storage.getStore(), "kept");
+      await file.append(bytes);
+      assert.equal(storage.getStore(), "kept");
+      await file.sync();
+      assert.equal(storage.getStore(), "kept");
+      await using queue = new CompletionQueue<number>();
+      storage.run("another", () => queue.read(file, bytes, 0, 1));
+      for await (const { tag } of queue.drain()) {
+        assert.deepEqual([tag, storage.getStore()], [1, "kept"]);
+      }
+      const controller = new AbortController();
+      const { signal } = controller;
+      const reads = [1, 2, 3].map(() => file.readAt(bytes, 0, { signal }));
+      storage.run("who aborts", () => controller.abort("enough"));
+      await Promise.allSettled(reads);
+      assert.equal(storage.getStore(), "kept");
+    });
+  },
+
+  "many requests share a signal without a warning": async () => {
+    const warnings: Error[] = [];
+    const warned = (warning: Error) => void warnings.push(warning);
+    process.on("warning", warned);
+    await using file = await AioFile.open(fileOf(1));
+    const { signal } = new AbortController();
+    const reads = Array.from(
+      { length: 50 },
+      () => file.readAt(new Uint8Array(1), 0, { signal }),
+    );
+    assert.equal(getEventListeners(signal, "abort").length, 1);
+    await Promise.all(reads);
+    assert.equal(getEventListeners(signal, "abort").length, 0);
+    let chunks = 0;
+    for await (const _ of file.readable({ chunkSize: 64, depth: 32 })) chunks++;
+    assert.equal(chunks, 64);
+    // Warnings come in a later turn.
+    await nextTurn();
+    await nextTurn();
+    process.off("warning", warned);
+    assert.deepEqual(warnings, []);
+  },
+};
+
+/** A file whose descriptor is closed by somebody else. */
+function gone(): AioFile {
+  const fd = openSync(fileOf(1), "r+");
+  const file = AioFile.adopt(fd);
+  closeSync(fd);
+  return file;
+}
+
+// Bun's JavaScriptCore has no stacks of asynchronous functions.
+if (process.versions.bun === undefined) {
+  Object.assign(contextChecks, {
+    "rejections carry the stack of the function that awaits": async () => {
+      const path = fileOf(1);
+      await using readable = await AioFile.open(path);
+      await using writable = await AioFile.open(path, { write: true });
+      const failing: Record<string, () => Promise<unknown>> = {
+        readAt: () => writable.readAt(bytes, 0),
+        writeAt: () => readable.writeAt(bytes, 0),
+        append: () => readable.append(bytes),
+        sync: () => gone().sync(),
+        size: () => gone().size(),
+        truncate: () => readable.truncate(5),
+        open: () => AioFile.open(newPath()),
+        all: () =>
+          Promise.all([readable.readAt(bytes, 0), readable.truncate(5)]),
+        close: () => gone().close(),
+      };
+      for (const [name, call] of Object.entries(failing)) {
+        const userFunction = async () => {
+          await call();
+        };
+        const error = await userFunction().then(() => null, (error) => error);
+        assert.match(String(error?.stack), /userFunction/, name);
+        const internal = error.stack.split("posix-aio/").length - 1;
+        assert.ok(internal <= 2, error.stack);
+      }
+    },
+  });
+}
