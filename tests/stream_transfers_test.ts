@@ -384,6 +384,65 @@ Deno.test({
   },
 });
 
+for (const [count, length] of [[10_000, 1], [64, MIB]]) {
+  Deno.test({
+    name: `readAt() of ${length} bytes ${count} times at once leaves other ` +
+      "things their turn",
+    ignore: !isLinux,
+    timeout,
+    async fn() {
+      await using file = await AioFile.open("/dev/zero");
+      const bytes = new Uint8Array(length);
+      let settled = 0;
+      const reads = Array.from(
+        { length: count },
+        () => file.readAt(bytes, 0).then(() => void settled++),
+      );
+      await turn();
+      assert(settled < count, "all were served in one turn");
+      await Promise.all(reads);
+    },
+  });
+}
+
+for (const first of ["a read", "a write"]) {
+  Deno.test({
+    name: `readAt() and writeAt() of one socket wait together, ${first} first`,
+    ignore: !isLinux,
+    timeout,
+    async fn() {
+      const [own, other] = openSockets();
+      await using file = AioFile.adopt(own);
+      await using peer = AioFile.adopt(other);
+      const calls = {
+        "a read": () => file.readAt(new Uint8Array(1), 0),
+        "a write": () => file.writeAt(new Uint8Array(4 * MIB), 0),
+      };
+      const waiting = [calls["a read"], calls["a write"]];
+      if (first === "a write") waiting.reverse();
+      const made: Promise<number>[] = [];
+      for (const call of waiting) {
+        made.push(call());
+        await turn();
+      }
+      if (first === "a write") made.reverse();
+      const [reading, writing] = made;
+      await peer.writeAt(encode("x"), 0);
+      assertEquals(await reading, 1);
+      assert(await isPending(writing, 1));
+      // Another read waits while there is room for the write.
+      const next = calls["a read"]();
+      for (let taken = 0; taken < 4 * MIB;) {
+        taken += await peer.readAt(new Uint8Array(MIB), 0);
+      }
+      assertEquals(await writing, 4 * MIB);
+      assert(await isPending(next, 1));
+      await peer.close();
+      assertEquals(await next, 0);
+    },
+  });
+}
+
 Deno.test({
   name: "a signal ends a read that has bytes already, with them",
   ignore: !isLinux,
