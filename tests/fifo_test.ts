@@ -58,6 +58,28 @@ Deno.test({
 });
 
 Deno.test({
+  name: "Fifo takes no more memory the more items pass through it",
+  ignore: gc === undefined,
+  timeout,
+  fn() {
+    const fifo = new Fifo<number>();
+    fifo.push(0);
+    const heapUsed = () => {
+      gc!();
+      return Deno.memoryUsage().heapUsed;
+    };
+    const before = heapUsed();
+    // A place of each would be 16 MB.
+    for (let item = 0; item < 1 << 21; item++) {
+      fifo.push(item);
+      fifo.shift();
+    }
+    assert(heapUsed() - before < 4e6, `${heapUsed() - before} bytes more`);
+    assertEquals(fifo.size, 1);
+  },
+});
+
+Deno.test({
   name: "Fifo.shift() moves no more items than it takes",
   timeout,
   fn() {
