@@ -614,7 +614,7 @@ for (const [what, args, message] of MISUSES) {
 test("fio.ts fails when the file cannot be used", async (directory) => {
   const args = ["--size", "64k"];
   const missing = await fio([...args, directory.at("no/file")]);
-  assertFailed(missing, 1, "no such file or directory");
+  assertFailed(missing, 1, "No such file or directory");
   const folder = await fio([...args, directory.path]);
   assertFailed(folder, 1, "is neither a file nor a block device");
   const forbidden = await fio(

@@ -218,7 +218,7 @@ Deno.test({
 });
 
 /** The first one fails, and takes its time. */
-const FAILING_SYNC = "fdatasync:error=EIO:delay_enter=300000:when=1";
+const FAILING_SYNC = "fdatasync:error=EIO:delay_enter=1000000:when=1";
 const failed = "EIO aio_fsync";
 
 Deno.test({
