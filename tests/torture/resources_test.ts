@@ -241,7 +241,7 @@ Deno.test({
     const path = `${directory.path}/file${opened + 4}`;
     assertEquals(without, {
       opening: { ...emfile, path },
-      appending: emfile,
+      appending: { ...emfile, path: `${directory.path}/file0` },
       requests: {},
       again: { ...emfile, path },
     });
