@@ -105,7 +105,8 @@ export interface CompletionQueueOptions {
    * others as with `"auto"`), `"poll"` asks from the event loop, `"auto"`
    * polls as long as that pays and then suspends. In an isolate that may end
    * before the process, such as a worker or a file of `deno test`, and on
-   * macOS, `"thread"` is the same as `"suspend"`.
+   * macOS, `"thread"` is the same as `"suspend"`. For requests of pipes, sockets
+   * and terminals it makes no difference.
    *
    * @default {"auto"}
    */
@@ -352,8 +353,8 @@ export class CompletionQueue<Tag = undefined>
   }
 
   /**
-   * Cancels requests that have not begun. Their completions come with an
-   * `AioError` `ECANCELED`.
+   * Cancels requests that have not begun, as those that wait for a pipe, a socket
+   * or a terminal. Their completions come with an `AioError` `ECANCELED`.
    *
    * @param tag Of the requests to cancel; without it, all of the queue.
    * @returns How many were canceled.

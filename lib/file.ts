@@ -53,9 +53,9 @@ const { constants } = platform;
 export interface IoOptions {
   /**
    * Cancels the request, as long as it has not begun: it then rejects with the
-   * signal's reason. A long write of which a part is in the file already rejects
-   * with an `AioError` `ECANCELED` that has `bytesTransferred`, and the reason as
-   * its `cause`.
+   * signal's reason. What waits for a pipe, a socket or a terminal has not begun.
+   * A long write of which a part is written already rejects with an `AioError`
+   * `ECANCELED` that has `bytesTransferred`, and the reason as its `cause`.
    */
   signal?: AbortSignal;
   /**
@@ -543,7 +543,8 @@ export class AioFile implements AsyncDisposable {
 
   /**
    * Cancels every request of this file that has not begun; their promises reject
-   * with an `AioError` `ECANCELED`. Those that are running go on.
+   * with an `AioError` `ECANCELED`. Those that are running go on. What waits for a
+   * pipe, a socket or a terminal has not begun.
    *
    * @returns How many were canceled.
    * @throws {AioError} `EBADF` if the file is closed.

@@ -29,7 +29,7 @@ export interface Metrics {
   canceled: number;
   /** Requests that the system has at this moment. */
   inFlight: number;
-  /** Requests that wait in the library. */
+  /** Requests that wait in the library, also for pipes and the like. */
   queued: number;
   /** Lanes that are open, over all files. */
   lanes: number;

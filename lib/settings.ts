@@ -10,7 +10,7 @@ const MAX_IN_FLIGHT = 512;
 /**
  * How many threads glibc may use: about as many as a device serves requests at
  * once. With more it wakes threads where one that is awake could go on, and is
- * slower. Pipes and terminals may hold half of them, see `readiness.ts`.
+ * slower. What waits for a pipe or a terminal holds none.
  */
 const THREADS = 32;
 

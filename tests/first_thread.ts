@@ -1,7 +1,7 @@
 /**
  * Tests that need the process's first thread. `deno test` gives each file an
  * isolate that may end before the process does, and there the library gives
- * native threads neither pinned memory nor functions, and no pipe a thread.
+ * native threads neither pinned memory nor functions.
  *
  * @module
  */
