@@ -173,8 +173,15 @@ export class GroupCommit {
       this.lose(first.errno, sharing.size > 0);
       this.#tell(first.errno);
     }
-    for (const sync of sharing) sync.settle(first);
+    if (first === null) this.#succeed(sharing);
+    else for (const sync of sharing) sync.settle(first);
     this.#advanceSoon();
+  }
+
+  /** A write that has failed is on its way to its caller, and comes first. */
+  async #succeed(syncs: Set<Request>): Promise<void> {
+    for (let count = 0; count < TELLING_MICROTASKS; count++) await null;
+    for (const sync of syncs) sync.settle(null);
   }
 
   get #last(): SyncGroup {
