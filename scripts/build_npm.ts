@@ -97,10 +97,6 @@ const asJson = (value: unknown) => JSON.stringify(value, null, 2) + "\n";
 const withNpmName = (text: string) =>
   text.replaceAll(`from "${denoJson.name}"`, `from "${NAME}"`);
 
-/** Examples read a file that every package has. */
-const withNpmFile = (text: string) =>
-  text.replaceAll('"deno.json"', '"package.json"');
-
 /** Puts the sources into a directory as the package is made of them. */
 async function stageSources(stage: string): Promise<void> {
   const sources = [
@@ -210,7 +206,7 @@ async function finish(): Promise<void> {
   }
   for (const name of BESIDE) {
     const text = await Deno.readTextFile(join(ROOT, name));
-    await write(join(OUT, name), withNpmFile(withNpmName(text)));
+    await write(join(OUT, name), withNpmName(text));
   }
   await run(OUT, "npm", "pack", "--pack-destination", OUT);
   console.log(join(OUT, `${NAME}-${denoJson.version}.tgz`));
