@@ -225,6 +225,24 @@ export function packSigevent(
 }
 
 /**
+ * Writes `sigev_notify` of a `struct sigevent` and nothing else, at once: a thread
+ * of the system may be reading the others.
+ *
+ * @param view The memory to write to.
+ * @param at Where in the view the structure starts, in bytes.
+ * @param layout Where its fields lie.
+ * @param notify `SIGEV_NONE`, `SIGEV_SIGNAL` or `SIGEV_THREAD`.
+ */
+export function writeNotify(
+  view: DataView,
+  at: number,
+  layout: SigeventLayout,
+  notify: number,
+): void {
+  view.setInt32(at + layout.notify, notify, true);
+}
+
+/**
  * Writes a whole `struct aiocb`, with zeros wherever no field is given.
  *
  * The notification has to be given: zeros are `SIGEV_NONE` on macOS and the

@@ -1,9 +1,4 @@
-import {
-  NBYTES_MAX,
-  packAiocb,
-  packSigevent,
-  type SigeventValues,
-} from "../ffi/layout.ts";
+import { NBYTES_MAX, packAiocb, writeNotify } from "../ffi/layout.ts";
 import {
   allocateNative,
   type ControlBlock,
@@ -34,8 +29,6 @@ import { Notification, type Sigevent } from "./sigevent.ts";
 
 /** What a control block is submitted for. */
 export type Submission = "aio_read" | "aio_write" | "aio_fsync" | "lio_listio";
-
-const SILENCE = { notify: SIGEV_NONE, signo: 0, value: 0, function: 0 };
 
 /**
  * The request of an {@linkcode Aiocb}: its fields, its native block and its
@@ -185,10 +178,10 @@ export class ControlBlockRequest implements Waitable {
   takeBack(isCertain: boolean): boolean {
     const { native } = this.#notification!;
     const isSilent = isCertain || native.notify !== SIGEV_SIGNAL;
-    if (isSilent) this.#packNotification(SILENCE);
+    if (isSilent) this.#writeNotify(SIGEV_NONE);
     const { pointer } = this.#block;
     const isTaken = librt().aio_cancel(this.fildes, pointer) === AIO_CANCELED;
-    this.#packNotification(native);
+    this.#writeNotify(native.notify);
     // Its list counts it as done.
     if (isTaken) this.#listNotification?.takeOver();
     return isTaken;
@@ -341,10 +334,14 @@ export class ControlBlockRequest implements Waitable {
     if (this.#isDropped) this.#block.release();
   }
 
-  #packNotification(values: SigeventValues): void {
+  /**
+   * A thread that is done with the request may be reading how to announce it: if
+   * the function were taken away meanwhile, it would call none.
+   */
+  #writeNotify(notify: number): void {
     const { sigevent, sigeventLayout } = platform.aiocb;
     const { view, at } = this.#block;
-    packSigevent(view, at + sigevent, sigeventLayout, values);
+    writeNotify(view, at + sigevent, sigeventLayout, notify);
   }
 
   #assertBuffer(submission: Submission): void {

@@ -25,6 +25,9 @@ import {
   SIGEV_THREAD,
   type Sigevent,
 } from "../mod.ts";
+import { requestOf } from "../lib/aiocb.ts";
+import { platform } from "../lib/constants.ts";
+import type { ControlBlockRequest } from "../lib/control_block_request.ts";
 import { testsOnFirstThread } from "./first_thread.ts";
 import {
   blockedRead,
@@ -41,6 +44,7 @@ import {
   startWrite,
   text,
   timeout,
+  untilRunning,
 } from "./posix/helpers.ts";
 
 const testOnFirstThread = testsOnFirstThread(import.meta.url);
@@ -393,5 +397,49 @@ Deno.test({
       behindFirst: [9],
       behindSecond: [9],
     });
+  },
+});
+
+/** The places in a control block that are written to while `fn` runs. */
+function placesWritten(request: ControlBlockRequest, fn: () => void): number[] {
+  const { block } = request;
+  const { view } = block;
+  const places: number[] = [];
+  const recorder = new Proxy(view, {
+    get(_, name) {
+      const member = Reflect.get(view, name, view);
+      if (typeof member !== "function") return member;
+      return (at: number, ...rest: unknown[]) => {
+        if (String(name).startsWith("set")) places.push(at - block.at);
+        return member.call(view, at, ...rest);
+      };
+    },
+  });
+  Object.defineProperty(block, "view", { value: recorder, configurable: true });
+  fn();
+  Object.defineProperty(block, "view", { value: view });
+  return places;
+}
+
+testOnFirstThread({
+  name:
+    "takeBack() writes to nothing but sigev_notify, which a thread may read",
+  ignore,
+  timeout,
+  async fn() {
+    using fifo = new Fifo();
+    const calls = new Calls();
+    const cb = startRead(fifo.fd, 1, 0, { aio_sigevent: calls.sigevent(7) });
+    await untilRunning(fifo.fd);
+    const request = requestOf(cb);
+    const { sigevent, sigeventLayout } = platform.aiocb;
+    const places = placesWritten(request, () => {
+      assertEquals(request.takeBack(false), false);
+    });
+    const notify = sigevent + sigeventLayout.notify;
+    assertEquals(places, [notify, notify]);
+    fifo.feed("x");
+    await done(cb);
+    assertEquals(await calls.settle(1), [7]);
   },
 });
