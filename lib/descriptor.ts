@@ -253,6 +253,18 @@ export function hasPosition(fd: number): boolean {
   return lseek(fd, 0, SEEK_CUR) !== -1 && lseek(fd, -1, SEEK_SET) === -1;
 }
 
+/** Standard input, output and error stay what they are. */
+const FIRST_FD = 3;
+
+/**
+ * Duplicates a descriptor; other programs do not inherit the duplicate.
+ *
+ * @returns The duplicate, or -1 and `errno`.
+ */
+export function duplicateDescriptor(fd: number): number {
+  return librt("fcntl").fcntl(fd, constants.F_DUPFD_CLOEXEC, FIRST_FD);
+}
+
 /** The flags that matter to transfers; none that creates or empties a file. */
 const REOPEN_FLAGS = constants.O_ACCMODE | constants.O_APPEND |
   constants.O_DIRECT | constants.O_SYNC | constants.O_DSYNC |

@@ -1,7 +1,8 @@
 import { queueMicrotask, setTimeout } from "../ffi/event_loop.ts";
 import { runtime } from "../ffi/current.ts";
 import { mayEndFirst } from "../ffi/isolate.ts";
-import { EAGAIN, ECANCELED, EIO, platform } from "./constants.ts";
+import { EAGAIN, ECANCELED, EIO } from "./constants.ts";
+import { duplicateDescriptor } from "./descriptor.ts";
 import { engine } from "./engine.ts";
 import { AioError, isCancellation, librt } from "./error.ts";
 import { GroupCommit } from "./group_commit.ts";
@@ -15,10 +16,6 @@ import type { Request } from "./request.ts";
 import { RequestList } from "./request_list.ts";
 import { StreamTransfers } from "./stream_transfers.ts";
 import { submission } from "./submission.ts";
-
-const { F_DUPFD_CLOEXEC } = platform.constants;
-/** Standard input, output and error stay what they are. */
-const FIRST_FD = 3;
 
 /** A direct transfer that ends off this boundary has met the end of the file. */
 const SECTOR_BYTES = 512;
@@ -175,7 +172,7 @@ export class FileQueue {
    */
   flush(): void {
     if (!this.#hasWritten) return;
-    const fd = librt().fcntl(this.fd, F_DUPFD_CLOEXEC, FIRST_FD);
+    const fd = duplicateDescriptor(this.fd);
     if (fd === -1 || librt().close(fd) === 0) return;
     this.closeFailed(runtime.errno());
   }

@@ -1,7 +1,7 @@
 import { runtime } from "../ffi/current.ts";
 import { mayEndFirst } from "../ffi/isolate.ts";
 import { platform } from "./constants.ts";
-import { reopenDescriptor } from "./descriptor.ts";
+import { duplicateDescriptor, reopenDescriptor } from "./descriptor.ts";
 import { librt } from "./error.ts";
 import type { FileQueue } from "./file_queue.ts";
 import { Lane } from "./lane.ts";
@@ -11,7 +11,6 @@ import type { Request } from "./request.ts";
 import { settings } from "./settings.ts";
 import { submission } from "./submission.ts";
 
-const { F_DUPFD_CLOEXEC } = platform.constants;
 /** How many requests of one lane the system has at once. */
 const DEPTH_MAX = 32;
 /**
@@ -20,9 +19,6 @@ const DEPTH_MAX = 32;
  * wait for the lock meanwhile.
  */
 const DEPTH_MAX_OF_MANY = 16;
-
-/** Standard input, output and error stay what they are. */
-const FIRST_FD = 3;
 
 /**
  * The lanes of one file. The first one is the file's own descriptor, the others
@@ -168,7 +164,7 @@ export class Lanes {
     const { fd, traits } = this.#queue;
     const duplicate = traits.isSynchronous
       ? reopenDescriptor(fd, traits.flags)
-      : librt().fcntl(fd, F_DUPFD_CLOEXEC, FIRST_FD);
+      : duplicateDescriptor(fd);
     if (duplicate < 0) laneBudget.giveBack(this, this.#duplicates === 0);
     else this.#duplicates++;
     return duplicate;

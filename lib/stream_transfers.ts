@@ -17,6 +17,7 @@ import { copyBytes, sliceOf } from "./bytes.ts";
 import { EAGAIN, EINTR, EIO, ENOSYS, platform } from "./constants.ts";
 import { hasPosition, reopenDescriptor } from "./descriptor.ts";
 import { librt } from "./error.ts";
+import { offsetAfter } from "./offset.ts";
 import { isReady, POLLIN, POLLOUT, readiness } from "./readiness.ts";
 import type { Request } from "./request.ts";
 import { RequestList } from "./request_list.ts";
@@ -233,9 +234,7 @@ class Direction {
     return this.#calls.transfer(this, {
       address,
       byteLength: piece,
-      offset: typeof offset === "bigint"
-        ? offset + BigInt(transferred)
-        : offset + transferred,
+      offset: offsetAfter(offset, transferred),
     });
   }
 }
