@@ -74,31 +74,35 @@ export {
   SIGEV_NONE,
   SIGEV_SIGNAL,
   SIGEV_THREAD,
-} from "./lib/constants.ts";
-export { Aiocb, type AiocbFields } from "./lib/aiocb.ts";
+} from "./lib/system/constants.ts";
+export { Aiocb, type AiocbFields } from "./lib/posix/aiocb.ts";
 export {
   type Completion,
   CompletionQueue,
   type CompletionQueueOptions,
   type QueueRequest,
-} from "./lib/completion_queue.ts";
-export type { OpenOptions } from "./lib/descriptor.ts";
-export { AioError, type AioErrorOptions } from "./lib/error.ts";
+} from "./lib/file/completion_queue.ts";
+export type { OpenOptions } from "./lib/system/descriptor.ts";
+export { AioError, type AioErrorOptions } from "./lib/system/error.ts";
 export {
   type AdoptOptions,
   AioFile,
   type BatchRequest,
   type CloseOptions,
   type IoOptions,
-} from "./lib/file.ts";
-export { type Limits, limits } from "./lib/limits.ts";
+} from "./lib/file/aio_file.ts";
+export { type Limits, limits } from "./lib/system/limits.ts";
 export {
   type Metrics,
   metrics,
   type Support,
   supported,
-} from "./lib/metrics.ts";
-export { allocatePinned, isPinned, type PinnedOptions } from "./lib/pinned.ts";
+} from "./lib/file/metrics.ts";
+export {
+  allocatePinned,
+  isPinned,
+  type PinnedOptions,
+} from "./lib/system/pinned.ts";
 export {
   aio_cancel,
   aio_error,
@@ -108,8 +112,8 @@ export {
   aio_suspend,
   aio_write,
   lio_listio,
-} from "./lib/posix.ts";
-export { type Configuration, configure } from "./lib/settings.ts";
-export type { ReadableOptions, WritableOptions } from "./lib/streams.ts";
-export type { Sigevent } from "./lib/sigevent.ts";
-export { aio_init, type AioInit } from "./lib/tuning.ts";
+} from "./lib/posix/functions.ts";
+export { type Configuration, configure } from "./lib/system/settings.ts";
+export type { ReadableOptions, WritableOptions } from "./lib/file/streams.ts";
+export type { Sigevent } from "./lib/engine/librt/sigevent.ts";
+export { aio_init, type AioInit } from "./lib/system/threads.ts";

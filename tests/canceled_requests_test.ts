@@ -2,8 +2,8 @@
 // event loop has more of them than it can bear.
 
 import { assert, assertEquals } from "@std/assert";
-import { canceledRequests } from "../lib/canceled_requests.ts";
-import type { Request } from "../lib/request.ts";
+import { canceledRequests } from "../lib/requests/canceled_requests.ts";
+import type { Request } from "../lib/requests/request.ts";
 import { ECANCELED } from "../mod.ts";
 
 const timeout = 10_000;

@@ -25,9 +25,9 @@ import {
   SIGEV_THREAD,
   type Sigevent,
 } from "../mod.ts";
-import { requestOf } from "../lib/aiocb.ts";
-import { platform } from "../lib/constants.ts";
-import type { ControlBlockRequest } from "../lib/control_block_request.ts";
+import { requestOf } from "../lib/posix/aiocb.ts";
+import { platform } from "../lib/system/constants.ts";
+import type { ControlBlockRequest } from "../lib/posix/control_block_request.ts";
 import { testsOnFirstThread } from "./first_thread.ts";
 import {
   blockedRead,

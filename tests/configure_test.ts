@@ -1,7 +1,7 @@
 // configure(): what it takes, what it refuses, and what becomes of it.
 
 import { assert, assertEquals, assertThrows } from "@std/assert";
-import { settings } from "../lib/settings.ts";
+import { settings } from "../lib/system/settings.ts";
 import {
   aio_read,
   aio_return,

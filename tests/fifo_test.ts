@@ -1,7 +1,7 @@
 // Fifo: items leave in the order in which they came, at once and without a trace.
 
 import { assert, assertEquals } from "@std/assert";
-import { Fifo } from "../lib/fifo.ts";
+import { Fifo } from "../lib/collections/fifo.ts";
 import { delay } from "./helpers.ts";
 
 const timeout = 10_000;

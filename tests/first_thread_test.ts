@@ -3,8 +3,8 @@
 
 import { assert, assertEquals } from "@std/assert";
 import { mayEndFirst } from "../ffi/isolate.ts";
-import { platform } from "../lib/constants.ts";
-import { addressInPlace } from "../lib/pinned.ts";
+import { platform } from "../lib/system/constants.ts";
+import { addressInPlace } from "../lib/system/pinned.ts";
 import {
   aio_read,
   aio_return,

@@ -2,7 +2,7 @@
 
 import { assertEquals, assertStringIncludes } from "@std/assert";
 import { EBADF, EINVAL, EIO } from "../mod.ts";
-import { type Asked, hintOn } from "../lib/hints.ts";
+import { type Asked, hintOn } from "../lib/system/hints.ts";
 import {
   closeSync,
   constants,

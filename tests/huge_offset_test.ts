@@ -13,7 +13,7 @@ import {
   CompletionQueue,
   EIO,
 } from "../mod.ts";
-import { platform } from "../lib/constants.ts";
+import { platform } from "../lib/system/constants.ts";
 import {
   assertAioError,
   assertBytes,

@@ -2,8 +2,8 @@
 
 import { assert, assertEquals } from "@std/assert";
 import { AioFile, allocatePinned } from "../mod.ts";
-import { deviceBytesRead } from "../lib/device_reads.ts";
-import { LaneCount } from "../lib/lane_count.ts";
+import { deviceBytesRead } from "../lib/engine/librt/device_reads.ts";
+import { LaneCount } from "../lib/engine/librt/lane_count.ts";
 import {
   delay,
   Directory,

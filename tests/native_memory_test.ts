@@ -1,7 +1,7 @@
 // Control blocks: which ones are used again, and when.
 
 import { assert, assertNotStrictEquals, assertStrictEquals } from "@std/assert";
-import { takeControlBlock } from "../ffi/memory.ts";
+import { takeControlBlock } from "../ffi/control_block.ts";
 
 const timeout = 10_000;
 

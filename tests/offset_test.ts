@@ -2,7 +2,7 @@
 
 import { assertEquals } from "@std/assert";
 import fc from "fast-check";
-import { exactOffset, fileOffset, offsetAfter } from "../lib/offset.ts";
+import { exactOffset, fileOffset, offsetAfter } from "../lib/checks/offset.ts";
 
 const timeout = 10_000;
 

@@ -3,7 +3,7 @@
 
 import { assertEquals, assertRejects } from "@std/assert";
 import { AioFile, CompletionQueue } from "../mod.ts";
-import { queueFor } from "../lib/file.ts";
+import { queueFor } from "../lib/file/aio_file.ts";
 import { assertAioError, Directory, Fifo, isLinux } from "./helpers.ts";
 
 const timeout = 10_000;

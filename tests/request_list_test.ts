@@ -2,8 +2,8 @@
 // and nothing before one that has begun.
 
 import { assert, assertEquals, assertStrictEquals } from "@std/assert";
-import type { Request } from "../lib/request.ts";
-import { RequestList } from "../lib/request_list.ts";
+import type { Request } from "../lib/requests/request.ts";
+import { RequestList } from "../lib/collections/request_list.ts";
 
 const timeout = 10_000;
 

@@ -7,7 +7,7 @@ import {
   servingThreads,
   threadsLeft,
   waitingThreads,
-} from "../lib/thread_limits.ts";
+} from "../lib/system/thread_limits.ts";
 import { Directory, isLinux, pattern, report } from "./helpers.ts";
 
 const timeout = 10_000;

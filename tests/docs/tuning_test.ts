@@ -1,7 +1,7 @@
 // docs/guides/tuning.md has the settings, the counts, and the defaults there are.
 
 import { assertEquals } from "@std/assert";
-import { settings } from "../../lib/settings.ts";
+import { settings } from "../../lib/system/settings.ts";
 import { metrics } from "../../mod.ts";
 import { pages } from "./pages.ts";
 

@@ -8,7 +8,7 @@
  */
 import { closeSync, openSync } from "node:fs";
 import { readFile, stat } from "node:fs/promises";
-import { threads, waitingCallsMax } from "../../lib/tuning.ts";
+import { threads, waitingCallsMax } from "../../lib/system/threads.ts";
 import {
   aio_read,
   aio_return,

@@ -5,7 +5,7 @@
  */
 import { assert, assertEquals } from "@std/assert";
 import { AioError, type AioFile } from "../../../mod.ts";
-import { platform } from "../../../lib/constants.ts";
+import { platform } from "../../../lib/system/constants.ts";
 import { assertBytes } from "../../helpers.ts";
 import type { Call, Recorded } from "./faults.ts";
 

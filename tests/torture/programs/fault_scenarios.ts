@@ -26,7 +26,7 @@ import {
   O_SYNC,
   type OpenOptions,
 } from "../../../mod.ts";
-import { platform } from "../../../lib/constants.ts";
+import { platform } from "../../../lib/system/constants.ts";
 import {
   assertBytes,
   closeSync,

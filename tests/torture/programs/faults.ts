@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { platform } from "../../../lib/constants.ts";
+import { platform } from "../../../lib/system/constants.ts";
 
 /** The calls that can be made to fail, as `enum call` in `faults.c`. */
 export const CALLS = {

@@ -1,0 +1,85 @@
+/**
+ * Bounce buffers: native memory that the system transfers to and from in the
+ * place of memory that may move. What is free is reused.
+ *
+ * @module
+ */
+import {
+  freeNative,
+  type NativeMemory,
+  OutOfMemoryError,
+  tryAllocateNative,
+} from "./memory.ts";
+
+/** A piece of native memory in the place of a caller's. */
+export interface BounceBuffer extends NativeMemory {
+  readonly sizeClass: number;
+}
+
+/** The sizes in which bounce buffers come, in bytes. */
+const SIZE_CLASSES = [4096, 16_384, 65_536, 262_144, 1_048_576];
+
+/** The most that one bounce buffer holds; longer transfers go in pieces. */
+export const BOUNCE_BYTES_MAX = SIZE_CLASSES[SIZE_CLASSES.length - 1];
+
+/** The most that all bounce buffers of an isolate take together. */
+export const BOUNCE_POOL_BYTES_MAX = 64 * BOUNCE_BYTES_MAX;
+
+const freeBounceBuffers: BounceBuffer[][] = SIZE_CLASSES.map(() => []);
+let poolBytes = 0;
+let bounceBuffersInUse = 0;
+
+/**
+ * Takes a buffer for at least `byteLength` bytes, at most
+ * {@linkcode BOUNCE_BYTES_MAX}.
+ *
+ * @returns `null` when the pool is at its bound or the system is out of memory
+ * while other buffers are in use: one comes back with the next completion.
+ * @throws {OutOfMemoryError} If the system has no memory for the only one.
+ */
+export function takeBounceBuffer(byteLength: number): BounceBuffer | null {
+  let sizeClass = 0;
+  while (
+    sizeClass < SIZE_CLASSES.length - 1 && SIZE_CLASSES[sizeClass] < byteLength
+  ) sizeClass++;
+  const buffer = freeBounceBuffers[sizeClass].pop() ??
+    growBounceBuffers(sizeClass);
+  if (buffer !== null) bounceBuffersInUse++;
+  return buffer;
+}
+
+/** Gives a buffer back for reuse. */
+export function releaseBounceBuffer(buffer: BounceBuffer): void {
+  bounceBuffersInUse--;
+  freeBounceBuffers[buffer.sizeClass].push(buffer);
+}
+
+function growBounceBuffers(sizeClass: number): BounceBuffer | null {
+  const byteLength = SIZE_CLASSES[sizeClass];
+  trimBounceBuffers(BOUNCE_POOL_BYTES_MAX - byteLength);
+  if (poolBytes + byteLength > BOUNCE_POOL_BYTES_MAX) return null;
+  let memory = tryAllocateNative(byteLength);
+  if (memory === null) {
+    trimBounceBuffers(0);
+    memory = tryAllocateNative(byteLength);
+  }
+  if (memory === null) {
+    if (bounceBuffersInUse > 0) return null;
+    throw new OutOfMemoryError(
+      `The system has no ${byteLength} bytes of memory left`,
+    );
+  }
+  poolBytes += byteLength;
+  return { ...memory, sizeClass };
+}
+
+/** Frees unused buffers, large ones first, until `bytes` or none are left. */
+export function trimBounceBuffers(bytes: number): void {
+  for (let size = SIZE_CLASSES.length - 1; size >= 0; size--) {
+    const free = freeBounceBuffers[size];
+    while (free.length > 0 && poolBytes > bytes) {
+      freeNative(free.pop()!);
+      poolBytes -= SIZE_CLASSES[size];
+    }
+  }
+}

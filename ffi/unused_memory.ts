@@ -1,0 +1,14 @@
+/** Gives back what native memory nobody uses. */
+import { trimBounceBuffers } from "./bounce_buffer.ts";
+import { freeUnusedSlabs } from "./control_block.ts";
+import { freeKept } from "./memory.ts";
+
+/**
+ * Gives everything back that is not in use. Nobody else does when a worker is
+ * terminated.
+ */
+export function freeUnused(): void {
+  trimBounceBuffers(0);
+  freeUnusedSlabs();
+  freeKept();
+}

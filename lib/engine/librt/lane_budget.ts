@@ -1,0 +1,70 @@
+import { setTimeout } from "../../../ffi/event_loop.ts";
+import { mayEndFirst } from "../../../ffi/isolate.ts";
+import { platform } from "../../system/constants.ts";
+import { librt } from "../../system/error.ts";
+import type { Lanes } from "./lanes.ts";
+
+/** Lanes beyond the files' own descriptors, at most, over all files. */
+const LANES_MAX = 256;
+/** The share of the process's descriptors that lanes may take. */
+const DESCRIPTOR_SHARE = 1 / 4;
+/** How often lanes that nobody used are closed. */
+const CLEANING_MS = 1_000;
+
+/**
+ * The descriptors that all files of an isolate may use for lanes: few processes
+ * may open more than 1024. A file whose lanes are not used gives them back.
+ */
+class LaneBudget {
+  /** How many lanes are open. */
+  open = 0;
+  #max: number | null = null;
+  readonly #owners = new Set<Lanes>();
+  #isCleaningDue = false;
+
+  /** Takes one for `owner`. Returns whether there was one. */
+  claim(owner: Lanes): boolean {
+    if (this.open >= this.#limit) {
+      this.#closeLanes((lanes) => lanes.giveUpIdle());
+    }
+    if (this.open >= this.#limit) return false;
+    this.open++;
+    this.#owners.add(owner);
+    // Where the isolate may end first, files close their lanes when they are idle.
+    if (!mayEndFirst()) this.#cleanLater();
+    return true;
+  }
+
+  /** Gives one of `owner` back. */
+  giveBack(owner: Lanes, isLast: boolean): void {
+    this.open--;
+    if (isLast) this.#owners.delete(owner);
+  }
+
+  get #limit(): number {
+    if (this.#max === null) {
+      const descriptors = librt().sysconf(platform.constants._SC_OPEN_MAX);
+      this.#max = descriptors < 0
+        ? LANES_MAX
+        : Math.min(LANES_MAX, Math.floor(descriptors * DESCRIPTOR_SHARE));
+    }
+    return this.#max;
+  }
+
+  #closeLanes(close: (lanes: Lanes) => void): void {
+    for (const owner of this.#owners) close(owner);
+  }
+
+  #cleanLater(): void {
+    if (this.#isCleaningDue) return;
+    this.#isCleaningDue = true;
+    setTimeout(() => {
+      this.#isCleaningDue = false;
+      this.#closeLanes((lanes) => lanes.closeUnused());
+      if (this.open > 0) this.#cleanLater();
+    }, CLEANING_MS).unref();
+  }
+}
+
+/** The budget of this isolate. */
+export const laneBudget: LaneBudget = new LaneBudget();

@@ -1,0 +1,276 @@
+/**
+ * How completions are found. One waiter an isolate: it looks at the head of
+ * every lane and at every control block somebody waits for, first by polling
+ * from the event loop, then in `aio_suspend` on a thread beside it.
+ *
+ * @module
+ */
+import { clock_ms, setImmediate, setTimeout } from "../../../ffi/event_loop.ts";
+import { writeAddress, writeTimespec } from "../../../ffi/layout.ts";
+import {
+  freeNative,
+  type NativeMemory,
+  tryAllocateNative,
+} from "../../../ffi/memory.ts";
+import type { ControlBlock } from "../../../ffi/control_block.ts";
+import { mayEndFirst } from "../../../ffi/isolate.ts";
+import type { Pointer } from "../../../ffi/runtime.ts";
+import { runtime } from "../../../ffi/current.ts";
+import { librt } from "../../system/error.ts";
+import type { Notify } from "../../requests/request.ts";
+import { settings } from "../../system/settings.ts";
+import { submission } from "./submission.ts";
+import { waitingCallsMax } from "../../system/threads.ts";
+import { giveMemoryBack } from "../../system/worker_memory.ts";
+
+/** Something whose completion can be waited for. */
+export interface Waitable {
+  /** The control block that is done next, or `null` if there is none. */
+  readonly head: ControlBlock | null;
+  /** How that is to be noticed; asked only while there is a head. */
+  readonly headNotify: Notify;
+  /** Whether that may take any time, as with pipes. */
+  readonly isEndless: boolean;
+  /** Hands over what is done. Returns how many requests that were. */
+  harvest(): number;
+  /** Its place among those waited for, or -1. Kept by the waiter. */
+  position: number;
+}
+
+/** How many control blocks one `aio_suspend` call names at most. */
+const SUSPEND_LIST_MAX = 256;
+const ADDRESS_BYTES = 8;
+/** How many `aio_suspend` calls, a thread each, are out at once at most. */
+const SUSPENDS_MAX = 4;
+/**
+ * A call that is out cannot be told of new heads, so they get a call of their
+ * own. Every call ends by itself after a while: then one takes over from many.
+ */
+const SUSPEND_MS_MIN = 20;
+const SUSPEND_MS_MAX = 640;
+/** How often heads that no call names are looked at. */
+const UNNAMED_MS = 5;
+/**
+ * Polling pays while completions come about as soon as polling would end: then a
+ * call on another thread, there and back, takes as long again.
+ */
+const POLL_PAYS_FACTOR = 1.5;
+/**
+ * The more heads there are, the sooner one of them is done, and the longer
+ * `aio_suspend` holds the lock that glibc's threads need: it walks through lists
+ * of them. So polling lasts longer for every so many heads, to some bound.
+ */
+const HEADS_PER_POLL = 4;
+const POLLS_MAX = 10;
+/** The share of a new observation in the expected time. */
+const EXPECTED_SHARE = 1 / 8;
+/** With `"thread"`: how often to look whether a notification was lost. */
+const LOST_NOTIFICATION_MS = 100;
+/** With `"poll"`: after how long without a completion turns are spaced out. */
+const BUSY_POLL_MS = 10;
+const SPACED_POLL_MS = 1;
+
+/** The memory of one `aio_suspend` call, reused for later ones. */
+interface SuspendCall {
+  readonly memory: NativeMemory;
+  readonly timeout: Pointer;
+}
+
+/** Where in the memory of a call the time-out stands, behind the list. */
+const TIMEOUT_AT = SUSPEND_LIST_MAX * ADDRESS_BYTES;
+
+function newSuspendCall(): SuspendCall | null {
+  const { timespec } = librt().platform;
+  const memory = tryAllocateNative(TIMEOUT_AT + timespec.size);
+  return memory === null ? null : {
+    memory,
+    timeout: runtime.pointerTo(memory.address + TIMEOUT_AT),
+  };
+}
+
+/** Counters for {@linkcode metrics}. */
+export const waits = { suspends: 0, polls: 0 };
+
+/** Finds completions, see the module's documentation. */
+export class Waiter {
+  readonly #waitables: Waitable[] = [];
+  readonly #idleCalls: SuspendCall[] = [];
+  #callsOut = 0;
+  #timeout_ms = SUSPEND_MS_MIN;
+  #turnIsDue = false;
+  #timerIsDue = false;
+  /** When the last completion was found, or waiting began. */
+  #waitingSince_ms = 0;
+  /** How long a completion is expected to take. */
+  #expected_us = 0;
+
+  /** Waits for `waitable` until it has no head any more. */
+  add(waitable: Waitable): void {
+    if (waitable.position >= 0) return;
+    waitable.position = this.#waitables.length;
+    this.#waitables.push(waitable);
+    if (this.#turnIsDue) return;
+    this.#waitingSince_ms = clock_ms();
+    this.#nextTurn();
+  }
+
+  /** Ends waiting for `waitable`. */
+  remove(waitable: Waitable): void {
+    const { position } = waitable;
+    if (position < 0) return;
+    waitable.position = -1;
+    const last = this.#waitables.pop()!;
+    if (last === waitable) return;
+    this.#waitables[position] = last;
+    last.position = position;
+  }
+
+  /**
+   * Looks in the next turn of the event loop. Notifications by `SIGEV_THREAD` come
+   * one by one, and new requests made for each would bring more of them before
+   * anything else had its turn.
+   */
+  readonly lookSoon = (): void => {
+    if (!this.#turnIsDue) this.#nextTurn();
+  };
+
+  #nextTurn(): void {
+    this.#turnIsDue = true;
+    setImmediate(this.#turn);
+  }
+
+  readonly #turn = (): void => {
+    this.#turnIsDue = false;
+    waits.polls++;
+    this.look();
+  };
+
+  /** Hands over what is done, and decides how to wait for the rest. */
+  readonly look = (): void => {
+    submission.flush();
+    submission.hold();
+    let done = 0;
+    try {
+      done = this.#harvest();
+    } finally {
+      submission.release();
+    }
+    // Handing over and submitting change what there is to wait for.
+    this.#removeIdle();
+    if (this.#waitables.length === 0) return this.#rest();
+    const now_ms = clock_ms();
+    const waited_ms = now_ms - this.#waitingSince_ms;
+    if (done > 0) {
+      this.#expected_us += (waited_ms * 1000 - this.#expected_us) *
+        EXPECTED_SHARE;
+      this.#waitingSince_ms = now_ms;
+      this.#timeout_ms = SUSPEND_MS_MIN;
+    }
+    if (!this.#turnIsDue) this.#wait(done > 0 ? 0 : waited_ms);
+  };
+
+  /** Decides, for each head, what is going to notice its completion. */
+  #wait(waited_ms: number): void {
+    const poll_us = this.#pollMicroseconds();
+    const isPolling = waited_ms * 1000 < poll_us &&
+      this.#expected_us < poll_us * POLL_PAYS_FACTOR;
+    let isTurnWanted = false;
+    let isPollWanted = false;
+    let isThreadAwaited = false;
+    const unnamed: ControlBlock[] = [];
+    for (const { head, headNotify } of this.#waitables) {
+      if (headNotify === "thread") {
+        isThreadAwaited = true;
+        continue;
+      }
+      if (headNotify === "poll") isPollWanted = true;
+      else if (headNotify === "auto" && isPolling) isTurnWanted = true;
+      else if (head!.holds === 0) unnamed.push(head!);
+    }
+    if (unnamed.length > 0) this.#suspendOn(unnamed);
+    if (isTurnWanted || isPollWanted && waited_ms < BUSY_POLL_MS) {
+      this.#nextTurn();
+    } else if (isPollWanted) this.#lookIn(SPACED_POLL_MS);
+    // glibc drops a notification for which it can make no thread.
+    else if (isThreadAwaited) this.#lookIn(LOST_NOTIFICATION_MS);
+  }
+
+  /** How long to poll before a thread waits. */
+  #pollMicroseconds(): number {
+    const { pollMicroseconds } = settings;
+    if (this.#waitables.length <= HEADS_PER_POLL) return pollMicroseconds;
+    let heads = 0;
+    for (const { isEndless } of this.#waitables) if (!isEndless) heads++;
+    const polls = Math.min(heads / HEADS_PER_POLL, POLLS_MAX);
+    return pollMicroseconds * Math.max(1, polls);
+  }
+
+  #harvest(): number {
+    let done = 0;
+    // Backwards, because removal moves the last one to the free place.
+    for (let at = this.#waitables.length - 1; at >= 0; at--) {
+      const waitable = this.#waitables[at];
+      // What one hands over may end the waiting for others.
+      if (waitable === undefined) continue;
+      done += waitable.harvest();
+    }
+    return done;
+  }
+
+  #removeIdle(): void {
+    for (let at = this.#waitables.length - 1; at >= 0; at--) {
+      if (this.#waitables[at].head === null) this.remove(this.#waitables[at]);
+    }
+  }
+
+  /** Has threads wait for heads that no call names yet. */
+  #suspendOn(heads: ControlBlock[]): void {
+    let named = 0;
+    const most = waitingCallsMax(SUSPENDS_MAX);
+    while (named < heads.length && this.#callsOut < most) {
+      this.#startCall(heads.slice(named, named + SUSPEND_LIST_MAX));
+      named += SUSPEND_LIST_MAX;
+    }
+    if (named < heads.length) this.#lookIn(UNNAMED_MS);
+  }
+
+  #lookIn(delay_ms: number): void {
+    if (this.#timerIsDue) return;
+    this.#timerIsDue = true;
+    setTimeout(() => {
+      this.#timerIsDue = false;
+      this.look();
+    }, delay_ms);
+  }
+
+  /** There is nothing to wait for. */
+  #rest(): void {
+    if (!mayEndFirst()) return;
+    for (const { memory } of this.#idleCalls) freeNative(memory);
+    this.#idleCalls.length = 0;
+    giveMemoryBack();
+  }
+
+  async #startCall(blocks: ControlBlock[]): Promise<void> {
+    const { platform, aio_suspend } = librt();
+    const call = this.#idleCalls.pop() ?? newSuspendCall();
+    if (call === null) return this.#lookIn(UNNAMED_MS);
+    const { pointer, view } = call.memory;
+    for (let index = 0; index < blocks.length; index++) {
+      blocks[index].hold();
+      writeAddress(view, index * ADDRESS_BYTES, blocks[index].address);
+    }
+    writeTimespec(view, TIMEOUT_AT, platform.timespec, this.#timeout_ms);
+    this.#timeout_ms = Math.min(this.#timeout_ms * 2, SUSPEND_MS_MAX);
+    waits.suspends++;
+    this.#callsOut++;
+    await aio_suspend(pointer, blocks.length, call.timeout);
+    this.#callsOut--;
+    for (const block of blocks) block.unhold();
+    this.#idleCalls.push(call);
+    this.look();
+  }
+}
+
+/** The waiter of this isolate. */
+export const waiter: Waiter = new Waiter();

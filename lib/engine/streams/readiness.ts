@@ -1,0 +1,199 @@
+/**
+ * Waits until descriptors are ready, with one `poll(2)` for all of them on a
+ * thread beside the event loop: thousands that wait take one thread.
+ *
+ * @module
+ */
+import { setTimeout } from "../../../ffi/event_loop.ts";
+import {
+  freeNative,
+  KeptMemory,
+  type NativeMemory,
+  tryAllocateNative,
+} from "../../../ffi/memory.ts";
+import { platform } from "../../system/constants.ts";
+import { librt } from "../../system/error.ts";
+
+/** `struct pollfd` and its flags are the same on every system. */
+const POLLFD_BYTES = 8;
+const FD_AT = 0;
+const EVENTS_AT = 4;
+const REVENTS_AT = 6;
+export const POLLIN = 1;
+export const POLLOUT = 4;
+/** Told of whether it was asked for or not: errors, and the other end is gone. */
+const POLL_ANYHOW = ~(POLLIN | POLLOUT);
+
+/**
+ * After so long a call ends by itself. A call that is out cannot be taken back:
+ * it holds up the end of the process, and a thread of a terminated worker.
+ */
+const POLL_MS = 100;
+/** The same where nothing can wake it, so that it learns of new descriptors. */
+const POLL_UNWAKEABLE_MS = 5;
+
+/** Something that waits for a descriptor. */
+export interface Waiting {
+  readonly fd: number;
+  /** {@linkcode POLLIN} or {@linkcode POLLOUT}. */
+  readonly events: number;
+  /** The descriptor is ready, or has failed. It waits no longer. */
+  ready(): void;
+}
+
+/** A pipe to itself: a byte in it ends a `poll(2)` that is out. */
+class Wake {
+  readonly fd: number;
+  readonly #writeFd: number;
+  #isWoken = false;
+
+  /** @returns `null` if the process may have no more descriptors. */
+  static open(): Wake | null {
+    const memory = ends.get();
+    if (memory === null || librt().pipe(memory.pointer) !== 0) return null;
+    const fds = [0, 4].map((at) => memory.view.getInt32(at, true));
+    const { F_SETFD, FD_CLOEXEC } = platform.constants;
+    for (const fd of fds) librt().fcntl(fd, F_SETFD, FD_CLOEXEC);
+    return new Wake(fds[0], fds[1]);
+  }
+
+  private constructor(fd: number, writeFd: number) {
+    this.fd = fd;
+    this.#writeFd = writeFd;
+  }
+
+  wake(): void {
+    const memory = ends.get();
+    if (this.#isWoken || memory === null) return;
+    this.#isWoken = librt().write(this.#writeFd, memory.pointer, 1) === 1;
+  }
+
+  /** Takes the byte out, so that the next call waits. */
+  rest(): void {
+    const memory = ends.get();
+    if (!this.#isWoken || memory === null) return;
+    this.#isWoken = librt().read(this.fd, memory.pointer, 1) !== 1;
+  }
+
+  close(): void {
+    librt().close(this.fd);
+    librt().close(this.#writeFd);
+  }
+}
+
+const ends = new KeptMemory(2 * 4);
+const pollfd = new KeptMemory(POLLFD_BYTES);
+
+class Readiness {
+  readonly #waiting = new Set<Waiting>();
+  #wake: Wake | null = null;
+  #isPolling = false;
+  /** The call that is out. */
+  #call: Promise<void> = Promise.resolve();
+
+  /** Calls `waiting.ready()` when its descriptor is ready. */
+  wait(waiting: Waiting): void {
+    this.#waiting.add(waiting);
+    if (this.#isPolling) this.#wake?.wake();
+    else this.#pollAll();
+  }
+
+  /** Ends waiting: the call that is out must not hold the descriptor. */
+  forget(waiting: Waiting): void {
+    if (this.#waiting.delete(waiting)) this.#wake?.wake();
+  }
+
+  /** Resolves when the call has ended that may name what nobody waits for. */
+  async whenForgotten(): Promise<void> {
+    if (this.#isPolling) this.#wake?.wake();
+    await this.#call;
+  }
+
+  async #pollAll(): Promise<void> {
+    this.#isPolling = true;
+    this.#wake = Wake.open();
+    while (this.#waiting.size > 0) {
+      this.#call = this.#poll();
+      await this.#call;
+    }
+    this.#wake?.close();
+    this.#wake = null;
+    this.#isPolling = false;
+  }
+
+  async #poll(): Promise<void> {
+    const named = [...this.#waiting];
+    const returned = await this.#returnedEvents(named);
+    // The system refused: who waits finds out by trying.
+    if (returned === null) {
+      await new Promise((resolve) => setTimeout(resolve, POLL_MS));
+    }
+    this.#serve(
+      returned === null
+        ? named
+        : named.filter(({ fd, events }) =>
+          (returned.get(fd)! & (events | POLL_ANYHOW)) !== 0
+        ),
+    );
+  }
+
+  /** Asks the system. Returns the events of each descriptor, or `null`. */
+  async #returnedEvents(
+    waiting: Waiting[],
+  ): Promise<Map<number, number> | null> {
+    // Each once: the system takes no more than a process may have open.
+    const wanted = new Map<number, number>();
+    for (const { fd, events } of waiting) {
+      wanted.set(fd, (wanted.get(fd) ?? 0) | events);
+    }
+    const wake = this.#wake;
+    if (wake !== null) wanted.set(wake.fd, POLLIN);
+    const memory = tryAllocateNative(wanted.size * POLLFD_BYTES);
+    if (memory === null) return null;
+    let count = 0;
+    for (const [fd, events] of wanted) pack(memory, count++, { fd, events });
+    const timeout_ms = wake === null ? POLL_UNWAKEABLE_MS : POLL_MS;
+    const { poll_nonblocking } = librt();
+    const result = await poll_nonblocking(memory.pointer, count, timeout_ms);
+    wake?.rest();
+    const returned = new Map<number, number>();
+    for (const fd of wanted.keys()) {
+      returned.set(fd, eventsAt(memory, returned.size));
+    }
+    freeNative(memory);
+    return result === -1 ? null : returned;
+  }
+
+  #serve(ready: Waiting[]): void {
+    for (const waiting of ready) {
+      // What one is told may end the waiting of another.
+      if (this.#waiting.delete(waiting)) waiting.ready();
+    }
+  }
+}
+
+function pack(
+  { view }: NativeMemory,
+  index: number,
+  { fd, events }: Pick<Waiting, "fd" | "events">,
+): void {
+  const at = index * POLLFD_BYTES;
+  view.setInt32(at + FD_AT, fd, true);
+  view.setInt16(at + EVENTS_AT, events, true);
+  view.setInt16(at + REVENTS_AT, 0, true);
+}
+
+function eventsAt({ view }: NativeMemory, index: number): number {
+  return view.getInt16(index * POLLFD_BYTES + REVENTS_AT, true);
+}
+
+/** Whether a transfer would not wait at this moment, or would fail at once. */
+export function isReady(waiting: Pick<Waiting, "fd" | "events">): boolean {
+  const memory = pollfd.get();
+  if (memory === null) return false;
+  pack(memory, 0, waiting);
+  return librt().poll(memory.pointer, 1, 0) !== 0;
+}
+
+/** What waits in this isolate. */
+export const readiness: Readiness = new Readiness();

@@ -1,0 +1,924 @@
+import { assertSignal, isAborted, reasonOf } from "../checks/abort_signal.ts";
+import {
+  assertArray,
+  assertFlag,
+  assertObject,
+  nonNegative,
+  outOfRange,
+} from "../checks/arguments.ts";
+import { assertBytes, nameOf } from "../checks/bytes.ts";
+import { EBADF, platform } from "../system/constants.ts";
+import {
+  closeDescriptor,
+  openFile,
+  type OpenOptions,
+  pathOf,
+  reopenForAppending,
+  sizeOf,
+  statusOf,
+  truncateFile,
+} from "../system/descriptor.ts";
+import { AioError, librt, withCallerFirst } from "../system/error.ts";
+import { FileQueue } from "../requests/file_queue.ts";
+import type { NamedFile } from "../system/hints.ts";
+import { addressInPlace } from "../system/pinned.ts";
+import { queueMicrotask } from "../../ffi/event_loop.ts";
+import { limits } from "../system/limits.ts";
+import { fileOffset } from "../checks/offset.ts";
+import { submitList } from "../engine/librt/submission.ts";
+import { PromisedRequest, type Resolve } from "./promised_request.ts";
+import { type Operation, syscallOf } from "../requests/request.ts";
+import {
+  readableFrom,
+  type ReadableOptions,
+  type WritableOptions,
+  writableTo,
+} from "./streams.ts";
+import { applySettings } from "../system/settings.ts";
+
+const { constants } = platform;
+
+/**
+ * Options of every request.
+ *
+ * @example A read that must not wait for long
+ * ```ts
+ * import { AioFile, type IoOptions } from "@posix/aio";
+ *
+ * const options: IoOptions = { signal: AbortSignal.timeout(1_000) };
+ * await using file = await AioFile.open("deno.json");
+ * console.log(await file.readAt(new Uint8Array(16), 0, options)); // 16
+ * ```
+ */
+export interface IoOptions {
+  /**
+   * Cancels the request, as long as it has not begun: it then rejects with the
+   * signal's reason. What waits for a pipe, a socket or a terminal has not begun.
+   * A long write of which a part is written already rejects with an `AioError`
+   * `ECANCELED` that has `bytesTransferred`, and the reason as its `cause`.
+   */
+  signal?: AbortSignal;
+  /**
+   * By how much to lower the priority, as `aio_reqprio`: 0 to
+   * `AIO_PRIO_DELTA_MAX`.
+   *
+   * @default {0}
+   */
+  priority?: number;
+}
+
+/**
+ * A request for {@linkcode AioFile.prototype.batch | AioFile.batch}.
+ *
+ * @example The beginning and the end of a file
+ * ```ts
+ * import { AioFile, type BatchRequest } from "@posix/aio";
+ *
+ * await using file = await AioFile.open("deno.json");
+ * const ends = [0, await file.size() - 16];
+ * const requests = ends.map((offset): BatchRequest => ({
+ *   type: "read",
+ *   buffer: new Uint8Array(16),
+ *   offset,
+ * }));
+ * console.log(await file.batch(requests));
+ * ```
+ */
+export interface BatchRequest {
+  /** What to do. */
+  type: "read" | "write";
+  /** Where to put the bytes, or where they are. */
+  buffer: Uint8Array;
+  /** Where in the file, in bytes. */
+  offset: number | bigint;
+  /**
+   * By how much to lower the priority, as `aio_reqprio`.
+   *
+   * @default {0}
+   */
+  priority?: number;
+}
+
+/**
+ * Options of {@linkcode AioFile.adopt}.
+ *
+ * @example A descriptor that stays with whoever opened it
+ * ```ts
+ * import { type AdoptOptions, AioFile } from "@posix/aio";
+ * import { closeSync, openSync } from "node:fs";
+ *
+ * const fd = openSync("deno.json", "r");
+ * const options: AdoptOptions = { closeFd: false };
+ * {
+ *   await using file = AioFile.adopt(fd, options);
+ *   console.log(await file.readAt(new Uint8Array(16), 0)); // 16
+ * }
+ * closeSync(fd);
+ * ```
+ */
+export interface AdoptOptions {
+  /**
+   * Whether {@linkcode AioFile.prototype.close | AioFile.close} closes the
+   * descriptor.
+   *
+   * @default {true}
+   */
+  closeFd?: boolean;
+}
+
+/**
+ * Options of {@linkcode AioFile.prototype.close | AioFile.close}.
+ *
+ * @example A file whose reader may wait for ever
+ * ```ts
+ * import { AioFile, type CloseOptions } from "@posix/aio";
+ *
+ * const options: CloseOptions = { cancel: true };
+ * const file = await AioFile.open("deno.json");
+ * await file.close(options);
+ * ```
+ */
+export interface CloseOptions {
+  /**
+   * Whether to cancel what has not begun, as
+   * {@linkcode AioFile.prototype.cancel | AioFile.cancel} does.
+   *
+   * @default {false}
+   */
+  cancel?: boolean;
+}
+
+let assertFile: (value: unknown) => asserts value is AioFile;
+let getQueue: (
+  file: AioFile,
+  operation: Operation,
+  priority: number,
+) => FileQueue;
+
+const constructorKey = Symbol("AioFile");
+const NO_OPTIONS: IoOptions = {};
+
+/**
+ * An open file whose reads and writes have an offset of their own each, and run
+ * asynchronously, many at a time.
+ *
+ * Operations have no order among themselves unless one is awaited before the
+ * next begins, as in POSIX. Only {@linkcode AioFile.prototype.append | append}
+ * keeps the order of calls, and {@linkcode AioFile.prototype.sync | sync} and
+ * {@linkcode AioFile.prototype.syncData | syncData} cover every write submitted
+ * before them.
+ *
+ * @example Writing, and reading it back
+ * ```ts
+ * import { AioFile } from "@posix/aio";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const path = await Deno.makeTempFile();
+ * {
+ *   await using file = await AioFile.open(path, { read: true, write: true });
+ *   await file.writeAt(new TextEncoder().encode("hello"), 4096);
+ *   const bytes = new Uint8Array(5);
+ *   assertEquals(await file.readAt(bytes, 4096), 5);
+ *   assertEquals(new TextDecoder().decode(bytes), "hello");
+ * }
+ * await Deno.remove(path);
+ * ```
+ */
+export class AioFile implements AsyncDisposable {
+  /** The file descriptor. */
+  readonly fd: number;
+  readonly #flags: number;
+  readonly #closeFd: boolean;
+  readonly #queue: FileQueue;
+  /** Appends to a file that was not opened for appending. */
+  #appendQueue: FileQueue | null = null;
+  /** Calls that go around the queue: `size` and `truncate`. */
+  readonly #calls = new Set<Promise<unknown>>();
+  #closing: Promise<void> | null = null;
+
+  static {
+    assertFile = (value) => {
+      if (typeof value === "object" && value !== null && #queue in value) {
+        return;
+      }
+      throw new TypeError(
+        `The file must be an AioFile, but is ${nameOf(value)}`,
+      );
+    };
+    getQueue = (file, operation, priority) => {
+      assertFile(file);
+      return file.#queueFor(operation, priority);
+    };
+  }
+
+  /** Files come from {@linkcode AioFile.open} and {@linkcode AioFile.adopt}. */
+  private constructor(
+    key: symbol,
+    fd: number,
+    closeFd: boolean,
+    path: string | undefined,
+  ) {
+    if (key !== constructorKey) {
+      throw new TypeError(
+        "An AioFile comes from AioFile.open() or AioFile.adopt()",
+      );
+    }
+    const { flags, isSeekable } = statusOf(fd);
+    this.fd = fd;
+    this.#flags = flags;
+    this.#closeFd = closeFd;
+    this.#queue = new FileQueue(fd, {
+      path,
+      knownFd: fd,
+      flags,
+      isSeekable,
+      isAppending: (flags & constants.O_APPEND) !== 0,
+      isDirect: (flags & constants.O_DIRECT) !== 0,
+      keepsLanes: path === undefined || isWritable(flags),
+      isSynchronous: (flags & constants.O_DSYNC) !== 0,
+    });
+    // Another number in `fd` would close what belongs to somebody else.
+    Object.freeze(this);
+  }
+
+  /**
+   * Opens a file. The runtime's permissions decide as they do for its own
+   * functions.
+   *
+   * @param path Where it is.
+   * @param options How to open it; for reading, unless they say otherwise.
+   * @returns The open file.
+   * @throws {AioError} If the system refuses: `ENOENT`, `EACCES`, `EISDIR`, …;
+   * `EINVAL` for `direct` on a file system without; `ENOSYS` where there is no
+   * asynchronous I/O.
+   * @throws {TypeError} If options contradict each other.
+   * @throws The runtime's own error if it does not permit it.
+   *
+   * @example
+   * ```ts
+   * import { AioFile } from "@posix/aio";
+   *
+   * await using file = await AioFile.open("deno.json");
+   * console.log(await file.size(), "bytes");
+   * ```
+   */
+  static async open(
+    path: string | URL,
+    options: OpenOptions = {},
+  ): Promise<AioFile> {
+    prepareSystem();
+    const name = pathOf(path);
+    const fd = await openFile(name, options);
+    try {
+      return new AioFile(constructorKey, fd, true, name);
+    } catch (error) {
+      await closeDescriptor({ fd, path: name });
+      throw error;
+    }
+  }
+
+  /**
+   * Makes a file of a descriptor that is open already, such as one from
+   * `node:fs`.
+   *
+   * @param fd The descriptor.
+   * @param options Whether closing the file closes it.
+   * @returns The file.
+   * @throws {AioError} `EBADF` if the descriptor is not open.
+   *
+   * @example
+   * ```ts
+   * import { AioFile } from "@posix/aio";
+   * import { openSync } from "node:fs";
+   *
+   * await using file = AioFile.adopt(openSync("deno.json", "r"));
+   * console.log(await file.size(), "bytes");
+   * ```
+   */
+  static adopt(fd: number, options: AdoptOptions = {}): AioFile {
+    prepareSystem();
+    assertObject(options, "options");
+    if (!Number.isInteger(fd) || (fd | 0) !== fd) {
+      throw outOfRange("fd", fd, "a file descriptor");
+    }
+    const { closeFd } = options;
+    assertFlag(closeFd, "closeFd");
+    return new AioFile(constructorKey, fd, closeFd !== false, undefined);
+  }
+
+  /**
+   * Reads at an offset, as far as the buffer and the file go. From a pipe, a
+   * socket or a terminal, which have no offsets, it reads what is there.
+   *
+   * @param into Where to put the bytes. Pinned memory is filled in place.
+   * @param offset Where in the file, in bytes.
+   * @param options Cancellation and priority.
+   * @returns How many bytes were read: fewer than the buffer has only at the end
+   * of the file, 0 at or past it.
+   * @throws {AioError} If the system reports an error.
+   * @throws {TypeError} If `into` is not a `Uint8Array`, or its buffer was
+   * detached or resized meanwhile.
+   * @throws {RangeError} If the offset or the priority is not valid.
+   *
+   * @example
+   * ```ts
+   * import { AioFile } from "@posix/aio";
+   *
+   * await using file = await AioFile.open("deno.json");
+   * const bytes = new Uint8Array(16);
+   * console.log(await file.readAt(bytes, 0)); // 16
+   * ```
+   */
+  readAt(
+    into: Uint8Array,
+    offset: number | bigint,
+    options?: IoOptions,
+  ): Promise<number> {
+    return AioFile.#transfer(this, "read", into, offset, options);
+  }
+
+  /**
+   * Writes all bytes at an offset. In a file opened with `append`, Linux ignores
+   * the offset and appends, and so does this.
+   *
+   * @param from The bytes. They must not be changed before the promise is
+   * settled.
+   * @param offset Where in the file, in bytes.
+   * @param options Cancellation and priority.
+   * @returns How many bytes were written: all of them.
+   * @throws {AioError} If the system reports an error; `bytesTransferred` says
+   * how many bytes were written before.
+   * @throws {TypeError} If `from` is not a `Uint8Array`, or its buffer was
+   * detached or resized meanwhile.
+   * @throws {RangeError} If the offset or the priority is not valid.
+   *
+   * @example
+   * ```ts
+   * import { AioFile } from "@posix/aio";
+   *
+   * const path = await Deno.makeTempFile();
+   * {
+   *   await using file = await AioFile.open(path, { write: true });
+   *   await file.writeAt(new Uint8Array([1, 2, 3]), 0);
+   * }
+   * await Deno.remove(path);
+   * ```
+   */
+  writeAt(
+    from: Uint8Array,
+    offset: number | bigint,
+    options?: IoOptions,
+  ): Promise<number> {
+    return AioFile.#transfer(this, "write", from, offset, options);
+  }
+
+  /**
+   * Writes all bytes at the end of the file, wherever that is by then. Appends
+   * reach the file in the order of the calls.
+   *
+   * POSIX: "If the O_APPEND flag of the file status flags is set, the file
+   * offset shall be set to the end of the file prior to each write and no
+   * intervening file modification operation shall occur between changing the
+   * file offset and the write operation."
+   *
+   * @param from The bytes. They must not be changed before the promise is
+   * settled.
+   * @param options Cancellation; the priority is not used.
+   * @returns How many bytes were written: all of them.
+   * @throws {AioError} If the system reports an error; `bytesTransferred` says
+   * how many bytes were written before.
+   * @throws {TypeError} If `from` is not a `Uint8Array`, or its buffer was
+   * detached or resized meanwhile.
+   *
+   * @example
+   * ```ts
+   * import { AioFile } from "@posix/aio";
+   *
+   * const path = await Deno.makeTempFile();
+   * {
+   *   await using log = await AioFile.open(path, { append: true });
+   *   const lines = ["first\n", "second\n"].map((line) =>
+   *     log.append(new TextEncoder().encode(line))
+   *   );
+   *   await Promise.all(lines);
+   *   await log.syncData();
+   * }
+   * console.log(await Deno.readTextFile(path)); // first, second
+   * await Deno.remove(path);
+   * ```
+   */
+  append(
+    from: Uint8Array,
+    options?: IoOptions,
+  ): Promise<number> {
+    return AioFile.#transfer(this, "append", from, 0, options);
+  }
+
+  /**
+   * Brings every write that was submitted before this call to disk, data and
+   * metadata, as `aio_fsync(O_SYNC)`.
+   *
+   * Calls that wait at the same time share one synchronization. After an error
+   * nothing can be relied on that was written since the last one that succeeded:
+   * the system may have dropped it, and another try that succeeds proves
+   * nothing. Write it again.
+   *
+   * A {@linkcode AioFile.prototype.truncate | truncate} is covered only if it was
+   * awaited before.
+   *
+   * On macOS the data may stay in the drive's cache, where a loss of power
+   * reaches them. There, await the writes and call `fsync` of `node:fs` with
+   * {@linkcode AioFile.prototype.fd | fd}: on Node and Deno it is `F_FULLFSYNC`.
+   *
+   * @param options Cancellation; the priority is not used.
+   * @throws {AioError} If the system reports an error, for every call that
+   * shared the synchronization.
+   *
+   * @example
+   * ```ts
+   * import { AioFile } from "@posix/aio";
+   *
+   * const path = await Deno.makeTempFile();
+   * {
+   *   await using file = await AioFile.open(path, { write: true });
+   *   await Promise.all([
+   *     file.writeAt(new Uint8Array(512), 0),
+   *     file.sync(), // covers the write, though that may be in flight still
+   *   ]);
+   * }
+   * await Deno.remove(path);
+   * ```
+   */
+  async sync(options?: IoOptions): Promise<void> {
+    assertFile(this);
+    await this.#synchronize("sync", options);
+  }
+
+  /**
+   * Brings every write that was submitted before this call to disk, as
+   * {@linkcode AioFile.prototype.sync | sync} does, without metadata that reading
+   * the data back does not need, as `aio_fsync(O_DSYNC)`. The size is needed: that
+   * of an awaited {@linkcode AioFile.prototype.truncate | truncate} is covered.
+   *
+   * What `sync` says of errors, and of macOS, holds here as well.
+   *
+   * @param options Cancellation; the priority is not used.
+   * @throws {AioError} If the system reports an error, for every call that
+   * shared the synchronization.
+   *
+   * @example
+   * ```ts
+   * import { AioFile } from "@posix/aio";
+   *
+   * const path = await Deno.makeTempFile();
+   * {
+   *   await using file = await AioFile.open(path, { write: true });
+   *   await file.writeAt(new Uint8Array(512), 0);
+   *   await file.syncData();
+   * }
+   * await Deno.remove(path);
+   * ```
+   */
+  async syncData(options?: IoOptions): Promise<void> {
+    assertFile(this);
+    await this.#synchronize("syncData", options);
+  }
+
+  /**
+   * Submits many reads and writes with one `lio_listio` call.
+   *
+   * @param requests The requests. They have no order among themselves.
+   * @returns The outcome of each, in the order of the requests.
+   * @throws {AioError} `EBADF` if the file is closed.
+   * @throws {TypeError} If a request is not what it should be; then none is
+   * submitted.
+   * @throws {RangeError} If an offset or a priority is not valid; then none is
+   * submitted.
+   *
+   * @example
+   * ```ts
+   * import { AioFile, allocatePinned } from "@posix/aio";
+   *
+   * await using file = await AioFile.open("deno.json");
+   * const outcomes = await file.batch([0, 64, 128].map((offset) => ({
+   *   type: "read",
+   *   buffer: allocatePinned(64),
+   *   offset,
+   * })));
+   * console.log(outcomes); // [{ status: "fulfilled", value: 64 }, …]
+   * ```
+   */
+  // deno-lint-ignore require-await
+  async batch(
+    requests: BatchRequest[],
+  ): Promise<PromiseSettledResult<number>[]> {
+    assertFile(this);
+    assertArray(requests, "requests");
+    const made: PromisedRequest[] = [];
+    const outcomes: Promise<number>[] = [];
+    // Not map(), which would leave holes out.
+    for (const request of requests) {
+      const { type, buffer, offset, priority = 0 } = checkedRequest(request);
+      const at = fileOffset(type, offset);
+      const queue = this.#queueFor(type, priority);
+      const outcome = new Promise<number>((resolve, reject) =>
+        made.push(
+          new PromisedRequest(
+            queue,
+            type,
+            buffer,
+            addressInPlace(buffer),
+            at,
+            priority,
+            resolve,
+            reject,
+          ),
+        )
+      );
+      outcomes.push(outcome);
+    }
+    submitList(made);
+    return Promise.allSettled(outcomes);
+  }
+
+  /**
+   * Cancels every request of this file that has not begun; their promises reject
+   * with an `AioError` `ECANCELED`. Those that are running go on. What waits for a
+   * pipe, a socket or a terminal has not begun.
+   *
+   * @returns How many were canceled.
+   * @throws {AioError} `EBADF` if the file is closed.
+   *
+   * @example
+   * ```ts
+   * import { AioFile } from "@posix/aio";
+   *
+   * await using file = await AioFile.open("deno.json");
+   * const reads = Promise.allSettled(
+   *   [0, 1, 2].map((at) => file.readAt(new Uint8Array(1), at)),
+   * );
+   * console.log(await file.cancel(), "of 3 canceled");
+   * await reads;
+   * ```
+   */
+  // deno-lint-ignore require-await
+  async cancel(): Promise<number> {
+    assertFile(this);
+    this.#assertOpen("aio_cancel");
+    return this.#cancelAll();
+  }
+
+  /**
+   * The size of the file at this moment.
+   *
+   * @returns The size in bytes; beyond 2 ** 53 - 1 the nearest number, which no
+   * method takes for an offset.
+   * @throws {AioError} `EBADF` if the file is closed.
+   *
+   * @example
+   * ```ts
+   * import { AioFile } from "@posix/aio";
+   *
+   * await using file = await AioFile.open("deno.json");
+   * console.log(await file.size());
+   * ```
+   */
+  async size(): Promise<number> {
+    assertFile(this);
+    this.#assertOpen("fstat");
+    return await this.#call(sizeOf(this.#named));
+  }
+
+  /**
+   * Makes the file `length` bytes long: cuts it, or extends it with zeros.
+   *
+   * It has no order among reads, writes and synchronizations that are in flight.
+   * To have the new size on disk, await it, and then
+   * {@linkcode AioFile.prototype.sync | sync} or
+   * {@linkcode AioFile.prototype.syncData | syncData}.
+   *
+   * @param length The new size in bytes; 0 unless given.
+   * @throws {AioError} If the system refuses, `EINVAL` for a file that is not
+   * open for writing.
+   * @throws {RangeError} If the length is not valid.
+   *
+   * @example
+   * ```ts
+   * import { AioFile } from "@posix/aio";
+   *
+   * const path = await Deno.makeTempFile();
+   * {
+   *   await using file = await AioFile.open(path, { write: true });
+   *   await file.truncate(4096);
+   *   console.log(await file.size()); // 4096
+   * }
+   * await Deno.remove(path);
+   * ```
+   */
+  async truncate(length = 0): Promise<void> {
+    assertFile(this);
+    this.#assertOpen("ftruncate");
+    nonNegative(length, "length");
+    await this.#call(truncateFile(this.#named, length));
+  }
+
+  /**
+   * The bytes of the file as a stream, with several reads in flight ahead of the
+   * reader. Each chunk belongs to the reader alone.
+   *
+   * @param options Which bytes, and how far to read ahead.
+   * @returns A byte stream. Canceling it cancels its reads; the file stays open.
+   * @throws {RangeError} If an option is not valid.
+   *
+   * @example
+   * ```ts
+   * import { AioFile } from "@posix/aio";
+   *
+   * await using file = await AioFile.open("deno.json");
+   * const text = await new Response(file.readable({ length: 64 })).text();
+   * console.log(text.length); // 64
+   * ```
+   */
+  readable(
+    options: ReadableOptions = {},
+  ): ReadableStream<Uint8Array<ArrayBuffer>> {
+    assertFile(this);
+    this.#assertOpen("aio_read");
+    return readableFrom(this, this.#queue.traits.isSeekable, options);
+  }
+
+  /**
+   * A stream that writes to the file, with several writes in flight. It takes a
+   * copy of each chunk, and is closed when everything is written.
+   *
+   * @param options Where to begin, and how many writes may be in flight.
+   * @returns A stream. Aborting it cancels its writes; the file stays open.
+   * @throws {RangeError} If an option is not valid.
+   *
+   * @example
+   * ```ts
+   * import { AioFile } from "@posix/aio";
+   *
+   * const path = await Deno.makeTempFile();
+   * {
+   *   await using source = await AioFile.open("deno.json");
+   *   await using target = await AioFile.open(path, { write: true });
+   *   await source.readable().pipeTo(target.writable());
+   *   await target.sync();
+   * }
+   * await Deno.remove(path);
+   * ```
+   */
+  writable(options: WritableOptions = {}): WritableStream<Uint8Array> {
+    assertFile(this);
+    this.#assertOpen("aio_write");
+    return writableTo(this, options);
+  }
+
+  /**
+   * Refuses new requests, waits for those in flight, and closes the file. A
+   * second call waits for the same.
+   *
+   * @param options Whether to cancel what has not begun instead of waiting for
+   * it. A read of a pipe that stays silent would keep the file open for ever.
+   * @returns When everything is settled and the descriptor is closed.
+   * @throws {AioError} If the system reports an error on closing any descriptor
+   * of the file: some file systems tell only then that what was written is lost
+   * (NFS, FUSE). The file is closed all the same.
+   *
+   * @example
+   * ```ts
+   * import { AioFile } from "@posix/aio";
+   *
+   * const file = await AioFile.open("deno.json");
+   * await file.close();
+   * ```
+   */
+  close(options: CloseOptions = {}): Promise<void> {
+    let isCanceling = false;
+    try {
+      assertFile(this);
+      assertObject(options, "options");
+      const { cancel } = options;
+      assertFlag(cancel, "cancel");
+      isCanceling = cancel === true;
+    } catch (error) {
+      return Promise.reject(error);
+    }
+    this.#closing ??= this.#close();
+    if (isCanceling) queueMicrotask(() => this.#cancelAll());
+    return this.#closing;
+  }
+
+  /**
+   * The same as {@linkcode AioFile.prototype.close | close}, for `await using`.
+   *
+   * @example
+   * ```ts
+   * import { AioFile } from "@posix/aio";
+   *
+   * let file: AioFile;
+   * {
+   *   await using opened = await AioFile.open("deno.json");
+   *   file = opened;
+   * } // closed here, after an error too
+   * await file.size().catch((error) => console.log(error.code)); // EBADF
+   * ```
+   */
+  async [Symbol.asyncDispose](): Promise<void> {
+    assertFile(this);
+    await this.close();
+  }
+
+  #cancelAll(): number {
+    return this.#queue.cancelAll() + (this.#appendQueue?.cancelAll() ?? 0);
+  }
+
+  async #close(): Promise<void> {
+    // A getter of an argument may be what closes the file: the request that is
+    // being made at this moment is waited for, too.
+    await null;
+    await Promise.allSettled([
+      this.#queue.whenIdle(),
+      this.#appendQueue?.whenIdle(),
+      ...this.#calls,
+    ]);
+    await this.#queue.whenUnused();
+    this.#queue.close();
+    this.#appendQueue?.close();
+    if (this.#closeFd) this.#queue.flush();
+    if (this.#appendQueue !== null) {
+      this.#appendQueue.flush();
+      librt().close(this.#appendQueue.fd);
+    }
+    const closing = this.#closeFd ? closeDescriptor(this.#named) : null;
+    const failure = this.#queue.closeError ?? this.#appendQueue?.closeError;
+    try {
+      await closing;
+      if (failure) throw failure;
+    } catch (error) {
+      throw withCallerFirst(failure ?? error, this.#close);
+    }
+  }
+
+  /** Rejects also where `file` is none, so it is not a method of one. */
+  static #transfer(
+    file: AioFile,
+    operation: Operation,
+    view: Uint8Array,
+    offset: number | bigint,
+    options: IoOptions | undefined,
+  ): Promise<number> {
+    return new Promise((resolve, reject) => {
+      assertFile(file);
+      assertBytes(view, operation === "read" ? "into" : "from");
+      const at = fileOffset(operation, offset);
+      const address = addressInPlace(view);
+      try {
+        file.#enter(operation, view, address, at, options, resolve, reject);
+      } catch (error) {
+        throw withCallerFirst(error, AioFile.#transfer);
+      }
+    });
+  }
+
+  async #synchronize(
+    operation: "sync" | "syncData",
+    options: IoOptions | undefined,
+  ): Promise<void> {
+    await new Promise<number>((resolve, reject) => {
+      try {
+        this.#enter(operation, null, 0, 0, options, resolve, reject);
+      } catch (error) {
+        throw withCallerFirst(error, this.#synchronize);
+      }
+    });
+  }
+
+  /** Where a request enters. */
+  #enter(
+    operation: Operation,
+    view: Uint8Array | null,
+    address: number,
+    offset: number | bigint,
+    options: IoOptions = NO_OPTIONS,
+    resolve: Resolve,
+    reject: (reason: unknown) => void,
+  ): void {
+    assertObject(options, "options");
+    const { priority = 0, signal } = options;
+    if (signal !== undefined) assertSignal(signal);
+    const queue = this.#queueFor(operation, priority);
+    if (signal !== undefined && isAborted(signal)) {
+      return reject(reasonOf(signal));
+    }
+    const request = new PromisedRequest(
+      queue,
+      operation,
+      view,
+      address,
+      offset,
+      operation === "append" ? 0 : priority,
+      resolve,
+      reject,
+    );
+    if (signal !== undefined) request.cancelOn(signal);
+    queue.submit(request);
+  }
+
+  /** Checks that a request can be made, and tells where it waits. */
+  #queueFor(operation: Operation, priority: number): FileQueue {
+    this.#assertOpen(syscallOf(operation));
+    if (priority !== 0) assertPriority(priority);
+    return operation === "append" ? this.#queueOfAppends() : this.#queue;
+  }
+
+  /** A file with offsets that was not opened for appending gets a second one. */
+  #queueOfAppends(): FileQueue {
+    const { traits } = this.#queue;
+    if (traits.isAppending || !traits.isSeekable) return this.#queue;
+    this.#appendQueue ??= new FileQueue(
+      reopenForAppending(this.#named, this.#flags),
+      { ...traits, isAppending: true },
+      this.#queue.commits,
+    );
+    return this.#appendQueue;
+  }
+
+  async #call<T>(outcome: Promise<T>): Promise<T> {
+    this.#calls.add(outcome);
+    try {
+      return await outcome;
+    } catch (error) {
+      throw withCallerFirst(error, this.#call);
+    } finally {
+      this.#calls.delete(outcome);
+    }
+  }
+
+  #assertOpen(syscall: string): void {
+    if (this.#closing === null) return;
+    const { fd, path } = this.#named;
+    const name = path === undefined
+      ? `of descriptor ${fd}`
+      : JSON.stringify(path);
+    const error = new AioError(`The file ${name} is closed`, {
+      errno: EBADF,
+      syscall,
+      fd,
+      path,
+    });
+    throw withCallerFirst(error, this.#assertOpen);
+  }
+
+  get #named(): NamedFile {
+    return { fd: this.fd, path: this.#queue.path };
+  }
+}
+
+/**
+ * Where a request of a file waits.
+ *
+ * @throws {TypeError} If `file` is not an {@linkcode AioFile}.
+ * @throws {AioError} `EBADF` if it is closed.
+ * @throws {RangeError} If the priority is not valid.
+ */
+export function queueFor(
+  file: AioFile,
+  operation: Operation,
+  priority: number,
+): FileQueue {
+  return getQueue(file, operation, priority);
+}
+
+function isWritable(flags: number): boolean {
+  return (flags & constants.O_ACCMODE) !== constants.O_RDONLY;
+}
+
+function prepareSystem(): void {
+  librt("open");
+  applySettings();
+}
+
+function checkedRequest(request: BatchRequest): BatchRequest {
+  assertObject(request, "A request");
+  const { type, buffer, offset, priority } = request;
+  if (type !== "read" && type !== "write") {
+    throw new TypeError(
+      `The type of a request must be "read" or "write", but is ${nameOf(type)}`,
+    );
+  }
+  assertBytes(buffer, "buffer");
+  // A getter must not give another value to what uses it later.
+  return { type, buffer, offset, priority };
+}
+
+let priorityMax: number | null = null;
+
+function assertPriority(priority: number): void {
+  priorityMax ??= Math.max(limits().AIO_PRIO_DELTA_MAX, 0);
+  if (
+    Number.isInteger(priority) && priority >= 0 && priority <= priorityMax
+  ) return;
+  throw outOfRange("priority", priority, `an integer from 0 to ${priorityMax}`);
+}

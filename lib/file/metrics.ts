@@ -1,0 +1,116 @@
+import { hostPlatform, librt, UnavailableError } from "../../ffi/librt.ts";
+import { runtime } from "../../ffi/current.ts";
+import { counters } from "../system/counters.ts";
+import { engine } from "../engine/engine.ts";
+import { laneBudget } from "../engine/librt/lane_budget.ts";
+import { waits } from "../engine/librt/waiter.ts";
+
+/**
+ * What {@linkcode metrics} tells, about the file level of this isolate.
+ *
+ * @example What a part of a program has done
+ * ```ts
+ * import { AioFile, type Metrics, metrics } from "@posix/aio";
+ *
+ * const before: Metrics = metrics();
+ * await using file = await AioFile.open("deno.json");
+ * await file.readAt(new Uint8Array(16), 0);
+ * console.log(metrics().completed - before.completed); // 1
+ * ```
+ */
+export interface Metrics {
+  /** Requests that were made. */
+  submitted: number;
+  /** Requests that succeeded. */
+  completed: number;
+  /** Requests that failed. */
+  failed: number;
+  /** Requests that were canceled. */
+  canceled: number;
+  /** Requests that the system has at this moment. */
+  inFlight: number;
+  /** Requests that wait in the library, also for pipes and the like. */
+  queued: number;
+  /** Lanes that are open, over all files. */
+  lanes: number;
+  /** `aio_suspend` calls so far. */
+  suspends: number;
+  /** Looks from the event loop so far. */
+  polls: number;
+}
+
+/**
+ * Counts of what the file level of this isolate has done, and does.
+ *
+ * @returns The counts of this moment.
+ *
+ * @example
+ * ```ts
+ * import { metrics } from "@posix/aio";
+ * import { assertEquals } from "@std/assert";
+ *
+ * assertEquals(metrics().inFlight, 0);
+ * ```
+ */
+export function metrics(): Metrics {
+  const { submitted, completed, failed, canceled } = counters;
+  const { inFlight, files } = engine;
+  return {
+    submitted,
+    completed,
+    failed,
+    canceled,
+    inFlight,
+    queued: submitted - completed - failed - canceled - inFlight,
+    lanes: files + laneBudget.open,
+    ...waits,
+  };
+}
+
+/**
+ * Whether this system and this runtime can serve the library.
+ *
+ * @example
+ * ```ts
+ * import { type Support, supported } from "@posix/aio";
+ *
+ * const support: Support = supported();
+ * console.log(support.platform); // such as linux-glibc-x86_64
+ * ```
+ */
+export interface Support {
+  /** Whether they can. */
+  available: boolean;
+  /** Why not. */
+  reason?: string;
+  /** The system, such as `"linux-glibc-x86_64"`. */
+  platform: string;
+}
+
+/**
+ * Tells whether asynchronous I/O is available, without throwing for any reason.
+ *
+ * @returns Whether it is, and if not, why.
+ *
+ * @example
+ * ```ts
+ * import { supported } from "@posix/aio";
+ *
+ * const { available, reason } = supported();
+ * if (!available) console.error(reason);
+ * ```
+ */
+export function supported(): Support {
+  const known = hostPlatform();
+  const { os, arch } = runtime.host;
+  const platform = known instanceof UnavailableError
+    ? `${os}-${arch}`
+    : known.name;
+  try {
+    librt();
+    return { available: true, platform };
+  } catch (error) {
+    const { message } = error as Error;
+    return { available: false, reason: message, platform };
+  }
+}

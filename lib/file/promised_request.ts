@@ -1,0 +1,90 @@
+import {
+  type AbortListener,
+  isAborted,
+  listen,
+  reasonOf,
+  unlisten,
+} from "../checks/abort_signal.ts";
+import { ECANCELED } from "../system/constants.ts";
+import { AioError, isCancellation } from "../system/error.ts";
+import type { FileQueue } from "../requests/file_queue.ts";
+import { type Operation, Request } from "../requests/request.ts";
+
+/** Stands for a cancellation of which nobody sees more than the reason. */
+const CANCELED = new AioError("The request was canceled", {
+  errno: ECANCELED,
+  syscall: "aio_cancel",
+});
+
+/** Resolves a promise, or has it follow one that is rejected. */
+export type Resolve = (outcome: number | Promise<never>) => void;
+
+/** A request whose outcome a promise has. */
+export class PromisedRequest extends Request implements AbortListener {
+  readonly #resolve: Resolve;
+  readonly #reject: (reason: unknown) => void;
+  #signal: AbortSignal | null = null;
+
+  constructor(
+    queue: FileQueue,
+    operation: Operation,
+    view: Uint8Array | null,
+    address: number,
+    offset: number | bigint,
+    priority: number,
+    resolve: Resolve,
+    reject: (reason: unknown) => void,
+  ) {
+    super(queue, operation, view, address, offset, priority);
+    this.#resolve = resolve;
+    this.#reject = reject;
+  }
+
+  /** Cancels the request, if it still can be, when `signal` is aborted. */
+  cancelOn(signal: AbortSignal): void {
+    this.#signal = signal;
+    listen(signal, this);
+  }
+
+  /** The signal is aborted. */
+  aborted(): void {
+    this.queue.cancel(this);
+  }
+
+  override fail(errno: number): void {
+    if (errno === ECANCELED && this.#hasReason) this.settle(CANCELED);
+    else super.fail(errno);
+  }
+
+  protected override handOver(error: Error | null): void {
+    const signal = this.#signal;
+    if (signal !== null) unlisten(signal, this);
+    if (error === null) return this.#resolve(this.transferred);
+    if (!isCancellation(error)) return this.#resolve(rejection(error));
+    if (this.#hasReason) return this.#reject(reasonOf(signal!));
+    if (signal !== null && isAborted(signal)) error.cause = reasonOf(signal);
+    this.#reject(error);
+  }
+
+  /**
+   * Whether the signal's reason is all that there is to say. It cannot tell how
+   * much of a write is in the file already.
+   */
+  get #hasReason(): boolean {
+    return this.#signal !== null && isAborted(this.#signal) &&
+      (!this.isWrite || this.transferred === 0);
+  }
+}
+
+/**
+ * A promise that is rejected as soon as another one follows it. The stack of an
+ * error shows the functions that await it (in V8) if it is taken while that other
+ * promise is being rejected, so it is taken then.
+ */
+async function rejection(error: Error): Promise<never> {
+  // To follow a promise takes two microtasks.
+  await null;
+  await null;
+  Error.captureStackTrace?.(error, rejection);
+  throw error;
+}

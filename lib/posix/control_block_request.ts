@@ -1,0 +1,383 @@
+import { NBYTES_MAX } from "../../ffi/layout.ts";
+import {
+  type ControlBlock,
+  takeControlBlock,
+} from "../../ffi/control_block.ts";
+import {
+  allocateNative,
+  freeNative,
+  type NativeMemory,
+} from "../../ffi/memory.ts";
+import { runtime } from "../../ffi/current.ts";
+import { byteLengthOf, copyBytes, sliceOf } from "../checks/bytes.ts";
+import {
+  AIO_CANCELED,
+  EINPROGRESS,
+  EINVAL,
+  LIO_NOP,
+  LIO_READ,
+  SIGEV_NONE,
+  SIGEV_SIGNAL,
+} from "../system/constants.ts";
+import { type Waitable, waiter } from "../engine/librt/waiter.ts";
+import { AioError, fromNativeError, librt } from "../system/error.ts";
+import { hintOn } from "../system/hints.ts";
+import { watchOver, watchOverNoMore } from "./in_progress.ts";
+import { addressInPlace } from "../system/pinned.ts";
+import { limitOnce } from "../system/threads.ts";
+import { giveMemoryBack } from "../system/worker_memory.ts";
+import { Notification, type Sigevent } from "../engine/librt/sigevent.ts";
+
+/** What a control block is submitted for. */
+export type Submission = "aio_read" | "aio_write" | "aio_fsync" | "lio_listio";
+
+/**
+ * The request of an {@linkcode Aiocb}: its fields, its native block and its
+ * state. It does not refer to the `Aiocb`, so that one can be collected while
+ * its request is in flight.
+ */
+export class ControlBlockRequest implements Waitable {
+  fildes = -1;
+  offset: number | bigint = 0;
+  buffer: Uint8Array | null = null;
+  explicitNbytes: number | null = null;
+  lioOpcode: number = LIO_NOP;
+  reqprio = 0;
+  sigevent: Sigevent = { sigev_notify: SIGEV_NONE };
+
+  readonly headNotify = "auto";
+  /** Nobody asked what its descriptor is. */
+  readonly isEndless = true;
+  position = -1;
+  #state: "idle" | "in progress" | "done" = "idle";
+  #isDropped = false;
+  #block: ControlBlock;
+  #submission: Submission = "aio_read";
+  /** Of a synchronization: `O_SYNC` or `O_DSYNC`. */
+  #syncOperation = 0;
+  #notification: Notification | null = null;
+  /** That of the list it was submitted with. */
+  #listNotification: Notification | null = null;
+  /** Where the isolate may end first: native memory in the place of the buffer. */
+  #shadow: NativeMemory | null = null;
+  /** Whether it was the only one of its descriptor when it was submitted. */
+  wasFirst = false;
+  #errno = 0;
+  #returned = 0;
+  readonly #listeners = new Set<() => void>();
+
+  constructor() {
+    librt();
+    this.#block = takeBlock();
+  }
+
+  get nbytes(): number {
+    return this.explicitNbytes ??
+      (this.buffer === null ? 0 : byteLengthOf(this.buffer));
+  }
+
+  get block(): ControlBlock {
+    return this.#block;
+  }
+
+  get address(): number {
+    return this.#isDropped ? 0 : this.#block.address;
+  }
+
+  get isInProgress(): boolean {
+    return this.#state === "in progress";
+  }
+
+  /** What the waiter waits for: the block, while it is in progress. */
+  get head(): ControlBlock | null {
+    return this.isInProgress ? this.#block : null;
+  }
+
+  /** By how much its priority is lowered; glibc does not of synchronizations. */
+  get priority(): number {
+    return this.#submission === "aio_fsync" ? 0 : this.reqprio;
+  }
+
+  /**
+   * Checks and packs everything for a submission.
+   *
+   * @param submission What for.
+   * @param syncOperation With `aio_fsync`: its `op`.
+   * @throws {AioError} `EINVAL` for what POSIX leaves undefined.
+   */
+  prepare(submission: Submission, syncOperation = 0): void {
+    this.assertSubmittable(submission);
+    limitOnce();
+    const transfers = submission !== "aio_fsync";
+    if (transfers) this.#assertBuffer(submission);
+    this.#notification = new Notification(this.sigevent, submission);
+    this.#submission = submission;
+    this.#syncOperation = syncOperation;
+    // A block that an aio_suspend call still names must not be reused.
+    if (this.#block.holds > 0) {
+      this.#block.release();
+      this.#block = takeBlock();
+    }
+    this.#block.pack({
+      fildes: this.fildes,
+      lio_opcode: this.lioOpcode,
+      reqprio: this.reqprio,
+      buf: transfers ? this.#bufferAddress() : 0,
+      nbytes: transfers ? this.#bytesAtOnce : 0,
+      offset: this.offset,
+      sigevent: this.#notification.native,
+    });
+  }
+
+  /** Makes the native call for what is packed, by itself. Returns 0 or -1. */
+  call(): number {
+    const { aio_read, aio_write, aio_fsync } = librt();
+    const { pointer } = this.#block;
+    if (this.#submission === "aio_fsync") {
+      return aio_fsync(this.#syncOperation, pointer);
+    }
+    return this.#reads ? aio_read(pointer) : aio_write(pointer);
+  }
+
+  /**
+   * The native call has queued the request.
+   *
+   * @param listNotification How the end of its list is announced.
+   */
+  submitted(listNotification: Notification | null = null): void {
+    this.#state = "in progress";
+    this.#listNotification = listNotification;
+    this.wasFirst = watchOver(this);
+    if (this.#notification!.isEmulated) waiter.add(this);
+  }
+
+  /** The native call did not queue the request: undoes {@linkcode prepare}. */
+  notSubmitted(): void {
+    this.#notification?.forget();
+    this.#notification = null;
+    this.#freeShadow();
+  }
+
+  /** The native call queued nothing, but left a status in the block. */
+  failed(errno: number): void {
+    this.notSubmitted();
+    this.#state = "done";
+    this.#errno = errno;
+    this.#returned = -1;
+  }
+
+  /**
+   * Takes it back from the system, if no thread has it, to submit it again. The
+   * system announces that it is canceled, unless its block asks for silence.
+   *
+   * @param isCertain Whether no thread can have it. If one may be done with it in
+   * this moment, a signal too many is better than none; a function that was not
+   * called the library calls later.
+   * @returns Whether it was possible.
+   */
+  takeBack(isCertain: boolean): boolean {
+    const { native } = this.#notification!;
+    const isSilent = isCertain || native.notify !== SIGEV_SIGNAL;
+    if (isSilent) this.#block.writeNotify(SIGEV_NONE);
+    const { pointer } = this.#block;
+    const isTaken = librt().aio_cancel(this.fildes, pointer) === AIO_CANCELED;
+    // A thread that is done with it may be reading how to announce it: if the
+    // function were taken away meanwhile, it would call none.
+    this.#block.writeNotify(native.notify);
+    // Its list counts it as done.
+    if (isTaken) this.#listNotification?.takeOver();
+    return isTaken;
+  }
+
+  /** Submits what was taken back. */
+  submitAgain(): void {
+    if (this.call() !== 0) this.#done(runtime.errno(), -1);
+  }
+
+  /** Asks for the status: `EINPROGRESS`, 0, or an error number. */
+  check(): number {
+    if (!this.isInProgress) return this.#errno;
+    const { aio_error, aio_return } = librt();
+    const errno = aio_error(this.#block.pointer);
+    if (errno === EINPROGRESS) return errno;
+    this.#done(errno, aio_return(this.#block.pointer));
+    return errno;
+  }
+
+  /** Looks whether it is done, for the waiter. */
+  harvest(): number {
+    return this.isInProgress && this.check() !== EINPROGRESS ? 1 : 0;
+  }
+
+  /**
+   * Hands the outcome over, once.
+   *
+   * @throws {AioError} `EINPROGRESS` before it is done, and the request's own
+   * error number if it failed.
+   */
+  takeOutcome(): number {
+    const errno = this.check();
+    if (this.isInProgress) {
+      throw new AioError(
+        `Cannot take the outcome of a request of descriptor ${this.fildes}`,
+        { errno, syscall: "aio_return", fd: this.fildes },
+      );
+    }
+    this.#state = "idle";
+    if (errno !== 0) throw this.error(errno);
+    return this.#returned;
+  }
+
+  /** An error about this request. */
+  error(errno: number): AioError {
+    return new AioError(this.#failure + this.#hintOn(errno), {
+      errno,
+      syscall: this.#submission,
+      fd: this.fildes,
+      offset: this.offset,
+    });
+  }
+
+  /** Calls `listener` when it is done. */
+  listen(listener: () => void): void {
+    this.#listeners.add(listener);
+    waiter.add(this);
+  }
+
+  /** The same, but nobody hurries to notice that it is. */
+  listenIdly(listener: () => void): void {
+    this.#listeners.add(listener);
+  }
+
+  /** Takes a listener back. */
+  unlisten(listener: () => void): void {
+    this.#listeners.delete(listener);
+    const isWanted = this.#listeners.size > 0 ||
+      this.#notification?.isEmulated === true;
+    if (!isWanted) waiter.remove(this);
+  }
+
+  /** The `Aiocb` is gone: gives the block back when that is safe. */
+  drop(): void {
+    if (this.#isDropped) return;
+    this.#isDropped = true;
+    if (this.isInProgress) return;
+    this.#block.release();
+    giveMemoryBack();
+  }
+
+  /** @throws {AioError} `EINVAL` unless a request can be submitted. */
+  assertSubmittable(submission: Submission): void {
+    if (this.#isDropped) {
+      throw this.#invalid(submission, "The control block is disposed of");
+    }
+    if (this.isInProgress) {
+      throw this.#invalid(
+        submission,
+        `The control block of descriptor ${this.fildes} is in progress`,
+      );
+    }
+  }
+
+  /** @throws {AioError} `EINVAL` unless it has a status to retrieve. */
+  assertSubmitted(syscall: string): void {
+    if (this.#state !== "idle") return;
+    throw this.#invalid(
+      syscall,
+      "The control block was not submitted, or its outcome was retrieved",
+    );
+  }
+
+  /** What could not be done. */
+  get #failure(): string {
+    const { fildes, nbytes, offset, reqprio } = this;
+    if (this.#submission === "aio_fsync") {
+      return `Cannot synchronize descriptor ${fildes}`;
+    }
+    const verb = this.#reads ? "read" : "write";
+    const priority = reqprio === 0 ? "" : ` with aio_reqprio ${reqprio}`;
+    return `Cannot ${verb} ${nbytes} bytes at offset ${offset} of ` +
+      `descriptor ${fildes}${priority}`;
+  }
+
+  #hintOn(errno: number): string {
+    const { fildes, offset, buffer } = this;
+    if (this.#submission === "aio_fsync") return hintOn(errno, fildes, null);
+    return hintOn(errno, fildes, {
+      isWrite: !this.#reads,
+      offset,
+      length: this.#bytesAtOnce,
+      address: buffer === null ? 0 : addressInPlace(buffer),
+    });
+  }
+
+  get #bytesAtOnce(): number {
+    return Math.min(this.nbytes, NBYTES_MAX);
+  }
+
+  get #reads(): boolean {
+    return this.#submission === "aio_read" ||
+      this.#submission === "lio_listio" && this.lioOpcode === LIO_READ;
+  }
+
+  #done(errno: number, returned: number): void {
+    this.#state = "done";
+    this.#errno = errno;
+    this.#returned = returned;
+    if (this.#shadow !== null && this.#reads && returned > 0) {
+      copyBytes(this.buffer!, this.#shadow.bytes.subarray(0, returned), 0);
+    }
+    this.#freeShadow();
+    watchOverNoMore(this);
+    this.#notification!.due();
+    this.#notification = null;
+    this.#listNotification = null;
+    for (const listener of [...this.#listeners]) listener();
+    if (this.#isDropped) this.#block.release();
+  }
+
+  #assertBuffer(submission: Submission): void {
+    const { buffer, nbytes } = this;
+    const available = buffer === null ? 0 : byteLengthOf(buffer);
+    if (nbytes <= available) return;
+    throw this.#invalid(
+      submission,
+      `aio_nbytes is ${nbytes}, but aio_buf has ${available} bytes`,
+    );
+  }
+
+  #bufferAddress(): number {
+    const { buffer } = this;
+    const nbytes = this.#bytesAtOnce;
+    if (buffer === null || nbytes === 0) return 0;
+    const address = addressInPlace(buffer);
+    if (address !== 0) return address;
+    try {
+      this.#shadow = allocateNative(nbytes);
+    } catch (error) {
+      this.notSubmitted();
+      throw fromNativeError(error, this.#submission);
+    }
+    if (!this.#reads) {
+      copyBytes(this.#shadow.bytes, sliceOf(buffer, 0, nbytes), 0);
+    }
+    return this.#shadow.address;
+  }
+
+  #freeShadow(): void {
+    if (this.#shadow !== null) freeNative(this.#shadow);
+    this.#shadow = null;
+  }
+
+  #invalid(syscall: string, what: string): AioError {
+    return new AioError(what, { errno: EINVAL, syscall, fd: this.fildes });
+  }
+}
+
+function takeBlock(): ControlBlock {
+  try {
+    return takeControlBlock();
+  } catch (error) {
+    throw fromNativeError(error, "aio_init");
+  }
+}

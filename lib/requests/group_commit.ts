@@ -1,0 +1,317 @@
+/**
+ * Synchronizations of one file. One covers every write that was submitted
+ * before it, whichever descriptor or lane serves those, and synchronizations
+ * that wait at the same time share one native call.
+ *
+ * @module
+ */
+import { queueMicrotask } from "../../ffi/event_loop.ts";
+import { canceledRequests } from "./canceled_requests.ts";
+import { AioError, isCancellation } from "../system/error.ts";
+import type { FileQueue } from "./file_queue.ts";
+import { Request } from "./request.ts";
+
+/**
+ * Writes, and the synchronizations that were asked for behind them. They may be
+ * issued when these writes and those of all groups before are done.
+ */
+export interface SyncGroup {
+  /** Writes that are not done. */
+  writes: number;
+  /** Whether there is one that no native synchronization has covered. */
+  isUncovered: boolean;
+  readonly syncs: Set<Request>;
+  /** Whether a synchronization was asked for: the next write begins a group. */
+  isClosed: boolean;
+  /** Why its writes may be lost, 0 if they are not: an error number. */
+  lossErrno: number;
+  /** Whether a synchronization was told of that. */
+  isTold: boolean;
+}
+
+/**
+ * So many microtasks after a synchronization has failed its caller goes on, one
+ * more than this. What others write and synchronize until then has to fail as
+ * well, because they cannot know.
+ */
+const TELLING_MICROTASKS = 5;
+
+type SyncOperation = "sync" | "syncData";
+
+function newGroup(): SyncGroup {
+  return {
+    writes: 0,
+    isUncovered: false,
+    syncs: new Set(),
+    isClosed: false,
+    lossErrno: 0,
+    isTold: false,
+  };
+}
+
+/** See the module's documentation. */
+export class GroupCommit {
+  /** The last one takes new writes until a sync follows them. */
+  readonly #groups: SyncGroup[] = [newGroup()];
+  /** Those that the native synchronizations in flight are for. */
+  #sharing = new Set<Request>();
+  /** The native synchronizations in flight. */
+  #carriers: Carrier[] = [];
+  /** Why the first of them failed. */
+  #failure: Error | null = null;
+  #isAdvanceDue = false;
+  /** How many times callers are being told of a loss, and what the system told. */
+  #telling = 0;
+  #tellingErrno = 0;
+  readonly #queue: FileQueue;
+  /**
+   * Those whose descriptors were written through since they were synchronized: a
+   * descriptor that was opened by itself has errors of write-back of its own.
+   */
+  readonly #written = new Set<FileQueue>();
+  /** Those that were ever written through, and the first one. */
+  readonly #queues: Set<FileQueue>;
+  /** Those whose descriptors this synchronization has not gone through. */
+  #unasked: FileQueue[] = [];
+
+  /** @param queue Serves a synchronization when nothing was written. */
+  constructor(queue: FileQueue) {
+    this.#queue = queue;
+    this.#queues = new Set([queue]);
+  }
+
+  /** A write was submitted. */
+  writeSubmitted(write: Request): void {
+    let group = this.#last;
+    if (group.isClosed) {
+      group = newGroup();
+      group.lossErrno = this.#tellingErrno;
+      group.isTold = true; // Of what is lost by now.
+      this.#groups.push(group);
+    }
+    group.writes++;
+    group.isUncovered = true;
+    write.group = group;
+  }
+
+  /**
+   * A write is done.
+   *
+   * @param hasBegun Whether it may have written anything.
+   */
+  writeDone(write: Request, hasBegun: boolean): void {
+    const { group } = write;
+    if (group === null) return;
+    write.group = null;
+    group.writes--;
+    if (hasBegun) {
+      this.#written.add(write.queue);
+      this.#queues.add(write.queue);
+    }
+    if (group.writes === 0 && this.#hasSyncs) this.#advanceSoon();
+  }
+
+  /** A synchronization was submitted. */
+  syncSubmitted(sync: Request): void {
+    const group = this.#last;
+    group.isClosed = true;
+    group.syncs.add(sync);
+    sync.group = group;
+    this.#advanceSoon();
+  }
+
+  /**
+   * The system told that it lost what was written, which it tells only once: what
+   * was written until now is not going to be on disk, and what is in flight may
+   * have been written. So each synchronization fails that covers some of it and
+   * is the first one to do so, and each that covers nothing else.
+   *
+   * @param errno What the system told.
+   * @param isTold Whether somebody learns of it who knows all that is covered.
+   */
+  lose(errno: number, isTold = false): void {
+    for (const group of this.#groups) {
+      group.lossErrno = errno;
+      group.isTold = isTold && !group.isUncovered;
+      group.isUncovered = false;
+    }
+    this.#advanceSoon();
+  }
+
+  /** Cancels one that has not begun. Returns whether it was possible. */
+  cancel(sync: Request): boolean {
+    const isTaken = sync.group?.syncs.delete(sync) ||
+      this.#takeFromCarriers(sync);
+    if (isTaken) canceledRequests.settle(sync);
+    return isTaken;
+  }
+
+  /** All that are not settled. */
+  unsettled(): Request[] {
+    return [
+      ...this.#sharing,
+      ...this.#groups.flatMap(({ syncs }) => [...syncs]),
+    ];
+  }
+
+  /** A native synchronization is done: with the last one, all that share it. */
+  carrierSettled(carrier: Carrier, failure: Error | null): void {
+    this.#carriers = this.#carriers.filter((other) => other !== carrier);
+    this.#failure ??= failure;
+    // Another try has to go the same way.
+    if (failure !== null) this.#written.add(carrier.queue);
+    if (this.#carriers.length > 0) return;
+    if (this.#failure !== null && this.#unasked.length > 0) {
+      // The system tells each of an error: not later, of what was told already.
+      return this.#issue(carrier.operation as SyncOperation, this.#unasked);
+    }
+    const sharing = this.#sharing;
+    const first = this.#failure;
+    this.#sharing = new Set();
+    this.#failure = null;
+    if (first instanceof AioError && !isCancellation(first)) {
+      this.lose(first.errno, sharing.size > 0);
+      this.#tell(first.errno);
+    }
+    if (first === null) this.#succeed(sharing);
+    else for (const sync of sharing) sync.settle(first);
+    this.#advanceSoon();
+  }
+
+  /** A write that has failed is on its way to its caller, and comes first. */
+  async #succeed(syncs: Set<Request>): Promise<void> {
+    for (let count = 0; count < TELLING_MICROTASKS; count++) await null;
+    for (const sync of syncs) sync.settle(null);
+  }
+
+  get #last(): SyncGroup {
+    return this.#groups[this.#groups.length - 1];
+  }
+
+  /** Whether a synchronization waits. */
+  get #hasSyncs(): boolean {
+    return this.#groups.some(({ syncs }) => syncs.size > 0);
+  }
+
+  /**
+   * Writers whose writes were done together ask for a synchronization one after
+   * another, each from its own continuation: the first one waits for the others.
+   */
+  #advanceSoon(): void {
+    if (this.#isAdvanceDue) return;
+    this.#isAdvanceDue = true;
+    queueMicrotask(this.#advance);
+  }
+
+  readonly #advance = (): void => {
+    this.#isAdvanceDue = false;
+    this.#failLost();
+    // One that arrives while another runs waits for the next: the running one
+    // may have begun before its writes were done.
+    if (this.#carriers.length > 0) return;
+    const ready = this.#takeReady();
+    if (ready.size === 0) return;
+    this.#sharing = ready;
+    let operation: SyncOperation = "syncData";
+    for (const sync of ready) if (sync.operation === "sync") operation = "sync";
+    const queues = this.#written.size > 0 ? [...this.#written] : [this.#queue];
+    this.#written.clear();
+    this.#unasked = [...this.#queues];
+    this.#issue(operation, queues);
+  };
+
+  #issue(operation: SyncOperation, queues: FileQueue[]): void {
+    this.#unasked = this.#unasked.filter((queue) => !queues.includes(queue));
+    this.#carriers = queues.map((queue) => new Carrier(queue, operation, this));
+    // A carrier that fails at once leaves the list.
+    for (const carrier of [...this.#carriers]) carrier.queue.serveSync(carrier);
+  }
+
+  /**
+   * Fails the synchronizations of writes that are lost. Where those of a group
+   * were canceled, the next one is the first to cover its writes.
+   */
+  #failLost(): void {
+    let untoldErrno = 0;
+    for (const group of this.#groups) {
+      if (untoldErrno !== 0) {
+        group.lossErrno = untoldErrno;
+        group.isTold = false;
+        untoldErrno = 0;
+      }
+      if (group.lossErrno === 0) continue;
+      const lost = [...group.syncs];
+      group.syncs.clear();
+      if (lost.length > 0 && !group.isTold) {
+        group.isTold = true;
+        this.#tell(group.lossErrno);
+      }
+      for (const sync of lost) sync.fail(group.lossErrno);
+      if (!group.isTold && group !== this.#last) {
+        untoldErrno = group.lossErrno;
+        group.isTold = true;
+      }
+    }
+  }
+
+  /** Nobody knows of a loss until those who are told have had their turn. */
+  async #tell(errno: number): Promise<void> {
+    this.#tellingErrno = errno;
+    this.#telling++;
+    for (let count = 0; count < TELLING_MICROTASKS; count++) await null;
+    this.#telling--;
+    if (this.#telling === 0) this.#tellingErrno = 0;
+  }
+
+  /** One alone can be canceled as long as its carriers can be. */
+  #takeFromCarriers(sync: Request): boolean {
+    if (!this.#sharing.has(sync)) return false;
+    const [carrier, ...others] = this.#carriers;
+    const isAlone = this.#sharing.size === 1 && others.length === 0;
+    const isIssued = this.#carriers.some(({ lane }) => lane !== null);
+    if (isIssued && !isAlone) return false;
+    this.#sharing.delete(sync);
+    if (!isAlone || carrier.queue.cancel(carrier)) return true;
+    this.#sharing.add(sync);
+    return false;
+  }
+
+  #takeReady(): Set<Request> {
+    const ready = new Set<Request>();
+    for (;;) {
+      const [group] = this.#groups;
+      if (group.writes > 0) return ready;
+      for (const sync of group.syncs) {
+        sync.group = null;
+        ready.add(sync);
+      }
+      group.syncs.clear();
+      group.isUncovered = false;
+      if (this.#groups.length === 1) return ready;
+      this.#groups.shift();
+    }
+  }
+}
+
+/** A native synchronization that serves all that share it. */
+class Carrier extends Request {
+  readonly #commits: GroupCommit;
+
+  constructor(
+    queue: FileQueue,
+    operation: SyncOperation,
+    commits: GroupCommit,
+  ) {
+    super(queue, operation, null, 0, 0, 0);
+    this.#commits = commits;
+    queue.carrierMade();
+  }
+
+  override get isCarrier(): boolean {
+    return true;
+  }
+
+  protected override handOver(error: Error | null): void {
+    this.#commits.carrierSettled(this, error);
+  }
+}

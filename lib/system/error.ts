@@ -1,0 +1,261 @@
+import {
+  type Librt,
+  librt as bind,
+  UnavailableError,
+} from "../../ffi/librt.ts";
+import {
+  allocateNative,
+  type NativeMemory,
+  OutOfMemoryError,
+} from "../../ffi/memory.ts";
+import { assertObject, assertString, int32 } from "../checks/arguments.ts";
+import { ECANCELED, ENOSYS, platform } from "./constants.ts";
+import { errorText } from "./error_texts.ts";
+import { exactOffset } from "../checks/offset.ts";
+
+/**
+ * The particulars of an {@linkcode AioError}.
+ *
+ * @example
+ * ```ts
+ * import { AioError, type AioErrorOptions, EIO } from "@posix/aio";
+ *
+ * const options: AioErrorOptions = {
+ *   errno: EIO,
+ *   syscall: "aio_read",
+ *   offset: 0,
+ * };
+ * console.log(new AioError("Cannot read the header", options).offset); // 0
+ * ```
+ */
+export interface AioErrorOptions {
+  /** The error number, positive, as the C library has it. */
+  errno: number;
+  /** The function of the C library that failed, such as `"aio_read"`. */
+  syscall: string;
+  /** The file descriptor, where there is one. */
+  fd?: number;
+  /** The offset in bytes at which the request began. */
+  offset?: number | bigint;
+  /** How many bytes were transferred before the failure. */
+  bytesTransferred?: number;
+  /** The path, where the file was opened by one. */
+  path?: string;
+}
+
+/**
+ * A call or a request that failed: what C reports as -1 and `errno`. The message
+ * says what could not be done and why; `code` is for programs.
+ *
+ * @example Telling errors apart
+ * ```ts no-assert
+ * import { AioError, AioFile } from "@posix/aio";
+ *
+ * try {
+ *   await using file = await AioFile.open("/no/such/file");
+ *   console.log(file.fd);
+ * } catch (error) {
+ *   if (!(error instanceof AioError)) throw error;
+ *   console.log(error.code, error.syscall); // ENOENT open
+ * }
+ * ```
+ *
+ * @example Doing what the error number asks for
+ * ```ts
+ * import {
+ *   AioError,
+ *   EAGAIN,
+ *   EFBIG,
+ *   EINTR,
+ *   EIO,
+ *   ENOSPC,
+ *   ENOSYS,
+ *   EOVERFLOW,
+ * } from "@posix/aio";
+ *
+ * function adviceFor({ errno, syscall }: AioError): string {
+ *   switch (errno) {
+ *     case EAGAIN:
+ *     case EINTR:
+ *       return "try again";
+ *     case ENOSPC:
+ *     case EFBIG:
+ *     case EOVERFLOW:
+ *       return "write less, or elsewhere";
+ *     case EIO:
+ *       return "look after the disk";
+ *     case ENOSYS:
+ *       return "use another system";
+ *     default:
+ *       return `see the manual page of ${syscall}`;
+ *   }
+ * }
+ *
+ * const error = new AioError("Cannot write", {
+ *   errno: EIO,
+ *   syscall: "aio_write",
+ * });
+ * console.log(adviceFor(error)); // look after the disk
+ * ```
+ */
+export class AioError extends Error {
+  /** Always `"AioError"`. */
+  override readonly name = "AioError";
+  /** The name of the error number, such as `"EIO"`. */
+  readonly code: string;
+  /** The error number, positive, as the C library has it. */
+  readonly errno: number;
+  /** The function of the C library that failed, such as `"aio_read"`. */
+  readonly syscall: string;
+  /** The file descriptor, where there is one. */
+  declare readonly fd?: number;
+  /**
+   * The offset in bytes at which the request began: a number up to 2 ** 53 - 1, a
+   * bigint beyond.
+   */
+  declare readonly offset?: number | bigint;
+  /** How many bytes were transferred before the failure. */
+  declare readonly bytesTransferred?: number;
+  /** The path, where the file was opened by one. */
+  declare readonly path?: string;
+
+  /**
+   * Makes an error of an error number.
+   *
+   * @param what What could not be done, as a sentence without a full stop; what
+   * the system says of the error number (`strerror()`) and the name of that are
+   * put behind it.
+   * @param options The particulars.
+   *
+   * @example An error for a test of one's own
+   * ```ts
+   * import { AioError, ENOSPC } from "@posix/aio";
+   *
+   * const error = new AioError("Cannot write the log", {
+   *   errno: ENOSPC,
+   *   syscall: "aio_write",
+   *   bytesTransferred: 4096,
+   * });
+   * console.log(error.code); // ENOSPC
+   * ```
+   */
+  constructor(what: string, options: AioErrorOptions) {
+    assertString(what, "what");
+    assertObject(options, "options");
+    const { errno, syscall, fd, offset, bytesTransferred, path } = options;
+    int32(errno, "errno");
+    assertString(syscall, "syscall");
+    const code = nameOf(errno);
+    super(`${what}: ${errorText(code, errno)} (${code}, ${syscall})`);
+    this.code = code;
+    this.errno = errno;
+    this.syscall = syscall;
+    if (fd !== undefined) this.fd = fd;
+    if (offset !== undefined) this.offset = exactOffset(offset);
+    if (bytesTransferred !== undefined) {
+      this.bytesTransferred = bytesTransferred;
+    }
+    if (path !== undefined) this.path = path;
+  }
+}
+
+/**
+ * The bound C library, for the first call as for every later one.
+ *
+ * @param syscall The function that the caller is about.
+ * @throws {AioError} `ENOSYS` where this system has no asynchronous I/O.
+ * @throws The runtime's own error where native calls are not permitted.
+ */
+export function librt(syscall = "aio_init"): Librt {
+  try {
+    return bind();
+  } catch (error) {
+    if (!(error instanceof UnavailableError)) throw error;
+    throw new AioError(error.message, { errno: ENOSYS, syscall });
+  }
+}
+
+/** Whether an error says that the request was canceled. */
+export function isCancellation(error: Error): boolean {
+  return error instanceof AioError && error.errno === ECANCELED;
+}
+
+/**
+ * Takes native memory for a call of the C library.
+ *
+ * @throws {AioError} `ENOMEM` if there is none.
+ */
+export function allocateFor(
+  syscall: string,
+  byteLength: number,
+): NativeMemory {
+  try {
+    return allocateNative(byteLength);
+  } catch (error) {
+    throw fromNativeError(error, syscall);
+  }
+}
+
+/** `ENOMEM` as an {@linkcode AioError}; other errors as they are. */
+export function fromNativeError(error: unknown, syscall: string): unknown {
+  if (!(error instanceof OutOfMemoryError)) return error;
+  return new AioError(error.message, {
+    errno: platform.errno.ENOMEM,
+    syscall,
+  });
+}
+
+/**
+ * What `node:fs` throws for a failed system call, as an {@linkcode AioError};
+ * other errors, such as a refused permission, as they are. What an error carries
+ * tells: in a realm of a test runner's it is no instance of that realm's `Error`.
+ */
+export function fromSystemError(
+  error: unknown,
+  what: (errno: number) => string,
+  options: Omit<AioErrorOptions, "errno">,
+): unknown {
+  const { code, errno, message } = Object(error) as Record<string, unknown>;
+  const number = typeof code !== "string"
+    ? errnoInMessage(String(message))
+    : typeof errno === "number" && errno !== 0
+    ? Math.abs(errno)
+    : platform.errno[code];
+  return number === undefined
+    ? error
+    : new AioError(what(number), { ...options, errno: number });
+}
+
+/**
+ * Has the stack of an error of ours begin with who called `fn`, or awaits it (in
+ * V8): the library's own functions tell nothing, and only ten are shown.
+ *
+ * @param error The error.
+ * @param fn A function that is running.
+ */
+export function withCallerFirst(
+  error: unknown,
+  // deno-lint-ignore ban-types
+  fn: Function,
+): unknown {
+  if (error instanceof AioError) Error.captureStackTrace?.(error, fn);
+  return error;
+}
+
+/** Deno gives some errors of the system neither a code nor a number: EFBIG. */
+function errnoInMessage(message: string): number | undefined {
+  const found = /\(os error (\d+)\)/.exec(message);
+  return found === null ? undefined : Number(found[1]);
+}
+
+const names = new Map<number, string>();
+for (const [name, number] of Object.entries(platform.errno)) {
+  // EWOULDBLOCK is EAGAIN and EDEADLOCK is EDEADLK: the first name stands.
+  if (!names.has(number)) names.set(number, name);
+}
+
+/** The name of an error number, or `"E<number>"` for one without. */
+function nameOf(errno: number): string {
+  if (errno === platform.errno.EAGAIN) return "EAGAIN";
+  return names.get(errno) ?? `E${errno}`;
+}

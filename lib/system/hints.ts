@@ -1,0 +1,159 @@
+/**
+ * What the library knows more of an error than the system's own words say: why a
+ * descriptor is a bad one, and what a direct transfer has to be a multiple of.
+ * Asked only when something has failed.
+ *
+ * @module
+ */
+import { fstatSync } from "node:fs";
+import { freeNative, tryAllocateNative } from "../../ffi/memory.ts";
+import { runtime } from "../../ffi/current.ts";
+import { EBADF, EINVAL, platform } from "./constants.ts";
+import { librt } from "./error.ts";
+
+const { constants } = platform;
+
+const NOT_OPEN = ", which is not open";
+
+/** What was asked of the system. */
+export interface Asked {
+  readonly isWrite: boolean;
+  /** `null`: at the end of the file. */
+  readonly offset: number | bigint | null;
+  /** How many bytes. */
+  readonly length: number;
+  /** Of the caller's buffer; 0 where the library's own memory was used. */
+  readonly address: number;
+}
+
+/** A descriptor, and how errors name the file. */
+export interface NamedFile {
+  readonly fd: number;
+  readonly path?: string;
+}
+
+/** How an error names a file: by its path, or by the descriptor that was given. */
+export function fileName({ fd, path }: NamedFile): string {
+  return path === undefined ? `descriptor ${fd}` : JSON.stringify(path);
+}
+
+/**
+ * Why the system refused a request, as the end of a sentence about the file.
+ *
+ * @param errno What the system says.
+ * @param fd The descriptor.
+ * @param asked The transfer; `null` for a synchronization.
+ * @returns Nothing if there is no more to say.
+ */
+export function hintOn(errno: number, fd: number, asked: Asked | null): string {
+  // POSIX has aio_fsync() want a descriptor that is open for writing.
+  if (errno === EBADF) return accessHint(fd, asked?.isWrite ?? true);
+  return errno === EINVAL && asked !== null ? misalignmentHint(fd, asked) : "";
+}
+
+/**
+ * For what a descriptor is not open, as the end of a sentence about the file.
+ *
+ * @param fd The descriptor.
+ * @param isWrite Whether it has to be open for writing rather than for reading.
+ */
+export function accessHint(fd: number, isWrite: boolean): string {
+  const flags = flagsOf(fd);
+  if (flags === -1) return NOT_OPEN;
+  const access = flags & constants.O_ACCMODE;
+  if (isWrite && access === constants.O_RDONLY) {
+    return ", which is open for reading only";
+  }
+  if (!isWrite && access === constants.O_WRONLY) {
+    return ", which is open for writing only";
+  }
+  return "";
+}
+
+/** That a descriptor is not open, if that is what the system says. */
+export function closedHint(fd: number, errno: number): string {
+  return errno === EBADF && flagsOf(fd) === -1 ? NOT_OPEN : "";
+}
+
+/** What of a direct transfer has to be a multiple of something, and is none. */
+function misalignmentHint(fd: number, asked: Asked): string {
+  const flags = flagsOf(fd);
+  if (flags === -1 || (flags & constants.O_DIRECT) === 0) return "";
+  const wanted = alignmentOf(fd);
+  if (wanted === null) return "";
+  const { isWrite, offset } = asked;
+  const isAppending = isWrite && (flags & constants.O_APPEND) !== 0;
+  const parts: [name: string, value: number | bigint, multiple: number][] = [
+    offset === null || isAppending
+      ? ["size of the file", sizeOf(fd), wanted.offset]
+      : ["offset", offset, wanted.offset],
+    ["length", asked.length, wanted.offset],
+    ["address of the buffer", asked.address, wanted.address],
+  ];
+  const wrong = parts
+    .filter(([_, value, multiple]) => BigInt(value) % BigInt(multiple) !== 0n)
+    .map(([name, _, multiple]) =>
+      `the ${name} must be a multiple of ${multiple}`
+    );
+  return wrong.length === 0 ? "" : ` (direct I/O: ${wrong.join(", ")})`;
+}
+
+function flagsOf(fd: number): number {
+  return librt().fcntl(fd, constants.F_GETFL, 0);
+}
+
+/** In bytes. */
+interface Alignment {
+  /** Of offsets and lengths. */
+  readonly offset: number;
+  readonly address: number;
+}
+
+/** What direct transfers of a file need, or `null` where nobody can tell. */
+function alignmentOf(fd: number): Alignment | null {
+  const told = alignmentByStatx(fd);
+  if (told !== null) return told;
+  try {
+    // Enough for every file system; some need less.
+    const { blksize } = fstatSync(fd);
+    return { offset: blksize, address: blksize };
+  } catch {
+    // The runtime knows only descriptors that it has opened itself.
+    return null;
+  }
+}
+
+function sizeOf(fd: number): number {
+  try {
+    return fstatSync(fd).size;
+  } catch {
+    return 0;
+  }
+}
+
+// struct statx is the kernel's own: the same on every Linux.
+const STATX_BYTES = 256;
+const STX_MASK_AT = 0;
+const STX_DIO_MEM_ALIGN_AT = 152;
+const STX_DIO_OFFSET_ALIGN_AT = 156;
+const STATX_DIOALIGN = 0x2000;
+const AT_EMPTY_PATH = 0x1000;
+
+/** Linux tells since 6.1, for some file systems. */
+function alignmentByStatx(fd: number): Alignment | null {
+  const { statx } = librt();
+  // The path is empty, and stands behind the structure.
+  const memory = statx === null ? null : tryAllocateNative(STATX_BYTES + 1);
+  if (statx === null || memory === null) return null;
+  const { address, pointer, view } = memory;
+  memory.bytes.fill(0);
+  const emptyPath = runtime.pointerTo(address + STATX_BYTES);
+  statx(fd, emptyPath, AT_EMPTY_PATH, STATX_DIOALIGN, pointer);
+  const isTold = (view.getUint32(STX_MASK_AT, true) & STATX_DIOALIGN) !== 0;
+  const told = {
+    offset: view.getUint32(STX_DIO_OFFSET_ALIGN_AT, true),
+    address: view.getUint32(STX_DIO_MEM_ALIGN_AT, true),
+  };
+  freeNative(memory);
+  return isTold && told.offset > 0 && told.address > 0 ? told : null;
+}

@@ -1,0 +1,194 @@
+import { types } from "node:util";
+import { runtime } from "../../ffi/current.ts";
+import { mayEndFirst } from "../../ffi/isolate.ts";
+import { assertObject } from "../checks/arguments.ts";
+import {
+  assertBytes,
+  bufferOf,
+  byteOffsetOf,
+  nameOf,
+} from "../checks/bytes.ts";
+
+const WASM_PAGE_BYTES = 65_536;
+/** Buffers up to this size share a slab. */
+const SHARED_BYTES_MAX = 512 * 1024;
+/**
+ * Node reserves 8 to 10 GiB of addresses for each memory, so that a process has at
+ * most 13,000 of them: slabs of a page would bound pinned memory to 0.8 GiB, and
+ * take nine times as long.
+ */
+const SLAB_BYTES = 4 * 1024 * 1024;
+const DEFAULT_ALIGNMENT_BYTES = 4096;
+const ALIGNMENT_BYTES_MAX = 1024 * 1024 * 1024;
+/** A WebAssembly memory has at most this many pages. */
+const WASM_PAGES_MAX = 65_536;
+
+/**
+ * Options of {@linkcode allocatePinned}.
+ *
+ * @example Memory for a device with blocks of 64 KiB
+ * ```ts
+ * import { allocatePinned, type PinnedOptions } from "@posix/aio";
+ *
+ * const options: PinnedOptions = { alignment: 65_536 };
+ * console.log(allocatePinned(131_072, options).byteLength); // 131072
+ * ```
+ */
+export interface PinnedOptions {
+  /**
+   * What the address is a multiple of, in bytes: a power of two.
+   *
+   * @default {4096}
+   */
+  alignment?: number;
+}
+
+/** A `WebAssembly.Memory` and how far it is handed out. */
+interface Slab {
+  readonly buffer: ArrayBuffer;
+  readonly address: number;
+  used: number;
+}
+
+/** The address of every buffer that may be given to native code. */
+const addresses = new WeakMap<ArrayBufferLike, number>();
+// Handed out from front to back and then forgotten, never recycled: the
+// garbage collector takes it when the last view of it is gone.
+let slab: Slab | null = null;
+
+/**
+ * Allocates memory that never moves, cannot be detached or transferred, and is
+ * aligned, so that the system reads and writes it in place and `O_DIRECT` takes
+ * it. The garbage collector gives it back.
+ *
+ * It is the memory of a `WebAssembly.Memory`, the one kind that JavaScript
+ * itself cannot pull away from under a request in flight. In an isolate that may
+ * end before the process, such as a worker or a file of `deno test`, data goes
+ * through the library's own memory all the same.
+ *
+ * Small pieces share a memory of 4 MiB. JavaScript clones a view together with the
+ * whole memory behind it: give a copy, `view.slice()`, to `postMessage()`,
+ * `structuredClone()` and the like.
+ *
+ * @param byteLength How many bytes; they are zero.
+ * @param options The alignment.
+ * @returns A view of the new memory.
+ * @throws {RangeError} If the length or the alignment is not valid, or there is
+ * no memory left.
+ *
+ * @example Reading a block in place
+ * ```ts
+ * import { AioFile, allocatePinned } from "@posix/aio";
+ *
+ * await using file = await AioFile.open("deno.json");
+ * const block = allocatePinned(4096);
+ * const bytes = await file.readAt(block, 0);
+ * console.log(new TextDecoder().decode(block.subarray(0, bytes)));
+ * ```
+ */
+export function allocatePinned(
+  byteLength: number,
+  options: PinnedOptions = {},
+): Uint8Array<ArrayBuffer> {
+  assertObject(options, "options");
+  const { alignment = DEFAULT_ALIGNMENT_BYTES } = options;
+  if (!Number.isSafeInteger(byteLength) || byteLength < 0) {
+    throw new RangeError(
+      `Cannot allocate ${nameOf(byteLength)} bytes: ` +
+        "the length must be a non-negative integer",
+    );
+  }
+  if (
+    !Number.isSafeInteger(alignment) || alignment < 1 ||
+    alignment > ALIGNMENT_BYTES_MAX || !isPowerOfTwo(alignment)
+  ) {
+    throw new RangeError(
+      `Cannot align to ${nameOf(alignment)} bytes: ` +
+        `the alignment must be a power of two up to ${ALIGNMENT_BYTES_MAX}`,
+    );
+  }
+  if (byteLength > SHARED_BYTES_MAX || alignment > SHARED_BYTES_MAX) {
+    // The memory itself begins at a page; a wider alignment needs room.
+    const spare = alignment > DEFAULT_ALIGNMENT_BYTES ? alignment : 0;
+    return take(newSlab(byteLength + spare), byteLength, alignment)!;
+  }
+  const shared = slab && take(slab, byteLength, alignment);
+  if (shared) return shared;
+  slab = newSlab(SLAB_BYTES);
+  return take(slab, byteLength, alignment)!;
+}
+
+/**
+ * Whether a view is on memory that may be given to the system in place: memory
+ * from {@linkcode allocatePinned}, or a `SharedArrayBuffer`.
+ *
+ * @param view The view.
+ * @returns Whether it is pinned.
+ * @throws {TypeError} If it is not a `Uint8Array`.
+ *
+ * @example
+ * ```ts
+ * import { allocatePinned, isPinned } from "@posix/aio";
+ * import { assert } from "@std/assert";
+ *
+ * assert(isPinned(allocatePinned(512).subarray(8)));
+ * assert(!isPinned(new Uint8Array(512)));
+ * ```
+ */
+export function isPinned(view: Uint8Array): boolean {
+  assertBytes(view, "The view");
+  const buffer = bufferOf(view);
+  return addresses.has(buffer) || types.isSharedArrayBuffer(buffer);
+}
+
+/**
+ * The native address to transfer to or from in place, or 0 where the bytes have
+ * to go through the library's own memory: because they may move, or because the
+ * isolate they belong to may end while the request goes on.
+ */
+export function addressInPlace(view: Uint8Array): number {
+  return mayEndFirst() ? 0 : pinnedAddressOf(view);
+}
+
+/** The native address of a view's first byte, or 0 if it is not pinned. */
+function pinnedAddressOf(view: Uint8Array): number {
+  const buffer = bufferOf(view);
+  let address = addresses.get(buffer);
+  if (address === undefined) {
+    if (!types.isSharedArrayBuffer(buffer)) return 0;
+    address = runtime.addressOfBuffer(buffer);
+    addresses.set(buffer, address);
+  }
+  return address + byteOffsetOf(view);
+}
+
+function newSlab(byteLength: number): Slab {
+  const pages = Math.max(1, Math.ceil(byteLength / WASM_PAGE_BYTES));
+  if (pages > WASM_PAGES_MAX) {
+    throw new RangeError(
+      `Cannot allocate ${byteLength} bytes: pinned memory comes in pieces ` +
+        `of at most ${WASM_PAGES_MAX * WASM_PAGE_BYTES} bytes`,
+    );
+  }
+  const memory = new WebAssembly.Memory({ initial: pages, maximum: pages });
+  const buffer = memory.buffer as ArrayBuffer;
+  const address = runtime.addressOfBuffer(buffer);
+  addresses.set(buffer, address);
+  return { buffer, address, used: 0 };
+}
+
+function take(
+  from: Slab,
+  byteLength: number,
+  alignment: number,
+): Uint8Array<ArrayBuffer> | null {
+  const next = from.address + from.used;
+  const at = from.used + (Math.ceil(next / alignment) * alignment - next);
+  if (at + byteLength > from.buffer.byteLength) return null;
+  from.used = at + byteLength;
+  return new Uint8Array(from.buffer, at, byteLength);
+}
+
+function isPowerOfTwo(value: number): boolean {
+  return Number.isInteger(Math.log2(value));
+}

@@ -1,0 +1,120 @@
+import {
+  assertObject,
+  outOfRange,
+  positiveInt32,
+} from "../checks/arguments.ts";
+import { tuneOnce } from "./threads.ts";
+
+/**
+ * More requests than this at once do not make any device faster, but glibc,
+ * which finds requests by walking through lists, slower.
+ */
+const MAX_IN_FLIGHT = 512;
+
+/**
+ * How many threads glibc may use: about as many as a device serves requests at
+ * once. With more it wakes threads where one that is awake could go on, and is
+ * slower. What waits for a pipe or a terminal holds none.
+ */
+const THREADS = 32;
+
+/** How long to poll by default; a call on another thread costs about 40 us. */
+const POLL_MICROSECONDS = 100;
+
+/**
+ * What {@linkcode configure} sets.
+ *
+ * @example A program that reads from one slow disk
+ * ```ts
+ * import { type Configuration, configure } from "@posix/aio";
+ *
+ * const options: Configuration = { maxInFlight: 64, pollMicroseconds: 0 };
+ * configure(options);
+ * ```
+ */
+export interface Configuration {
+  /**
+   * The most threads of glibc that serve requests. It has an effect before the
+   * first request of the process only. By default 32, and fewer where the
+   * process may not have so many threads (`pids.max`, `RLIMIT_NPROC`); a number
+   * that is set here holds whatever the limits.
+   */
+  threads?: number;
+  /**
+   * How many lanes a file uses: duplicates of its descriptor, which glibc serves
+   * at the same time. Without it, the engine finds the best number itself.
+   */
+  lanes?: number;
+  /**
+   * How many requests the system has at once, over all files; the others wait in
+   * the library.
+   *
+   * @default {512}
+   */
+  maxInFlight?: number;
+  /**
+   * How long to look for completions from the event loop before waiting on a
+   * thread beside it, in microseconds; 0 never polls. With many requests in
+   * flight it lasts up to ten times as long.
+   *
+   * @default {100}
+   */
+  pollMicroseconds?: number;
+}
+
+/** The settings of this isolate. */
+export const settings: {
+  /** `null`: as many as are best, and fit into the limits of the process. */
+  threads: number | null;
+  /** `null`: as many as are best. */
+  lanes: number | null;
+  maxInFlight: number;
+  pollMicroseconds: number;
+} = {
+  threads: null,
+  lanes: null,
+  maxInFlight: MAX_IN_FLIGHT,
+  pollMicroseconds: POLL_MICROSECONDS,
+};
+
+/**
+ * Changes how the file level of this isolate works. What is not given stays as
+ * it is.
+ *
+ * @param options What to change.
+ * @throws {RangeError} If a number of threads, lanes or requests is not a
+ * positive integer, or a time is negative.
+ *
+ * @example Leaving the processor alone rather than being fast
+ * ```ts
+ * import { configure } from "@posix/aio";
+ *
+ * configure({ pollMicroseconds: 0 });
+ * ```
+ */
+export function configure(options: Configuration): void {
+  assertObject(options, "options");
+  const { threads, lanes, maxInFlight, pollMicroseconds } = options;
+  if (threads !== undefined) positiveInt32(threads, "threads");
+  if (lanes !== undefined) positiveInt32(lanes, "lanes");
+  if (maxInFlight !== undefined) positiveInt32(maxInFlight, "maxInFlight");
+  if (
+    pollMicroseconds !== undefined &&
+    !(typeof pollMicroseconds === "number" && pollMicroseconds >= 0)
+  ) {
+    throw outOfRange(
+      "pollMicroseconds",
+      pollMicroseconds,
+      "a non-negative number",
+    );
+  }
+  settings.threads = threads ?? settings.threads;
+  settings.lanes = lanes ?? settings.lanes;
+  settings.maxInFlight = maxInFlight ?? settings.maxInFlight;
+  settings.pollMicroseconds = pollMicroseconds ?? settings.pollMicroseconds;
+}
+
+/** Applies what has to be known before the first request. */
+export function applySettings(): void {
+  tuneOnce(settings.threads, THREADS);
+}
