@@ -82,7 +82,7 @@ export {
   type CompletionQueueOptions,
   type QueueRequest,
 } from "./lib/file/completion_queue.ts";
-export type { OpenOptions } from "./lib/system/descriptor.ts";
+export type { OpenOptions } from "./lib/file/open.ts";
 export { AioError, type AioErrorOptions } from "./lib/system/error.ts";
 export {
   type AdoptOptions,

@@ -5,7 +5,6 @@
  * @module
  */
 import { nameOf } from "./bytes.ts";
-import type { Operation } from "../requests/request.ts";
 
 const OFFSET_LIMIT = 2n ** 63n;
 
@@ -30,7 +29,7 @@ export function offsetAfter(
 
 /** An offset as a number, if that is exact; throws if it is none. */
 export function fileOffset(
-  operation: Operation,
+  operation: string,
   offset: number | bigint,
 ): number | bigint {
   const isOffset = typeof offset === "bigint"
@@ -40,7 +39,7 @@ export function fileOffset(
   throw offsetError(operation, offset);
 }
 
-function offsetError(operation: Operation, offset: unknown): Error {
+function offsetError(operation: string, offset: unknown): Error {
   const what = `Cannot ${operation} at offset ${nameOf(offset)}: ` +
     "the offset must be ";
   if (typeof offset === "bigint" && offset >= 0n) {

@@ -1,3 +1,5 @@
+/** `AioFile`: an open file, where requests enter. */
+import { queueMicrotask } from "../../ffi/event_loop.ts";
 import { assertSignal, isAborted, reasonOf } from "../checks/abort_signal.ts";
 import {
   assertArray,
@@ -7,34 +9,34 @@ import {
   outOfRange,
 } from "../checks/arguments.ts";
 import { assertBytes, nameOf } from "../checks/bytes.ts";
+import { fileOffset } from "../checks/offset.ts";
+import type { Operation } from "../engine/engine.ts";
+import { dispatcher } from "../requests/dispatcher.ts";
+import type { FileQueue } from "../requests/file_queue.ts";
+import { FileRequests } from "../requests/file_requests.ts";
+import type { RequestFields } from "../requests/request.ts";
+import { syscallOf } from "../requests/request_error.ts";
 import { EBADF, platform } from "../system/constants.ts";
 import {
   closeDescriptor,
-  openFile,
-  type OpenOptions,
-  pathOf,
-  reopenForAppending,
   sizeOf,
   statusOf,
   truncateFile,
 } from "../system/descriptor.ts";
-import { AioError, librt, withCallerFirst } from "../system/error.ts";
-import { FileQueue } from "../requests/file_queue.ts";
+import { AioError, withCallerFirst } from "../system/error.ts";
 import type { NamedFile } from "../system/hints.ts";
-import { addressInPlace } from "../system/pinned.ts";
-import { queueMicrotask } from "../../ffi/event_loop.ts";
+import { librt } from "../system/librt.ts";
 import { limits } from "../system/limits.ts";
-import { fileOffset } from "../checks/offset.ts";
-import { submitList } from "../engine/librt/submission.ts";
+import { addressInPlace } from "../system/pinned.ts";
+import { applySettings } from "../system/settings.ts";
+import { openFile, type OpenOptions, pathOf } from "./open.ts";
 import { PromisedRequest, type Resolve } from "./promised_request.ts";
-import { type Operation, syscallOf } from "../requests/request.ts";
 import {
   readableFrom,
   type ReadableOptions,
   type WritableOptions,
   writableTo,
 } from "./streams.ts";
-import { applySettings } from "../system/settings.ts";
 
 const { constants } = platform;
 
@@ -187,18 +189,17 @@ const NO_OPTIONS: IoOptions = {};
 export class AioFile implements AsyncDisposable {
   /** The file descriptor. */
   readonly fd: number;
-  readonly #flags: number;
+  readonly #path: string | undefined;
   readonly #closeFd: boolean;
-  readonly #queue: FileQueue;
-  /** Appends to a file that was not opened for appending. */
-  #appendQueue: FileQueue | null = null;
+  readonly #isSeekable: boolean;
+  readonly #requests: FileRequests;
   /** Calls that go around the queue: `size` and `truncate`. */
   readonly #calls = new Set<Promise<unknown>>();
   #closing: Promise<void> | null = null;
 
   static {
     assertFile = (value) => {
-      if (typeof value === "object" && value !== null && #queue in value) {
+      if (typeof value === "object" && value !== null && #requests in value) {
         return;
       }
       throw new TypeError(
@@ -225,14 +226,15 @@ export class AioFile implements AsyncDisposable {
     }
     const { flags, isSeekable } = statusOf(fd);
     this.fd = fd;
-    this.#flags = flags;
+    this.#path = path;
     this.#closeFd = closeFd;
-    this.#queue = new FileQueue(fd, {
+    this.#isSeekable = isSeekable;
+    this.#requests = new FileRequests(fd, {
       path,
       knownFd: fd,
       flags,
       isSeekable,
-      isAppending: (flags & constants.O_APPEND) !== 0,
+      isAppending: isSeekable && (flags & constants.O_APPEND) !== 0,
       isDirect: (flags & constants.O_DIRECT) !== 0,
       keepsLanes: path === undefined || isWritable(flags),
       isSynchronous: (flags & constants.O_DSYNC) !== 0,
@@ -521,23 +523,20 @@ export class AioFile implements AsyncDisposable {
       const { type, buffer, offset, priority = 0 } = checkedRequest(request);
       const at = fileOffset(type, offset);
       const queue = this.#queueFor(type, priority);
-      const outcome = new Promise<number>((resolve, reject) =>
-        made.push(
-          new PromisedRequest(
-            queue,
-            type,
-            buffer,
-            addressInPlace(buffer),
-            at,
-            priority,
-            resolve,
-            reject,
-          ),
-        )
+      const fields = {
+        operation: type,
+        view: buffer,
+        address: addressInPlace(buffer),
+        offset: at,
+        priority,
+      };
+      outcomes.push(
+        new Promise((resolve, reject) =>
+          made.push(new PromisedRequest(queue, fields, resolve, reject))
+        ),
       );
-      outcomes.push(outcome);
     }
-    submitList(made);
+    dispatcher.submitTogether(made);
     return Promise.allSettled(outcomes);
   }
 
@@ -565,7 +564,7 @@ export class AioFile implements AsyncDisposable {
   async cancel(): Promise<number> {
     assertFile(this);
     this.#assertOpen("aio_cancel");
-    return this.#cancelAll();
+    return this.#requests.cancelAll();
   }
 
   /**
@@ -644,7 +643,7 @@ export class AioFile implements AsyncDisposable {
   ): ReadableStream<Uint8Array<ArrayBuffer>> {
     assertFile(this);
     this.#assertOpen("aio_read");
-    return readableFrom(this, this.#queue.traits.isSeekable, options);
+    return readableFrom(this, this.#isSeekable, options);
   }
 
   /**
@@ -694,20 +693,14 @@ export class AioFile implements AsyncDisposable {
    * await file.close();
    * ```
    */
-  close(options: CloseOptions = {}): Promise<void> {
-    let isCanceling = false;
-    try {
-      assertFile(this);
-      assertObject(options, "options");
-      const { cancel } = options;
-      assertFlag(cancel, "cancel");
-      isCanceling = cancel === true;
-    } catch (error) {
-      return Promise.reject(error);
-    }
+  async close(options: CloseOptions = {}): Promise<void> {
+    assertFile(this);
+    assertObject(options, "options");
+    const { cancel } = options;
+    assertFlag(cancel, "cancel");
     this.#closing ??= this.#close();
-    if (isCanceling) queueMicrotask(() => this.#cancelAll());
-    return this.#closing;
+    if (cancel) queueMicrotask(() => this.#requests.cancelAll());
+    await this.#closing;
   }
 
   /**
@@ -730,31 +723,14 @@ export class AioFile implements AsyncDisposable {
     await this.close();
   }
 
-  #cancelAll(): number {
-    return this.#queue.cancelAll() + (this.#appendQueue?.cancelAll() ?? 0);
-  }
-
   async #close(): Promise<void> {
     // A getter of an argument may be what closes the file: the request that is
     // being made at this moment is waited for, too.
     await null;
-    await Promise.allSettled([
-      this.#queue.whenIdle(),
-      this.#appendQueue?.whenIdle(),
-      ...this.#calls,
-    ]);
-    await this.#queue.whenUnused();
-    this.#queue.close();
-    this.#appendQueue?.close();
-    if (this.#closeFd) this.#queue.flush();
-    if (this.#appendQueue !== null) {
-      this.#appendQueue.flush();
-      librt().close(this.#appendQueue.fd);
-    }
-    const closing = this.#closeFd ? closeDescriptor(this.#named) : null;
-    const failure = this.#queue.closeError ?? this.#appendQueue?.closeError;
+    await Promise.allSettled([this.#requests.whenIdle(), ...this.#calls]);
+    const failure = await this.#requests.close(this.#closeFd);
     try {
-      await closing;
+      if (this.#closeFd) await closeDescriptor(this.#named);
       if (failure) throw failure;
     } catch (error) {
       throw withCallerFirst(failure ?? error, this.#close);
@@ -774,8 +750,9 @@ export class AioFile implements AsyncDisposable {
       assertBytes(view, operation === "read" ? "into" : "from");
       const at = fileOffset(operation, offset);
       const address = addressInPlace(view);
+      const asked = { operation, view, address, offset: at };
       try {
-        file.#enter(operation, view, address, at, options, resolve, reject);
+        file.#enter(asked, options, resolve, reject);
       } catch (error) {
         throw withCallerFirst(error, AioFile.#transfer);
       }
@@ -787,8 +764,9 @@ export class AioFile implements AsyncDisposable {
     options: IoOptions | undefined,
   ): Promise<void> {
     await new Promise<number>((resolve, reject) => {
+      const asked = { operation, view: null, address: 0, offset: 0 };
       try {
-        this.#enter(operation, null, 0, 0, options, resolve, reject);
+        this.#enter(asked, options, resolve, reject);
       } catch (error) {
         throw withCallerFirst(error, this.#synchronize);
       }
@@ -797,10 +775,7 @@ export class AioFile implements AsyncDisposable {
 
   /** Where a request enters. */
   #enter(
-    operation: Operation,
-    view: Uint8Array | null,
-    address: number,
-    offset: number | bigint,
+    asked: Omit<RequestFields, "priority">,
     options: IoOptions = NO_OPTIONS,
     resolve: Resolve,
     reject: (reason: unknown) => void,
@@ -808,20 +783,19 @@ export class AioFile implements AsyncDisposable {
     assertObject(options, "options");
     const { priority = 0, signal } = options;
     if (signal !== undefined) assertSignal(signal);
+    const { operation, view, address, offset } = asked;
     const queue = this.#queueFor(operation, priority);
     if (signal !== undefined && isAborted(signal)) {
       return reject(reasonOf(signal));
     }
-    const request = new PromisedRequest(
-      queue,
+    const fields = {
       operation,
       view,
       address,
       offset,
-      operation === "append" ? 0 : priority,
-      resolve,
-      reject,
-    );
+      priority: operation === "append" ? 0 : priority,
+    };
+    const request = new PromisedRequest(queue, fields, resolve, reject);
     if (signal !== undefined) request.cancelOn(signal);
     queue.submit(request);
   }
@@ -830,19 +804,7 @@ export class AioFile implements AsyncDisposable {
   #queueFor(operation: Operation, priority: number): FileQueue {
     this.#assertOpen(syscallOf(operation));
     if (priority !== 0) assertPriority(priority);
-    return operation === "append" ? this.#queueOfAppends() : this.#queue;
-  }
-
-  /** A file with offsets that was not opened for appending gets a second one. */
-  #queueOfAppends(): FileQueue {
-    const { traits } = this.#queue;
-    if (traits.isAppending || !traits.isSeekable) return this.#queue;
-    this.#appendQueue ??= new FileQueue(
-      reopenForAppending(this.#named, this.#flags),
-      { ...traits, isAppending: true },
-      this.#queue.commits,
-    );
-    return this.#appendQueue;
+    return this.#requests.queueFor(operation);
   }
 
   async #call<T>(outcome: Promise<T>): Promise<T> {
@@ -872,7 +834,7 @@ export class AioFile implements AsyncDisposable {
   }
 
   get #named(): NamedFile {
-    return { fd: this.fd, path: this.#queue.path };
+    return { fd: this.fd, path: this.#path };
   }
 }
 

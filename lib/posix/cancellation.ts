@@ -9,7 +9,7 @@
  */
 import { AIO_CANCELED, EINPROGRESS, platform } from "../system/constants.ts";
 import type { ControlBlockRequest } from "./control_block_request.ts";
-import { librt } from "../system/error.ts";
+import { librt } from "../system/librt.ts";
 import { inProgressOf } from "./in_progress.ts";
 
 /**

@@ -20,7 +20,8 @@ import {
   SIGEV_SIGNAL,
 } from "../system/constants.ts";
 import { type Waitable, waiter } from "../engine/librt/waiter.ts";
-import { AioError, fromNativeError, librt } from "../system/error.ts";
+import { AioError } from "../system/error.ts";
+import { fromNativeError, librt } from "../system/librt.ts";
 import { hintOn } from "../system/hints.ts";
 import { watchOver, watchOverNoMore } from "./in_progress.ts";
 import { addressInPlace } from "../system/pinned.ts";

@@ -29,7 +29,8 @@ import type {
   ControlBlockRequest,
   Submission,
 } from "./control_block_request.ts";
-import { AioError, librt } from "../system/error.ts";
+import { AioError } from "../system/error.ts";
+import { librt } from "../system/librt.ts";
 import { limits } from "../system/limits.ts";
 import { callListio } from "../engine/librt/listio.ts";
 import { Notification, type Sigevent } from "../engine/librt/sigevent.ts";

@@ -1,11 +1,13 @@
+/** Counts the requests of the file level, for `metrics()`. */
 import { isCancellation } from "./error.ts";
 
-/** Counts the requests of the file level, for {@linkcode metrics}. */
 class Counters {
   submitted = 0;
   completed = 0;
   failed = 0;
   canceled = 0;
+  /** How many the system has at this moment. */
+  inFlight = 0;
 
   /** A request was settled. */
   settled(error: Error | null): void {

@@ -2,7 +2,7 @@ import { runtime } from "../../ffi/current.ts";
 import { freeNative } from "../../ffi/memory.ts";
 import { assertObject, positiveInt32 } from "../checks/arguments.ts";
 import { platform } from "./constants.ts";
-import { allocateFor, librt } from "./error.ts";
+import { allocateFor, librt } from "./librt.ts";
 import {
   servingThreads,
   threadsLeft,

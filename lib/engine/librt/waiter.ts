@@ -16,10 +16,10 @@ import type { ControlBlock } from "../../../ffi/control_block.ts";
 import { mayEndFirst } from "../../../ffi/isolate.ts";
 import type { Pointer } from "../../../ffi/runtime.ts";
 import { runtime } from "../../../ffi/current.ts";
-import { librt } from "../../system/error.ts";
-import type { Notify } from "../../requests/request.ts";
+import { librt } from "../../system/librt.ts";
+import type { Notify } from "../engine.ts";
 import { settings } from "../../system/settings.ts";
-import { submission } from "./submission.ts";
+import { submissions } from "./submission_list.ts";
 import { waitingCallsMax } from "../../system/threads.ts";
 import { giveMemoryBack } from "../../system/worker_memory.ts";
 
@@ -147,13 +147,13 @@ export class Waiter {
 
   /** Hands over what is done, and decides how to wait for the rest. */
   readonly look = (): void => {
-    submission.flush();
-    submission.hold();
+    submissions.flush();
+    submissions.hold();
     let done = 0;
     try {
       done = this.#harvest();
     } finally {
-      submission.release();
+      submissions.release();
     }
     // Handing over and submitting change what there is to wait for.
     this.#removeIdle();
