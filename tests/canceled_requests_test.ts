@@ -13,7 +13,8 @@ const nextTurn = () => new Promise<void>((resolve) => setImmediate(resolve));
 
 /** A request that tells how it was failed. */
 function request(fail: (errno: number) => void): Request {
-  return { fail } as unknown as Request;
+  const queue = { fail: (_: Request, errno: number) => fail(errno) };
+  return { queue } as unknown as Request;
 }
 
 Deno.test({

@@ -3,7 +3,7 @@
 
 import { assert, assertEquals, assertStrictEquals } from "@std/assert";
 import type { Request } from "../lib/requests/request.ts";
-import { RequestList } from "../lib/collections/request_list.ts";
+import { RequestList } from "../lib/requests/request_list.ts";
 
 const timeout = 10_000;
 
@@ -12,11 +12,14 @@ interface Entry {
   readonly name: string;
   readonly priority: number;
   readonly transferred: number;
+  list: object | null;
+  previous: Entry | null;
   next: Entry | null;
 }
 
 function entry(name: string, priority = 0, transferred = 0): Request {
-  const made: Entry = { name, priority, transferred, next: null };
+  const links = { list: null, previous: null, next: null };
+  const made: Entry = { name, priority, transferred, ...links };
   return made as unknown as Request;
 }
 

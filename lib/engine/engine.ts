@@ -109,7 +109,7 @@ export interface Channel {
 
 /** What an engine counts for `metrics()`. */
 export interface EngineCounts {
-  /** Descriptors on which requests are served at the same time. */
+  /** Descriptors that requests are served on beyond the files' own. */
   readonly lanes: number;
   /** `aio_suspend` calls so far. */
   readonly suspends: number;

@@ -53,6 +53,7 @@ export interface Metrics {
  */
 export function metrics(): Metrics {
   const { submitted, completed, failed, canceled, inFlight } = counters;
+  const counts = engine.counts();
   return {
     submitted,
     completed,
@@ -60,7 +61,8 @@ export function metrics(): Metrics {
     canceled,
     inFlight,
     queued: submitted - completed - failed - canceled - inFlight,
-    ...engine.counts(),
+    ...counts,
+    lanes: counters.descriptors + counts.lanes,
   };
 }
 

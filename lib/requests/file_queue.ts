@@ -87,8 +87,9 @@ export class FileQueue implements Source, ChannelOwner {
 
   take(): Request {
     if (!this.file.isAppending) return this.#waiting.shift();
+    const { first } = this.#waiting;
     const request = takeAppends(this.#waiting);
-    if (request.followers !== null) this.#unsettled++;
+    if (request !== first) this.#unsettled++; // A batch, made just now.
     return request;
   }
 

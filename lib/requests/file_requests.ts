@@ -1,10 +1,12 @@
 /** All requests of one open file: its queues, and what closes them. */
 import { runtime } from "../../ffi/current.ts";
+import { assert } from "../checks/assert.ts";
 import type { FileTraits, Operation } from "../engine/engine.ts";
 import {
   duplicateDescriptor,
   reopenForAppending,
 } from "../system/descriptor.ts";
+import { counters } from "../system/counters.ts";
 import type { AioError } from "../system/error.ts";
 import { librt } from "../system/librt.ts";
 import { FileQueue } from "./file_queue.ts";
@@ -31,6 +33,7 @@ export class FileRequests {
     this.#fd = fd;
     this.#file = file;
     this.#queue = new FileQueue(fd, file);
+    counters.descriptors++;
   }
 
   /**
@@ -51,6 +54,7 @@ export class FileRequests {
     let fd = this.#fd;
     if (isSeekable) {
       fd = this.#openedFd = reopenForAppending({ fd: knownFd, path }, flags);
+      counters.descriptors++;
     }
     const file = { ...this.#file, isAppending: isSeekable };
     return new FileQueue(fd, file, this.#queue.commits);
@@ -82,6 +86,8 @@ export class FileRequests {
   async close(isLast: boolean): Promise<AioError | null> {
     for (const { channel } of this.#queues) await channel.whenUnused();
     for (const { channel } of this.#queues) channel.close();
+    counters.descriptors -= this.#openedFd >= 0 ? 2 : 1;
+    assert(counters.descriptors >= 0, "what is closed was open");
     if (isLast && this.#queue.hasWritten) this.#flush();
     if (this.#openedFd >= 0) this.#closeChecked(this.#openedFd);
     for (const { closeError } of this.#queues) {

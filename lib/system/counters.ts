@@ -6,7 +6,9 @@ class Counters {
   completed = 0;
   failed = 0;
   canceled = 0;
-  /** How many the system has at this moment. */
+  /** How many descriptors are open for files, each of them a lane. */
+  descriptors = 0;
+  /** How many requests the system has at this moment. */
   inFlight = 0;
 
   /** A request was settled. */

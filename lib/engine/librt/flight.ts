@@ -108,7 +108,8 @@ export class Flight implements Linked<Flight> {
   /** The system is done with it: takes note of what was transferred. */
   landed(bytes: number): void {
     const { request } = this;
-    if (bytes > 0 && !request.isSync) {
+    const hasArrived = request.isWrite || !request.isViewLost;
+    if (bytes > 0 && !request.isSync && hasArrived) {
       if (!request.isWrite) this.#emptyBounce(bytes);
       request.transferred += bytes;
     }
@@ -116,7 +117,7 @@ export class Flight implements Linked<Flight> {
   }
 
   #emptyBounce(bytes: number): void {
-    if (this.#bounce === null || this.request.isViewLost) return;
+    if (this.#bounce === null) return;
     const source = this.#bounce.bytes;
     copyBytes(
       this.request.view!,

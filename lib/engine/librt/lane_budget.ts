@@ -27,8 +27,6 @@ export interface LaneUser {
 class LaneBudget {
   /** How many lanes are open beyond the files' own descriptors. */
   open = 0;
-  /** How many files, with a lane each at least, are open. */
-  files = 0;
   #max: number | null = null;
   readonly #owners = new Set<LaneUser>();
   #isCleaningDue = false;

@@ -34,6 +34,6 @@ export const librtEngine: Engine = {
   },
 
   counts(): EngineCounts {
-    return { lanes: laneBudget.files + laneBudget.open, ...waits };
+    return { lanes: laneBudget.open, ...waits };
   },
 };

@@ -35,6 +35,8 @@ const bounce = new KeptMemory(CALL_BYTES_MAX);
 /** See the module's documentation. */
 export class StreamChannel implements Channel, Waiting {
   readonly fd: number;
+  /** What the transfer waits for, while it does. */
+  events = 0;
   readonly #owner: ChannelOwner;
   readonly #calls: NonblockingCalls;
   readonly #newSyncs: () => Channel;
@@ -61,12 +63,6 @@ export class StreamChannel implements Channel, Waiting {
     this.#owner = owner;
     this.#calls = new NonblockingCalls(fd, flags);
     this.#newSyncs = newSyncs;
-  }
-
-  /** What the transfer waits for. */
-  get events(): number {
-    assert(this.#request !== null, "what waits has a transfer");
-    return eventsOf(this.#request.isWrite);
   }
 
   hasRoom(): boolean {
@@ -131,7 +127,8 @@ export class StreamChannel implements Channel, Waiting {
     if (!this.#isWaiting) this.#serve();
   });
 
-  #wait(): void {
+  #wait({ isWrite }: EngineRequest): void {
+    this.events = eventsOf(isWrite);
     this.#isWaiting = true;
     readiness.wait(this);
   }
@@ -154,7 +151,7 @@ export class StreamChannel implements Channel, Waiting {
       const request = this.#request;
       const before = request.transferred;
       if (!this.#step(request)) {
-        this.#wait();
+        this.#wait(request);
         break;
       }
       bytes += request.transferred - before;
