@@ -1,5 +1,4 @@
 /** `AioFile`: an open file, where requests enter. */
-import { queueMicrotask } from "../../ffi/event_loop.ts";
 import { assertSignal, isAborted, reasonOf } from "../checks/abort_signal.ts";
 import {
   assertArray,
@@ -12,24 +11,22 @@ import { assertBytes, nameOf } from "../checks/bytes.ts";
 import { fileOffset } from "../checks/offset.ts";
 import type { Operation } from "../engine/engine.ts";
 import { dispatcher } from "../requests/dispatcher.ts";
-import type { FileQueue } from "../requests/file_queue.ts";
-import { FileRequests } from "../requests/file_requests.ts";
+import { OpenFile } from "../requests/open_file.ts";
 import type { RequestFields } from "../requests/request.ts";
-import { syscallOf } from "../requests/request_error.ts";
-import { EBADF, platform } from "../system/constants.ts";
-import {
-  closeDescriptor,
-  sizeOf,
-  statusOf,
-  truncateFile,
-} from "../system/descriptor.ts";
-import { AioError, withCallerFirst } from "../system/error.ts";
-import type { NamedFile } from "../system/hints.ts";
+import { closeDescriptor } from "../system/descriptor.ts";
+import { withCallerFirst } from "../system/error.ts";
 import { librt } from "../system/librt.ts";
-import { limits } from "../system/limits.ts";
 import { addressInPlace } from "../system/pinned.ts";
 import { applySettings } from "../system/settings.ts";
 import { openFile, type OpenOptions, pathOf } from "./open.ts";
+import {
+  type AdoptOptions,
+  assertPriority,
+  type BatchRequest,
+  checkedRequest,
+  type CloseOptions,
+  type IoOptions,
+} from "./options.ts";
 import { PromisedRequest, type Resolve } from "./promised_request.ts";
 import {
   readableFrom,
@@ -38,127 +35,11 @@ import {
   writableTo,
 } from "./streams.ts";
 
-const { constants } = platform;
-
-/**
- * Options of every request.
- *
- * @example A read that must not wait for long
- * ```ts
- * import { AioFile, type IoOptions } from "@posix/aio";
- *
- * const options: IoOptions = { signal: AbortSignal.timeout(1_000) };
- * await using file = await AioFile.open("deno.json");
- * console.log(await file.readAt(new Uint8Array(16), 0, options)); // 16
- * ```
- */
-export interface IoOptions {
-  /**
-   * Cancels the request, as long as it has not begun: it then rejects with the
-   * signal's reason. What waits for a pipe, a socket or a terminal has not begun.
-   * A long write of which a part is written already rejects with an `AioError`
-   * `ECANCELED` that has `bytesTransferred`, and the reason as its `cause`.
-   */
-  signal?: AbortSignal;
-  /**
-   * By how much to lower the priority, as `aio_reqprio`: 0 to
-   * `AIO_PRIO_DELTA_MAX`.
-   *
-   * @default {0}
-   */
-  priority?: number;
-}
-
-/**
- * A request for {@linkcode AioFile.prototype.batch | AioFile.batch}.
- *
- * @example The beginning and the end of a file
- * ```ts
- * import { AioFile, type BatchRequest } from "@posix/aio";
- *
- * await using file = await AioFile.open("deno.json");
- * const ends = [0, await file.size() - 16];
- * const requests = ends.map((offset): BatchRequest => ({
- *   type: "read",
- *   buffer: new Uint8Array(16),
- *   offset,
- * }));
- * console.log(await file.batch(requests));
- * ```
- */
-export interface BatchRequest {
-  /** What to do. */
-  type: "read" | "write";
-  /** Where to put the bytes, or where they are. */
-  buffer: Uint8Array;
-  /** Where in the file, in bytes. */
-  offset: number | bigint;
-  /**
-   * By how much to lower the priority, as `aio_reqprio`.
-   *
-   * @default {0}
-   */
-  priority?: number;
-}
-
-/**
- * Options of {@linkcode AioFile.adopt}.
- *
- * @example A descriptor that stays with whoever opened it
- * ```ts
- * import { type AdoptOptions, AioFile } from "@posix/aio";
- * import { closeSync, openSync } from "node:fs";
- *
- * const fd = openSync("deno.json", "r");
- * const options: AdoptOptions = { closeFd: false };
- * {
- *   await using file = AioFile.adopt(fd, options);
- *   console.log(await file.readAt(new Uint8Array(16), 0)); // 16
- * }
- * closeSync(fd);
- * ```
- */
-export interface AdoptOptions {
-  /**
-   * Whether {@linkcode AioFile.prototype.close | AioFile.close} closes the
-   * descriptor.
-   *
-   * @default {true}
-   */
-  closeFd?: boolean;
-}
-
-/**
- * Options of {@linkcode AioFile.prototype.close | AioFile.close}.
- *
- * @example A file whose reader may wait for ever
- * ```ts
- * import { AioFile, type CloseOptions } from "@posix/aio";
- *
- * const options: CloseOptions = { cancel: true };
- * const file = await AioFile.open("deno.json");
- * await file.close(options);
- * ```
- */
-export interface CloseOptions {
-  /**
-   * Whether to cancel what has not begun, as
-   * {@linkcode AioFile.prototype.cancel | AioFile.cancel} does.
-   *
-   * @default {false}
-   */
-  cancel?: boolean;
-}
-
-let assertFile: (value: unknown) => asserts value is AioFile;
-let getQueue: (
-  file: AioFile,
-  operation: Operation,
-  priority: number,
-) => FileQueue;
-
 const constructorKey = Symbol("AioFile");
 const NO_OPTIONS: IoOptions = {};
+
+let assertFile: (value: unknown) => asserts value is AioFile;
+let getOpenFile: (file: AioFile) => OpenFile;
 
 /**
  * An open file whose reads and writes have an offset of their own each, and run
@@ -189,26 +70,20 @@ const NO_OPTIONS: IoOptions = {};
 export class AioFile implements AsyncDisposable {
   /** The file descriptor. */
   readonly fd: number;
-  readonly #path: string | undefined;
-  readonly #closeFd: boolean;
-  readonly #isSeekable: boolean;
-  readonly #requests: FileRequests;
-  /** Calls that go around the queue: `size` and `truncate`. */
-  readonly #calls = new Set<Promise<unknown>>();
-  #closing: Promise<void> | null = null;
+  readonly #file: OpenFile;
 
   static {
     assertFile = (value) => {
-      if (typeof value === "object" && value !== null && #requests in value) {
+      if (typeof value === "object" && value !== null && #file in value) {
         return;
       }
       throw new TypeError(
         `The file must be an AioFile, but is ${nameOf(value)}`,
       );
     };
-    getQueue = (file, operation, priority) => {
+    getOpenFile = (file) => {
       assertFile(file);
-      return file.#queueFor(operation, priority);
+      return file.#file;
     };
   }
 
@@ -224,21 +99,8 @@ export class AioFile implements AsyncDisposable {
         "An AioFile comes from AioFile.open() or AioFile.adopt()",
       );
     }
-    const { flags, isSeekable } = statusOf(fd);
     this.fd = fd;
-    this.#path = path;
-    this.#closeFd = closeFd;
-    this.#isSeekable = isSeekable;
-    this.#requests = new FileRequests(fd, {
-      path,
-      knownFd: fd,
-      flags,
-      isSeekable,
-      isAppending: isSeekable && (flags & constants.O_APPEND) !== 0,
-      isDirect: (flags & constants.O_DIRECT) !== 0,
-      keepsLanes: path === undefined || isWritable(flags),
-      isSynchronous: (flags & constants.O_DSYNC) !== 0,
-    });
+    this.#file = new OpenFile(fd, path, closeFd);
     // Another number in `fd` would close what belongs to somebody else.
     Object.freeze(this);
   }
@@ -522,7 +384,8 @@ export class AioFile implements AsyncDisposable {
     for (const request of requests) {
       const { type, buffer, offset, priority = 0 } = checkedRequest(request);
       const at = fileOffset(type, offset);
-      const queue = this.#queueFor(type, priority);
+      const queue = this.#file.queueFor(type);
+      if (priority !== 0) assertPriority(priority);
       const fields = {
         operation: type,
         view: buffer,
@@ -563,8 +426,8 @@ export class AioFile implements AsyncDisposable {
   // deno-lint-ignore require-await
   async cancel(): Promise<number> {
     assertFile(this);
-    this.#assertOpen("aio_cancel");
-    return this.#requests.cancelAll();
+    this.#file.assertOpen("aio_cancel");
+    return this.#file.cancelAll();
   }
 
   /**
@@ -584,8 +447,8 @@ export class AioFile implements AsyncDisposable {
    */
   async size(): Promise<number> {
     assertFile(this);
-    this.#assertOpen("fstat");
-    return await this.#call(sizeOf(this.#named));
+    this.#file.assertOpen("fstat");
+    return await this.#file.size();
   }
 
   /**
@@ -616,9 +479,8 @@ export class AioFile implements AsyncDisposable {
    */
   async truncate(length = 0): Promise<void> {
     assertFile(this);
-    this.#assertOpen("ftruncate");
-    nonNegative(length, "length");
-    await this.#call(truncateFile(this.#named, length));
+    this.#file.assertOpen("ftruncate");
+    await this.#file.truncate(nonNegative(length, "length"));
   }
 
   /**
@@ -642,8 +504,8 @@ export class AioFile implements AsyncDisposable {
     options: ReadableOptions = {},
   ): ReadableStream<Uint8Array<ArrayBuffer>> {
     assertFile(this);
-    this.#assertOpen("aio_read");
-    return readableFrom(this, this.#isSeekable, options);
+    this.#file.assertOpen("aio_read");
+    return readableFrom(this, this.#file.isSeekable, options);
   }
 
   /**
@@ -670,7 +532,7 @@ export class AioFile implements AsyncDisposable {
    */
   writable(options: WritableOptions = {}): WritableStream<Uint8Array> {
     assertFile(this);
-    this.#assertOpen("aio_write");
+    this.#file.assertOpen("aio_write");
     return writableTo(this, options);
   }
 
@@ -698,9 +560,7 @@ export class AioFile implements AsyncDisposable {
     assertObject(options, "options");
     const { cancel } = options;
     assertFlag(cancel, "cancel");
-    this.#closing ??= this.#close();
-    if (cancel) queueMicrotask(() => this.#requests.cancelAll());
-    await this.#closing;
+    await this.#file.close(cancel === true);
   }
 
   /**
@@ -721,20 +581,6 @@ export class AioFile implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     assertFile(this);
     await this.close();
-  }
-
-  async #close(): Promise<void> {
-    // A getter of an argument may be what closes the file: the request that is
-    // being made at this moment is waited for, too.
-    await null;
-    await Promise.allSettled([this.#requests.whenIdle(), ...this.#calls]);
-    const failure = await this.#requests.close(this.#closeFd);
-    try {
-      if (this.#closeFd) await closeDescriptor(this.#named);
-      if (failure) throw failure;
-    } catch (error) {
-      throw withCallerFirst(failure ?? error, this.#close);
-    }
   }
 
   /** Rejects also where `file` is none, so it is not a method of one. */
@@ -784,7 +630,8 @@ export class AioFile implements AsyncDisposable {
     const { priority = 0, signal } = options;
     if (signal !== undefined) assertSignal(signal);
     const { operation, view, address, offset } = asked;
-    const queue = this.#queueFor(operation, priority);
+    const queue = this.#file.queueFor(operation);
+    if (priority !== 0) assertPriority(priority);
     if (signal !== undefined && isAborted(signal)) {
       return reject(reasonOf(signal));
     }
@@ -799,88 +646,18 @@ export class AioFile implements AsyncDisposable {
     if (signal !== undefined) request.cancelOn(signal);
     queue.submit(request);
   }
-
-  /** Checks that a request can be made, and tells where it waits. */
-  #queueFor(operation: Operation, priority: number): FileQueue {
-    this.#assertOpen(syscallOf(operation));
-    if (priority !== 0) assertPriority(priority);
-    return this.#requests.queueFor(operation);
-  }
-
-  async #call<T>(outcome: Promise<T>): Promise<T> {
-    this.#calls.add(outcome);
-    try {
-      return await outcome;
-    } catch (error) {
-      throw withCallerFirst(error, this.#call);
-    } finally {
-      this.#calls.delete(outcome);
-    }
-  }
-
-  #assertOpen(syscall: string): void {
-    if (this.#closing === null) return;
-    const { fd, path } = this.#named;
-    const name = path === undefined
-      ? `of descriptor ${fd}`
-      : JSON.stringify(path);
-    const error = new AioError(`The file ${name} is closed`, {
-      errno: EBADF,
-      syscall,
-      fd,
-      path,
-    });
-    throw withCallerFirst(error, this.#assertOpen);
-  }
-
-  get #named(): NamedFile {
-    return { fd: this.fd, path: this.#path };
-  }
 }
 
 /**
- * Where a request of a file waits.
+ * What stands behind a file.
  *
  * @throws {TypeError} If `file` is not an {@linkcode AioFile}.
- * @throws {AioError} `EBADF` if it is closed.
- * @throws {RangeError} If the priority is not valid.
  */
-export function queueFor(
-  file: AioFile,
-  operation: Operation,
-  priority: number,
-): FileQueue {
-  return getQueue(file, operation, priority);
-}
-
-function isWritable(flags: number): boolean {
-  return (flags & constants.O_ACCMODE) !== constants.O_RDONLY;
+export function openFileOf(file: AioFile): OpenFile {
+  return getOpenFile(file);
 }
 
 function prepareSystem(): void {
   librt("open");
   applySettings();
-}
-
-function checkedRequest(request: BatchRequest): BatchRequest {
-  assertObject(request, "A request");
-  const { type, buffer, offset, priority } = request;
-  if (type !== "read" && type !== "write") {
-    throw new TypeError(
-      `The type of a request must be "read" or "write", but is ${nameOf(type)}`,
-    );
-  }
-  assertBytes(buffer, "buffer");
-  // A getter must not give another value to what uses it later.
-  return { type, buffer, offset, priority };
-}
-
-let priorityMax: number | null = null;
-
-function assertPriority(priority: number): void {
-  priorityMax ??= Math.max(limits().AIO_PRIO_DELTA_MAX, 0);
-  if (
-    Number.isInteger(priority) && priority >= 0 && priority <= priorityMax
-  ) return;
-  throw outOfRange("priority", priority, `an integer from 0 to ${priorityMax}`);
 }

@@ -14,7 +14,8 @@ import { syscallOf } from "../requests/request_error.ts";
 import { EBADF, platform } from "../system/constants.ts";
 import { AioError } from "../system/error.ts";
 import { addressInPlace } from "../system/pinned.ts";
-import { type AioFile, queueFor } from "./aio_file.ts";
+import { type AioFile, openFileOf } from "./aio_file.ts";
+import { assertPriority } from "./options.ts";
 
 /**
  * What a {@linkcode CompletionQueue} tells of a request that is done.
@@ -493,7 +494,8 @@ export class CompletionQueue<Tag = undefined>
     }
     const offset = isSync ? 0 : fileOffset(type, request.offset!);
     const view = isSync ? null : bytesOf(request);
-    const queue = queueFor(file, type, priority);
+    const queue = openFileOf(file).queueFor(type);
+    if (priority !== 0) assertPriority(priority);
     this.#assertOpen();
     const address = view === null ? 0 : addressInPlace(view);
     const fields = { operation: type, view, address, offset, priority };
