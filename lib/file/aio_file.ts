@@ -198,6 +198,17 @@ export class AioFile implements AsyncDisposable {
     offset: number | bigint,
     options?: IoOptions,
   ): Promise<number> {
+    if (options === undefined) {
+      try {
+        assertFile(this);
+        assertBytes(into, "into");
+        const at = fileOffset("read", offset);
+        const bytes = this.#file.readCached(into, at);
+        if (bytes >= 0) return Promise.resolve(bytes);
+      } catch (error) {
+        return Promise.reject(error);
+      }
+    }
     return AioFile.#transfer(this, "read", into, offset, options);
   }
 

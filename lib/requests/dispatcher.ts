@@ -8,6 +8,7 @@
 import { setTimeout } from "../../ffi/event_loop.ts";
 import { assert } from "../checks/assert.ts";
 import type { Channel } from "../engine/engine.ts";
+import { MISS, type PageCache, turn } from "../engine/page_cache.ts";
 import { engine } from "../engine/serving.ts";
 import { counters } from "../system/counters.ts";
 import { settings } from "../system/settings.ts";
@@ -20,12 +21,15 @@ const RETRY_MS_MAX = 64;
 /** Where requests come from: those of one file that wait. */
 export interface Source extends RequestQueue {
   readonly channel: Channel;
+  readonly cache: PageCache | null;
   /** How many requests are not settled. */
   readonly outstanding: number;
   /** Whether some of those that wait go before others. */
   readonly isSorting: boolean;
   /** The one that is next, or `null` if none may go now. */
   readonly next: Request | null;
+  /** Dispatches what waits. */
+  readonly dispatchNext: () => void;
   /** Takes that one, and those that go with it. */
   take(): Request;
   /** A request waits again, before the others. */
@@ -42,13 +46,15 @@ class Dispatcher {
   /** Hands over what waits in a queue, as far as the system takes it. */
   dispatch(source: Source): void {
     if (!isBounded(source) || this.#hungry.size === 0 || this.#isFeeding) {
-      while (canGo(source)) {
+      while (this.#isNextForEngine(source) && canGo(source)) {
         if (this.#submitNext(source)) continue;
         this.waitForRoom(source);
         break;
       }
     } else {
-      if (canGo(source)) this.waitForRoom(source);
+      if (this.#isNextForEngine(source) && canGo(source)) {
+        this.waitForRoom(source);
+      }
       this.#feed();
     }
     engine.flushSoon();
@@ -102,6 +108,33 @@ class Dispatcher {
     }
     this.#isFeeding = false;
     if (this.#hungry.size > 0 && counters.inFlight === 0) this.#retryLater();
+  }
+
+  /**
+   * Has the page cache answer what it can. Returns whether the first one that is
+   * left is for the engine: not if it waits for the next turn of the event loop.
+   */
+  #isNextForEngine(source: Source): boolean {
+    const { cache } = source;
+    if (cache === null) return true;
+    for (;;) {
+      const { next } = source;
+      if (next === null || next.operation !== "read" || next.isCacheAsked) {
+        return true;
+      }
+      if (!cache.isAsked(next.length) || next.isViewLost) return true;
+      if (!turn.hasRoom) {
+        turn.next(source.dispatchNext);
+        return false;
+      }
+      next.isCacheAsked = true;
+      const bytes = cache.read(next.view!, next.offset);
+      if (bytes === MISS) return true;
+      next.transferred = bytes;
+      if (bytes !== next.length && bytes !== 0) return true;
+      source.take();
+      source.settle(next, null);
+    }
   }
 
   /** Returns whether the system took the first one, or whether it failed. */

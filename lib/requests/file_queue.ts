@@ -3,6 +3,7 @@ import { coalesced, queueMicrotask, setTimeout } from "../../ffi/event_loop.ts";
 import { mayEndFirst } from "../../ffi/isolate.ts";
 import { assert } from "../checks/assert.ts";
 import type { Channel, ChannelOwner, FileTraits } from "../engine/engine.ts";
+import { PageCache } from "../engine/page_cache.ts";
 import { engine } from "../engine/serving.ts";
 import { EAGAIN, ECANCELED, EIO } from "../system/constants.ts";
 import { counters } from "../system/counters.ts";
@@ -27,6 +28,8 @@ const AGAIN_MS_MAX = 64;
 export class FileQueue implements Source, ChannelOwner {
   readonly file: FileTraits;
   readonly channel: Channel;
+  /** What answers reads without the engine, or `null`. */
+  readonly cache: PageCache | null;
   /** The synchronizations of the file; shared by all of its queues. */
   readonly commits: GroupCommit;
   /** The first error that closing one of its descriptors told of. */
@@ -50,6 +53,7 @@ export class FileQueue implements Source, ChannelOwner {
     this.file = file;
     this.commits = commits ?? new GroupCommit(this);
     this.channel = engine.open(fd, file, this);
+    this.cache = PageCache.of(fd, file);
   }
 
   get outstanding(): number {
@@ -84,6 +88,8 @@ export class FileQueue implements Source, ChannelOwner {
     queueMicrotask,
     () => dispatcher.dispatch(this),
   );
+
+  readonly dispatchNext = (): void => dispatcher.dispatch(this);
 
   take(): Request {
     if (!this.file.isAppending) return this.#waiting.shift();

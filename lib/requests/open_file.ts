@@ -3,6 +3,8 @@ import { runtime } from "../../ffi/current.ts";
 import { queueMicrotask } from "../../ffi/event_loop.ts";
 import { assert } from "../checks/assert.ts";
 import type { FileTraits, Operation } from "../engine/engine.ts";
+import { MISS, turn } from "../engine/page_cache.ts";
+import { byteLengthOf } from "../checks/bytes.ts";
 import { EBADF, platform } from "../system/constants.ts";
 import { counters } from "../system/counters.ts";
 import {
@@ -105,6 +107,23 @@ export class OpenFile {
     }
     const file = { ...this.#file, isAppending: isSeekable };
     return new FileQueue(fd, file, this.#queue.commits);
+  }
+
+  /**
+   * Reads at once what the page cache has.
+   *
+   * @returns How many bytes, or -1 if a request has to be made.
+   */
+  readCached(view: Uint8Array, offset: number | bigint): number {
+    const { cache } = this.#queue;
+    if (this.#closing !== null || cache === null) return MISS;
+    const byteLength = byteLengthOf(view);
+    if (!cache.isAsked(byteLength) || !turn.hasRoom) return MISS;
+    const bytes = cache.read(view, offset);
+    if (bytes !== byteLength) return MISS;
+    counters.submitted++;
+    counters.completed++;
+    return bytes;
   }
 
   get #queues(): FileQueue[] {

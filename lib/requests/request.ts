@@ -78,6 +78,8 @@ export abstract class Request implements EngineRequest, Linked<Request> {
   leader: Request | null = null;
   /** For writes and synchronizations: which of those have to wait for which. */
   group: SyncGroup | null = null;
+  /** Whether the page cache was asked for it, or need not be. */
+  isCacheAsked = false;
   /** Whether it counts among those that the system has. */
   isInFlight = false;
   /** Whether somebody tried to cancel it. */

@@ -6,6 +6,10 @@ class Counters {
   completed = 0;
   failed = 0;
   canceled = 0;
+  /** Reads that the page cache answered, wholly or in part. */
+  cacheHits = 0;
+  /** Reads that it was asked for in vain. */
+  cacheMisses = 0;
   /** How many descriptors are open for files, each of them a lane. */
   descriptors = 0;
   /** How many requests the system has at this moment. */

@@ -151,7 +151,7 @@ export function addressInPlace(view: Uint8Array): number {
 }
 
 /** The native address of a view's first byte, or 0 if it is not pinned. */
-function pinnedAddressOf(view: Uint8Array): number {
+export function pinnedAddressOf(view: Uint8Array): number {
   const buffer = bufferOf(view);
   let address = addresses.get(buffer);
   if (address === undefined) {

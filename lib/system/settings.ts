@@ -70,11 +70,13 @@ export const settings: {
   lanes: number | null;
   maxInFlight: number;
   pollMicroseconds: number;
+  pageCache: boolean;
 } = {
   threads: null,
   lanes: null,
   maxInFlight: MAX_IN_FLIGHT,
   pollMicroseconds: POLL_MICROSECONDS,
+  pageCache: true,
 };
 
 /**
