@@ -3,14 +3,14 @@
 
 import { assertEquals, assertRejects } from "@std/assert";
 import { AioFile, CompletionQueue } from "../mod.ts";
-import { queueFor } from "../lib/file/aio_file.ts";
+import { openFileOf } from "../lib/file/aio_file.ts";
 import { assertAioError, Directory, Fifo, isLinux } from "./helpers.ts";
 
 const timeout = 10_000;
 const priority = 5;
 
 function isSorting(file: AioFile): boolean {
-  return queueFor(file, "read", 0).isSorting;
+  return openFileOf(file).queueFor("read").isSorting;
 }
 
 /** Asserts that a request is counted until it has ended, as `end` has it do. */
