@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { timeLimit } from "../../tests/emulation.ts";
+import { timeLimit } from "../../tests/helpers/emulation.ts";
 
 const { test } = Deno;
 

@@ -3,7 +3,7 @@
 import { assert, assertEquals } from "@std/assert";
 import { join } from "node:path";
 import denoJson from "../../deno.json" with { type: "json" };
-import { succeeds } from "../helpers.ts";
+import { succeeds } from "../helpers/mod.ts";
 import { exists, pages, ROOT } from "./pages.ts";
 
 const timeout = 60_000;

@@ -1,7 +1,7 @@
 // The reference that `deno doc` makes of mod.ts.
 
 import { assert, assertEquals } from "@std/assert";
-import { Directory } from "../helpers.ts";
+import { Directory } from "../helpers/mod.ts";
 import { ROOT } from "./pages.ts";
 
 const timeout = 60_000;

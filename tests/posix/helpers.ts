@@ -31,7 +31,7 @@ import {
   LIO_READ,
   LIO_WRITE,
 } from "../../mod.ts";
-import { timeLimit } from "../emulation.ts";
+import { timeLimit } from "../helpers/emulation.ts";
 
 export { closeSync, constants, delay, openSync };
 

@@ -4,7 +4,7 @@
  * @module
  */
 import { assert } from "@std/assert";
-import { constants, openSync } from "../helpers.ts";
+import { constants, openSync } from "../helpers/mod.ts";
 
 const { O_NONBLOCK, O_RDWR } = constants;
 

@@ -10,7 +10,7 @@ import {
   isPending,
   pattern,
   timeLimit,
-} from "../helpers.ts";
+} from "../helpers/mod.ts";
 import { makeFifos } from "./fifos.ts";
 import { printOutcome } from "./where.ts";
 

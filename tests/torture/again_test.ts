@@ -2,7 +2,7 @@
 // waits in the library until it has. The refusals are those of again.c.
 
 import { assert, assertEquals } from "@std/assert";
-import { Directory, report } from "../helpers.ts";
+import { Directory, report } from "../helpers/mod.ts";
 import { preload } from "./native.ts";
 import { timeout } from "./scale.ts";
 

@@ -22,7 +22,7 @@ import {
   pattern,
   Program,
   run,
-} from "../helpers.ts";
+} from "../helpers/mod.ts";
 import { scaled, tell, timeout } from "./scale.ts";
 import { Disk, MODES } from "./wal/disk.ts";
 import { check, type Known, Notes, NOTHING } from "./wal/history.ts";

@@ -2,7 +2,7 @@
 // acknowledged as durable is on that disk.
 
 import { assert, assertEquals } from "@std/assert";
-import { Directory, report } from "../helpers.ts";
+import { Directory, report } from "../helpers/mod.ts";
 import { canHaveDisks } from "./failing_disk.ts";
 import { namespace } from "./namespace.ts";
 import { replay, scaled, tell, timeout } from "./scale.ts";

@@ -3,7 +3,7 @@
 // error reaches somebody, once.
 
 import { assert, assertEquals } from "@std/assert";
-import { Directory, report } from "../helpers.ts";
+import { Directory, report } from "../helpers/mod.ts";
 import { buildFailingFs } from "./failing_fs.ts";
 import { namespace } from "./namespace.ts";
 import { replay, scaled, timeout } from "./scale.ts";

@@ -29,7 +29,7 @@ import {
   SIGEV_NONE,
   SIGEV_THREAD,
 } from "../../mod.ts";
-import { closeSync, decode, Directory, encode, openSync } from "../helpers.ts";
+import { closeSync, decode, Directory, encode, openSync } from "../helpers/mod.ts";
 import { classOf, outcomeOf } from "./hostile/trial.ts";
 import { replay, scaled, timeout } from "./scale.ts";
 

@@ -11,10 +11,10 @@ import {
   isLinux,
   pattern,
   turn,
-} from "../helpers.ts";
+} from "../helpers/mod.ts";
 import { outcomeOf } from "./hostile/trial.ts";
 import { timeout } from "./scale.ts";
-import { testsOnFirstThread } from "../first_thread.ts";
+import { testsOnFirstThread } from "../helpers/first_thread.ts";
 
 const testOnFirstThread = testsOnFirstThread(import.meta.url);
 

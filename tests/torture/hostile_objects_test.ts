@@ -10,7 +10,7 @@ import {
   CompletionQueue,
   metrics,
 } from "../../mod.ts";
-import { decode, Directory, Fifo, isLinux, isPending } from "../helpers.ts";
+import { decode, Directory, Fifo, isLinux, isPending } from "../helpers/mod.ts";
 import { READERS } from "./hostile/objects.ts";
 import {
   classOf,

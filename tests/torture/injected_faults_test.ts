@@ -4,7 +4,7 @@
 // The system calls are held back by seccomp(2), see faults.c.
 
 import { assert, assertEquals } from "@std/assert";
-import { Directory, report } from "../helpers.ts";
+import { Directory, report } from "../helpers/mod.ts";
 import { faults } from "./native.ts";
 import { scaled, tell, timeout } from "./scale.ts";
 import { positions, starve } from "./starve.ts";

@@ -1,7 +1,7 @@
 // Load: many files, several workers, and an event loop that has other work.
 
 import { assert, assertEquals } from "@std/assert";
-import { Directory, isEmulated, report } from "../helpers.ts";
+import { Directory, isEmulated, report } from "../helpers/mod.ts";
 import { scaled, tell, timeout } from "./scale.ts";
 
 const SECONDS = scaled(isEmulated ? 20 : 3, 60);

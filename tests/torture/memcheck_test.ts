@@ -12,7 +12,7 @@ import {
   report,
   run,
   succeeds,
-} from "../helpers.ts";
+} from "../helpers/mod.ts";
 import { preload } from "./native.ts";
 import { scaled, tell, timeout } from "./scale.ts";
 

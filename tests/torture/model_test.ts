@@ -8,11 +8,11 @@
 
 import { assert } from "@std/assert";
 import fc from "fast-check";
-import { Directory, hasDirectTransfers, timeLimit } from "../helpers.ts";
+import { Directory, hasDirectTransfers, timeLimit } from "../helpers/mod.ts";
 import { Machine } from "./model/machine.ts";
 import { type Program, program } from "./model/program.ts";
 import { isLong, replay, scaled, timeout } from "./scale.ts";
-import { testsOnFirstThread } from "../first_thread.ts";
+import { testsOnFirstThread } from "../helpers/first_thread.ts";
 
 const testOnFirstThread = testsOnFirstThread(import.meta.url);
 

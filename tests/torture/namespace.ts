@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { isLinux, succeeds } from "../helpers.ts";
+import { isLinux, succeeds } from "../helpers/mod.ts";
 
 /** The command that runs a program in such a namespace. */
 export const namespace: readonly string[] = ["unshare", "--mount"];

@@ -2,7 +2,7 @@
 // breaks.
 
 import { assert, assertEquals } from "@std/assert";
-import { Directory, isEmulated, isLinux, pattern, report } from "../helpers.ts";
+import { Directory, isEmulated, isLinux, pattern, report } from "../helpers/mod.ts";
 import { faults } from "./native.ts";
 import { isLong, scaled, tell, timeout } from "./scale.ts";
 import { positions, starve } from "./starve.ts";

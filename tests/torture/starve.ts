@@ -4,7 +4,7 @@
  * @module
  */
 import { assert, assertEquals } from "@std/assert";
-import { Directory, report } from "../helpers.ts";
+import { Directory, report } from "../helpers/mod.ts";
 import { timeout } from "./scale.ts";
 
 /** What is refused, and what may come of it. */

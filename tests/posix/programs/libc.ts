@@ -5,7 +5,7 @@
  * @module
  */
 
-import { timeLimit } from "../../emulation.ts";
+import { timeLimit } from "../../helpers/emulation.ts";
 
 export const libc = Deno.dlopen(
   "libc.so.6",
