@@ -2,7 +2,13 @@
 // process can spare, and gives them back.
 
 import { assert, assertEquals } from "@std/assert";
-import { Directory, hasDirectTransfers, isLinux, report } from "../helpers/mod.ts";
+import {
+  Directory,
+  hasDirectTransfers,
+  isLinux,
+  report,
+  test,
+} from "../helpers/mod.ts";
 
 /** Runs the program with a limit of descriptors. */
 async function lanes(task: string, descriptorsMax: number, count = 0) {
@@ -11,17 +17,15 @@ async function lanes(task: string, descriptorsMax: number, count = 0) {
   return await report("engine_lanes", {
     args: [task, path, String(count)],
     wrapper: ["bash", "-c", `ulimit -n ${descriptorsMax}; exec "$@"`, "bash"],
-    timeout_ms: 19_000,
   });
 }
 
 for (const [count, descriptorsMax] of [[300, 512], [2_000, 4_096]]) {
-  Deno.test({
-    name: `${count} files share lanes that fit into ${descriptorsMax} ` +
+  test(
+    `${count} files share lanes that fit into ${descriptorsMax} ` +
       "descriptors, and give them back",
-    ignore: !isLinux,
-    timeout: 20_000,
-    async fn() {
+    { ignore: !isLinux },
+    async () => {
       const {
         opened,
         during,
@@ -48,32 +52,28 @@ for (const [count, descriptorsMax] of [[300, 512], [2_000, 4_096]]) {
         closedLanes: 0,
       });
     },
-  });
+  );
 }
 
-Deno.test({
-  name: "lanes that cannot be opened with EMFILE are no error for requests",
+test("lanes that cannot be opened with EMFILE are no error for requests", {
   ignore: !isLinux,
-  timeout: 10_000,
-  async fn() {
-    const { wrong, lanes: without, wrongAgain, lanesAgain } = await lanes(
-      "noDescriptors",
-      100,
-    );
-    assertEquals({ wrong, without, wrongAgain }, {
-      wrong: 0,
-      without: 2,
-      wrongAgain: 0,
-    });
-    assert(lanesAgain > 2, "they were not opened later");
-  },
+}, async () => {
+  const { wrong, lanes: without, wrongAgain, lanesAgain } = await lanes(
+    "noDescriptors",
+    100,
+  );
+  assertEquals({ wrong, without, wrongAgain }, {
+    wrong: 0,
+    without: 2,
+    wrongAgain: 0,
+  });
+  assert(lanesAgain > 2, "they were not opened later");
 });
 
-Deno.test({
-  name: "lanes are not inherited by other processes",
-  ignore: !isLinux,
-  timeout: 10_000,
-  async fn() {
+test(
+  "lanes are not inherited by other processes",
+  { ignore: !isLinux },
+  async () => {
     const { wrong, own, inheritable, inherited } = await lanes(
       "otherProcess",
       1_000,
@@ -85,28 +85,22 @@ Deno.test({
       inherited: [],
     });
   },
-});
+);
 
-Deno.test({
-  name: "lanes are several for direct transfers",
+test("lanes are several for direct transfers", {
   ignore: !isLinux || !hasDirectTransfers(),
-  timeout: 10_000,
-  async fn() {
-    const { lanes: several } = await lanes("direct", 1_000);
-    assert(several > 1, "direct transfers had one lane");
-  },
+}, async () => {
+  const { lanes: several } = await lanes("direct", 1_000);
+  assert(several > 1, "direct transfers had one lane");
 });
 
-Deno.test({
-  name: "lanes are as many as were asked for, and one for appends and pipes",
+test("lanes are as many as were asked for, and one for appends and pipes", {
   ignore: !isLinux,
-  timeout: 10_000,
-  async fn() {
-    assertEquals(await lanes("kinds", 1_000), {
-      three: 3,
-      one: 1,
-      appending: 1,
-      fifo: 1,
-    });
-  },
+}, async () => {
+  assertEquals(await lanes("kinds", 1_000), {
+    three: 3,
+    one: 1,
+    appending: 1,
+    fifo: 1,
+  });
 });

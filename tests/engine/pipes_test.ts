@@ -5,9 +5,8 @@
 // of their number, are the process's.
 
 import { assertEquals } from "@std/assert";
-import { Directory, isLinux, pattern, report } from "../helpers/mod.ts";
+import { Directory, isLinux, pattern, report, test } from "../helpers/mod.ts";
 
-const timeout = 30_000;
 const ignore = !isLinux;
 const MIB = 1024 * 1024;
 
@@ -23,7 +22,6 @@ async function outcomeOf(name: string, options: object) {
     env: { TMPDIR: directory.path },
     // As many descriptors as may be.
     wrapper: ["bash", "-c", 'ulimit -n "$(ulimit -Hn)"; exec "$@"', "bash"],
-    timeout_ms: timeout - 1_000,
   });
 }
 
@@ -48,12 +46,11 @@ const crowds = {
 for (const [how, options] of Object.entries(crowds)) {
   for (const isNonblocking of [false, true]) {
     const pipe = isNonblocking ? "a pipe with O_NONBLOCK" : "a pipe";
-    Deno.test({
-      name: `writeAt() to ${pipe} writes all of it before what a later call ` +
+    test(
+      `writeAt() to ${pipe} writes all of it before what a later call ` +
         `writes, ${how}`,
-      ignore,
-      timeout,
-      async fn() {
+      { ignore },
+      async () => {
         const lengths = Array(8).fill([1.5 * MIB, 100, 2 * MIB + 1]).flat();
         const given = { ...options, isNonblocking, lengths };
         assertEquals(await outcomeOf("pipes_order", given), {
@@ -61,7 +58,7 @@ for (const [how, options] of Object.entries(crowds)) {
           resolved: lengths,
         });
       },
-    });
+    );
   }
 }
 
@@ -76,17 +73,14 @@ const holders = {
 };
 
 for (const [what, options] of Object.entries(holders)) {
-  Deno.test({
-    name: `readAt() of a file is served while ${what} waits`,
+  test(`readAt() of a file is served while ${what} waits`, {
     ignore: !canOpen(options.writes + options.reads),
-    timeout,
-    async fn() {
-      assertEquals(await outcomeOf("pipes_full", options), {
-        files: ["served", "served", "served", "served"],
-        areSettled: true,
-        wrong: 0,
-      });
-    },
+  }, async () => {
+    assertEquals(await outcomeOf("pipes_full", options), {
+      files: ["served", "served", "served", "served"],
+      areSettled: true,
+      wrong: 0,
+    });
   });
 }
 
@@ -103,16 +97,13 @@ for (const [name, operation] of Object.entries(readiness)) {
     }]
   ) {
     const { count } = options;
-    Deno.test({
-      name: `${name}, of ${count}${"where" in options ? " in a worker" : ""}`,
+    test(`${name}, of ${count}${"where" in options ? " in a worker" : ""}`, {
       ignore: !canOpen(count),
-      timeout,
-      async fn() {
-        assertEquals(
-          await outcomeOf("pipes_ready", { operation, ...options }),
-          { waits: [], served: count },
-        );
-      },
+    }, async () => {
+      assertEquals(
+        await outcomeOf("pipes_ready", { operation, ...options }),
+        { waits: [], served: count },
+      );
     });
   }
 }
@@ -145,17 +136,12 @@ for (const [name, options] of Object.entries(directions)) {
     for (const isNonblocking of [false, true]) {
       const how = (isNonblocking ? ", with O_NONBLOCK" : "") +
         (where === "worker" ? ", in a worker" : "");
-      Deno.test({
-        name: `${name}${how}`,
-        ignore,
-        timeout,
-        async fn() {
-          const given = { ...options, where, isNonblocking };
-          assertEquals(
-            await outcomeOf("pipes_both_ways", given),
-            Array(options.sockets).fill("done"),
-          );
-        },
+      test(`${name}${how}`, { ignore }, async () => {
+        const given = { ...options, where, isNonblocking };
+        assertEquals(
+          await outcomeOf("pipes_both_ways", given),
+          Array(options.sockets).fill("done"),
+        );
       });
     }
   }

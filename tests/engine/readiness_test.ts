@@ -10,7 +10,9 @@ import {
   delay,
   Directory,
   isLinux,
+  makeFifo,
   openSync,
+  test,
 } from "../helpers/mod.ts";
 
 /** The pipes that this process has open: a call that is out has one. */
@@ -24,25 +26,22 @@ function pipes(): string[] {
   }).filter((name) => name.startsWith("pipe:"));
 }
 
-Deno.test({
-  name: "close() of a pipe waits for the poll(2) that names it",
+test("close() of a pipe waits for the poll(2) that names it", {
   ignore: !isLinux,
-  timeout: 10_000,
-  async fn() {
-    using directory = new Directory();
-    const path = directory.at("fifo");
-    await new Deno.Command("mkfifo", { args: [path] }).output();
-    const fd = openSync(path, constants.O_RDWR);
-    const before = pipes();
-    for (let round = 0; round < 5; round++) {
-      // Closing the descriptor would give the call time to end.
-      const file = AioFile.adopt(fd, { closeFd: false });
-      const read = file.readAt(new Uint8Array(1), 0);
-      while (pipes().length === before.length) await delay(1);
-      await Promise.all([assertAioError(read, "ECANCELED"), file.cancel()]);
-      await file.close();
-      assertEquals(pipes(), before);
-    }
-    closeSync(fd);
-  },
+}, async () => {
+  using directory = new Directory();
+  const path = directory.at("fifo");
+  makeFifo(path);
+  const fd = openSync(path, constants.O_RDWR);
+  const before = pipes();
+  for (let round = 0; round < 5; round++) {
+    // Closing the descriptor would give the call time to end.
+    const file = AioFile.adopt(fd, { closeFd: false });
+    const read = file.readAt(new Uint8Array(1), 0);
+    while (pipes().length === before.length) await delay(1);
+    await Promise.all([assertAioError(read, "ECANCELED"), file.cancel()]);
+    await file.close();
+    assertEquals(pipes(), before);
+  }
+  closeSync(fd);
 });

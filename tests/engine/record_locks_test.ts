@@ -2,30 +2,26 @@
 // them, so the library closes none before the program closes the file.
 
 import { assert, assertEquals } from "@std/assert";
-import { Directory, isLinux, report } from "../helpers/mod.ts";
+import { Directory, isLinux, report, test } from "../helpers/mod.ts";
 
 for (const how of ["opened for writing", "adopted", "adopted for reading"]) {
-  Deno.test({
-    name: `record locks stay while a file that is ${how} is used and idle`,
+  test(`record locks stay while a file that is ${how} is used and idle`, {
     ignore: !isLinux,
-    timeout: 20_000,
-    async fn() {
-      using directory = new Directory();
-      const path = directory.file(new Uint8Array(1 << 16));
-      const args = [path, how];
-      const { lanes, closed, ...open } = await report("locked_file", {
-        args,
-        timeout_ms: 19_000,
-      });
-      assertEquals(open, {
-        before: true,
-        used: true,
-        idle: true,
-        usedAgain: true,
-      });
-      assert(lanes > 1, "there was no further lane");
-      // As the system has it for any program that closes a file.
-      assertEquals(closed, false);
-    },
+  }, async () => {
+    using directory = new Directory();
+    const path = directory.file(new Uint8Array(1 << 16));
+    const args = [path, how];
+    const { lanes, closed, ...open } = await report("locked_file", {
+      args,
+    });
+    assertEquals(open, {
+      before: true,
+      used: true,
+      idle: true,
+      usedAgain: true,
+    });
+    assert(lanes > 1, "there was no further lane");
+    // As the system has it for any program that closes a file.
+    assertEquals(closed, false);
   });
 }

@@ -29,11 +29,12 @@ import {
   isPending,
   pattern,
   report,
+  strace,
   succeeds,
+  test,
   turn,
 } from "../helpers/mod.ts";
 
-const timeout = 20_000;
 const MIB = 1024 * 1024;
 const O_CLOEXEC = 0o2000000;
 
@@ -56,19 +57,16 @@ function isInheritable(fd: string): boolean {
 }
 
 const canTrace = canStrace();
-if (isLinux && !canTrace) {
-  console.log("There is no strace to be used: tests of pipes are skipped.");
-}
 
 /** What a console shows: a device that has offsets. */
 const CONSOLE = "/dev/vcsa1";
 const hasConsole = isLinux && succeeds("head", "-c", "1", CONSOLE);
 
-const WITHOUT_NOWAIT = [
-  ...["strace", "-f", "--seccomp-bpf", "-qq", "-o", "/dev/null"],
+const WITHOUT_NOWAIT = strace(
+  "/dev/null",
   ...["-e", "trace=preadv2,pwritev2"],
   ...["-e", "inject=preadv2,pwritev2:error=EOPNOTSUPP"],
-];
+);
 
 /** How many more descriptors are open while a read waits. */
 const ways = {
@@ -97,17 +95,14 @@ const ways = {
 };
 
 for (const [what, { args, more, ...options }] of Object.entries(ways)) {
-  Deno.test({
-    name:
-      `readAt() and writeAt() transfer in order and can be canceled: ${what}`,
-    ignore: !isLinux || "wrapper" in options && !canTrace,
-    timeout,
-    async fn() {
+  test(
+    `readAt() and writeAt() transfer in order and can be canceled: ${what}`,
+    { ignore: !isLinux || "wrapper" in options && !canTrace },
+    async () => {
       using directory = new Directory();
       Deno.chmodSync(directory.path, 0o755);
       const outcome = await report("stream_ways", {
         args: [directory.path, ...args],
-        timeout_ms: timeout,
         ...options,
       });
       assertEquals(outcome, {
@@ -155,86 +150,75 @@ for (const [what, { args, more, ...options }] of Object.entries(ways)) {
         ],
       });
     },
-  });
+  );
 }
 
-Deno.test({
-  name: "readAt() of more than the process may have descriptors is served",
+test("readAt() of more than the process may have descriptors is served", {
   ignore: !isLinux,
-  timeout,
-  async fn() {
-    assertEquals(
-      await report("poll_limit", {
-        args: ["300"],
-        wrapper: ["bash", "-c", 'ulimit -n 200; exec "$@"', "bash"],
-      }),
-      { limit: 200, done: 300 },
-    );
-  },
+}, async () => {
+  assertEquals(
+    await report("poll_limit", {
+      args: ["300"],
+      wrapper: ["bash", "-c", 'ulimit -n 200; exec "$@"', "bash"],
+    }),
+    { limit: 200, done: 300 },
+  );
 });
 
-Deno.test({
-  name:
-    "readAt() and writeAt() of a terminal's both sides reach the other side",
+test("readAt() and writeAt() of a terminal's both sides reach the other side", {
   ignore: !isLinux,
-  timeout,
-  async fn() {
+}, async () => {
+  const { master, terminal } = openTerminal();
+  await using keyboard = AioFile.adopt(master);
+  await using file = AioFile.adopt(terminal);
+  const typed = new Uint8Array(9);
+  const reading = file.readAt(typed, 0);
+  await keyboard.writeAt(encode("hi\n"), 0);
+  assertEquals(await reading, 3);
+  assertEquals(decode(typed.subarray(0, 3)), "hi\n");
+  await file.writeAt(encode("hello"), 0);
+  // The echo comes first.
+  let shown = "";
+  while (shown.length < 9) {
+    const bytes = new Uint8Array(99);
+    shown += decode(bytes.subarray(0, await keyboard.readAt(bytes, 0)));
+  }
+  assertEquals(shown, "hi\r\nhello");
+  // Neither has anything to read.
+  const waiting = [keyboard, file].map((one) =>
+    one.readAt(new Uint8Array(1), 0)
+  );
+  await turn();
+  const outcomes = waiting.map((read) => assertAioError(read, "ECANCELED"));
+  assertEquals([await keyboard.cancel(), await file.cancel()], [1, 1]);
+  await Promise.all(outcomes);
+});
+
+test("writeAt() to a terminal that nobody reads waits, and can be canceled", {
+  ignore: !isLinux,
+}, async () => {
+  for (const side of ["master", "terminal"] as const) {
     const { master, terminal } = openTerminal();
     await using keyboard = AioFile.adopt(master);
-    await using file = AioFile.adopt(terminal);
-    const typed = new Uint8Array(9);
-    const reading = file.readAt(typed, 0);
-    await keyboard.writeAt(encode("hi\n"), 0);
-    assertEquals(await reading, 3);
-    assertEquals(decode(typed.subarray(0, 3)), "hi\n");
-    await file.writeAt(encode("hello"), 0);
-    // The echo comes first.
-    let shown = "";
-    while (shown.length < 9) {
-      const bytes = new Uint8Array(99);
-      shown += decode(bytes.subarray(0, await keyboard.readAt(bytes, 0)));
-    }
-    assertEquals(shown, "hi\r\nhello");
-    // Neither has anything to read.
-    const waiting = [keyboard, file].map((one) =>
-      one.readAt(new Uint8Array(1), 0)
-    );
-    await turn();
-    const outcomes = waiting.map((read) => assertAioError(read, "ECANCELED"));
-    assertEquals([await keyboard.cancel(), await file.cancel()], [1, 1]);
-    await Promise.all(outcomes);
-  },
+    await using screen = AioFile.adopt(terminal);
+    const file = side === "master" ? keyboard : screen;
+    const controller = new AbortController();
+    // In lines: what a terminal has to keep it does not drop.
+    const lines = encode("a line\n".repeat(100_000));
+    const write = file.writeAt(lines, 0, { signal: controller.signal });
+    const outcome = assertAioError(write, "ECANCELED");
+    assert(await isPending(write, 200), "there was room for everything");
+    controller.abort("enough");
+    const { bytesTransferred, cause } = await outcome;
+    assertEquals(cause, "enough");
+    assert(bytesTransferred! > 0 && bytesTransferred! < lines.length);
+  }
 });
 
-Deno.test({
-  name: "writeAt() to a terminal that nobody reads waits, and can be canceled",
-  ignore: !isLinux,
-  timeout,
-  async fn() {
-    for (const side of ["master", "terminal"] as const) {
-      const { master, terminal } = openTerminal();
-      await using keyboard = AioFile.adopt(master);
-      await using screen = AioFile.adopt(terminal);
-      const file = side === "master" ? keyboard : screen;
-      const controller = new AbortController();
-      // In lines: what a terminal has to keep it does not drop.
-      const lines = encode("a line\n".repeat(100_000));
-      const write = file.writeAt(lines, 0, { signal: controller.signal });
-      const outcome = assertAioError(write, "ECANCELED");
-      assert(await isPending(write, 200), "there was room for everything");
-      controller.abort("enough");
-      const { bytesTransferred, cause } = await outcome;
-      assertEquals(cause, "enough");
-      assert(bytesTransferred! > 0 && bytesTransferred! < lines.length);
-    }
-  },
-});
-
-Deno.test({
-  name: "readAt() and writeAt() keep messages whole",
-  ignore: !isLinux,
-  timeout,
-  async fn() {
+test(
+  "readAt() and writeAt() keep messages whole",
+  { ignore: !isLinux },
+  async () => {
     const [own, other] = openSockets(SOCK_SEQPACKET);
     await using file = AioFile.adopt(own);
     // The longest message is a little shorter than net.core.wmem_default.
@@ -255,15 +239,13 @@ Deno.test({
     }
     close(other);
   },
-});
+);
 
-Deno.test({
-  name:
-    "writeAt() to what is only for reading rejects with EBADF, and does not " +
+test(
+  "writeAt() to what is only for reading rejects with EBADF, and does not " +
     "wait",
-  ignore: !isLinux,
-  timeout,
-  async fn() {
+  { ignore: !isLinux },
+  async () => {
     using directory = new Directory();
     await using watch = AioFile.adopt(openWatch(directory.path));
     const { reader, writer } = openPipe();
@@ -280,14 +262,12 @@ Deno.test({
     await assertAioError(input.writeAt(encode("x"), 0), "EBADF");
     await assertAioError(output.readAt(new Uint8Array(1), 0), "EBADF");
   },
-});
+);
 
-Deno.test({
-  name:
-    "readAt() and writeAt() of a device use their offsets, where it has some",
-  ignore: !hasConsole,
-  timeout,
-  async fn() {
+test(
+  "readAt() and writeAt() of a device use their offsets, where it has some",
+  { ignore: !hasConsole },
+  async () => {
     await using file = await AioFile.open(CONSOLE, { read: true, write: true });
     const whole = new Uint8Array(64);
     assertEquals(await file.readAt(whole, 0), 64);
@@ -304,93 +284,83 @@ Deno.test({
     assertEquals(await file.readAt(rest, 16), size - 16);
     assertBytes(concat(chunks), rest.subarray(0, size - 16));
   },
+);
+
+test("a read that waits has no descriptor that other processes inherit", {
+  ignore: !isLinux,
+}, async () => {
+  await using fifo = new Fifo();
+  const before = new Set(descriptors());
+  const { read } = await fifo.waitingRead();
+  const opened = descriptors().filter((fd) => !before.has(fd));
+  assert(opened.length > 1, "it has none of its own");
+  assertEquals(opened.filter(isInheritable), []);
+  fifo.feed("x");
+  await read;
 });
 
-Deno.test({
-  name: "a read that waits has no descriptor that other processes inherit",
+test("what waits in vain has no descriptors left once nothing waits", {
   ignore: !isLinux,
-  timeout,
-  async fn() {
-    await using fifo = new Fifo();
-    const before = new Set(descriptors());
-    const { read } = await fifo.waitingRead();
-    const opened = descriptors().filter((fd) => !before.has(fd));
-    assert(opened.length > 1, "it has none of its own");
-    assertEquals(opened.filter(isInheritable), []);
-    fifo.feed("x");
-    await read;
-  },
-});
-
-Deno.test({
-  name: "what waits in vain has no descriptors left once nothing waits",
-  ignore: !isLinux,
-  timeout,
-  async fn() {
-    await using fifo = new Fifo();
-    const idle = async () => {
-      const deadline_ms = performance.now() + 5_000;
-      // The call that is out ends first.
-      while (descriptors().length > before.length) {
-        assert(performance.now() < deadline_ms, "they are still there");
-        await turn();
-      }
-    };
-    // What the file keeps for its transfers is there from the first one on.
-    fifo.feed("x");
-    await fifo.file.readAt(new Uint8Array(1), 0);
-    const before = descriptors();
-    for (const end of ["fed", "aborted", "canceled"]) {
-      const controller = new AbortController();
-      const { signal } = controller;
-      const { read } = await fifo.waitingRead(new Uint8Array(1), signal);
-      assert(descriptors().length > before.length, "it has none of its own");
-      if (end === "fed") fifo.feed("x");
-      else if (end === "aborted") controller.abort();
-      else assertEquals(await fifo.file.cancel(), 1);
-      await Promise.allSettled([read]);
-      await idle();
+}, async () => {
+  await using fifo = new Fifo();
+  const idle = async () => {
+    const deadline_ms = performance.now() + 5_000;
+    // The call that is out ends first.
+    while (descriptors().length > before.length) {
+      assert(performance.now() < deadline_ms, "they are still there");
+      await turn();
     }
-  },
+  };
+  // What the file keeps for its transfers is there from the first one on.
+  fifo.feed("x");
+  await fifo.file.readAt(new Uint8Array(1), 0);
+  const before = descriptors();
+  for (const end of ["fed", "aborted", "canceled"]) {
+    const controller = new AbortController();
+    const { signal } = controller;
+    const { read } = await fifo.waitingRead(new Uint8Array(1), signal);
+    assert(descriptors().length > before.length, "it has none of its own");
+    if (end === "fed") fifo.feed("x");
+    else if (end === "aborted") controller.abort();
+    else assertEquals(await fifo.file.cancel(), 1);
+    await Promise.allSettled([read]);
+    await idle();
+  }
 });
 
-Deno.test({
-  name: "readAt() of what always has bytes leaves timers their turn",
+test("readAt() of what always has bytes leaves timers their turn", {
   ignore: !isLinux,
-  timeout,
-  async fn() {
-    const [own, other] = openSockets();
-    await using zero = await AioFile.open("/dev/zero");
-    await using socket = AioFile.adopt(own);
-    await using peer = AioFile.adopt(other);
-    const bytes = new Uint8Array(4096);
-    const endless: Record<string, () => Promise<unknown>> = {
-      "a device": () => zero.readAt(bytes, 0),
-      "sockets": async () => {
-        await socket.writeAt(bytes, 0);
-        await peer.readAt(bytes, 0);
-      },
-      "much": () => zero.readAt(new Uint8Array(64 * MIB), 0),
-    };
-    for (const [what, transfer] of Object.entries(endless)) {
-      let isOver = false;
-      const timer = delay(1).then(() => isOver = true);
-      let count = 0;
-      // Millions of microtasks, or a few turns of the event loop.
-      for (; !isOver && count < 20_000; count++) await transfer();
-      assert(isOver, `${what}: the timer waited for ${count} transfers`);
-      await timer;
-    }
-  },
+}, async () => {
+  const [own, other] = openSockets();
+  await using zero = await AioFile.open("/dev/zero");
+  await using socket = AioFile.adopt(own);
+  await using peer = AioFile.adopt(other);
+  const bytes = new Uint8Array(4096);
+  const endless: Record<string, () => Promise<unknown>> = {
+    "a device": () => zero.readAt(bytes, 0),
+    "sockets": async () => {
+      await socket.writeAt(bytes, 0);
+      await peer.readAt(bytes, 0);
+    },
+    "much": () => zero.readAt(new Uint8Array(64 * MIB), 0),
+  };
+  for (const [what, transfer] of Object.entries(endless)) {
+    let isOver = false;
+    const timer = delay(1).then(() => isOver = true);
+    let count = 0;
+    // Millions of microtasks, or a few turns of the event loop.
+    for (; !isOver && count < 20_000; count++) await transfer();
+    assert(isOver, `${what}: the timer waited for ${count} transfers`);
+    await timer;
+  }
 });
 
 for (const [count, length] of [[10_000, 1], [64, MIB]]) {
-  Deno.test({
-    name: `readAt() of ${length} bytes ${count} times at once leaves other ` +
+  test(
+    `readAt() of ${length} bytes ${count} times at once leaves other ` +
       "things their turn",
-    ignore: !isLinux,
-    timeout,
-    async fn() {
+    { ignore: !isLinux },
+    async () => {
       await using file = await AioFile.open("/dev/zero");
       const bytes = new Uint8Array(length);
       let settled = 0;
@@ -402,68 +372,62 @@ for (const [count, length] of [[10_000, 1], [64, MIB]]) {
       assert(settled < count, "all were served in one turn");
       await Promise.all(reads);
     },
-  });
+  );
 }
 
 for (const first of ["a read", "a write"]) {
-  Deno.test({
-    name: `readAt() and writeAt() of one socket wait together, ${first} first`,
+  test(`readAt() and writeAt() of one socket wait together, ${first} first`, {
     ignore: !isLinux,
-    timeout,
-    async fn() {
-      const [own, other] = openSockets();
-      await using file = AioFile.adopt(own);
-      await using peer = AioFile.adopt(other);
-      const calls = {
-        "a read": () => file.readAt(new Uint8Array(1), 0),
-        "a write": () => file.writeAt(new Uint8Array(4 * MIB), 0),
-      };
-      const waiting = [calls["a read"], calls["a write"]];
-      if (first === "a write") waiting.reverse();
-      const made: Promise<number>[] = [];
-      for (const call of waiting) {
-        made.push(call());
-        await turn();
-      }
-      if (first === "a write") made.reverse();
-      const [reading, writing] = made;
-      await peer.writeAt(encode("x"), 0);
-      assertEquals(await reading, 1);
-      assert(await isPending(writing, 1));
-      // Another read waits while there is room for the write.
-      const next = calls["a read"]();
-      for (let taken = 0; taken < 4 * MIB;) {
-        taken += await peer.readAt(new Uint8Array(MIB), 0);
-      }
-      assertEquals(await writing, 4 * MIB);
-      assert(await isPending(next, 1));
-      await peer.close();
-      assertEquals(await next, 0);
-    },
+  }, async () => {
+    const [own, other] = openSockets();
+    await using file = AioFile.adopt(own);
+    await using peer = AioFile.adopt(other);
+    const calls = {
+      "a read": () => file.readAt(new Uint8Array(1), 0),
+      "a write": () => file.writeAt(new Uint8Array(4 * MIB), 0),
+    };
+    const waiting = [calls["a read"], calls["a write"]];
+    if (first === "a write") waiting.reverse();
+    const made: Promise<number>[] = [];
+    for (const call of waiting) {
+      made.push(call());
+      await turn();
+    }
+    if (first === "a write") made.reverse();
+    const [reading, writing] = made;
+    await peer.writeAt(encode("x"), 0);
+    assertEquals(await reading, 1);
+    assert(await isPending(writing, 1));
+    // Another read waits while there is room for the write.
+    const next = calls["a read"]();
+    for (let taken = 0; taken < 4 * MIB;) {
+      taken += await peer.readAt(new Uint8Array(MIB), 0);
+    }
+    assertEquals(await writing, 4 * MIB);
+    assert(await isPending(next, 1));
+    await peer.close();
+    assertEquals(await next, 0);
   });
 }
 
-Deno.test({
-  name: "a signal ends a read that has bytes already, with them",
+test("a signal ends a read that has bytes already, with them", {
   ignore: !isLinux,
-  timeout,
-  async fn() {
-    const pipe = openPipe();
-    await using file = AioFile.adopt(pipe.reader);
-    // As much as one turn of the event loop is for.
-    assert(growPipe(pipe, MIB));
-    assertEquals(write(pipe.writer, pattern(MIB)), MIB);
-    const controller = new AbortController();
-    const { signal } = controller;
-    const into = new Uint8Array(2 * MIB);
-    const reading = file.readAt(into, 0, { signal });
-    const next = file.readAt(new Uint8Array(100), 0);
-    await turn();
-    assertEquals(write(pipe.writer, encode("next")), 4);
-    close(pipe.writer);
-    controller.abort();
-    assertEquals(await reading, MIB);
-    assertBytes(into.subarray(0, MIB), pattern(MIB));
-    assertEquals(await next, 4);
-  },
+}, async () => {
+  const pipe = openPipe();
+  await using file = AioFile.adopt(pipe.reader);
+  // As much as one turn of the event loop is for.
+  assert(growPipe(pipe, MIB));
+  assertEquals(write(pipe.writer, pattern(MIB)), MIB);
+  const controller = new AbortController();
+  const { signal } = controller;
+  const into = new Uint8Array(2 * MIB);
+  const reading = file.readAt(into, 0, { signal });
+  const next = file.readAt(new Uint8Array(100), 0);
+  await turn();
+  assertEquals(write(pipe.writer, encode("next")), 4);
+  close(pipe.writer);
+  controller.abort();
+  assertEquals(await reading, MIB);
+  assertBytes(into.subarray(0, MIB), pattern(MIB));
+  assertEquals(await next, 4);
 });

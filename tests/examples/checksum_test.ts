@@ -15,23 +15,21 @@ import {
   delay,
   Directory,
   isLinux,
+  makeFifo,
   pattern,
   report,
-  succeeds,
-  withoutCacheNotices,
+  testWith,
 } from "../helpers/mod.ts";
+import {
+  commandOf,
+  execute,
+  executeOnTerminal,
+  type Finished,
+  hasPseudoTerminal,
+  type How,
+} from "./example.ts";
 
-const TIMEOUT_MS = 120_000;
-const PROGRAM = new URL("../../examples/checksum.ts", import.meta.url).pathname;
-const PERMISSIONS = ["--allow-ffi", "--allow-read"];
-const CHECKSUM = [
-  Deno.execPath(),
-  "run",
-  "--quiet",
-  "--no-prompt",
-  ...PERMISSIONS,
-  PROGRAM,
-];
+const CHECKSUM = commandOf("checksum", ["--allow-ffi", "--allow-read"]);
 
 const DIGEST = createHash("sha256").update("this is a").digest("hex");
 const OTHER = DIGEST.replace(/^./, (digit) => digit === "0" ? "1" : "0");
@@ -48,44 +46,6 @@ function outputOf(command: string, ...args: string[]): string {
   } catch {
     return "";
   }
-}
-
-interface Finished {
-  code: number;
-  stdout: string;
-  stderr: string;
-}
-
-interface How {
-  cwd: string;
-  input?: string | Uint8Array;
-}
-
-async function execute(
-  [command, ...args]: string[],
-  { cwd, input }: How,
-): Promise<Finished> {
-  const child = new Deno.Command(command, {
-    args,
-    cwd,
-    env: { LC_ALL: "C.UTF-8", NO_COLOR: "1" },
-    stdin: input === undefined ? "null" : "piped",
-    stdout: "piped",
-    stderr: "piped",
-  }).spawn();
-  const finished = child.output();
-  if (input !== undefined) {
-    // It may end before it has read everything.
-    await new Blob([input as BlobPart]).stream().pipeTo(child.stdin)
-      .catch(() => {});
-  }
-  const { code, stdout, stderr } = await finished;
-  const decoder = new TextDecoder();
-  return {
-    code,
-    stdout: decoder.decode(stdout),
-    stderr: withoutCacheNotices(decoder.decode(stderr)),
-  };
 }
 
 function checksum(args: string[], how: How): Promise<Finished> {
@@ -173,24 +133,10 @@ async function assertSame(args: string[], how: How, name?: string) {
   return ours;
 }
 
-function test(
-  name: string,
-  fn: (files: Files) => Promise<void>,
-  { ignore = false } = {},
-): void {
-  Deno.test({
-    name,
-    ignore,
-    timeout: TIMEOUT_MS,
-    async fn() {
-      using files = new Files();
-      await fn(files);
-    },
-  });
-}
+const test = testWith(() => new Files());
 
 function testSame(name: string, fn: (files: Files) => Promise<void>): void {
-  test(name, fn, { ignore: !isCoreutils });
+  test(name, { ignore: !isCoreutils }, fn);
 }
 
 /** A block is 1 MiB, and 4 of them are in flight. */
@@ -295,20 +241,18 @@ checksum: loop: Too many levels of symbolic links
   },
 );
 
-test(
-  "checksum.ts goes on after a file that it may not read",
-  async (files) => {
-    fs.chmodSync(files.at(files.write("secret")), 0);
-    const { code, stdout, stderr } = await checksum(
-      ["secret", files.write("a")],
-      files,
-    );
-    assertEquals(code, 1);
-    assertEquals(stdout, `${DIGEST}  a\n`);
-    assertEquals(stderr, "checksum: secret: Permission denied\n");
-  },
-  { ignore: Deno.uid() === 0 },
-);
+test("checksum.ts goes on after a file that it may not read", {
+  ignore: Deno.uid() === 0,
+}, async (files) => {
+  fs.chmodSync(files.at(files.write("secret")), 0);
+  const { code, stdout, stderr } = await checksum(
+    ["secret", files.write("a")],
+    files,
+  );
+  assertEquals(code, 1);
+  assertEquals(stdout, `${DIGEST}  a\n`);
+  assertEquals(stderr, "checksum: secret: Permission denied\n");
+});
 
 test("checksum.ts says so when the runtime does not let it read", async (files) => {
   files.write("a");
@@ -363,7 +307,7 @@ testSame("checksum.ts reads standard input from where it is", async (files) => {
 });
 
 test("checksum.ts reads a pipe until its end", async (files) => {
-  assert(succeeds("mkfifo", files.at("pipe")));
+  makeFifo(files.at("pipe"));
   const bytes = pattern(5 * 2 ** 20 + 1);
   const finished = checksum(["pipe", files.write("a")], files);
   await Deno.writeFile(files.at("pipe"), bytes, { create: false });
@@ -373,20 +317,19 @@ test("checksum.ts reads a pipe until its end", async (files) => {
   assertEquals(stdout.split("\n")[0], `${digest}  pipe`);
 });
 
-test(
-  "checksum.ts reads files of /proc, which claim to be empty",
-  async (files) => {
-    const command = [Deno.execPath(), "run", "-A", PROGRAM, "/proc/version"];
-    const { stdout } = await execute(command, files);
-    const bytes = fs.readFileSync("/proc/version");
-    const digest = createHash("sha256").update(bytes).digest("hex");
-    assertEquals(stdout, `${digest}  /proc/version\n`);
-  },
-  { ignore: !isLinux },
-);
+test("checksum.ts reads files of /proc, which claim to be empty", {
+  ignore: !isLinux,
+}, async (files) => {
+  const command = [...commandOf("checksum", ["-A"]), "/proc/version"];
+  const { stdout } = await execute(command, files);
+  const bytes = fs.readFileSync("/proc/version");
+  const digest = createHash("sha256").update(bytes).digest("hex");
+  assertEquals(stdout, `${digest}  /proc/version\n`);
+});
 
 test(
   "checksum.ts takes no more memory for a larger file",
+  { ignore: !isLinux },
   async (files) => {
     const sizeBytes = 2 ** 30;
     files.write("large", "");
@@ -411,7 +354,6 @@ test(
     assert(peakBytes > 0);
     assert(peakBytes < sizeBytes / 2, `it took ${peakBytes} bytes`);
   },
-  { ignore: !isLinux },
 );
 
 /** 0 if it has ended. */
@@ -627,54 +569,53 @@ testSame(
   },
 );
 
-test("checksum.ts fails when it cannot write", async (files) => {
-  files.write("a");
-  const { code, stderr } = await execute(
-    ["bash", "-c", `"$@" a >/dev/full`, "bash", ...CHECKSUM],
-    files,
-  );
-  assertEquals(code, 1);
-  assertEquals(stderr, "checksum: write error: No space left on device\n");
-}, { ignore: !isLinux });
-
-test("checksum.ts ends when nobody reads what it prints", async (files) => {
-  files.write("a");
-  const { stdout } = await execute(
-    ["bash", "-c", `"$@" | head -n 1; echo "\${PIPESTATUS[0]}"`, "bash"].concat(
-      CHECKSUM,
-      Array.from({ length: 2000 }, () => "a"),
-    ),
-    files,
-  );
-  assertEquals(stdout, `${DIGEST}  a\n1\n`);
-}, { ignore: !isLinux });
-
-const hasPseudoTerminal = isLinux && succeeds("script", "--version");
-
 test(
-  "checksum.ts --progress shows a bar on a terminal",
+  "checksum.ts fails when it cannot write",
+  { ignore: !isLinux },
   async (files) => {
-    const bytes = pattern(9 * 2 ** 20);
-    files.write("a", bytes);
-    // A question for another permission would be asked here, and wait.
-    const asking = CHECKSUM.filter((word) => word !== "--no-prompt");
-    const names = ["a", "missing", "a/b", "a"];
-    const command = [...asking, "--progress", ...names];
-    const { code, stdout } = await execute(
-      ["script", "--quiet", "--return", "--command"].concat(
-        command.map((word) => `'${word}'`).join(" "),
-        "/dev/null",
-      ),
+    files.write("a");
+    const { code, stderr } = await execute(
+      ["bash", "-c", `"$@" a >/dev/full`, "bash", ...CHECKSUM],
       files,
     );
-    assertEquals(code, 1, stdout);
-    assertStringIncludes(stdout, "\u2588 100 %  18.9 MB, ");
-    const digest = createHash("sha256").update(bytes).digest("hex");
-    // Each line begins where the bar has been wiped out.
-    assertEquals(stdout.split(`\x1b[K${digest}  a\r\n`).length, 3);
+    assertEquals(code, 1);
+    assertEquals(stderr, "checksum: write error: No space left on device\n");
   },
-  { ignore: !hasPseudoTerminal },
 );
+
+test(
+  "checksum.ts ends when nobody reads what it prints",
+  { ignore: !isLinux },
+  async (files) => {
+    files.write("a");
+    const { stdout } = await execute(
+      ["bash", "-c", `"$@" | head -n 1; echo "\${PIPESTATUS[0]}"`, "bash"]
+        .concat(
+          CHECKSUM,
+          Array.from({ length: 2000 }, () => "a"),
+        ),
+      files,
+    );
+    assertEquals(stdout, `${DIGEST}  a\n1\n`);
+  },
+);
+
+test("checksum.ts --progress shows a bar on a terminal", {
+  ignore: !hasPseudoTerminal,
+}, async (files) => {
+  const bytes = pattern(9 * 2 ** 20);
+  files.write("a", bytes);
+  const names = ["a", "missing", "a/b", "a"];
+  const { code, stdout } = await executeOnTerminal(
+    [...CHECKSUM, "--progress", ...names],
+    files,
+  );
+  assertEquals(code, 1, stdout);
+  assertStringIncludes(stdout, "\u2588 100 %  18.9 MB, ");
+  const digest = createHash("sha256").update(bytes).digest("hex");
+  // Each line begins where the bar has been wiped out.
+  assertEquals(stdout.split(`\x1b[K${digest}  a\r\n`).length, 3);
+});
 
 test("checksum.ts --progress shows nothing elsewhere", async (files) => {
   files.write("a");

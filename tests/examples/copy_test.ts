@@ -2,55 +2,35 @@
 
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { createHash } from "node:crypto";
-import { canStrace, hasDirectTransfers } from "../helpers/mod.ts";
+import {
+  canStrace,
+  Directory,
+  hasDirectTransfers,
+  isLinux,
+  makeFifo,
+  strace,
+  succeeds,
+  testWith,
+  until,
+} from "../helpers/mod.ts";
+import {
+  commandOf,
+  execute,
+  executeOnTerminal,
+  finish,
+  type Finished,
+  hasPseudoTerminal,
+  start,
+} from "./example.ts";
 
-const PROGRAM = new URL("../../examples/copy.ts", import.meta.url).pathname;
-const PERMISSIONS = ["--allow-ffi", "--allow-read", "--allow-write"];
-const TIMEOUT_MS = 60_000;
-const isLinux = Deno.build.os === "linux";
+const test = testWith(() => new Directory());
 
-interface Finished {
-  code: number;
-  stdout: string;
-  stderr: string;
-}
-
-function spawn(args: string[], permissions = PERMISSIONS): Deno.ChildProcess {
-  return new Deno.Command(Deno.execPath(), {
-    args: ["run", "--quiet", "--no-prompt", ...permissions, PROGRAM, ...args],
-    stdin: "null",
-    stdout: "piped",
-    stderr: "piped",
-    env: { NO_COLOR: "1" },
-  }).spawn();
-}
-
-async function finish(child: Deno.ChildProcess): Promise<Finished> {
-  const { code, stdout, stderr } = await child.output();
-  const decoder = new TextDecoder();
-  return {
-    code,
-    stdout: decoder.decode(stdout),
-    stderr: decoder.decode(stderr),
-  };
+function spawn(args: string[]): Deno.ChildProcess {
+  return start([...commandOf("copy"), ...args]);
 }
 
 function copy(args: string[], permissions?: string[]): Promise<Finished> {
-  return finish(spawn(args, permissions));
-}
-
-async function execute(command: string, ...args: string[]): Promise<Finished> {
-  try {
-    const options = {
-      args,
-      stdin: "null",
-      stdout: "piped",
-      stderr: "piped",
-    } as const;
-    return await finish(new Deno.Command(command, options).spawn());
-  } catch {
-    return { code: -1, stdout: "", stderr: `${command} is not here` };
-  }
+  return execute([...commandOf("copy", permissions), ...args]);
 }
 
 /** Made once, so that a file of any size is a part of it. */
@@ -93,77 +73,24 @@ function assertFailed(result: Finished, code: number, message: string): void {
   assertStringIncludes(lines[0], message);
 }
 
-/** Polls; the test's timeout is the bound. */
-async function until(condition: () => boolean): Promise<void> {
-  while (!condition()) await new Promise((resolve) => setTimeout(resolve, 5));
-}
+/** Mounts a file system of 1 MiB. */
+const mount = (path: string) =>
+  succeeds("mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", path);
 
-async function withDirectory(
-  body: (directory: string) => Promise<void>,
-  parent?: string,
-): Promise<void> {
-  const directory = await Deno.makeTempDir({
-    dir: parent,
-    prefix: "copy-test-",
-  });
-  try {
-    await body(directory);
-  } finally {
-    await Deno.remove(directory, { recursive: true });
-  }
-}
-
-function test(
-  name: string,
-  body: (directory: string) => Promise<void>,
-  ignore = false,
-): void {
-  Deno.test({
-    name,
-    ignore,
-    timeout: TIMEOUT_MS,
-    fn: () => withDirectory(body),
-  });
-}
-
-const tmpfsIsPermitted = await (async () => {
-  let permitted = false;
-  await withDirectory(async (directory) => {
-    const mounted = await execute(
-      "mount",
-      "-t",
-      "tmpfs",
-      "-o",
-      "size=1m",
-      "tmpfs",
-      directory,
-    );
-    permitted = mounted.code === 0;
-    if (permitted) await execute("umount", directory);
-    else {console.log(
-        "No file system can be mounted here: the test of a full disk is skipped.",
-      );}
-  });
-  return permitted;
+const tmpfsIsPermitted = (() => {
+  using directory = new Directory();
+  return mount(directory.path) && succeeds("umount", directory.path);
 })();
+if (!tmpfsIsPermitted) {
+  console.log(
+    "No file system can be mounted here: the test of a full disk is skipped.",
+  );
+}
 
 const canTrace = canStrace();
-if (!canTrace) {
-  console.log(
-    "There is no strace to be used: the order of calls is not tested.",
-  );
-}
-
-const hasPseudoTerminal = isLinux &&
-  (await execute("script", "--version")).code === 0;
-if (!hasPseudoTerminal) {
-  console.log(
-    "There is no script(1) of util-linux: the test of the bar is skipped.",
-  );
-}
 
 for (const size of [0, 1, 4095, 4096, 2 ** 20 + 1, 20 * 2 ** 20 + 12_345]) {
-  test(`copy.ts copies a file of ${size} bytes`, async (directory) => {
+  test(`copy.ts copies a file of ${size} bytes`, async ({ path: directory }) => {
     const bytes = contents(size);
     await Deno.writeFile(`${directory}/source`, bytes);
     const result = await copy([`${directory}/source`, `${directory}/target`]);
@@ -178,46 +105,42 @@ for (const size of [0, 1, 4095, 4096, 2 ** 20 + 1, 20 * 2 ** 20 + 12_345]) {
 }
 
 for (const size of [0, 1, 4096, 3 * 2 ** 20 + 777]) {
-  test(
-    `copy.ts --direct copies a file of ${size} bytes`,
-    async (directory) => {
-      const bytes = contents(size);
-      await Deno.writeFile(`${directory}/source`, bytes);
-      const result = await copy([
-        "--direct",
-        "--verify",
-        "--block-size=64K",
-        `${directory}/source`,
-        `${directory}/target`,
-      ]);
-      assertCopied(result);
-      assertSame(`${directory}/target`, bytes);
-      assertStringIncludes(result.stdout, sha256(bytes));
-      assertEquals(names(directory), ["source", "target"]);
-    },
-    !hasDirectTransfers(),
-  );
-}
-
-test(
-  "copy.ts --direct says so when the file system refuses O_DIRECT",
-  async (directory) => {
+  test(`copy.ts --direct copies a file of ${size} bytes`, {
+    ignore: !hasDirectTransfers(),
+  }, async ({ path: directory }) => {
+    const bytes = contents(size);
+    await Deno.writeFile(`${directory}/source`, bytes);
     const result = await copy([
       "--direct",
-      "/proc/cpuinfo",
+      "--verify",
+      "--block-size=64K",
+      `${directory}/source`,
       `${directory}/target`,
-    ], ["-A"]);
-    assertFailed(
-      result,
-      1,
-      "cannot read /proc/cpuinfo: its file system does not support direct",
-    );
-    assertEquals(names(directory), []);
-  },
-  !isLinux,
-);
+    ]);
+    assertCopied(result);
+    assertSame(`${directory}/target`, bytes);
+    assertStringIncludes(result.stdout, sha256(bytes));
+    assertEquals(names(directory), ["source", "target"]);
+  });
+}
 
-test("copy.ts --verify prints the SHA-256 digests of both sides", async (directory) => {
+test("copy.ts --direct says so when the file system refuses O_DIRECT", {
+  ignore: !isLinux,
+}, async ({ path: directory }) => {
+  const result = await copy([
+    "--direct",
+    "/proc/cpuinfo",
+    `${directory}/target`,
+  ], ["-A"]);
+  assertFailed(
+    result,
+    1,
+    "cannot read /proc/cpuinfo: its file system does not support direct",
+  );
+  assertEquals(names(directory), []);
+});
+
+test("copy.ts --verify prints the SHA-256 digests of both sides", async ({ path: directory }) => {
   const bytes = contents(5_000_001);
   await Deno.writeFile(`${directory}/source`, bytes);
   const result = await copy([
@@ -233,21 +156,19 @@ test("copy.ts --verify prints the SHA-256 digests of both sides", async (directo
   ]);
 });
 
-test(
-  "copy.ts --verify fails when the two differ, and leaves no target",
-  async (directory) => {
-    // Each read of this file gives another answer.
-    const source = "/proc/sys/kernel/random/uuid";
-    const result = await copy(["--verify", source, `${directory}/target`], [
-      "-A",
-    ]);
-    assertFailed(result, 1, "the copy differs: SHA-256 of");
-    assertEquals(names(directory), []);
-  },
-  !isLinux,
-);
+test("copy.ts --verify fails when the two differ, and leaves no target", {
+  ignore: !isLinux,
+}, async ({ path: directory }) => {
+  // Each read of this file gives another answer.
+  const source = "/proc/sys/kernel/random/uuid";
+  const result = await copy(["--verify", source, `${directory}/target`], [
+    "-A",
+  ]);
+  assertFailed(result, 1, "the copy differs: SHA-256 of");
+  assertEquals(names(directory), []);
+});
 
-test("copy.ts --json prints the result as one line", async (directory) => {
+test("copy.ts --json prints the result as one line", async ({ path: directory }) => {
   await Deno.writeFile(`${directory}/source`, contents(300_000));
   const result = await copy([
     "--json",
@@ -269,7 +190,7 @@ test("copy.ts --json prints the result as one line", async (directory) => {
   assertEquals(typeof json.syncSeconds, "number");
 });
 
-test("copy.ts does not verify unless asked to", async (directory) => {
+test("copy.ts does not verify unless asked to", async ({ path: directory }) => {
   await Deno.writeFile(`${directory}/source`, contents(10));
   const result = await copy([
     "--json",
@@ -290,10 +211,8 @@ async function tracedCopy(
 ): Promise<string[]> {
   const record = `${directory}/record`;
   const traced = "trace=pwrite64,fsync,fdatasync,/^f?chmod,/^rename,ftruncate";
-  const strace = ["-f", "--seccomp-bpf", "-qq", "-y", "-o", record, "-e"];
-  const program = ["run", "--quiet", "--no-prompt", ...PERMISSIONS, PROGRAM];
-  const command = [...strace, traced, Deno.execPath(), ...program, ...args];
-  assertCopied(await execute("strace", ...command));
+  const command = [...commandOf("copy"), ...args];
+  assertCopied(await execute(strace(record, "-y", "-e", traced, ...command)));
   return Deno.readTextFileSync(record).split("\n")
     .filter((line) => line.includes(`${directory}/into`))
     .map((line) => line.replace(/^\d+ +/, "").replaceAll(directory, "DIR"));
@@ -320,43 +239,39 @@ for (
     ], true],
   ] as const
 ) {
-  test(
-    `copy.ts ${what}`,
-    async (directory) => {
-      await Deno.mkdir(`${directory}/into`);
-      await Deno.writeFile(`${directory}/source`, contents(300_000));
-      const target = `${directory}/into/target`;
-      if (isExisting) await Deno.writeFile(target, contents(5));
-      const names = [`${directory}/source`, target];
-      const calls = await tracedCopy(directory, [...args, ...names]);
-      const changed = lastOf(calls, /^(pwrite64|f?chmod\w*|ftruncate)\(/);
-      const order = [
-        changed,
-        lastOf(calls, FILE_SYNCED),
-        lastOf(calls, RENAMED),
-      ];
-      assertEquals(order, order.toSorted((a, b) => a - b), calls.join("\n"));
-    },
-    !canTrace ||
+  test(`copy.ts ${what}`, {
+    ignore: !canTrace ||
       args.some((arg) => arg === "--direct") && !hasDirectTransfers(),
-  );
+  }, async ({ path: directory }) => {
+    await Deno.mkdir(`${directory}/into`);
+    await Deno.writeFile(`${directory}/source`, contents(300_000));
+    const target = `${directory}/into/target`;
+    if (isExisting) await Deno.writeFile(target, contents(5));
+    const names = [`${directory}/source`, target];
+    const calls = await tracedCopy(directory, [...args, ...names]);
+    const changed = lastOf(calls, /^(pwrite64|f?chmod\w*|ftruncate)\(/);
+    const order = [
+      changed,
+      lastOf(calls, FILE_SYNCED),
+      lastOf(calls, RENAMED),
+    ];
+    assertEquals(order, order.toSorted((a, b) => a - b), calls.join("\n"));
+  });
 }
 
-test(
-  "copy.ts --sync has the name of the copy on disk as well, and only then",
-  async (directory) => {
-    await Deno.mkdir(`${directory}/into`);
-    await Deno.writeFile(`${directory}/source`, contents(10));
-    const names = [`${directory}/source`, `${directory}/into/target`];
-    const without = await tracedCopy(directory, names);
-    assert(!without.some((call) => DIRECTORY_SYNCED.test(call)));
-    const calls = await tracedCopy(directory, ["--sync", ...names]);
-    assert(lastOf(calls, DIRECTORY_SYNCED) > lastOf(calls, RENAMED));
-  },
-  !canTrace,
-);
+test("copy.ts --sync has the name of the copy on disk as well, and only then", {
+  ignore: !canTrace,
+}, async ({ path: directory }) => {
+  await Deno.mkdir(`${directory}/into`);
+  await Deno.writeFile(`${directory}/source`, contents(10));
+  const names = [`${directory}/source`, `${directory}/into/target`];
+  const without = await tracedCopy(directory, names);
+  assert(!without.some((call) => DIRECTORY_SYNCED.test(call)));
+  const calls = await tracedCopy(directory, ["--sync", ...names]);
+  assert(lastOf(calls, DIRECTORY_SYNCED) > lastOf(calls, RENAMED));
+});
 
-test("copy.ts copies into a target that is a directory", async (directory) => {
+test("copy.ts copies into a target that is a directory", async ({ path: directory }) => {
   await Deno.writeFile(`${directory}/source`, contents(100));
   await Deno.mkdir(`${directory}/into`);
   assertCopied(await copy([`${directory}/source`, `${directory}/into`]));
@@ -364,14 +279,14 @@ test("copy.ts copies into a target that is a directory", async (directory) => {
   assertEquals(names(`${directory}/into`), ["source"]);
 });
 
-test("copy.ts replaces a target that exists", async (directory) => {
+test("copy.ts replaces a target that exists", async ({ path: directory }) => {
   await Deno.writeFile(`${directory}/source`, contents(100));
   await Deno.writeFile(`${directory}/target`, contents(5000));
   assertCopied(await copy([`${directory}/source`, `${directory}/target`]));
   assertSame(`${directory}/target`, contents(100));
 });
 
-test("copy.ts replaces the file behind a symbolic link, not the link", async (directory) => {
+test("copy.ts replaces the file behind a symbolic link, not the link", async ({ path: directory }) => {
   await Deno.writeFile(`${directory}/source`, contents(100));
   await Deno.mkdir(`${directory}/elsewhere`);
   await Deno.writeFile(`${directory}/elsewhere/file`, contents(5));
@@ -383,7 +298,7 @@ test("copy.ts replaces the file behind a symbolic link, not the link", async (di
 });
 
 for (const mode of [0o751, 0o640, 0o444]) {
-  test(`copy.ts gives the target the mode ${mode.toString(8)} of the source`, async (directory) => {
+  test(`copy.ts gives the target the mode ${mode.toString(8)} of the source`, async ({ path: directory }) => {
     await Deno.writeFile(`${directory}/source`, contents(100));
     await Deno.chmod(`${directory}/source`, mode);
     assertCopied(await copy([`${directory}/source`, `${directory}/target`]));
@@ -391,7 +306,7 @@ for (const mode of [0o751, 0o640, 0o444]) {
   });
 }
 
-test("copy.ts fails when the source is missing", async (directory) => {
+test("copy.ts fails when the source is missing", async ({ path: directory }) => {
   const result = await copy([`${directory}/source`, `${directory}/target`]);
   assertFailed(
     result,
@@ -401,14 +316,14 @@ test("copy.ts fails when the source is missing", async (directory) => {
   assertEquals(names(directory), []);
 });
 
-test("copy.ts fails when the source is a directory", async (directory) => {
+test("copy.ts fails when the source is a directory", async ({ path: directory }) => {
   await Deno.mkdir(`${directory}/source`);
   const result = await copy([`${directory}/source`, `${directory}/target`]);
   assertFailed(result, 1, `cannot copy ${directory}/source: is a directory`);
   assertEquals(names(directory), ["source"]);
 });
 
-test("copy.ts fails when the target is in no directory", async (directory) => {
+test("copy.ts fails when the target is in no directory", async ({ path: directory }) => {
   await Deno.writeFile(`${directory}/source`, contents(10));
   const result = await copy([`${directory}/source`, `${directory}/no/target`]);
   assertFailed(
@@ -418,7 +333,7 @@ test("copy.ts fails when the target is in no directory", async (directory) => {
   );
 });
 
-test("copy.ts fails when the target is a symbolic link to nothing", async (directory) => {
+test("copy.ts fails when the target is a symbolic link to nothing", async ({ path: directory }) => {
   await Deno.writeFile(`${directory}/source`, contents(10));
   await Deno.symlink(`${directory}/nothing`, `${directory}/link`);
   const result = await copy([`${directory}/source`, `${directory}/link`]);
@@ -426,7 +341,7 @@ test("copy.ts fails when the target is a symbolic link to nothing", async (direc
   assertEquals(names(directory), ["link", "source"]);
 });
 
-test("copy.ts fails when the runtime does not permit it", async (directory) => {
+test("copy.ts fails when the runtime does not permit it", async ({ path: directory }) => {
   await Deno.writeFile(`${directory}/source`, contents(10));
   const result = await copy(
     [`${directory}/source`, `${directory}/target`],
@@ -436,30 +351,28 @@ test("copy.ts fails when the runtime does not permit it", async (directory) => {
   assertEquals(names(directory), ["source"]);
 });
 
-test(
-  "copy.ts fails when the system does not permit it",
-  async (directory) => {
-    await Deno.writeFile(`${directory}/source`, contents(10));
-    await Deno.chmod(`${directory}/source`, 0);
-    const unreadable = await copy([
-      `${directory}/source`,
-      `${directory}/target`,
-    ]);
-    assertFailed(unreadable, 1, "permission denied");
-    await Deno.chmod(`${directory}/source`, 0o600);
-    await Deno.writeFile(`${directory}/target`, contents(5), { mode: 0o400 });
-    const unwritable = await copy([
-      `${directory}/source`,
-      `${directory}/target`,
-    ]);
-    assertFailed(unwritable, 1, "permission denied");
-    assertSame(`${directory}/target`, contents(5));
-    assertEquals(names(directory), ["source", "target"]);
-  },
-  Deno.uid() === 0,
-);
+test("copy.ts fails when the system does not permit it", {
+  ignore: Deno.uid() === 0,
+}, async ({ path: directory }) => {
+  await Deno.writeFile(`${directory}/source`, contents(10));
+  await Deno.chmod(`${directory}/source`, 0);
+  const unreadable = await copy([
+    `${directory}/source`,
+    `${directory}/target`,
+  ]);
+  assertFailed(unreadable, 1, "permission denied");
+  await Deno.chmod(`${directory}/source`, 0o600);
+  await Deno.writeFile(`${directory}/target`, contents(5), { mode: 0o400 });
+  const unwritable = await copy([
+    `${directory}/source`,
+    `${directory}/target`,
+  ]);
+  assertFailed(unwritable, 1, "permission denied");
+  assertSame(`${directory}/target`, contents(5));
+  assertEquals(names(directory), ["source", "target"]);
+});
 
-test("copy.ts fails when the target is the source, by any name", async (directory) => {
+test("copy.ts fails when the target is the source, by any name", async ({ path: directory }) => {
   const source = `${directory}/source`;
   await Deno.writeFile(source, contents(10));
   await Deno.link(source, `${directory}/hard`);
@@ -480,7 +393,8 @@ test("copy.ts fails when the target is the source, by any name", async (director
 
 test(
   "copy.ts reports a full device",
-  async (directory) => {
+  { ignore: !isLinux },
+  async ({ path: directory }) => {
     await Deno.writeFile(`${directory}/source`, contents(100_000));
     const result = await copy([`${directory}/source`, "/dev/full"], ["-A"]);
     assertFailed(
@@ -491,57 +405,43 @@ test(
     assert(Deno.statSync("/dev/full").isCharDevice);
     assertEquals(names("/dev").filter((name) => name.startsWith(".copy-")), []);
   },
-  !isLinux,
 );
 
-test(
-  "copy.ts leaves the old target when the disk is full",
-  async (directory) => {
-    await Deno.writeFile(`${directory}/source`, contents(4 * 2 ** 20));
-    const disk = `${directory}/disk`;
-    await Deno.mkdir(disk);
-    const mounted = await execute(
-      "mount",
-      "-t",
-      "tmpfs",
-      "-o",
-      "size=1m",
-      "tmpfs",
-      disk,
+test("copy.ts leaves the old target when the disk is full", {
+  ignore: !tmpfsIsPermitted,
+}, async ({ path: directory }) => {
+  await Deno.writeFile(`${directory}/source`, contents(4 * 2 ** 20));
+  const disk = `${directory}/disk`;
+  await Deno.mkdir(disk);
+  assert(mount(disk));
+  try {
+    await Deno.writeFile(`${disk}/target`, contents(5));
+    const result = await copy([
+      "--block-size=64K",
+      `${directory}/source`,
+      `${disk}/target`,
+    ]);
+    assertFailed(
+      result,
+      1,
+      `cannot write to ${disk}/target: no space left on device`,
     );
-    assertEquals(mounted.code, 0, mounted.stderr);
-    try {
-      await Deno.writeFile(`${disk}/target`, contents(5));
-      const result = await copy([
-        "--block-size=64K",
-        `${directory}/source`,
-        `${disk}/target`,
-      ]);
-      assertFailed(
-        result,
-        1,
-        `cannot write to ${disk}/target: no space left on device`,
-      );
-      assertSame(`${disk}/target`, contents(5));
-      assertEquals(names(disk), ["target"]);
-    } finally {
-      await execute("umount", disk);
-    }
-  },
-  !tmpfsIsPermitted,
-);
+    assertSame(`${disk}/target`, contents(5));
+    assertEquals(names(disk), ["target"]);
+  } finally {
+    succeeds("umount", disk);
+  }
+});
 
-test(
-  "copy.ts copies a file of /proc, whose size the system does not tell",
-  async (directory) => {
-    assertCopied(await copy(["/proc/version", `${directory}/target`], ["-A"]));
-    assertSame(`${directory}/target`, Deno.readFileSync("/proc/version"));
-  },
-  !isLinux,
-);
+test("copy.ts copies a file of /proc, whose size the system does not tell", {
+  ignore: !isLinux,
+}, async ({ path: directory }) => {
+  assertCopied(await copy(["/proc/version", `${directory}/target`], ["-A"]));
+  assertSame(`${directory}/target`, Deno.readFileSync("/proc/version"));
+});
 
-test("copy.ts copies what comes out of a pipe until its end", async (directory) => {
-  await execute("mkfifo", `${directory}/pipe`);
+test("copy.ts copies what comes out of a pipe until its end", async ({ path: directory }) => {
+  makeFifo(`${directory}/pipe`);
   const bytes = contents(3 * 2 ** 20 + 5);
   const child = finish(spawn([`${directory}/pipe`, `${directory}/target`]));
   await Deno.writeFile(`${directory}/pipe`, bytes, { create: false });
@@ -549,10 +449,10 @@ test("copy.ts copies what comes out of a pipe until its end", async (directory) 
   assertSame(`${directory}/target`, bytes);
 });
 
-test("copy.ts writes into a pipe in order", async (directory) => {
+test("copy.ts writes into a pipe in order", async ({ path: directory }) => {
   const bytes = contents(3 * 2 ** 20 + 5);
   await Deno.writeFile(`${directory}/source`, bytes);
-  await execute("mkfifo", `${directory}/pipe`);
+  makeFifo(`${directory}/pipe`);
   const child = finish(
     spawn(["--block-size=64K", `${directory}/source`, `${directory}/pipe`]),
   );
@@ -562,9 +462,9 @@ test("copy.ts writes into a pipe in order", async (directory) => {
   assertEquals(names(directory), ["pipe", "source"]);
 });
 
-test("copy.ts fails when the source becomes shorter", async (directory) => {
+test("copy.ts fails when the source becomes shorter", async ({ path: directory }) => {
   await Deno.writeFile(`${directory}/source`, contents(3 * 2 ** 20));
-  await execute("mkfifo", `${directory}/pipe`);
+  makeFifo(`${directory}/pipe`);
   const child = finish(spawn([`${directory}/source`, `${directory}/pipe`]));
   // The pipe is full long before the first block is through it: nothing else is read yet.
   using pipe = await Deno.open(`${directory}/pipe`);
@@ -580,8 +480,8 @@ for (
     129,
   ]] as const
 ) {
-  test(`copy.ts leaves nothing behind on ${signal}`, async (directory) => {
-    await execute("mkfifo", `${directory}/pipe`);
+  test(`copy.ts leaves nothing behind on ${signal}`, async ({ path: directory }) => {
+    makeFifo(`${directory}/pipe`);
     await Deno.mkdir(`${directory}/into`);
     await Deno.writeFile(`${directory}/into/target`, contents(5));
     const child = spawn([
@@ -592,7 +492,10 @@ for (
     const finished = finish(child);
     using pipe = await Deno.open(`${directory}/pipe`, { write: true });
     await pipe.write(contents(4096 + 1));
-    await until(() => names(`${directory}/into`).length === 2);
+    await until(
+      () => names(`${directory}/into`).length === 2,
+      "nothing is written",
+    );
     child.kill(signal);
     assertFailed(await finished, code, `stopped by ${signal}`);
     assertSame(`${directory}/into/target`, contents(5));
@@ -600,7 +503,7 @@ for (
   });
 }
 
-test("copy.ts leaves nothing behind on SIGINT amid many requests", async (directory) => {
+test("copy.ts leaves nothing behind on SIGINT amid many requests", async ({ path: directory }) => {
   using source = await Deno.create(`${directory}/source`);
   await source.truncate(2 ** 36);
   await Deno.mkdir(`${directory}/into`);
@@ -614,7 +517,7 @@ test("copy.ts leaves nothing behind on SIGINT amid many requests", async (direct
     names(`${directory}/into`).map((name) =>
       Deno.statSync(`${directory}/into/${name}`).size
     );
-  await until(() => written().some((size) => size > 0));
+  await until(() => written().some((size) => size > 0), "nothing is written");
   child.kill("SIGINT");
   assertFailed(await finished, 130, "stopped by SIGINT");
   assertEquals(names(`${directory}/into`), []);
@@ -665,9 +568,9 @@ for (const [what, args, message] of MISUSES) {
   });
 }
 
-test("copy.ts refuses to verify what cannot be read again", async (directory) => {
+test("copy.ts refuses to verify what cannot be read again", async ({ path: directory }) => {
   await Deno.writeFile(`${directory}/source`, contents(10));
-  await execute("mkfifo", `${directory}/pipe`);
+  makeFifo(`${directory}/pipe`);
   const toPipe = await copy([
     "--verify",
     `${directory}/source`,
@@ -702,7 +605,7 @@ test("copy.ts --help names every option", async () => {
   }
 });
 
-test("copy.ts shows progress as plain lines when not on a terminal", async (directory) => {
+test("copy.ts shows progress as plain lines when not on a terminal", async ({ path: directory }) => {
   await Deno.writeFile(`${directory}/source`, contents(1_000_000));
   const result = await copy([
     "--block-size=10000",
@@ -718,7 +621,7 @@ test("copy.ts shows progress as plain lines when not on a terminal", async (dire
   assert(!result.stderr.includes("\x1b"));
 });
 
-test("copy.ts --quiet prints nothing", async (directory) => {
+test("copy.ts --quiet prints nothing", async ({ path: directory }) => {
   await Deno.writeFile(`${directory}/source`, contents(1_000_000));
   const result = await copy([
     "--quiet",
@@ -731,25 +634,14 @@ test("copy.ts --quiet prints nothing", async (directory) => {
 
 test(
   "copy.ts shows a bar on a terminal",
-  async (directory) => {
+  { ignore: !hasPseudoTerminal },
+  async ({ path: directory }) => {
     await Deno.writeFile(`${directory}/source`, contents(1_000_000));
-    const command = [
-      Deno.execPath(),
-      "run",
-      "--quiet",
-      ...PERMISSIONS,
-      PROGRAM,
+    const result = await executeOnTerminal([
+      ...commandOf("copy"),
       `${directory}/source`,
       `${directory}/target`,
-    ];
-    const result = await execute(
-      "script",
-      "--quiet",
-      "--return",
-      "--command",
-      command.map((word) => `'${word}'`).join(" "),
-      "/dev/null",
-    );
+    ]);
     assertEquals(result.code, 0, result.stdout);
     assertStringIncludes(result.stdout, "\u2588 100 %  1 MB");
     assertStringIncludes(result.stdout, `copied ${directory}/source`);
@@ -760,5 +652,4 @@ test(
     );
     assertSame(`${directory}/target`, contents(1_000_000));
   },
-  !hasPseudoTerminal,
 );

@@ -9,52 +9,40 @@ import { run } from "../../examples/fio/run.ts";
 import { distribution, Latencies } from "../../examples/fio/statistics.ts";
 import { parseFio } from "../../scripts/bench/fio.ts";
 import {
-  delay,
   Directory,
   hasDirectTransfers,
   isLinux,
   succeeds,
+  testWith,
+  until,
 } from "../helpers/mod.ts";
+import {
+  assertFailedAs,
+  commandOf,
+  execute,
+  executeOnTerminal,
+  finish,
+  type Finished,
+  hasPseudoTerminal,
+  start,
+} from "./example.ts";
 
-const PROGRAM = new URL("../../examples/fio.ts", import.meta.url).pathname;
-const PERMISSIONS = ["--allow-ffi", "--allow-read", "--allow-write"];
-const timeout = 60_000;
+const test = testWith(() => new Directory());
+const assertFailed = assertFailedAs("fio");
 
 const PATTERNS = ["read", "write", "randread", "randwrite", "rw", "randrw"];
 const WRITING = ["write", "randwrite", "rw", "randrw"];
 const INTERFACES = ["readAt", "batch", "queue"];
-
-interface Finished {
-  code: number;
-  stdout: string;
-  stderr: string;
-}
 
 // deno-lint-ignore no-explicit-any
 type Json = any;
 
 function spawn(
   args: string[],
-  permissions = PERMISSIONS,
+  permissions?: string[],
 ): { child: Deno.ChildProcess; finished: Promise<Finished> } {
-  const child = new Deno.Command(Deno.execPath(), {
-    args: ["run", "--quiet", "--no-prompt", ...permissions, PROGRAM, ...args],
-    stdin: "null",
-    stdout: "piped",
-    stderr: "piped",
-    env: { NO_COLOR: "1" },
-  }).spawn();
+  const child = start([...commandOf("fio", permissions), ...args]);
   return { child, finished: finish(child) };
-}
-
-async function finish(child: Deno.ChildProcess): Promise<Finished> {
-  const { code, stdout, stderr } = await child.output();
-  const decoder = new TextDecoder();
-  return {
-    code,
-    stdout: decoder.decode(stdout),
-    stderr: decoder.decode(stderr),
-  };
 }
 
 function fio(args: string[], permissions?: string[]): Promise<Finished> {
@@ -68,19 +56,6 @@ async function measure(...args: string[]): Promise<Json> {
   return JSON.parse(stdout);
 }
 
-/** Failed with that status, and said why in one line. */
-function assertFailed(result: Finished, code: number, message: string): void {
-  assertEquals(result.code, code, result.stderr);
-  assertEquals(result.stderr.trimEnd().split("\n").length, 1, result.stderr);
-  assert(result.stderr.startsWith("fio: "), result.stderr);
-  assertStringIncludes(result.stderr, message);
-}
-
-/** Polls; the test's timeout is the bound. */
-async function until(condition: () => boolean): Promise<void> {
-  while (!condition()) await delay(5);
-}
-
 /** Whether the first block of a file was written. */
 function isBegun(path: string): boolean {
   try {
@@ -91,22 +66,6 @@ function isBegun(path: string): boolean {
   } catch {
     return false;
   }
-}
-
-function test(
-  name: string,
-  fn: (directory: Directory) => void | Promise<void>,
-  ignore = false,
-): void {
-  Deno.test({
-    name,
-    ignore,
-    timeout,
-    async fn() {
-      using directory = new Directory();
-      await fn(directory);
-    },
-  });
 }
 
 /** What has to hold in the report of any run. */
@@ -245,13 +204,13 @@ test("fio.ts --verify finds what another program writes meanwhile", async (direc
   ]);
   let hasEnded = false;
   child.status.then(() => hasEnded = true);
-  await until(() => isBegun(path));
+  await until(() => isBegun(path), "nothing is written");
   using file = await Deno.open(path, { write: true });
   await until(() => {
     file.seekSync(0, Deno.SeekMode.Start);
     file.writeSync(new Uint8Array(65_536));
     return hasEnded;
-  });
+  }, "it goes on");
   assertFailed(await finished, 1, "was not written by a run with --verify");
 });
 
@@ -468,34 +427,30 @@ test("fio.ts --lanes bounds the duplicates of the descriptor", async (directory)
   assertEquals(report.aio_metrics.lanes, 1);
 });
 
-test(
-  "fio.ts --direct goes past the page cache",
-  async (directory) => {
-    const path = directory.at("new");
-    for (const way of INTERFACES) {
-      const report = await measure(
-        ...["--direct", "--pattern", "randrw", "--verify", "--overwrite"],
-        ...["--depth", "8", "--interface", way, "--size", "256k", path],
-      );
-      assertConsistent(report, 4096);
-      assertEquals(report.jobs[0]["job options"].direct, "1");
-    }
-    await measure("--verify", path);
-  },
-  !hasDirectTransfers(),
-);
-
-test(
-  "fio.ts --direct says so when the file system refuses",
-  async () => {
-    const result = await fio(
-      ["--direct", "--size", "512", "--block-size", "512", "/proc/config.gz"],
-      ["--allow-all"],
+test("fio.ts --direct goes past the page cache", {
+  ignore: !hasDirectTransfers(),
+}, async (directory) => {
+  const path = directory.at("new");
+  for (const way of INTERFACES) {
+    const report = await measure(
+      ...["--direct", "--pattern", "randrw", "--verify", "--overwrite"],
+      ...["--depth", "8", "--interface", way, "--size", "256k", path],
     );
-    assertFailed(result, 1, "EINVAL");
-  },
-  !isLinux || !succeeds("test", "-s", "/proc/config.gz"),
-);
+    assertConsistent(report, 4096);
+    assertEquals(report.jobs[0]["job options"].direct, "1");
+  }
+  await measure("--verify", path);
+});
+
+test("fio.ts --direct says so when the file system refuses", {
+  ignore: !isLinux || !succeeds("test", "-s", "/proc/config.gz"),
+}, async () => {
+  const result = await fio(
+    ["--direct", "--size", "512", "--block-size", "512", "/proc/config.gz"],
+    ["--allow-all"],
+  );
+  assertFailed(result, 1, "EINVAL");
+});
 
 for (const [signal, code] of [["SIGINT", 130], ["SIGTERM", 143]] as const) {
   test(`fio.ts reports what was done until ${signal}`, async (directory) => {
@@ -504,7 +459,7 @@ for (const [signal, code] of [["SIGINT", 130], ["SIGTERM", 143]] as const) {
       ...["--pattern", "write", "--runtime", "50", "--depth", "4", "--json"],
       ...["--size", "1m", path],
     ]);
-    await until(() => isBegun(path));
+    await until(() => isBegun(path), "nothing is written");
     child.kill(signal);
     const result = await finished;
     assertFailed(result, code, `stopped by ${signal}`);
@@ -521,7 +476,7 @@ test("fio.ts says that nothing was measured when it ends in the ramp", async (di
   const { child, finished } = spawn([
     ...["--pattern", "write", "--ramp", "50", "--size", "1m", path],
   ]);
-  await until(() => isBegun(path));
+  await until(() => isBegun(path), "nothing is written");
   child.kill("SIGINT");
   const result = await finished;
   assertFailed(result, 130, "stopped by SIGINT");
@@ -531,7 +486,7 @@ test("fio.ts says that nothing was measured when it ends in the ramp", async (di
 test("fio.ts removes a file that it has not filled yet on SIGINT", async (directory) => {
   const path = directory.at("new");
   const { child, finished } = spawn(["--size", "64g", path]);
-  await until(() => isBegun(path));
+  await until(() => isBegun(path), "nothing is written");
   child.kill("SIGINT");
   const result = await finished;
   assertFailed(result, 130, "stopped by SIGINT");
@@ -637,37 +592,20 @@ test("fio.ts --help names every option", async () => {
   for (const line of stdout.split("\n")) assert(line.length <= 80, line);
 });
 
-const hasPseudoTerminal = isLinux && succeeds("script", "--version");
-if (!hasPseudoTerminal) {
-  console.log("There is no script(1) of util-linux: the bar is not tested.");
-}
-
 test(
   "fio.ts shows a bar on a terminal",
+  { ignore: !hasPseudoTerminal },
   async (directory) => {
-    const command = [
-      ...[Deno.execPath(), "run", "--quiet", ...PERMISSIONS, PROGRAM],
+    const { code, stdout } = await executeOnTerminal([
+      ...commandOf("fio"),
       ...["--size", "4m", "--pattern", "rw", "--verify", directory.at("new")],
-    ];
-    const { code, stdout } = await finish(
-      new Deno.Command("script", {
-        args: [
-          ...["--quiet", "--return", "--command"],
-          command.map((word) => `'${word}'`).join(" "),
-          "/dev/null",
-        ],
-        stdin: "null",
-        stdout: "piped",
-        stderr: "piped",
-      }).spawn(),
-    );
+    ]);
     assertEquals(code, 0, stdout);
     assert(/\u2588 100 % {2}\d+ operations/.test(stdout), stdout);
     // The cursor is hidden meanwhile and shown again.
     assert(stdout.lastIndexOf("\x1b[?25h") > stdout.lastIndexOf("\x1b[?25l"));
     assertStringIncludes(stdout, "verified ");
   },
-  !hasPseudoTerminal,
 );
 
 const fioIsHere = succeeds("fio", "--version") &&
@@ -680,19 +618,11 @@ if (!fioIsHere) {
 
 /** What fio itself reports. */
 async function real(directory: Directory, ...args: string[]): Promise<Json> {
-  const { code, stdout, stderr } = await finish(
-    new Deno.Command("fio", {
-      args: [
-        ...["--name=real", "--ioengine=posixaio", "--output-format=json"],
-        ...["--lat_percentiles=1", `--filename=${directory.at("real")}`],
-        ...args,
-      ],
-      cwd: directory.path,
-      stdin: "null",
-      stdout: "piped",
-      stderr: "piped",
-    }).spawn(),
-  );
+  const { code, stdout, stderr } = await execute([
+    ...["fio", "--name=real", "--ioengine=posixaio"],
+    ...["--output-format=json", "--lat_percentiles=1"],
+    ...[`--filename=${directory.at("real")}`, ...args],
+  ], { cwd: directory.path });
   assertEquals(code, 0, stderr);
   return JSON.parse(stdout.slice(stdout.indexOf("{")));
 }
@@ -700,6 +630,7 @@ async function real(directory: Directory, ...args: string[]): Promise<Json> {
 for (const pattern of ["read", "randread", "write", "randwrite"]) {
   test(
     `fio.ts --pattern ${pattern} counts as fio does`,
+    { ignore: !fioIsHere },
     async (directory) => {
       const theirs = await real(
         directory,
@@ -723,12 +654,12 @@ for (const pattern of ["read", "randread", "write", "randwrite"]) {
         Deno.statSync(directory.at("real")).size,
       );
     },
-    !fioIsHere,
   );
 }
 
 test(
   "fio.ts --json has the shape of fio's",
+  { ignore: !fioIsHere },
   async (directory) => {
     const theirs = await real(
       directory,
@@ -747,7 +678,6 @@ test(
     delete ours.jobs[0].write.clat_ns.percentile;
     assertShape(ours, theirs, "report");
   },
-  !fioIsHere,
 );
 
 /** Everything in `ours` is in `theirs`, and is of the same kind. */

@@ -3,37 +3,16 @@
 
 import { assert, assertEquals } from "@std/assert";
 import { crc32 } from "node:zlib";
-import { Directory, pattern, succeeds } from "../helpers/mod.ts";
+import { Directory, pattern, succeeds, test } from "../helpers/mod.ts";
+import { commandOf, execute, type Finished } from "./example.ts";
 
-const timeout = 60_000;
-const examples = new URL("../../examples/", import.meta.url);
-const C_SOURCE = new URL("ported_from_c.c", examples).pathname;
-const PORT = new URL("ported_from_c.ts", examples).pathname;
+const PORT = commandOf("ported_from_c", ["--allow-ffi", "--allow-read"]);
+const SOURCE = PORT.at(-1)!;
+const C_SOURCE = SOURCE.replace(/ts$/, "c");
 const BLOCK_BYTES = 65_536;
 
-interface Ended {
-  code: number;
-  stdout: string;
-  stderr: string;
-}
-
-async function execute(command: string, args: string[]): Promise<Ended> {
-  const { code, stdout, stderr } = await new Deno.Command(command, {
-    args,
-    stdin: "null",
-    env: { NO_COLOR: "1" },
-  }).output();
-  const decoder = new TextDecoder();
-  return {
-    code,
-    stdout: decoder.decode(stdout),
-    stderr: decoder.decode(stderr),
-  };
-}
-
-function port(...args: string[]): Promise<Ended> {
-  const flags = ["--quiet", "--no-prompt", "--allow-ffi", "--allow-read"];
-  return execute(Deno.execPath(), ["run", ...flags, PORT, ...args]);
+function port(...args: string[]): Promise<Finished> {
+  return execute([...PORT, ...args]);
 }
 
 const hasCompiler = succeeds("cc", "--version");
@@ -44,8 +23,8 @@ if (!hasCompiler) {
 /** Compiles the C program. Returns its path. */
 async function compile(directory: Directory): Promise<string> {
   const program = directory.at("ported_from_c");
-  const { code, stderr } = await execute("cc", [
-    ...["-Wall", "-Wextra", "-Werror", "-o", program, C_SOURCE, "-lrt"],
+  const { code, stderr } = await execute([
+    ...["cc", "-Wall", "-Wextra", "-Werror", "-o", program, C_SOURCE, "-lrt"],
   ]);
   assertEquals(code, 0, stderr);
   return program;
@@ -77,94 +56,80 @@ for (const blocks of [7, 8, 9, 16]) {
 SIZES.push(40 * 2 ** 20 + 12_345);
 
 for (const size of SIZES) {
-  Deno.test({
-    name: `ported_from_c.ts tells what is in a file of ${size} bytes`,
-    timeout,
-    async fn() {
-      using directory = new Directory();
-      const bytes = pattern(size);
-      const { code, stdout, stderr } = await port(directory.file(bytes));
-      assertEquals({ code, stderr }, { code: 0, stderr: "" });
-      assertEquals(squeeze(stdout), expected(bytes));
-    },
+  test(`ported_from_c.ts tells what is in a file of ${size} bytes`, async () => {
+    using directory = new Directory();
+    const bytes = pattern(size);
+    const { code, stdout, stderr } = await port(directory.file(bytes));
+    assertEquals({ code, stderr }, { code: 0, stderr: "" });
+    assertEquals(squeeze(stdout), expected(bytes));
   });
 }
 
-Deno.test({
-  name: "ported_from_c.c prints what ported_from_c.ts prints",
+test("ported_from_c.c prints what ported_from_c.ts prints", {
   ignore: !hasCompiler,
-  timeout,
-  async fn() {
-    using directory = new Directory();
-    const program = await compile(directory);
-    const path = directory.at("contents");
-    const assertSame = async (...args: string[]) => {
-      const [c, ts] = [await execute(program, args), await port(...args)];
-      assertEquals(ts, c);
-      return c;
-    };
-    for (const size of SIZES) {
-      Deno.writeFileSync(path, pattern(size));
-      const { code, stdout } = await assertSame(path);
-      assertEquals(code, 0);
-      assert(stdout.includes(` ${size} `), stdout);
-    }
-    const missing = await assertSame(directory.at("missing"));
-    assertEquals(missing, {
-      code: 1,
-      stdout: "",
-      stderr: `ported_from_c: cannot open ${
-        directory.at("missing")
-      }: No such file or directory\n`,
-    });
-    const folder = await assertSame(directory.path);
-    assertEquals(folder, {
-      code: 1,
-      stdout: "",
-      stderr: `ported_from_c: cannot read ${directory.path}: Is a directory\n`,
-    });
-    for (const args of [[], [path, path], ["--help", path]]) {
-      const { code, stdout, stderr } = await assertSame(...args);
-      assertEquals({ code, stdout }, { code: 2, stdout: "" });
-      assert(stderr.startsWith("usage: ported_from_c FILE\n"), stderr);
-    }
-    const help = await assertSame("--help");
-    assertEquals({ ...help, stdout: "" }, { code: 0, stdout: "", stderr: "" });
-  },
+}, async () => {
+  using directory = new Directory();
+  const program = await compile(directory);
+  const path = directory.at("contents");
+  const assertSame = async (...args: string[]) => {
+    const [c, ts] = [await execute([program, ...args]), await port(...args)];
+    assertEquals(ts, c);
+    return c;
+  };
+  for (const size of SIZES) {
+    Deno.writeFileSync(path, pattern(size));
+    const { code, stdout } = await assertSame(path);
+    assertEquals(code, 0);
+    assert(stdout.includes(` ${size} `), stdout);
+  }
+  const missing = await assertSame(directory.at("missing"));
+  assertEquals(missing, {
+    code: 1,
+    stdout: "",
+    stderr: `ported_from_c: cannot open ${
+      directory.at("missing")
+    }: No such file or directory\n`,
+  });
+  const folder = await assertSame(directory.path);
+  assertEquals(folder, {
+    code: 1,
+    stdout: "",
+    stderr: `ported_from_c: cannot read ${directory.path}: Is a directory\n`,
+  });
+  for (const args of [[], [path, path], ["--help", path]]) {
+    const { code, stdout, stderr } = await assertSame(...args);
+    assertEquals({ code, stdout }, { code: 2, stdout: "" });
+    assert(stderr.startsWith("usage: ported_from_c FILE\n"), stderr);
+  }
+  const help = await assertSame("--help");
+  assertEquals({ ...help, stdout: "" }, { code: 0, stdout: "", stderr: "" });
 });
 
-Deno.test({
-  name: "ported_from_c.ts --help prints usage, and needs no permission",
-  timeout,
-  async fn() {
-    const { code, stdout, stderr } = await execute(Deno.execPath(), [
-      ...["run", "--quiet", "--no-prompt", PORT, "--help"],
-    ]);
-    assertEquals({ code, stderr }, { code: 0, stderr: "" });
-    assert(stdout.startsWith("usage: ported_from_c FILE\n"), stdout);
-  },
+test("ported_from_c.ts --help prints usage, and needs no permission", async () => {
+  const { code, stdout, stderr } = await execute([
+    ...commandOf("ported_from_c", []),
+    "--help",
+  ]);
+  assertEquals({ code, stderr }, { code: 0, stderr: "" });
+  assert(stdout.startsWith("usage: ported_from_c FILE\n"), stdout);
 });
 
-Deno.test({
-  name: "ported_from_c.ts says with the system's words what failed",
-  timeout,
-  async fn() {
-    using directory = new Directory();
-    const long = directory.at("x".repeat(300));
-    for (
-      const [path, what, words] of [
-        [directory.at("missing"), "open", "No such file or directory"],
-        [directory.path, "read", "Is a directory"],
-        [long, "open", "File name too long"],
-      ]
-    ) {
-      assertEquals(await port(path), {
-        code: 1,
-        stdout: "",
-        stderr: `ported_from_c: cannot ${what} ${path}: ${words}\n`,
-      });
-    }
-  },
+test("ported_from_c.ts says with the system's words what failed", async () => {
+  using directory = new Directory();
+  const long = directory.at("x".repeat(300));
+  for (
+    const [path, what, words] of [
+      [directory.at("missing"), "open", "No such file or directory"],
+      [directory.path, "read", "Is a directory"],
+      [long, "open", "File name too long"],
+    ]
+  ) {
+    assertEquals(await port(path), {
+      code: 1,
+      stdout: "",
+      stderr: `ported_from_c: cannot ${what} ${path}: ${words}\n`,
+    });
+  }
 });
 
 /** The functions of a source in order, each with its calls of aio(3). */
@@ -184,25 +149,20 @@ function outline(source: string): string[] {
   return names;
 }
 
-Deno.test({
-  name:
-    "ported_from_c.ts calls the functions of aio(3) where the C program does",
-  timeout,
-  fn() {
-    const [c, ts] = [C_SOURCE, PORT].map((path) =>
-      outline(Deno.readTextFileSync(path))
-    );
-    const others = ["errno_of", "strerror"]; // What C has as it is.
-    assertEquals(ts.filter((name) => !others.includes(name)), c);
-    // Neither is empty, and the outline sees functions as well as calls.
-    assertEquals(c.slice(c.indexOf("wait_for"), c.indexOf("main")), [
-      "wait_for",
-      "aio_error",
-      "aio_suspend",
-      "aio_error",
-      "stop",
-      "aio_cancel",
-      "aio_return",
-    ]);
-  },
+test("ported_from_c.ts calls the functions of aio(3) where the C program does", () => {
+  const [c, ts] = [C_SOURCE, SOURCE].map((path) =>
+    outline(Deno.readTextFileSync(path))
+  );
+  const others = ["errno_of", "strerror"]; // What C has as it is.
+  assertEquals(ts.filter((name) => !others.includes(name)), c);
+  // Neither is empty, and the outline sees functions as well as calls.
+  assertEquals(c.slice(c.indexOf("wait_for"), c.indexOf("main")), [
+    "wait_for",
+    "aio_error",
+    "aio_suspend",
+    "aio_error",
+    "stop",
+    "aio_cancel",
+    "aio_return",
+  ]);
 });

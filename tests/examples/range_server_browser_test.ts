@@ -4,9 +4,16 @@
 import { assert, assertAlmostEquals, assertEquals } from "@std/assert";
 import { createHash } from "node:crypto";
 import * as fs from "node:fs";
-import { delay, Directory, pattern, Program, succeeds } from "../helpers/mod.ts";
+import {
+  delay,
+  Directory,
+  pattern,
+  Program,
+  succeeds,
+  test,
+} from "../helpers/mod.ts";
 
-const TIMEOUT_MS = 120_000;
+const limit_ms = 120_000;
 /** For the removal of what the browser leaves. */
 const TRIES_MAX = 100;
 const TRY_AGAIN_MS = 100;
@@ -168,12 +175,10 @@ class Browser implements AsyncDisposable {
   }
 }
 
-Deno.test({
-  name:
-    "range_server.ts lets a browser seek in audio and page through a large file",
-  ignore: BROWSER === undefined,
-  timeout: TIMEOUT_MS,
-  async fn() {
+test(
+  "range_server.ts lets a browser seek in audio and page through a large file",
+  { ignore: BROWSER === undefined, limit_ms },
+  async () => {
     using directory = new Directory();
     const tone = wav();
     const pages = pattern(20 * 2 ** 20);
@@ -198,7 +203,7 @@ Deno.test({
     await using server = new Program("../../examples/range_server", {
       args: ["--port=0", "--log", directory.path],
       flags: ["--allow-ffi", "--allow-net", "--allow-read"],
-      timeout_ms: TIMEOUT_MS,
+      timeout_ms: limit_ms,
     });
     const url = (await server.line()).match(/http:\S+/)![0];
     let report: Report;
@@ -235,4 +240,4 @@ Deno.test({
       }),
     );
   },
-});
+);

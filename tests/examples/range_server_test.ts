@@ -29,14 +29,15 @@ import {
   Directory,
   encode,
   isLinux,
+  makeFifo,
   pattern,
   Program,
   run,
   succeeds,
+  test,
+  until,
 } from "../helpers/mod.ts";
 
-const TIMEOUT_MS = 60_000;
-const PATIENCE_MS = 20_000;
 const PROGRAM = "../../examples/range_server";
 const PERMISSIONS = ["--allow-ffi", "--allow-net", "--allow-read"];
 const ORIGIN = "http://server";
@@ -81,14 +82,6 @@ class Site implements AsyncDisposable {
   }
 }
 
-function test(
-  name: string,
-  fn: () => Promise<void>,
-  { ignore = false } = {},
-): void {
-  Deno.test({ name, ignore, timeout: TIMEOUT_MS, fn });
-}
-
 /** The files in a directory that a process has open. */
 function openFiles(directory: string, pid = Deno.pid): string[] {
   return fs.readdirSync(`/proc/${pid}/fd`).flatMap((fd) => {
@@ -101,24 +94,15 @@ function openFiles(directory: string, pid = Deno.pid): string[] {
   });
 }
 
-/** Fails before the test's timeout does, which would hide another failure. */
-async function until(condition: () => boolean, what: string): Promise<void> {
-  const deadline = performance.now() + PATIENCE_MS;
-  while (!condition()) {
-    assert(performance.now() < deadline, `not yet: ${what}`);
-    await delay(5);
-  }
-}
-
 async function untilNothingIsOpen(directory: string, pid?: number) {
   const nothing = () => openFiles(directory, pid).length === 0;
-  if (isLinux) await until(nothing, "everything is closed");
+  if (isLinux) await until(nothing, "not everything is closed");
   if (pid === undefined) await untilNothingIsInFlight();
 }
 
 function untilNothingIsInFlight(): Promise<void> {
   const nothing = () => metrics().inFlight + metrics().queued === 0;
-  return until(nothing, "nothing is in flight");
+  return until(nothing, "something is in flight");
 }
 
 interface Piece {
@@ -738,23 +722,21 @@ test("createFileHandler() serves a directory that is named by a link", async () 
 
 test("createFileHandler() refuses pipes, and does not wait for them", async () => {
   await using site = new Site();
-  assert(succeeds("mkfifo", site.directory.at("pipe")));
+  makeFifo(site.directory.at("pipe"));
   assertEquals(await site.status("/pipe"), 403);
 });
 
-test(
-  "createFileHandler() refuses what the system does not let it read",
-  async () => {
-    await using site = new Site();
-    fs.chmodSync(site.write("file", DIGITS), 0);
-    // One that may be entered and not listed.
-    fs.mkdirSync(site.directory.at("sub"), { mode: 0o300 });
-    assertEquals(await site.status("/file"), 403);
-    assertEquals(await site.status("/sub/"), 403);
-    fs.chmodSync(site.directory.at("sub"), 0o700);
-  },
-  { ignore: Deno.uid() === 0 },
-);
+test("createFileHandler() refuses what the system does not let it read", {
+  ignore: Deno.uid() === 0,
+}, async () => {
+  await using site = new Site();
+  fs.chmodSync(site.write("file", DIGITS), 0);
+  // One that may be entered and not listed.
+  fs.mkdirSync(site.directory.at("sub"), { mode: 0o300 });
+  assertEquals(await site.status("/file"), 403);
+  assertEquals(await site.status("/sub/"), 403);
+  fs.chmodSync(site.directory.at("sub"), 0o700);
+});
 
 test("createFileHandler() fails for what is not a directory", () => {
   using directory = new Directory();
@@ -930,7 +912,6 @@ class Server implements AsyncDisposable {
     const program = new Program(PROGRAM, {
       args: ["--port=0", ...args],
       flags: PERMISSIONS,
-      timeout_ms: TIMEOUT_MS,
     });
     const line = await program.line();
     return new Server(program, line.match(/^Serving .* at (http:.*\/)$/)![1]);
@@ -1080,6 +1061,7 @@ async function curl(...args: string[]): Promise<Uint8Array<ArrayBuffer>> {
 
 test(
   "range_server.ts lets curl resume a download",
+  { ignore: !hasCurl },
   async () => {
     using directory = new Directory();
     const bytes = pattern(LARGE_BYTES);
@@ -1090,11 +1072,11 @@ test(
     await curl("-C", "-", "-o", target.at("file"), `${server.url}file`);
     assertBytes(fs.readFileSync(target.at("file")), bytes);
   },
-  { ignore: !hasCurl },
 );
 
 test(
   "range_server.ts gives curl several ranges",
+  { ignore: !hasCurl },
   async () => {
     using directory = new Directory();
     fs.writeFileSync(directory.at("digits.txt"), DIGITS);
@@ -1111,31 +1093,28 @@ test(
     const pieces = await piecesOf(response, "text/plain; charset=UTF-8");
     assertEquals(pieces.map(({ start }) => start), [0, 8]);
   },
-  { ignore: !hasCurl },
 );
 
-test(
-  "range_server.ts gives curl nothing outside of its directory",
-  async () => {
-    using directory = new Directory();
-    await using server = await Server.start("--hidden", directory.path);
-    for (
-      const path of ["../etc/passwd", "%2e%2e/etc/passwd", "..%2f/etc/passwd"]
-        .map((path) => `../../../../${path}`)
-    ) {
-      const status = await curl(
-        "--path-as-is",
-        "-o",
-        "/dev/null",
-        "-w",
-        "%{http_code}",
-        server.url + path,
-      );
-      assertMatch(new TextDecoder().decode(status), /^40[04]$/);
-    }
-  },
-  { ignore: !hasCurl },
-);
+test("range_server.ts gives curl nothing outside of its directory", {
+  ignore: !hasCurl,
+}, async () => {
+  using directory = new Directory();
+  await using server = await Server.start("--hidden", directory.path);
+  for (
+    const path of ["../etc/passwd", "%2e%2e/etc/passwd", "..%2f/etc/passwd"]
+      .map((path) => `../../../../${path}`)
+  ) {
+    const status = await curl(
+      "--path-as-is",
+      "-o",
+      "/dev/null",
+      "-w",
+      "%{http_code}",
+      server.url + path,
+    );
+    assertMatch(new TextDecoder().decode(status), /^40[04]$/);
+  }
+});
 
 const MISUSES: [string, string[], string][] = [
   ["no directory", [], "one directory is needed, not 0 names"],
@@ -1154,7 +1133,6 @@ for (const [what, args, message] of MISUSES) {
     const { code, stdout, stderr } = await run(PROGRAM, {
       args,
       flags: PERMISSIONS,
-      timeout_ms: TIMEOUT_MS,
     });
     assertEquals({ code, stdout }, { code: 2, stdout: "" });
     assertMatch(stderr, /^range_server: .* \(--help tells the usage\)\n$/);
@@ -1177,7 +1155,7 @@ test("range_server.ts exits with 1 when it cannot serve", async () => {
     [["--port=0", directory.path], "--allow-read", noRead],
   ];
   for (const [args, message, flags = PERMISSIONS] of cases) {
-    const options = { args, flags, timeout_ms: TIMEOUT_MS };
+    const options = { args, flags };
     const { code, stdout, stderr } = await run(PROGRAM, options);
     assertEquals({ code, stdout }, { code: 1, stdout: "" }, stderr);
     assertMatch(stderr, /^range_server: .*\n$/);
@@ -1189,7 +1167,6 @@ test("range_server.ts --help names every option", async () => {
   const { code, stdout } = await run(PROGRAM, {
     args: ["--help"],
     flags: PERMISSIONS,
-    timeout_ms: TIMEOUT_MS,
   });
   assertEquals(code, 0);
   for (

@@ -11,10 +11,12 @@ import {
   encode,
   isLinux,
   succeeds,
+  testWith,
+  until,
 } from "../helpers/mod.ts";
+import { commandOf, executeForBytes, type Finished, start } from "./example.ts";
 
-const PROGRAM = new URL("../../examples/tail.ts", import.meta.url).pathname;
-const timeout = 60_000;
+const test = testWith(() => new Directory());
 const BLOCK_BYTES = 64 * 1024;
 
 const hasCoreutils = isLinux &&
@@ -23,64 +25,20 @@ if (!hasCoreutils) {
   console.log("There is no tail(1) of the coreutils to compare with.");
 }
 
-/** A command that prints the last part of files. */
-type Tail = [command: string, ...args: string[]];
+/** Commands that print the last part of files. */
+const OURS = commandOf("tail", ["--allow-ffi", "--allow-read"]);
+const THEIRS = ["tail"];
 
-const OURS: Tail = [
-  Deno.execPath(),
-  "run",
-  "--quiet",
-  "--no-prompt",
-  "--allow-ffi",
-  "--allow-read",
-  PROGRAM,
-];
-const THEIRS: Tail = ["tail"];
-
-function test(
-  name: string,
-  fn: (directory: Directory) => Promise<void>,
-  ignore = false,
-): void {
-  Deno.test({
-    name,
-    ignore,
-    timeout,
-    async fn() {
-      using directory = new Directory();
-      await fn(directory);
-    },
-  });
+function spawn(tail: string[], args: string[]): Deno.ChildProcess {
+  return start([...tail, ...args], { stdin: "piped" });
 }
 
-function spawn([command, ...first]: Tail, args: string[]): Deno.ChildProcess {
-  return new Deno.Command(command, {
-    args: [...first, ...args],
-    stdin: "piped",
-    stdout: "piped",
-    stderr: "piped",
-    env: { NO_COLOR: "1" },
-  }).spawn();
-}
-
-interface Finished {
-  code: number;
-  stdout: Uint8Array;
-  stderr: string;
-}
-
-async function run(
-  tail: Tail,
+function run(
+  tail: string[],
   args: string[],
   input = new Uint8Array(0),
-): Promise<Finished> {
-  const child = spawn(tail, args);
-  const output = child.output();
-  const writer = child.stdin.getWriter();
-  // It may have ended without reading.
-  await writer.write(input).then(() => writer.close()).catch(() => {});
-  const { code, stdout, stderr } = await output;
-  return { code, stdout, stderr: decode(stderr) };
+): Promise<Finished<Uint8Array>> {
+  return executeForBytes([...tail, ...args], { input });
 }
 
 /** One that follows files, and what it has printed. */
@@ -90,7 +48,7 @@ class Following implements AsyncDisposable {
   complained = "";
   readonly #done: Promise<unknown>;
 
-  constructor(tail: Tail, args: string[]) {
+  constructor(tail: string[], args: string[]) {
     this.child = spawn(tail, args);
     this.#done = Promise.all([
       this.#collect(this.child.stdout, (text) => this.printed += text),
@@ -100,12 +58,18 @@ class Following implements AsyncDisposable {
 
   /** Waits until it has printed this in all. */
   async until(printed: string): Promise<void> {
-    await until(() => this.printed === printed, () => this.printed);
+    await until(
+      () => this.printed === printed,
+      () => `It has: ${this.printed}`,
+    );
   }
 
   /** Waits until it has complained about something. */
   async untilComplained(text: string): Promise<void> {
-    await until(() => this.complained.includes(text), () => this.complained);
+    await until(
+      () => this.complained.includes(text),
+      () => `It has: ${this.complained}`,
+    );
   }
 
   async end(): Promise<Deno.CommandStatus> {
@@ -131,18 +95,6 @@ class Following implements AsyncDisposable {
     for await (const part of stream) {
       add(decoder.decode(part, { stream: true }));
     }
-  }
-}
-
-/** Polls; it takes less than the test's own limit, so as to tell what is wrong. */
-async function until(
-  condition: () => boolean,
-  describe: () => string,
-): Promise<void> {
-  const deadline = performance.now() + timeout / 2;
-  while (!condition()) {
-    assert(performance.now() < deadline, `It has: ${describe()}`);
-    await new Promise((resolve) => setTimeout(resolve, 5));
   }
 }
 
@@ -195,6 +147,7 @@ const PARTS = [
 for (const part of PARTS) {
   test(
     `tail.ts ${part.join(" ")} prints what tail(1) does`.replace("  ", " "),
+    { ignore: !hasCoreutils },
     async (directory) => {
       const paths = Object.values(CONTENTS).map((bytes) =>
         directory.file(bytes)
@@ -207,26 +160,23 @@ for (const part of PARTS) {
       assertEquals([ours.code, ours.stderr], [0, ""]);
       assertBytes(ours.stdout, theirs.stdout);
     },
-    !hasCoreutils,
   );
 }
 
 for (const what of ["empty", "an unfinished last line", "many lines"]) {
-  test(
-    `tail.ts prints what tail(1) does of a pipe with ${what}`,
-    async () => {
-      const parts = [["-n", "3"], ["-n", "+3"], ["-c", "9"], ["-c", "+9"]];
-      for (const part of [...parts, ["-n", "3000"], ["-n", "0"], ["-v", "-"]]) {
-        const [ours, theirs] = await Promise.all([
-          run(OURS, part, CONTENTS[what].slice()),
-          run(THEIRS, part, CONTENTS[what].slice()),
-        ]);
-        assertEquals([ours.code, ours.stderr], [0, ""], part.join(" "));
-        assertBytes(ours.stdout, theirs.stdout);
-      }
-    },
-    !hasCoreutils,
-  );
+  test(`tail.ts prints what tail(1) does of a pipe with ${what}`, {
+    ignore: !hasCoreutils,
+  }, async () => {
+    const parts = [["-n", "3"], ["-n", "+3"], ["-c", "9"], ["-c", "+9"]];
+    for (const part of [...parts, ["-n", "3000"], ["-n", "0"], ["-v", "-"]]) {
+      const [ours, theirs] = await Promise.all([
+        run(OURS, part, CONTENTS[what].slice()),
+        run(THEIRS, part, CONTENTS[what].slice()),
+      ]);
+      assertEquals([ours.code, ours.stderr], [0, ""], part.join(" "));
+      assertBytes(ours.stdout, theirs.stdout);
+    }
+  });
 }
 
 test("startOfLastLines() finds each line of a file", async (directory) => {
@@ -257,15 +207,15 @@ test("tail.ts prints names with --verbose, and none with --quiet", async (direct
 
 test(
   "tail.ts prints the last lines of a file of /proc",
+  { ignore: !isLinux },
   async () => {
     // The runtime wants all permissions for it.
-    const tail: Tail = [Deno.execPath(), "run", "-q", "-A", PROGRAM];
+    const tail = commandOf("tail", ["-A"]);
     const args = ["-n", "1", "/proc/self/limits"];
     const { code, stdout } = await run(tail, args);
     assertEquals(code, 0);
     assert(/^Max realtime timeout [^\n]*\n$/.test(decode(stdout)));
   },
-  !isLinux,
 );
 
 test("tail.ts goes on with the other files when one cannot be read", async (directory) => {
@@ -383,6 +333,7 @@ test("tail.ts -F waits for a file that is not there yet", async (directory) => {
 
 test(
   "tail.ts prints what tail(1) does of several files that grow and are rotated",
+  { ignore: !hasCoreutils },
   async (directory) => {
     const paths = [0, 1, 2].map((number) =>
       directory.file(`first ${number}\n`)
@@ -415,7 +366,6 @@ test(
       await settled(text);
     }
   },
-  !hasCoreutils,
 );
 
 for (const signal of ["SIGINT", "SIGTERM"] as const) {
@@ -442,14 +392,14 @@ test("tail.ts -f ends without a word when nobody reads on", async (directory) =>
 
 test(
   "tail.ts reports that standard output takes no more",
+  { ignore: !isLinux },
   async (directory) => {
     const command = `exec "$@" > /dev/full`;
-    const tail: Tail = ["sh", "-c", command, "sh", ...OURS];
+    const tail: string[] = ["sh", "-c", command, "sh", ...OURS];
     const { code, stderr } = await run(tail, [directory.file("one\n")]);
     assertEquals(code, 1);
     assertStringIncludes(stderr, "tail: cannot write to standard output: ");
   },
-  !isLinux,
 );
 
 const MISUSES: [string[], string][] = [

@@ -25,33 +25,23 @@ import {
   isLinux,
   pattern,
   report,
+  strace,
+  testWith,
 } from "../helpers/mod.ts";
+import {
+  assertFailedAs,
+  commandOf,
+  execute,
+  type Finished,
+  start,
+} from "./example.ts";
 
-const timeout = 60_000;
+const test = testWith(() => new Directory());
 const MIB = 1024 * 1024;
 const HEADER_BYTES = 24;
 const FRAME_HEAD_BYTES = 28;
 
 const canTrace = canStrace();
-if (!canTrace) {
-  console.log("There is no strace to be used: tests of failures are skipped.");
-}
-
-function test(
-  name: string,
-  fn: (directory: Directory) => Promise<void>,
-  ignore = false,
-): void {
-  Deno.test({
-    name,
-    ignore,
-    timeout,
-    async fn() {
-      using directory = new Directory();
-      await fn(directory);
-    },
-  });
-}
 
 /** What a process that is killed leaves of records appended one after another. */
 async function crashed(
@@ -813,18 +803,17 @@ async function assertFailedHonestly(
 for (const [writers, size_bytes] of [[1, 3000], [64, 100], [64, 5000]]) {
   test(
     `WriteAheadLog.append() stays failed past the limit of the file size, with ${writers} writers of ${size_bytes} bytes`,
+    { ignore: !isLinux },
     async (directory) => {
       const path = directory.at("log");
       const limited = `trap '' XFSZ; ulimit -S -f 1000; exec "$@"`;
       const outcomes = await report("wal_writers", {
         args: [path, writers, 1000, size_bytes].map(String),
         wrapper: ["bash", "-c", limited, "bash"],
-        timeout_ms: timeout,
       });
       await assertFailedHonestly(path, outcomes, "EFBIG");
       assertEquals(outcomes.failures.length, writers * 1000 - outcomes.durable);
     },
-    !isLinux,
   );
 }
 
@@ -837,26 +826,17 @@ for (
   for (const writers of [1, 64]) {
     test(
       `WriteAheadLog.append() stays failed after ${what} of ${writers} writers has failed once`,
+      { ignore: !canTrace },
       async (directory) => {
         const path = directory.at("log");
         const args = [path, writers, 100, 50].map(String);
         const outcomes = await report("wal_writers", {
           args,
-          wrapper: [
-            "strace",
-            "-f",
-            "--seccomp-bpf",
-            "-qq",
-            "-o",
+          wrapper: strace(
             "/dev/null",
-            "-e",
-            "trace=pwrite64,fdatasync",
-            "-P",
-            path,
-            "-e",
-            `inject=${injection}`,
-          ],
-          timeout_ms: timeout,
+            ...["-e", "trace=pwrite64,fdatasync", "-P", path],
+            ...["-e", `inject=${injection}`],
+          ),
         });
         await assertFailedHonestly(path, outcomes, cause);
         assertEquals(
@@ -864,7 +844,6 @@ for (
           writers * 100 - outcomes.durable,
         );
       },
-      !canTrace,
     );
   }
 }
@@ -874,18 +853,10 @@ async function traced(directory: Directory, args: string[]): Promise<string[]> {
   const record = directory.at("record");
   await report("wal_writers", {
     args,
-    wrapper: [
-      "strace",
-      "-f",
-      "--seccomp-bpf",
-      "-qq",
-      "-y",
-      "-o",
+    wrapper: strace(
       record,
-      "-e",
-      "trace=pwrite64,fdatasync,fsync,/^rename,ftruncate",
-    ],
-    timeout_ms: timeout,
+      ...["-y", "-e", "trace=pwrite64,fdatasync,fsync,/^rename,ftruncate"],
+    ),
   });
   return Deno.readTextFileSync(record).split("\n").filter((line) =>
     line.includes(directory.path)
@@ -894,6 +865,7 @@ async function traced(directory: Directory, args: string[]): Promise<string[]> {
 
 test(
   "WriteAheadLog.open() has the name of a new log on disk before the first record",
+  { ignore: !canTrace },
   async (directory) => {
     const calls = await traced(directory, [directory.at("log"), "1", "1", "1"]);
     const steps = [
@@ -912,103 +884,66 @@ test(
       at = next;
     }
   },
-  !canTrace,
 );
 
-test(
-  "WriteAheadLog.open() writes again what may be in the page cache alone",
-  async (directory) => {
-    const contents = await crashed(directory, "one", "two", "three");
-    const last = contents.length - FRAME_HEAD_BYTES - "three".length;
-    const path = directory.file(concat([contents, encode("torn")]));
-    const calls = await traced(directory, [path, "1", "1", "1"]);
-    const cut = calls.findIndex((call) => call.startsWith("ftruncate("));
-    assertStringIncludes(calls[cut], `, ${contents.length})`);
-    const rewritten = calls.findIndex((call) => call.startsWith("pwrite64("));
-    const [, length, offset] = calls[rewritten].match(/, (\d+), (\d+)\)/)!;
-    assert(Number(offset) <= last);
-    assertEquals(Number(offset) + Number(length), contents.length);
-    const synced = calls.findIndex((call) => call.startsWith("fsync("));
-    assert(rewritten < synced && cut < synced, calls.join("\n"));
-    const appended = calls.findIndex((call, index) =>
-      index > rewritten && call.startsWith("pwrite64(")
-    );
-    assert(synced < appended, calls.join("\n"));
-  },
-  !canTrace,
-);
+test("WriteAheadLog.open() writes again what may be in the page cache alone", {
+  ignore: !canTrace,
+}, async (directory) => {
+  const contents = await crashed(directory, "one", "two", "three");
+  const last = contents.length - FRAME_HEAD_BYTES - "three".length;
+  const path = directory.file(concat([contents, encode("torn")]));
+  const calls = await traced(directory, [path, "1", "1", "1"]);
+  const cut = calls.findIndex((call) => call.startsWith("ftruncate("));
+  assertStringIncludes(calls[cut], `, ${contents.length})`);
+  const rewritten = calls.findIndex((call) => call.startsWith("pwrite64("));
+  const [, length, offset] = calls[rewritten].match(/, (\d+), (\d+)\)/)!;
+  assert(Number(offset) <= last);
+  assertEquals(Number(offset) + Number(length), contents.length);
+  const synced = calls.findIndex((call) => call.startsWith("fsync("));
+  assert(rewritten < synced && cut < synced, calls.join("\n"));
+  const appended = calls.findIndex((call, index) =>
+    index > rewritten && call.startsWith("pwrite64(")
+  );
+  assert(synced < appended, calls.join("\n"));
+});
 
-test(
-  "WriteAheadLog.open() has a gap on disk before it cuts off the tail",
-  async (directory) => {
-    const contents = await crashed(directory, "one", "two", "three");
-    const end = contents.length - FRAME_HEAD_BYTES - "three".length;
-    const path = directory.file(flipped(contents, contents.length - 1));
-    const calls = await traced(directory, [path, "1", "1", "1"]);
-    const steps = calls.filter((call) => !call.includes("<DIR>"));
-    const of = (pattern: RegExp) =>
-      steps.findIndex((call) => pattern.test(call));
-    const gap = of(RegExp(`^pwrite64.*, ${FRAME_HEAD_BYTES}, ${end}\\)`));
-    const cut = of(RegExp(`^ftruncate.*, ${end + FRAME_HEAD_BYTES}\\)`));
-    assert(gap > 0 && cut > 0, steps.join("\n"));
-    // What is before it is on disk before it says so.
-    for (const at of [gap - 1, gap + 1, cut + 1]) {
-      assert(steps[at].startsWith("fsync("), steps.join("\n"));
-    }
-    assertEquals(cut, gap + 2);
-  },
-  !canTrace,
-);
+test("WriteAheadLog.open() has a gap on disk before it cuts off the tail", {
+  ignore: !canTrace,
+}, async (directory) => {
+  const contents = await crashed(directory, "one", "two", "three");
+  const end = contents.length - FRAME_HEAD_BYTES - "three".length;
+  const path = directory.file(flipped(contents, contents.length - 1));
+  const calls = await traced(directory, [path, "1", "1", "1"]);
+  const steps = calls.filter((call) => !call.includes("<DIR>"));
+  const of = (pattern: RegExp) => steps.findIndex((call) => pattern.test(call));
+  const gap = of(RegExp(`^pwrite64.*, ${FRAME_HEAD_BYTES}, ${end}\\)`));
+  const cut = of(RegExp(`^ftruncate.*, ${end + FRAME_HEAD_BYTES}\\)`));
+  assert(gap > 0 && cut > 0, steps.join("\n"));
+  // What is before it is on disk before it says so.
+  for (const at of [gap - 1, gap + 1, cut + 1]) {
+    assert(steps[at].startsWith("fsync("), steps.join("\n"));
+  }
+  assertEquals(cut, gap + 2);
+});
 
 // The program.
 
-const PROGRAM = new URL("../../examples/wal.ts", import.meta.url).pathname;
-const PERMISSIONS = ["--allow-ffi", "--allow-read", "--allow-write"];
+const assertFailed = assertFailedAs("wal");
 
-interface Finished {
-  code: number;
-  stdout: string;
-  stderr: string;
+function spawn(...args: string[]): Deno.ChildProcess {
+  return start([...commandOf("wal"), ...args], { stdin: "piped" });
 }
 
-function spawn(args: string[], permissions = PERMISSIONS): Deno.ChildProcess {
-  return new Deno.Command(Deno.execPath(), {
-    args: ["run", "--quiet", "--no-prompt", ...permissions, PROGRAM, ...args],
-    stdin: "piped",
-    stdout: "piped",
-    stderr: "piped",
-    env: { NO_COLOR: "1" },
-  }).spawn();
-}
-
-async function finish(child: Deno.ChildProcess): Promise<Finished> {
-  const { code, stdout, stderr } = await child.output();
-  return { code, stdout: decode(stdout), stderr: decode(stderr) };
-}
-
-async function wal(
+function wal(
   args: string[],
   input: string | Uint8Array = "",
   permissions?: string[],
 ): Promise<Finished> {
-  const child = spawn(args, permissions);
-  const finished = finish(child);
-  const writer = child.stdin.getWriter();
-  // It may refuse, and end without reading.
-  await writer.write(typeof input === "string" ? encode(input) : input)
-    .then(() => writer.close()).catch(() => {});
-  return await finished;
+  return execute([...commandOf("wal", permissions), ...args], { input });
 }
 
 function assertPrinted(result: Finished, stdout: string, stderr = ""): void {
   assertEquals(result, { code: 0, stdout, stderr });
-}
-
-function assertFailed(result: Finished, code: number, message: string): void {
-  assertEquals(result.code, code, result.stderr);
-  assertEquals(result.stderr.trimEnd().split("\n").length, 1, result.stderr);
-  assert(result.stderr.startsWith("wal: "), result.stderr);
-  assertStringIncludes(result.stderr, message);
 }
 
 test("wal.ts append takes lines as records, and dump gives them back", async (directory) => {
@@ -1036,7 +971,7 @@ test("wal.ts append takes more lines than may be in flight, and long ones", asyn
 });
 
 test("wal.ts append acknowledges a line while more are to come", async (directory) => {
-  const child = spawn(["append", directory.at("log")]);
+  const child = spawn("append", directory.at("log"));
   const writer = child.stdin.getWriter();
   const output = child.stdout.pipeThrough(new TextDecoderStream()).getReader();
   for (let number = 1; number <= 3; number++) {
@@ -1052,7 +987,7 @@ test("wal.ts append acknowledges a line while more are to come", async (director
 for (const [signal, code] of [["SIGINT", 130], ["SIGTERM", 143]] as const) {
   test(`wal.ts append closes the log on ${signal}`, async (directory) => {
     const log = directory.at("log");
-    const child = spawn(["append", log]);
+    const child = spawn("append", log);
     const writer = child.stdin.getWriter();
     const output = child.stdout.getReader();
     await writer.write(encode("one\ntwo\nhalf"));
@@ -1194,7 +1129,7 @@ test("wal.ts says what it cannot use, and exits with 1", async (directory) => {
 test("wal.ts dump ends without a word when nobody reads on", async (directory) => {
   const log = directory.at("log");
   await wal(["append", "--quiet", log], "line\n".repeat(50_000));
-  const child = spawn(["dump", log]);
+  const child = spawn("dump", log);
   await child.stdin.close();
   const output = child.stdout.getReader();
   assertStringIncludes(decode((await output.read()).value!), "line\n");

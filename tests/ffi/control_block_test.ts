@@ -2,53 +2,40 @@
 
 import { assert, assertNotStrictEquals, assertStrictEquals } from "@std/assert";
 import { takeControlBlock } from "../../ffi/control_block.ts";
+import { test } from "../helpers/test.ts";
 
-const timeout = 10_000;
-
-Deno.test({
-  name: "ControlBlock.release() gives a block back for the next request",
-  timeout,
-  fn() {
-    const block = takeControlBlock();
-    block.release();
-    assertStrictEquals(takeControlBlock(), block);
-    assertNotStrictEquals(takeControlBlock(), block);
-  },
+test("ControlBlock.release() gives a block back for the next request", () => {
+  const block = takeControlBlock();
+  block.release();
+  assertStrictEquals(takeControlBlock(), block);
+  assertNotStrictEquals(takeControlBlock(), block);
 });
 
-Deno.test({
-  name: "ControlBlock.release() keeps a block that an aio_suspend() names",
-  timeout,
-  fn() {
-    const block = takeControlBlock();
-    block.hold();
-    block.hold();
-    block.release();
-    assertNotStrictEquals(takeControlBlock(), block);
-    block.unhold();
-    assertNotStrictEquals(takeControlBlock(), block);
-    block.unhold();
-    assertStrictEquals(takeControlBlock(), block);
-    // And once only.
-    assertNotStrictEquals(takeControlBlock(), block);
-  },
+test("ControlBlock.release() keeps a block that an aio_suspend() names", () => {
+  const block = takeControlBlock();
+  block.hold();
+  block.hold();
+  block.release();
+  assertNotStrictEquals(takeControlBlock(), block);
+  block.unhold();
+  assertNotStrictEquals(takeControlBlock(), block);
+  block.unhold();
+  assertStrictEquals(takeControlBlock(), block);
+  // And once only.
+  assertNotStrictEquals(takeControlBlock(), block);
 });
 
-Deno.test({
-  name: "ControlBlock.unhold() does not give back what is in use",
-  timeout,
-  fn() {
-    const block = takeControlBlock();
-    block.hold();
-    block.unhold();
-    const others = [takeControlBlock(), takeControlBlock()];
-    assert(!others.includes(block));
-    block.hold();
-    block.release();
-    block.unhold();
-    assertStrictEquals(takeControlBlock(), block);
-    block.hold();
-    block.unhold();
-    assertNotStrictEquals(takeControlBlock(), block);
-  },
+test("ControlBlock.unhold() does not give back what is in use", () => {
+  const block = takeControlBlock();
+  block.hold();
+  block.unhold();
+  const others = [takeControlBlock(), takeControlBlock()];
+  assert(!others.includes(block));
+  block.hold();
+  block.release();
+  block.unhold();
+  assertStrictEquals(takeControlBlock(), block);
+  block.hold();
+  block.unhold();
+  assertNotStrictEquals(takeControlBlock(), block);
 });

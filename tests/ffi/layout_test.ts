@@ -10,7 +10,12 @@ import {
   writeSize,
   writeTimespec,
 } from "../../ffi/layout.ts";
-import { type CLibrary, type Platform, platformFor } from "../../ffi/platform.ts";
+import {
+  type CLibrary,
+  type Platform,
+  platformFor,
+} from "../../ffi/platform.ts";
+import { test } from "../helpers/test.ts";
 
 // The table against the headers: a compiler puts offsets, constants and error
 // numbers into an object file behind a marker, and the test reads them there.
@@ -56,7 +61,7 @@ for (const target of targets) {
       ? null
       : runner[0]);
 
-  test(
+  testInC(
     `platformFor() gives the layout and the constants of ${target.name}`,
     noCompiler,
     async () => {
@@ -65,7 +70,7 @@ for (const target of targets) {
     },
   );
 
-  test(
+  testInC(
     `platformFor() gives the error numbers of ${target.name}`,
     noCompiler,
     async () => {
@@ -87,7 +92,7 @@ for (const target of targets) {
     },
   );
 
-  test(
+  testInC(
     `packAiocb() and writeTimespec() write what C reads with ${target.name}`,
     noRunner,
     async () => {
@@ -121,314 +126,253 @@ for (const target of targets) {
   );
 }
 
-Deno.test({
-  name: "platformFor() takes the architecture names of every runtime",
-  timeout: 10_000,
-  fn() {
-    for (
-      const [arch, name] of [
-        ["x86_64", "linux-glibc-x86_64"],
-        ["x64", "linux-glibc-x86_64"],
-        ["aarch64", "linux-glibc-aarch64"],
-        ["arm64", "linux-glibc-aarch64"],
-      ]
-    ) assertEquals(platformFor("linux", arch, "glibc")?.name, name);
-  },
+test("platformFor() takes the architecture names of every runtime", () => {
+  for (
+    const [arch, name] of [
+      ["x86_64", "linux-glibc-x86_64"],
+      ["x64", "linux-glibc-x86_64"],
+      ["aarch64", "linux-glibc-aarch64"],
+      ["arm64", "linux-glibc-aarch64"],
+    ]
+  ) assertEquals(platformFor("linux", arch, "glibc")?.name, name);
 });
 
-Deno.test({
-  name: "platformFor() returns null where there is no table",
-  timeout: 10_000,
-  fn() {
-    assertEquals(platformFor("windows", "x86_64", "glibc"), null);
-    assertEquals(platformFor("linux", "riscv64", "glibc"), null);
-    assertEquals(platformFor("linux", "toString", "glibc"), null);
-    assertEquals(platformFor("linux", "x86_64", "libSystem"), null);
-    assertEquals(platformFor("darwin", "aarch64", "glibc"), null);
-  },
+test("platformFor() returns null where there is no table", () => {
+  assertEquals(platformFor("windows", "x86_64", "glibc"), null);
+  assertEquals(platformFor("linux", "riscv64", "glibc"), null);
+  assertEquals(platformFor("linux", "toString", "glibc"), null);
+  assertEquals(platformFor("linux", "x86_64", "libSystem"), null);
+  assertEquals(platformFor("darwin", "aarch64", "glibc"), null);
 });
 
-Deno.test({
-  name: "platformFor() has a table for five C libraries on two architectures",
-  timeout: 10_000,
-  fn() {
-    assertEquals(everyPlatform().map((platform) => platform.name), [
-      "linux-glibc-x86_64",
-      "linux-glibc-aarch64",
-      "linux-musl-x86_64",
-      "linux-musl-aarch64",
-      "darwin-x86_64",
-      "darwin-aarch64",
-      "freebsd-x86_64",
-      "freebsd-aarch64",
-      "netbsd-x86_64",
-      "netbsd-aarch64",
-    ]);
-  },
+test("platformFor() has a table for five C libraries on two architectures", () => {
+  assertEquals(everyPlatform().map((platform) => platform.name), [
+    "linux-glibc-x86_64",
+    "linux-glibc-aarch64",
+    "linux-musl-x86_64",
+    "linux-musl-aarch64",
+    "darwin-x86_64",
+    "darwin-aarch64",
+    "freebsd-x86_64",
+    "freebsd-aarch64",
+    "netbsd-x86_64",
+    "netbsd-aarch64",
+  ]);
 });
 
-Deno.test({
-  name: "platformFor() gives O_DIRECT its value of the architecture on Linux",
-  timeout: 10_000,
-  fn() {
-    const value = (arch: string) =>
-      platformFor("linux", arch, "glibc")!.constants.O_DIRECT;
-    assertNotEquals(value("x86_64"), value("aarch64"));
-  },
+test("platformFor() gives O_DIRECT its value of the architecture on Linux", () => {
+  const value = (arch: string) =>
+    platformFor("linux", arch, "glibc")!.constants.O_DIRECT;
+  assertNotEquals(value("x86_64"), value("aarch64"));
 });
 
-Deno.test({
-  name: "platformFor() places fields as C does with their order in the headers",
-  timeout: 10_000,
-  fn() {
-    const notifyFirst: Member[] = [
-      ["notify", 4],
-      ["signo", 4],
-      ["value", 8],
-      ["function", 8],
-      ["attributes", 8],
+test("platformFor() places fields as C does with their order in the headers", () => {
+  const notifyFirst: Member[] = [
+    ["notify", 4],
+    ["signo", 4],
+    ["value", 8],
+    ["function", 8],
+    ["attributes", 8],
+  ];
+  const darwin: Member[] = [
+    ["fildes", 4],
+    ["offset", 8],
+    ["buf", 8],
+    ["nbytes", 8],
+    ["reqprio", 4],
+    ["sigevent", 32],
+    ["lio_opcode", 4],
+  ];
+  const freebsd: Member[] = [
+    ["fildes", 4],
+    ["offset", 8],
+    ["buf", 8],
+    ["nbytes", 8],
+    ["", 16],
+    ["lio_opcode", 4],
+    ["reqprio", 4],
+    ["", 24],
+    ["sigevent", 80],
+  ];
+  const netbsd: Member[] = [
+    ["offset", 8],
+    ["buf", 8],
+    ["nbytes", 8],
+    ["fildes", 4],
+    ["lio_opcode", 4],
+    ["reqprio", 4],
+    ["sigevent", 32],
+    ["", 8],
+    ["", 8],
+  ];
+  const orders: [os: string, libc: CLibrary, Member[], Member[]][] = [
+    ["darwin", "libSystem", darwin, notifyFirst],
+    ["freebsd", "freebsd", freebsd, [...notifyFirst, ["", 48]]],
+    ["netbsd", "netbsd", netbsd, notifyFirst],
+  ];
+  for (const [os, libc, order, sigeventOrder] of orders) {
+    for (const arch of ["x86_64", "aarch64"]) {
+      const { aiocb } = platformFor(os, arch, libc)!;
+      const { sigeventLayout, source: _, status: _hint, ...offsets } = aiocb;
+      assertEquals(offsets, placeInOrder(order), os);
+      assertEquals({ ...sigeventLayout }, placeInOrder(sigeventOrder), os);
+    }
+  }
+});
+
+test("platformFor() places every field aligned and apart from the others", () => {
+  for (const { name, aiocb } of everyPlatform()) {
+    const { sigevent: start, sigeventLayout: sigevent } = aiocb;
+    const fields: [at: number, size: number][] = [
+      [aiocb.fildes, 4],
+      [aiocb.lio_opcode, 4],
+      [aiocb.reqprio, 4],
+      [aiocb.buf, 8],
+      [aiocb.nbytes, 8],
+      [aiocb.offset, 8],
+      [start + sigevent.notify, 4],
+      [start + sigevent.signo, 4],
+      [start + sigevent.value, 8],
+      [start + sigevent.function, 8],
+      [start + sigevent.attributes, 8],
     ];
-    const darwin: Member[] = [
-      ["fildes", 4],
-      ["offset", 8],
-      ["buf", 8],
-      ["nbytes", 8],
-      ["reqprio", 4],
-      ["sigevent", 32],
-      ["lio_opcode", 4],
-    ];
-    const freebsd: Member[] = [
-      ["fildes", 4],
-      ["offset", 8],
-      ["buf", 8],
-      ["nbytes", 8],
-      ["", 16],
-      ["lio_opcode", 4],
-      ["reqprio", 4],
-      ["", 24],
-      ["sigevent", 80],
-    ];
-    const netbsd: Member[] = [
-      ["offset", 8],
-      ["buf", 8],
-      ["nbytes", 8],
-      ["fildes", 4],
-      ["lio_opcode", 4],
-      ["reqprio", 4],
-      ["sigevent", 32],
-      ["", 8],
-      ["", 8],
-    ];
-    const orders: [os: string, libc: CLibrary, Member[], Member[]][] = [
-      ["darwin", "libSystem", darwin, notifyFirst],
-      ["freebsd", "freebsd", freebsd, [...notifyFirst, ["", 48]]],
-      ["netbsd", "netbsd", netbsd, notifyFirst],
-    ];
-    for (const [os, libc, order, sigeventOrder] of orders) {
-      for (const arch of ["x86_64", "aarch64"]) {
-        const { aiocb } = platformFor(os, arch, libc)!;
-        const { sigeventLayout, source: _, status: _hint, ...offsets } = aiocb;
-        assertEquals(offsets, placeInOrder(order), os);
-        assertEquals({ ...sigeventLayout }, placeInOrder(sigeventOrder), os);
-      }
+    const used = new Uint8Array(aiocb.size);
+    for (const [at, size] of fields) {
+      assertEquals(at % size, 0, name);
+      for (let byte = at; byte < at + size; byte++) used[byte]++;
     }
-  },
+    assertEquals(Math.max(...used), 1, name);
+    assertEquals(
+      used.reduce((sum, n) => sum + n),
+      3 * 4 + 3 * 8 + 2 * 4 + 24,
+    );
+    assert(start + sigevent.size <= aiocb.size, name);
+  }
 });
 
-Deno.test({
-  name: "platformFor() places every field aligned and apart from the others",
-  timeout: 10_000,
-  fn() {
-    for (const { name, aiocb } of everyPlatform()) {
-      const { sigevent: start, sigeventLayout: sigevent } = aiocb;
-      const fields: [at: number, size: number][] = [
-        [aiocb.fildes, 4],
-        [aiocb.lio_opcode, 4],
-        [aiocb.reqprio, 4],
-        [aiocb.buf, 8],
-        [aiocb.nbytes, 8],
-        [aiocb.offset, 8],
-        [start + sigevent.notify, 4],
-        [start + sigevent.signo, 4],
-        [start + sigevent.value, 8],
-        [start + sigevent.function, 8],
-        [start + sigevent.attributes, 8],
-      ];
-      const used = new Uint8Array(aiocb.size);
-      for (const [at, size] of fields) {
-        assertEquals(at % size, 0, name);
-        for (let byte = at; byte < at + size; byte++) used[byte]++;
-      }
-      assertEquals(Math.max(...used), 1, name);
-      assertEquals(
-        used.reduce((sum, n) => sum + n),
-        3 * 4 + 3 * 8 + 2 * 4 + 24,
-      );
-      assert(start + sigevent.size <= aiocb.size, name);
-    }
-  },
+test("platformFor() puts the error name of node:fs before its synonyms", () => {
+  for (const { name, errno } of everyPlatform()) {
+    const first = (number: number) =>
+      Object.keys(errno).find((key) => errno[key] === number);
+    assertEquals(first(errno.EWOULDBLOCK), "EAGAIN", name);
+    assertEquals(first(errno.ENOTSUP), "ENOTSUP", name);
+    assertEquals(first(errno.EDEADLK), "EDEADLK", name);
+  }
 });
 
-Deno.test({
-  name: "platformFor() puts the error name of node:fs before its synonyms",
-  timeout: 10_000,
-  fn() {
-    for (const { name, errno } of everyPlatform()) {
-      const first = (number: number) =>
-        Object.keys(errno).find((key) => errno[key] === number);
-      assertEquals(first(errno.EWOULDBLOCK), "EAGAIN", name);
-      assertEquals(first(errno.ENOTSUP), "ENOTSUP", name);
-      assertEquals(first(errno.EDEADLK), "EDEADLK", name);
-    }
-  },
+test("writeOffset() writes the 64 bits of setBigInt64(), given a number", () => {
+  const view = new DataView(new ArrayBuffer(24));
+  for (const value of edgesAndRandomIntegers()) {
+    writeOffset(view, 8, value);
+    assertEquals(view.getBigInt64(8, true), BigInt(value));
+  }
+  assertEquals(view.getBigUint64(0), 0n);
+  assertEquals(view.getBigUint64(16), 0n);
 });
 
-Deno.test({
-  name: "writeOffset() writes the 64 bits of setBigInt64(), given a number",
-  timeout: 10_000,
-  fn() {
-    const view = new DataView(new ArrayBuffer(24));
-    for (const value of edgesAndRandomIntegers()) {
-      writeOffset(view, 8, value);
-      assertEquals(view.getBigInt64(8, true), BigInt(value));
-    }
-    assertEquals(view.getBigUint64(0), 0n);
-    assertEquals(view.getBigUint64(16), 0n);
-  },
+test("writeOffset() writes a bigint above 2^53 exactly", () => {
+  const view = new DataView(new ArrayBuffer(8));
+  for (
+    const value of [
+      2n ** 53n + 1n,
+      2n ** 63n - 1n,
+      -(2n ** 53n) - 1n,
+      -(2n ** 63n),
+      2n ** 32n,
+      -1n,
+      0n,
+    ]
+  ) {
+    writeOffset(view, 0, value);
+    assertEquals(view.getBigInt64(0, true), value);
+  }
 });
 
-Deno.test({
-  name: "writeOffset() writes a bigint above 2^53 exactly",
-  timeout: 10_000,
-  fn() {
-    const view = new DataView(new ArrayBuffer(8));
-    for (
-      const value of [
-        2n ** 53n + 1n,
-        2n ** 63n - 1n,
-        -(2n ** 53n) - 1n,
-        -(2n ** 63n),
-        2n ** 32n,
-        -1n,
-        0n,
-      ]
-    ) {
-      writeOffset(view, 0, value);
-      assertEquals(view.getBigInt64(0, true), value);
+test("writeAddress() and writeSize() write 64 unsigned bits", () => {
+  const view = new DataView(new ArrayBuffer(8));
+  for (const value of edgesAndRandomIntegers()) {
+    if (value < 0) continue;
+    for (const write of [writeAddress, writeSize]) {
+      view.setFloat64(0, NaN);
+      write(view, 0, value);
+      assertEquals(view.getBigUint64(0, true), BigInt(value));
     }
-  },
+  }
 });
 
-Deno.test({
-  name: "writeAddress() and writeSize() write 64 unsigned bits",
-  timeout: 10_000,
-  fn() {
-    const view = new DataView(new ArrayBuffer(8));
-    for (const value of edgesAndRandomIntegers()) {
-      if (value < 0) continue;
-      for (const write of [writeAddress, writeSize]) {
-        view.setFloat64(0, NaN);
-        write(view, 0, value);
-        assertEquals(view.getBigUint64(0, true), BigInt(value));
-      }
-    }
-  },
+test("writeTimespec() splits milliseconds into seconds and nanoseconds", () => {
+  for (
+    const [milliseconds, seconds, nanoseconds] of [
+      [0, 0, 0],
+      [1, 0, 1_000_000],
+      [999, 0, 999_000_000],
+      [1000, 1, 0],
+      [1.5, 0, 1_500_000],
+      [0.000001, 0, 1],
+      [0.1, 0, 100_000],
+      [1234.567891, 1, 234_567_891],
+      [2 ** 31 * 1000 + 250, 2 ** 31, 250_000_000],
+      [2 ** 33 * 1000, 2 ** 33, 0],
+    ]
+  ) {
+    assertEquals(timespecOf(milliseconds), [seconds, nanoseconds]);
+  }
 });
 
-Deno.test({
-  name: "writeTimespec() splits milliseconds into seconds and nanoseconds",
-  timeout: 10_000,
-  fn() {
-    for (
-      const [milliseconds, seconds, nanoseconds] of [
-        [0, 0, 0],
-        [1, 0, 1_000_000],
-        [999, 0, 999_000_000],
-        [1000, 1, 0],
-        [1.5, 0, 1_500_000],
-        [0.000001, 0, 1],
-        [0.1, 0, 100_000],
-        [1234.567891, 1, 234_567_891],
-        [2 ** 31 * 1000 + 250, 2 ** 31, 250_000_000],
-        [2 ** 33 * 1000, 2 ** 33, 0],
-      ]
-    ) {
-      assertEquals(timespecOf(milliseconds), [seconds, nanoseconds]);
-    }
-  },
+test("writeTimespec() carries what rounds up to a full second", () => {
+  assertEquals(timespecOf(999.9999999), [1, 0]);
+  assertEquals(timespecOf(1999.9999999), [2, 0]);
 });
 
-Deno.test({
-  name: "writeTimespec() carries what rounds up to a full second",
-  timeout: 10_000,
-  fn() {
-    assertEquals(timespecOf(999.9999999), [1, 0]);
-    assertEquals(timespecOf(1999.9999999), [2, 0]);
-  },
+test("writeTimespec() is right to the nanosecond for fractions of a millisecond", () => {
+  for (let round = 0; round < 10_000; round++) {
+    const milliseconds = Math.random() * 10 ** (round % 8);
+    const [seconds, nanoseconds] = timespecOf(milliseconds);
+    assert(nanoseconds >= 0 && nanoseconds < 1e9, `${milliseconds} ms`);
+    const back = seconds * 1e3 + nanoseconds / 1e6;
+    assert(Math.abs(back - milliseconds) <= 0.6e-6, `${milliseconds} ms`);
+  }
 });
 
-Deno.test({
-  name:
-    "writeTimespec() is right to the nanosecond for fractions of a millisecond",
-  timeout: 10_000,
-  fn() {
-    for (let round = 0; round < 10_000; round++) {
-      const milliseconds = Math.random() * 10 ** (round % 8);
-      const [seconds, nanoseconds] = timespecOf(milliseconds);
-      assert(nanoseconds >= 0 && nanoseconds < 1e9, `${milliseconds} ms`);
-      const back = seconds * 1e3 + nanoseconds / 1e6;
-      assert(Math.abs(back - milliseconds) <= 0.6e-6, `${milliseconds} ms`);
-    }
-  },
+test("packAiocb() writes its own bytes and no others, on every platform", () => {
+  for (const platform of everyPlatform()) {
+    const { aiocb } = platform;
+    const margin = 16;
+    const bytes = new Uint8Array(aiocb.size + 2 * margin).fill(0xa5);
+    const view = new DataView(bytes.buffer);
+    const [values] = sampleBlocks(platform);
+    packAiocb(view, margin, aiocb, values);
+
+    const untouched = new Uint8Array(margin).fill(0xa5);
+    assertEquals(bytes.subarray(0, margin), untouched);
+    assertEquals(bytes.subarray(margin + aiocb.size), untouched);
+    const block = bytes.slice(margin, margin + aiocb.size);
+    assertEquals(unpack(new DataView(block.buffer), aiocb), values);
+    const fields = new DataView(block.buffer);
+    packAiocb(fields, 0, aiocb, ZEROS);
+    assertEquals(block, new Uint8Array(aiocb.size));
+  }
 });
 
-Deno.test({
-  name: "packAiocb() writes its own bytes and no others, on every platform",
-  timeout: 10_000,
-  fn() {
-    for (const platform of everyPlatform()) {
-      const { aiocb } = platform;
-      const margin = 16;
-      const bytes = new Uint8Array(aiocb.size + 2 * margin).fill(0xa5);
-      const view = new DataView(bytes.buffer);
-      const [values] = sampleBlocks(platform);
-      packAiocb(view, margin, aiocb, values);
-
-      const untouched = new Uint8Array(margin).fill(0xa5);
-      assertEquals(bytes.subarray(0, margin), untouched);
-      assertEquals(bytes.subarray(margin + aiocb.size), untouched);
-      const block = bytes.slice(margin, margin + aiocb.size);
-      assertEquals(unpack(new DataView(block.buffer), aiocb), values);
-      const fields = new DataView(block.buffer);
-      packAiocb(fields, 0, aiocb, ZEROS);
-      assertEquals(block, new Uint8Array(aiocb.size));
-    }
-  },
-});
-
-Deno.test({
-  name: "packSigevent() writes its own bytes and no others, on every platform",
-  timeout: 10_000,
-  fn() {
-    for (const platform of everyPlatform()) {
-      const { sigeventLayout: layout } = platform.aiocb;
-      const bytes = new Uint8Array(layout.size + 16).fill(0xa5);
-      const view = new DataView(bytes.buffer);
-      const [{ sigevent }] = sampleBlocks(platform);
-      packSigevent(view, 8, layout, sigevent);
-      assertEquals(bytes[7], 0xa5);
-      assertEquals(bytes[8 + layout.size], 0xa5);
-      assertEquals(view.getInt32(8 + layout.notify, true), sigevent.notify);
-      assertEquals(view.getInt32(8 + layout.signo, true), sigevent.signo);
-      assertEquals(view.getInt32(8 + layout.value, true), sigevent.value);
-      assertEquals(view.getInt32(8 + layout.value + 4, true), 0);
-      assertEquals(
-        view.getBigUint64(8 + layout.function, true),
-        BigInt(sigevent.function),
-      );
-      assertEquals(view.getBigUint64(8 + layout.attributes, true), 0n);
-    }
-  },
+test("packSigevent() writes its own bytes and no others, on every platform", () => {
+  for (const platform of everyPlatform()) {
+    const { sigeventLayout: layout } = platform.aiocb;
+    const bytes = new Uint8Array(layout.size + 16).fill(0xa5);
+    const view = new DataView(bytes.buffer);
+    const [{ sigevent }] = sampleBlocks(platform);
+    packSigevent(view, 8, layout, sigevent);
+    assertEquals(bytes[7], 0xa5);
+    assertEquals(bytes[8 + layout.size], 0xa5);
+    assertEquals(view.getInt32(8 + layout.notify, true), sigevent.notify);
+    assertEquals(view.getInt32(8 + layout.signo, true), sigevent.signo);
+    assertEquals(view.getInt32(8 + layout.value, true), sigevent.value);
+    assertEquals(view.getInt32(8 + layout.value + 4, true), 0);
+    assertEquals(
+      view.getBigUint64(8 + layout.function, true),
+      BigInt(sigevent.function),
+    );
+    assertEquals(view.getBigUint64(8 + layout.attributes, true), 0n);
+  }
 });
 
 const ZEROS: AiocbValues = {
@@ -667,13 +611,13 @@ async function whatIsMissing(target: Target): Promise<string | null> {
   return aio === null ? `aio.h of ${compiler[0]}` : null;
 }
 
-function test(
+function testInC(
   name: string,
   missing: string | null,
   fn: () => Promise<void>,
 ): void {
   if (missing !== null) console.log(`ignored, ${missing} is missing: ${name}`);
-  Deno.test({ name, ignore: missing !== null, timeout: 60_000, fn });
+  test(name, { ignore: missing !== null }, fn);
 }
 
 /** What a command prints, or `null` where it fails or is not there. */

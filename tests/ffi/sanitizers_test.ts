@@ -3,7 +3,7 @@
 
 import { assertEquals, assertMatch } from "@std/assert";
 import { fileURLToPath } from "node:url";
-import { withoutCacheNotices } from "../helpers/mod.ts";
+import { test, withoutCacheNotices } from "../helpers/mod.ts";
 import { oldestDeno } from "../helpers/oldest_deno.ts";
 
 const PROGRAM = fileURLToPath(
@@ -17,23 +17,21 @@ for (
     ["the oldest Deno", oldest],
   ] as const
 ) {
-  Deno.test({
-    name: `a test that uses files passes the sanitizers of ${name}`,
+  test(`a test that uses files passes the sanitizers of ${name}`, {
     ignore: Deno.build.os !== "linux" || command === null,
-    timeout: 60_000,
-    async fn() {
-      const [program, ...args] = command!;
-      const { code, stdout, stderr } = await new Deno.Command(program, {
-        args: [...args, "test", "-A", "--no-check", "--quiet", PROGRAM],
-        env: { NO_COLOR: "1" },
-        stdin: "null",
-        signal: AbortSignal.timeout(59_000),
-      }).output();
-      const [text, errors] = [stdout, stderr].map((bytes) =>
-        withoutCacheNotices(new TextDecoder().decode(bytes))
-      );
-      assertMatch(text, /ok \| \d+ passed \| 0 failed/, text + errors);
-      assertEquals(code, 0, text + errors);
-    },
+    limit_ms: 60_000,
+  }, async () => {
+    const [program, ...args] = command!;
+    const { code, stdout, stderr } = await new Deno.Command(program, {
+      args: [...args, "test", "-A", "--no-check", "--quiet", PROGRAM],
+      env: { NO_COLOR: "1" },
+      stdin: "null",
+      signal: AbortSignal.timeout(59_000),
+    }).output();
+    const [text, errors] = [stdout, stderr].map((bytes) =>
+      withoutCacheNotices(new TextDecoder().decode(bytes))
+    );
+    assertMatch(text, /ok \| \d+ passed \| 0 failed/, text + errors);
+    assertEquals(code, 0, text + errors);
   });
 }

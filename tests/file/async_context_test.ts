@@ -16,10 +16,15 @@ import {
   type Sigevent,
 } from "../../mod.ts";
 import { AioFile } from "../../mod.ts";
-import { testsOnFirstThread } from "../helpers/first_thread.ts";
-import { closeSync, Directory, Fifo, isLinux, openSync } from "../helpers/mod.ts";
+import {
+  closeSync,
+  Directory,
+  Fifo,
+  isLinux,
+  openSync,
+  test,
+} from "../helpers/mod.ts";
 
-const timeout = 10_000;
 const storage = new AsyncLocalStorage<string>();
 
 /** `SIGEV_THREAD` in a context; resolves with the context of the function. */
@@ -39,15 +44,15 @@ function notified(
 // Where the isolate may end first the library calls the function, and elsewhere
 // a thread of the system.
 for (
-  const [where, test] of [
-    ["a thread of the system", testsOnFirstThread(import.meta.url)],
-    ["the library", Deno.test],
+  const [where, options] of [
+    ["a thread of the system", { onFirstThread: import.meta.url }],
+    ["the library", {}],
   ] as const
 ) {
-  test({
-    name: `SIGEV_THREAD calls in the context of the submission, by ${where}`,
-    timeout,
-    async fn() {
+  test(
+    `SIGEV_THREAD calls in the context of the submission, by ${where}`,
+    options,
+    async () => {
       using directory = new Directory();
       const fd = openSync(directory.file("contents"), "r");
       const fields = {
@@ -77,90 +82,79 @@ for (
       assertEquals(contexts, ["aio_read", "another", "lio_listio", "nothing"]);
       closeSync(fd);
     },
-  });
+  );
 }
 
-Deno.test({
-  name: "a context is kept across readAt(), append(), sync() and close()",
-  timeout,
-  async fn() {
-    using directory = new Directory();
-    const path = directory.file("contents");
-    const options = { read: true, write: true };
-    const work = async (): Promise<(string | undefined)[]> => {
+test("a context is kept across readAt(), append(), sync() and close()", async () => {
+  using directory = new Directory();
+  const path = directory.file("contents");
+  const options = { read: true, write: true };
+  const work = async (): Promise<(string | undefined)[]> => {
+    const seen = [];
+    const file = await AioFile.open(path, options);
+    seen.push(storage.getStore());
+    await file.readAt(new Uint8Array(4), 0);
+    seen.push(storage.getStore());
+    await file.append(new Uint8Array(4));
+    seen.push(storage.getStore());
+    await file.sync();
+    seen.push(storage.getStore());
+    await file.close();
+    seen.push(storage.getStore());
+    return seen;
+  };
+  const contexts = ["a", "b", "c"];
+  const seen = await Promise.all(
+    contexts.map((context) => storage.run(context, work)),
+  );
+  assertEquals(seen, contexts.map((context) => Array(5).fill(context)));
+});
+
+test("a context is kept across the iteration of a CompletionQueue", async () => {
+  using directory = new Directory();
+  await using file = await AioFile.open(directory.file("contents"));
+  for (const notify of ["auto", "suspend", "poll", "thread"] as const) {
+    await using queue = new CompletionQueue<number>({ notify });
+    const consuming = storage.run("consumer", async () => {
       const seen = [];
-      const file = await AioFile.open(path, options);
-      seen.push(storage.getStore());
-      await file.readAt(new Uint8Array(4), 0);
-      seen.push(storage.getStore());
-      await file.append(new Uint8Array(4));
-      seen.push(storage.getStore());
-      await file.sync();
-      seen.push(storage.getStore());
-      await file.close();
-      seen.push(storage.getStore());
-      return seen;
-    };
-    const contexts = ["a", "b", "c"];
-    const seen = await Promise.all(
-      contexts.map((context) => storage.run(context, work)),
-    );
-    assertEquals(seen, contexts.map((context) => Array(5).fill(context)));
-  },
+      for await (const { tag } of queue) {
+        seen.push(`${storage.getStore()} ${tag}`);
+        if (tag === 2) return seen;
+      }
+    });
+    storage.run("producer", () => {
+      for (const tag of [1, 2]) queue.read(file, new Uint8Array(1), 0, tag);
+    });
+    const seen = (await consuming)!;
+    assertEquals(seen.at(-1), "consumer 2", notify);
+    for (const one of seen) assertEquals(one.split(" ")[0], "consumer");
+  }
 });
 
-Deno.test({
-  name: "a context is kept across the iteration of a CompletionQueue",
-  timeout,
-  async fn() {
-    using directory = new Directory();
-    await using file = await AioFile.open(directory.file("contents"));
-    for (const notify of ["auto", "suspend", "poll", "thread"] as const) {
-      await using queue = new CompletionQueue<number>({ notify });
-      const consuming = storage.run("consumer", async () => {
-        const seen = [];
-        for await (const { tag } of queue) {
-          seen.push(`${storage.getStore()} ${tag}`);
-          if (tag === 2) return seen;
-        }
-      });
-      storage.run("producer", () => {
-        for (const tag of [1, 2]) queue.read(file, new Uint8Array(1), 0, tag);
-      });
-      const seen = (await consuming)!;
-      assertEquals(seen.at(-1), "consumer 2", notify);
-      for (const one of seen) assertEquals(one.split(" ")[0], "consumer");
-    }
-  },
-});
-
-Deno.test({
-  name: "a context is kept by what an AbortSignal or cancel() rejects",
+test("a context is kept by what an AbortSignal or cancel() rejects", {
   ignore: !isLinux,
-  timeout,
-  async fn() {
-    await using fifo = new Fifo();
-    const { file } = fifo;
-    const controller = new AbortController();
-    const { signal } = controller;
-    const waits = (context: string, signal?: AbortSignal) =>
-      storage.run(context, async () => {
-        try {
-          await file.readAt(new Uint8Array(1), 0, { signal });
-        } catch (reason) {
-          const { code } = Object(reason);
-          return [
-            storage.getStore(),
-            reason instanceof AioError ? code : reason,
-          ];
-        }
-      });
-    const waiting = [waits("aborted", signal), waits("canceled")];
-    storage.run("who aborts", () => controller.abort("enough"));
-    await storage.run("who cancels", () => file.cancel());
-    assertEquals(await Promise.all(waiting), [
-      ["aborted", "enough"],
-      ["canceled", "ECANCELED"],
-    ]);
-  },
+}, async () => {
+  await using fifo = new Fifo();
+  const { file } = fifo;
+  const controller = new AbortController();
+  const { signal } = controller;
+  const waits = (context: string, signal?: AbortSignal) =>
+    storage.run(context, async () => {
+      try {
+        await file.readAt(new Uint8Array(1), 0, { signal });
+      } catch (reason) {
+        const { code } = Object(reason);
+        return [
+          storage.getStore(),
+          reason instanceof AioError ? code : reason,
+        ];
+      }
+    });
+  const waiting = [waits("aborted", signal), waits("canceled")];
+  storage.run("who aborts", () => controller.abort("enough"));
+  await storage.run("who cancels", () => file.cancel());
+  assertEquals(await Promise.all(waiting), [
+    ["aborted", "enough"],
+    ["canceled", "ECANCELED"],
+  ]);
 });

@@ -2,9 +2,8 @@
 
 import { assert, assertEquals } from "@std/assert";
 import { AioFile, allocatePinned } from "../../mod.ts";
-import { assertBytes, Directory, pattern } from "../helpers/mod.ts";
+import { assertBytes, Directory, pattern, test } from "../helpers/mod.ts";
 
-const timeout = 10_000;
 const SIZE_BYTES = 3 * 1024 * 1024;
 
 /** A device whose contents are a file's. */
@@ -43,56 +42,44 @@ function isPossible(): boolean {
 
 const ignore = !isPossible();
 
-Deno.test({
-  name: "size() of a block device is how many bytes it holds",
-  ignore,
-  timeout,
-  async fn() {
+test(
+  "size() of a block device is how many bytes it holds",
+  { ignore },
+  async () => {
     using device = new BlockDevice();
     await using file = await AioFile.open(device.path);
     assertEquals(await file.size(), SIZE_BYTES);
   },
+);
+
+test("readAt() of a block device reads up to its end", { ignore }, async () => {
+  using device = new BlockDevice();
+  await using file = await AioFile.open(device.path);
+  const into = allocatePinned(8192);
+  assertEquals(await file.readAt(into, SIZE_BYTES - 4096), 4096);
+  assertBytes(into.subarray(0, 4096), device.contents.subarray(-4096));
+  assertEquals(await file.readAt(into, SIZE_BYTES), 0);
 });
 
-Deno.test({
-  name: "readAt() of a block device reads up to its end",
-  ignore,
-  timeout,
-  async fn() {
-    using device = new BlockDevice();
-    await using file = await AioFile.open(device.path);
-    const into = allocatePinned(8192);
-    assertEquals(await file.readAt(into, SIZE_BYTES - 4096), 4096);
-    assertBytes(into.subarray(0, 4096), device.contents.subarray(-4096));
-    assertEquals(await file.readAt(into, SIZE_BYTES), 0);
-  },
-});
-
-Deno.test({
-  name: "readable() of a block device gives all its bytes",
-  ignore,
-  timeout,
-  async fn() {
+test(
+  "readable() of a block device gives all its bytes",
+  { ignore },
+  async () => {
     using device = new BlockDevice();
     await using file = await AioFile.open(device.path);
     const bytes = await new Response(file.readable()).bytes();
     assertBytes(bytes, device.contents);
   },
-});
+);
 
-Deno.test({
-  name: "writeAt() and sync() reach a block device",
-  ignore,
-  timeout,
-  async fn() {
-    using device = new BlockDevice();
-    {
-      await using file = await AioFile.open(device.path, { write: true });
-      await file.writeAt(new Uint8Array(512).fill(7), 1024);
-      await file.sync();
-    }
-    const bytes = Deno.readFileSync(device.path);
-    assertBytes(bytes.subarray(1024, 1536), new Uint8Array(512).fill(7));
-    assertBytes(bytes.subarray(1536), device.contents.subarray(1536));
-  },
+test("writeAt() and sync() reach a block device", { ignore }, async () => {
+  using device = new BlockDevice();
+  {
+    await using file = await AioFile.open(device.path, { write: true });
+    await file.writeAt(new Uint8Array(512).fill(7), 1024);
+    await file.sync();
+  }
+  const bytes = Deno.readFileSync(device.path);
+  assertBytes(bytes.subarray(1024, 1536), new Uint8Array(512).fill(7));
+  assertBytes(bytes.subarray(1536), device.contents.subarray(1536));
 });

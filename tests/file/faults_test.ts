@@ -18,12 +18,9 @@ import {
   pattern,
   report,
   succeeds,
+  test,
 } from "../helpers/mod.ts";
-import { testsOnFirstThread } from "../helpers/first_thread.ts";
 
-const testOnFirstThread = testsOnFirstThread(import.meta.url);
-
-const timeout = 10_000;
 const MIB = 1024 * 1024;
 const READ_WRITE = { read: true, write: true };
 
@@ -54,41 +51,37 @@ function mayMount(): boolean {
   }
 }
 
-Deno.test({
-  name: "ENOENT, ENOTDIR, EISDIR, ELOOP and ENAMETOOLONG come from open()",
+test("ENOENT, ENOTDIR, EISDIR, ELOOP and ENAMETOOLONG come from open()", {
   ignore: !isLinux,
-  timeout,
-  async fn() {
-    using directory = new Directory();
-    const file = directory.file();
-    Deno.symlinkSync("loop", directory.at("loop"));
-    const cases = [
-      ["ENOENT", 2, directory.at("missing")],
-      ["ENOENT", 2, ""],
-      ["ENOTDIR", 20, `${file}/below`],
-      ["EISDIR", 21, directory.path],
-      ["ELOOP", 40, directory.at("loop")],
-      ["ENAMETOOLONG", 36, directory.at("x".repeat(300))],
-    ] as const;
-    for (const [code, errno, path] of cases) {
-      const opening = AioFile.open(path, { write: true });
-      const error = await assertAioError(opening, code, {
-        errno,
-        syscall: "open",
-        path,
-      });
-      assert(error.message.startsWith(`Cannot open ${JSON.stringify(path)}: `));
-      assert(error.message.endsWith(`(${code}, open)`), error.message);
-      assert(!("fd" in error) && !("bytesTransferred" in error));
-    }
-  },
+}, async () => {
+  using directory = new Directory();
+  const file = directory.file();
+  Deno.symlinkSync("loop", directory.at("loop"));
+  const cases = [
+    ["ENOENT", 2, directory.at("missing")],
+    ["ENOENT", 2, ""],
+    ["ENOTDIR", 20, `${file}/below`],
+    ["EISDIR", 21, directory.path],
+    ["ELOOP", 40, directory.at("loop")],
+    ["ENAMETOOLONG", 36, directory.at("x".repeat(300))],
+  ] as const;
+  for (const [code, errno, path] of cases) {
+    const opening = AioFile.open(path, { write: true });
+    const error = await assertAioError(opening, code, {
+      errno,
+      syscall: "open",
+      path,
+    });
+    assert(error.message.startsWith(`Cannot open ${JSON.stringify(path)}: `));
+    assert(error.message.endsWith(`(${code}, open)`), error.message);
+    assert(!("fd" in error) && !("bytesTransferred" in error));
+  }
 });
 
-Deno.test({
-  name: "EACCES comes from open() to a user who may not",
-  ignore: !isLinux,
-  timeout,
-  async fn() {
+test(
+  "EACCES comes from open() to a user who may not",
+  { ignore: !isLinux },
+  async () => {
     using directory = new Directory();
     Deno.chmodSync(directory.path, 0o755);
     const path = directory.file("secret");
@@ -97,13 +90,12 @@ Deno.test({
     const denied = { code: "EACCES", errno: 13, syscall: "open", path };
     assertEquals(outcomes, [denied, denied]);
   },
-});
+);
 
-Deno.test({
-  name: "EISDIR comes from reading a directory",
-  ignore: !isLinux,
-  timeout,
-  async fn() {
+test(
+  "EISDIR comes from reading a directory",
+  { ignore: !isLinux },
+  async () => {
     using directory = new Directory();
     await using file = await AioFile.open(directory.path);
     const error = await assertAioError(
@@ -113,13 +105,12 @@ Deno.test({
     );
     assert(error.message.startsWith("Cannot read 8 bytes at offset 0 of "));
   },
-});
+);
 
-Deno.test({
-  name: "EBADF comes from what the file is not open for",
-  ignore: !isLinux,
-  timeout,
-  async fn() {
+test(
+  "EBADF comes from what the file is not open for",
+  { ignore: !isLinux },
+  async () => {
     using directory = new Directory();
     const path = directory.file("contents");
     await using reader = await AioFile.open(path);
@@ -147,105 +138,95 @@ Deno.test({
     await assertAioError(reader.truncate(), "EINVAL", { syscall: "ftruncate" });
     assertEquals(Deno.readTextFileSync(path), "Contents");
   },
+);
+
+test("EBADF comes from a descriptor that was closed under the file", async () => {
+  using directory = new Directory();
+  const fd = openSync(directory.file("contents"), "r+");
+  const file = AioFile.adopt(fd);
+  closeSync(fd);
+  const calls = {
+    aio_read: file.readAt(new Uint8Array(8), 0),
+    aio_write: file.writeAt(new Uint8Array(8), 0),
+    aio_fsync: file.sync(),
+    fstat: file.size(),
+    ftruncate: file.truncate(),
+    close: file.close(),
+  };
+  const outcomes = Object.entries(calls).map(([syscall, call]) =>
+    assertAioError(call, "EBADF", { errno: 9, syscall, fd })
+  );
+  await Promise.all(outcomes);
 });
 
-Deno.test({
-  name: "EBADF comes from a descriptor that was closed under the file",
-  timeout,
-  async fn() {
-    using directory = new Directory();
-    const fd = openSync(directory.file("contents"), "r+");
-    const file = AioFile.adopt(fd);
-    closeSync(fd);
-    const calls = {
-      aio_read: file.readAt(new Uint8Array(8), 0),
-      aio_write: file.writeAt(new Uint8Array(8), 0),
-      aio_fsync: file.sync(),
-      fstat: file.size(),
-      ftruncate: file.truncate(),
-      close: file.close(),
+test("EINVAL comes from direct transfers that are not aligned", {
+  ignore: !isLinux,
+  onFirstThread: import.meta.url,
+}, async () => {
+  using directory = new Directory();
+  const path = directory.file(pattern(16_384));
+  await using file = await AioFile.open(path, {
+    ...READ_WRITE,
+    direct: true,
+  });
+  const pinned = allocatePinned(8192);
+  const cases = [
+    [pinned.subarray(0, 4096), 1],
+    [pinned.subarray(0, 4096), 511],
+    [pinned.subarray(0, 1000), 0],
+    [pinned.subarray(1, 4097), 0],
+    [new Uint8Array(4096), 1],
+    [new Uint8Array(1000), 0],
+  ] as const;
+  for (const [bytes, offset] of cases) {
+    const particulars = {
+      errno: 22,
+      fd: file.fd,
+      path,
+      offset,
+      bytesTransferred: 0,
     };
-    const outcomes = Object.entries(calls).map(([syscall, call]) =>
-      assertAioError(call, "EBADF", { errno: 9, syscall, fd })
-    );
-    await Promise.all(outcomes);
-  },
-});
-
-testOnFirstThread({
-  name: "EINVAL comes from direct transfers that are not aligned",
-  ignore: !isLinux,
-  timeout,
-  async fn() {
-    using directory = new Directory();
-    const path = directory.file(pattern(16_384));
-    await using file = await AioFile.open(path, {
-      ...READ_WRITE,
-      direct: true,
+    await assertAioError(file.readAt(bytes, offset), "EINVAL", {
+      ...particulars,
+      syscall: "aio_read",
     });
-    const pinned = allocatePinned(8192);
-    const cases = [
-      [pinned.subarray(0, 4096), 1],
-      [pinned.subarray(0, 4096), 511],
-      [pinned.subarray(0, 1000), 0],
-      [pinned.subarray(1, 4097), 0],
-      [new Uint8Array(4096), 1],
-      [new Uint8Array(1000), 0],
-    ] as const;
-    for (const [bytes, offset] of cases) {
-      const particulars = {
-        errno: 22,
-        fd: file.fd,
-        path,
-        offset,
-        bytesTransferred: 0,
-      };
-      await assertAioError(file.readAt(bytes, offset), "EINVAL", {
-        ...particulars,
-        syscall: "aio_read",
-      });
-      await assertAioError(file.writeAt(bytes, offset), "EINVAL", {
-        ...particulars,
-        syscall: "aio_write",
-      });
-    }
-    // The library's own memory is aligned whatever the caller's is.
-    const odd = new Uint8Array(8192).subarray(1, 4097);
-    for (const bytes of [odd, pinned.subarray(4096)]) {
-      assertEquals(await file.readAt(bytes, 4096), 4096);
-      assertBytes(bytes, pattern(4096, 4096));
-    }
-    assertBytes(Deno.readFileSync(path), pattern(16_384));
-  },
+    await assertAioError(file.writeAt(bytes, offset), "EINVAL", {
+      ...particulars,
+      syscall: "aio_write",
+    });
+  }
+  // The library's own memory is aligned whatever the caller's is.
+  const odd = new Uint8Array(8192).subarray(1, 4097);
+  for (const bytes of [odd, pinned.subarray(4096)]) {
+    assertEquals(await file.readAt(bytes, 4096), 4096);
+    assertBytes(bytes, pattern(4096, 4096));
+  }
+  assertBytes(Deno.readFileSync(path), pattern(16_384));
 });
 
-Deno.test({
-  name: "EINVAL or EFBIG comes from an offset that no file reaches",
+test("EINVAL or EFBIG comes from an offset that no file reaches", {
   ignore: !isLinux,
-  timeout,
-  async fn() {
-    using directory = new Directory();
-    const path = directory.file("contents");
-    await using file = await AioFile.open(path, READ_WRITE);
-    const last = 2n ** 63n - 1n;
-    for (const bytes of [new Uint8Array(8), allocatePinned(8)]) {
-      const outcome = await file.writeAt(bytes, last).catch((error) => error);
-      assert(outcome instanceof AioError);
-      assert(outcome.code === "EINVAL" || outcome.code === "EFBIG");
-      assertEquals(outcome.offset, last);
-      assertEquals(outcome.bytesTransferred, 0);
-      assert(outcome.message.includes(`${last}`), outcome.message);
-    }
-    assertEquals(await file.size(), 8);
-    assertEquals(await file.writeAt(encode("C"), 0), 1);
-  },
+}, async () => {
+  using directory = new Directory();
+  const path = directory.file("contents");
+  await using file = await AioFile.open(path, READ_WRITE);
+  const last = 2n ** 63n - 1n;
+  for (const bytes of [new Uint8Array(8), allocatePinned(8)]) {
+    const outcome = await file.writeAt(bytes, last).catch((error) => error);
+    assert(outcome instanceof AioError);
+    assert(outcome.code === "EINVAL" || outcome.code === "EFBIG");
+    assertEquals(outcome.offset, last);
+    assertEquals(outcome.bytesTransferred, 0);
+    assert(outcome.message.includes(`${last}`), outcome.message);
+  }
+  assertEquals(await file.size(), 8);
+  assertEquals(await file.writeAt(encode("C"), 0), 1);
 });
 
-Deno.test({
-  name: "ENOSPC comes from a device that is full",
-  ignore: !isLinux,
-  timeout,
-  async fn() {
+test(
+  "ENOSPC comes from a device that is full",
+  { ignore: !isLinux },
+  async () => {
     const path = "/dev/full";
     await using file = await AioFile.open(path, READ_WRITE);
     for (const bytes of [new Uint8Array(100), allocatePinned(100)]) {
@@ -267,14 +248,12 @@ Deno.test({
     );
     await Promise.all(writes);
   },
-});
+);
 
-Deno.test({
-  name:
-    "ENOSPC on a small file system says how far the write came (needs to mount)",
-  ignore: !mayMount(),
-  timeout,
-  async fn() {
+test(
+  "ENOSPC on a small file system says how far the write came (needs to mount)",
+  { ignore: !mayMount() },
+  async () => {
     const SIZE = MIB + 64 * 1024;
     using system = new SmallFileSystem(SIZE);
     const path = `${system.path}/file`;
@@ -305,13 +284,12 @@ Deno.test({
       await file.truncate();
     }
   },
-});
+);
 
-Deno.test({
-  name: "EIO comes from reading what cannot be read",
-  ignore: !isLinux,
-  timeout,
-  async fn() {
+test(
+  "EIO comes from reading what cannot be read",
+  { ignore: !isLinux },
+  async () => {
     // Nothing is mapped at address 0.
     const path = "/proc/self/mem";
     await using file = await AioFile.open(path);
@@ -338,7 +316,7 @@ Deno.test({
     assertEquals(await file.readAt(into, at), 4096);
     assertBytes(into, pattern(4096));
   },
-});
+);
 
 if (isEmulated) {
   console.log(
@@ -347,26 +325,23 @@ if (isEmulated) {
   );
 }
 
-Deno.test({
-  name: "EIO in the middle of a read says how far it came",
+test("EIO in the middle of a read says how far it came", {
   ignore: !isLinux || isEmulated,
-  timeout,
-  async fn() {
-    await using file = await AioFile.open("/proc/self/mem");
-    const end = endOfMapping();
-    const contents = new Uint8Array(4096);
-    await file.readAt(contents, end - 4096);
-    for (const allocate of [allocatePinned, (n: number) => new Uint8Array(n)]) {
-      const into = allocate(3 * MIB);
-      const error = await assertAioError(
-        file.readAt(into, end - 4096),
-        "EIO",
-        { offset: end - 4096, bytesTransferred: 4096 },
-      );
-      assert(error.message.includes("after 4096 bytes"), error.message);
-      assertBytes(into.subarray(0, 4096), contents);
-    }
-  },
+}, async () => {
+  await using file = await AioFile.open("/proc/self/mem");
+  const end = endOfMapping();
+  const contents = new Uint8Array(4096);
+  await file.readAt(contents, end - 4096);
+  for (const allocate of [allocatePinned, (n: number) => new Uint8Array(n)]) {
+    const into = allocate(3 * MIB);
+    const error = await assertAioError(
+      file.readAt(into, end - 4096),
+      "EIO",
+      { offset: end - 4096, bytesTransferred: 4096 },
+    );
+    assert(error.message.includes("after 4096 bytes"), error.message);
+    assertBytes(into.subarray(0, 4096), contents);
+  }
 });
 
 /** Where a mapping of a file that never changes ends, and nothing follows. */
@@ -385,40 +360,36 @@ function endOfMapping(): number {
   return found!.end;
 }
 
-Deno.test({
-  name: "EFBIG comes from a write past the limit of the file size",
+test("EFBIG comes from a write past the limit of the file size", {
   ignore: !isLinux,
-  timeout,
-  async fn() {
-    using directory = new Directory();
-    const path = directory.file();
-    const LIMIT_KIB = 1028;
-    const limited = `trap '' XFSZ; ulimit -S -f ${LIMIT_KIB}; exec "$@"`;
-    const { across, beyond, size, then } = await report("file_size", {
-      args: [path],
-      wrapper: ["bash", "-c", limited, "bash"],
-    });
-    const size_bytes = LIMIT_KIB * 1024;
-    const common = { code: "EFBIG", errno: 27, syscall: "aio_write", path };
-    assertEquals(across, {
-      ...common,
-      offset: 100,
-      bytesTransferred: size_bytes - 100,
-    });
-    assertEquals(beyond, {
-      ...common,
-      offset: size_bytes,
-      bytesTransferred: 0,
-    });
-    assertEquals({ size, then }, { size: size_bytes, then: 4096 });
-  },
+}, async () => {
+  using directory = new Directory();
+  const path = directory.file();
+  const LIMIT_KIB = 1028;
+  const limited = `trap '' XFSZ; ulimit -S -f ${LIMIT_KIB}; exec "$@"`;
+  const { across, beyond, size, then } = await report("file_size", {
+    args: [path],
+    wrapper: ["bash", "-c", limited, "bash"],
+  });
+  const size_bytes = LIMIT_KIB * 1024;
+  const common = { code: "EFBIG", errno: 27, syscall: "aio_write", path };
+  assertEquals(across, {
+    ...common,
+    offset: 100,
+    bytesTransferred: size_bytes - 100,
+  });
+  assertEquals(beyond, {
+    ...common,
+    offset: size_bytes,
+    bytesTransferred: 0,
+  });
+  assertEquals({ size, then }, { size: size_bytes, then: 4096 });
 });
 
-Deno.test({
-  name: "EPIPE comes from a pipe that nobody reads",
-  ignore: !isLinux,
-  timeout,
-  async fn() {
+test(
+  "EPIPE comes from a pipe that nobody reads",
+  { ignore: !isLinux },
+  async () => {
     await using fifo = new Fifo();
     const reader = openSync(
       fifo.path,
@@ -442,36 +413,30 @@ Deno.test({
     assertEquals(await file.writeAt(encode("x"), 0), 1);
     closeSync(again);
   },
+);
+
+test("EMFILE comes from open(), and open files go on without descriptors", {
+  ignore: !isLinux,
+}, async () => {
+  using directory = new Directory();
+  const path = directory.file(pattern(MIB));
+  const { error, right, reopened } = await report("no_descriptors", {
+    args: [path],
+    wrapper: ["bash", "-c", 'ulimit -n 100; exec "$@"', "bash"],
+  });
+  assertEquals(error, { code: "EMFILE", errno: 24, syscall: "open", path });
+  assertEquals({ right, reopened }, { right: 2000, reopened: true });
 });
 
-Deno.test({
-  name: "EMFILE comes from open(), and open files go on without descriptors",
+test("EAGAIN of the system never arrives: requests wait for a thread", {
   ignore: !isLinux,
-  timeout,
-  async fn() {
-    using directory = new Directory();
-    const path = directory.file(pattern(MIB));
-    const { error, right, reopened } = await report("no_descriptors", {
-      args: [path],
-      wrapper: ["bash", "-c", 'ulimit -n 100; exec "$@"', "bash"],
-    });
-    assertEquals(error, { code: "EMFILE", errno: 24, syscall: "open", path });
-    assertEquals({ right, reopened }, { right: 2000, reopened: true });
-  },
-});
-
-Deno.test({
-  name: "EAGAIN of the system never arrives: requests wait for a thread",
-  ignore: !isLinux,
-  timeout,
-  async fn() {
-    using directory = new Directory();
-    Deno.chmodSync(directory.path, 0o755);
-    const path = directory.file(pattern(100));
-    Deno.chmodSync(path, 0o644);
-    assertEquals(await report("no_threads", { args: [path] }), {
-      pending: 100,
-      counts: Array.from({ length: 100 }, (_, at) => 100 - at),
-    });
-  },
+}, async () => {
+  using directory = new Directory();
+  Deno.chmodSync(directory.path, 0o755);
+  const path = directory.file(pattern(100));
+  Deno.chmodSync(path, 0o644);
+  assertEquals(await report("no_threads", { args: [path] }), {
+    pending: 100,
+    counts: Array.from({ length: 100 }, (_, at) => 100 - at),
+  });
 });

@@ -22,9 +22,9 @@ import {
   Directory,
   openSync,
   pattern,
+  test,
 } from "../helpers/mod.ts";
 
-const timeout = 10_000;
 const READ_WRITE = { read: true, write: true };
 const LAST = Number.MAX_SAFE_INTEGER;
 const MIB = 1024 * 1024;
@@ -57,11 +57,10 @@ async function bytesAt(
 
 // Odd and even ones, so that rounding to either side shows.
 for (const begin of [LAST, LAST - 1, LAST - MIB, 2n ** 53n + 1n]) {
-  Deno.test({
-    name: `writeAt() writes every piece in its place from ${begin} on`,
-    ignore,
-    timeout,
-    async fn() {
+  test(
+    `writeAt() writes every piece in its place from ${begin} on`,
+    { ignore },
+    async () => {
       using directory = new Directory(MEMORY);
       await using file = await AioFile.open(directory.file(), READ_WRITE);
       const contents = pattern(2 * MIB + 4097);
@@ -74,13 +73,12 @@ for (const begin of [LAST, LAST - 1, LAST - MIB, 2n ** 53n + 1n]) {
       const end = BigInt(begin) + BigInt(contents.length);
       assertBytes(await bytesAt(file, end - 3n, 16), contents.subarray(-3));
     },
-  });
+  );
 
-  Deno.test({
-    name: `readAt() reads every piece from its place from ${begin} on`,
-    ignore,
-    timeout,
-    async fn() {
+  test(
+    `readAt() reads every piece from its place from ${begin} on`,
+    { ignore },
+    async () => {
       using directory = new Directory(MEMORY);
       await using file = await AioFile.open(directory.file(), READ_WRITE);
       const contents = pattern(2 * MIB + 4097);
@@ -91,13 +89,12 @@ for (const begin of [LAST, LAST - 1, LAST - MIB, 2n ** 53n + 1n]) {
       assertEquals(await file.readAt(read, begin), contents.length);
       assertBytes(read.subarray(0, contents.length), contents);
     },
-  });
+  );
 
-  Deno.test({
-    name: `writable() and readable() pass ${begin} without a slip`,
-    ignore,
-    timeout,
-    async fn() {
+  test(
+    `writable() and readable() pass ${begin} without a slip`,
+    { ignore },
+    async () => {
       using directory = new Directory(MEMORY);
       await using file = await AioFile.open(directory.file(), READ_WRITE);
       const contents = pattern(2 * MIB + 4097);
@@ -114,7 +111,7 @@ for (const begin of [LAST, LAST - 1, LAST - MIB, 2n ** 53n + 1n]) {
       for await (const chunk of file.readable(part)) parts.push(chunk);
       assertBytes(concat(parts), contents.subarray(0, MIB + 3));
     },
-  });
+  );
 }
 
 /** What is given, and what comes back: a number wherever one is exact. */
@@ -127,66 +124,50 @@ const OFFSETS: [number | bigint, number | bigint][] = [
   [2n ** 62n + 1n, 2n ** 62n + 1n],
 ];
 
-Deno.test({
-  name: "Completion.offset is exact",
-  timeout,
-  async fn() {
-    using directory = new Directory();
-    await using file = await AioFile.open(directory.file());
-    await using queue = new CompletionQueue<number | bigint>();
-    for (const [given, exact] of OFFSETS) {
-      queue.read(file, new Uint8Array(1), given, exact);
-    }
-    let seen = 0;
-    for await (const { offset, tag, error } of queue.drain()) {
-      assertEquals([offset, error], [tag, null]);
-      seen++;
-    }
-    assertEquals(seen, OFFSETS.length);
-  },
+test("Completion.offset is exact", async () => {
+  using directory = new Directory();
+  await using file = await AioFile.open(directory.file());
+  await using queue = new CompletionQueue<number | bigint>();
+  for (const [given, exact] of OFFSETS) {
+    queue.read(file, new Uint8Array(1), given, exact);
+  }
+  let seen = 0;
+  for await (const { offset, tag, error } of queue.drain()) {
+    assertEquals([offset, error], [tag, null]);
+    seen++;
+  }
+  assertEquals(seen, OFFSETS.length);
 });
 
-Deno.test({
-  name: "AioError.offset is exact for a request of a file",
-  timeout,
-  async fn() {
-    using directory = new Directory();
-    const path = directory.file();
-    await using file = await AioFile.open(path, { write: true });
-    for (const [given, offset] of OFFSETS) {
-      const read = file.readAt(new Uint8Array(1), given);
-      await assertAioError(read, "EBADF", { offset });
-    }
-  },
+test("AioError.offset is exact for a request of a file", async () => {
+  using directory = new Directory();
+  const path = directory.file();
+  await using file = await AioFile.open(path, { write: true });
+  for (const [given, offset] of OFFSETS) {
+    const read = file.readAt(new Uint8Array(1), given);
+    await assertAioError(read, "EBADF", { offset });
+  }
 });
 
-Deno.test({
-  name: "AioError.offset is exact for a control block",
-  timeout,
-  async fn() {
-    using directory = new Directory();
-    const fd = openSync(directory.file(), "w");
-    for (const [aio_offset, offset] of OFFSETS) {
-      const aio_buf = allocatePinned(1);
-      using block = new Aiocb({ aio_fildes: fd, aio_buf, aio_offset });
-      aio_read(block);
-      await aio_suspend([block]);
-      const error = assertThrows(() => aio_return(block), AioError);
-      assertEquals((error as AioError).offset, offset);
-    }
-    closeSync(fd);
-  },
+test("AioError.offset is exact for a control block", async () => {
+  using directory = new Directory();
+  const fd = openSync(directory.file(), "w");
+  for (const [aio_offset, offset] of OFFSETS) {
+    const aio_buf = allocatePinned(1);
+    using block = new Aiocb({ aio_fildes: fd, aio_buf, aio_offset });
+    aio_read(block);
+    await aio_suspend([block]);
+    const error = assertThrows(() => aio_return(block), AioError);
+    assertEquals((error as AioError).offset, offset);
+  }
+  closeSync(fd);
 });
 
-Deno.test({
-  name: "AioError.offset is exact in an error of one's own",
-  timeout,
-  fn() {
-    for (const [offset, exact] of OFFSETS) {
-      const options = { errno: EIO, syscall: "aio_read", offset };
-      assertEquals(new AioError("Cannot read", options).offset, exact);
-    }
-  },
+test("AioError.offset is exact in an error of one's own", () => {
+  for (const [offset, exact] of OFFSETS) {
+    const options = { errno: EIO, syscall: "aio_read", offset };
+    assertEquals(new AioError("Cannot read", options).offset, exact);
+  }
 });
 
 /** What the native control block at an address says. */
@@ -195,26 +176,22 @@ function nativeNbytes(address: bigint): bigint {
   return block.getBigUint64(platform.aiocb.nbytes);
 }
 
-Deno.test({
-  name: "aio_read() asks the system for no more bytes than it can report",
-  timeout,
-  async fn() {
-    using directory = new Directory();
-    const fd = openSync(directory.file("0123456789"), "r");
-    // Of so much memory only the page that is written to is taken.
-    const aio_buf = allocatePinned(2 ** 31 + 4096);
-    using block = new Aiocb({ aio_fildes: fd, aio_buf });
-    for (const nbytes of [2 ** 31 + 4096, 2 ** 31 - 1, 2 ** 31 - 4096, 5]) {
-      block.aio_nbytes = nbytes;
-      aio_read(block);
-      assertEquals(
-        nativeNbytes(block.address),
-        BigInt(Math.min(nbytes, 2 ** 31 - 4096)),
-      );
-      await aio_suspend([block]);
-      assertEquals(aio_return(block), Math.min(nbytes, 10));
-      assertEquals(block.aio_nbytes, nbytes);
-    }
-    closeSync(fd);
-  },
+test("aio_read() asks the system for no more bytes than it can report", async () => {
+  using directory = new Directory();
+  const fd = openSync(directory.file("0123456789"), "r");
+  // Of so much memory only the page that is written to is taken.
+  const aio_buf = allocatePinned(2 ** 31 + 4096);
+  using block = new Aiocb({ aio_fildes: fd, aio_buf });
+  for (const nbytes of [2 ** 31 + 4096, 2 ** 31 - 1, 2 ** 31 - 4096, 5]) {
+    block.aio_nbytes = nbytes;
+    aio_read(block);
+    assertEquals(
+      nativeNbytes(block.address),
+      BigInt(Math.min(nbytes, 2 ** 31 - 4096)),
+    );
+    await aio_suspend([block]);
+    assertEquals(aio_return(block), Math.min(nbytes, 10));
+    assertEquals(block.aio_nbytes, nbytes);
+  }
+  closeSync(fd);
 });

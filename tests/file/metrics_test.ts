@@ -23,9 +23,8 @@ import {
   openSync,
   pattern,
   succeeds,
+  test,
 } from "../helpers/mod.ts";
-
-const timeout = 10_000;
 
 /** How much each count has changed. */
 function since(before: Metrics): Metrics {
@@ -45,11 +44,10 @@ function assertAddsUp(): void {
   }
 }
 
-Deno.test({
-  name: "metrics() counts requests by what became of them",
-  ignore: !isLinux,
-  timeout,
-  async fn() {
+test(
+  "metrics() counts requests by what became of them",
+  { ignore: !isLinux },
+  async () => {
     using directory = new Directory();
     await using file = await AioFile.open(directory.file("contents"));
     await using fifo = new Fifo();
@@ -94,48 +92,44 @@ Deno.test({
     );
     assertEquals([after.inFlight, after.queued], [0, 0]);
   },
+);
+
+test("metrics() counts requests that a signal canceled, whatever the reason", {
+  ignore: !isLinux,
+}, async () => {
+  await using fifo = new Fifo();
+  const { read } = await fifo.waitingRead();
+  const before = metrics();
+  const reasons = [
+    new Error("enough"),
+    "enough",
+    0,
+    null,
+    new DOMException(),
+  ];
+  const reads = reasons.map((reason) => {
+    const controller = new AbortController();
+    const { signal } = controller;
+    const reading = fifo.file.readAt(new Uint8Array(1), 0, { signal });
+    controller.abort(reason);
+    return reading;
+  });
+  await Promise.allSettled(reads);
+  const { submitted, canceled, failed, queued } = since(before);
+  assertEquals({ submitted, canceled, failed, queued }, {
+    submitted: 5,
+    canceled: 5,
+    failed: 0,
+    queued: 0,
+  });
+  fifo.feed("x");
+  await read;
 });
 
-Deno.test({
-  name: "metrics() counts requests that a signal canceled, whatever the reason",
-  ignore: !isLinux,
-  timeout,
-  async fn() {
-    await using fifo = new Fifo();
-    const { read } = await fifo.waitingRead();
-    const before = metrics();
-    const reasons = [
-      new Error("enough"),
-      "enough",
-      0,
-      null,
-      new DOMException(),
-    ];
-    const reads = reasons.map((reason) => {
-      const controller = new AbortController();
-      const { signal } = controller;
-      const reading = fifo.file.readAt(new Uint8Array(1), 0, { signal });
-      controller.abort(reason);
-      return reading;
-    });
-    await Promise.allSettled(reads);
-    const { submitted, canceled, failed, queued } = since(before);
-    assertEquals({ submitted, canceled, failed, queued }, {
-      submitted: 5,
-      canceled: 5,
-      failed: 0,
-      queued: 0,
-    });
-    fifo.feed("x");
-    await read;
-  },
-});
-
-Deno.test({
-  name: "metrics() adds up at every moment of a mixed load",
-  ignore: !isLinux,
-  timeout,
-  async fn() {
+test(
+  "metrics() adds up at every moment of a mixed load",
+  { ignore: !isLinux },
+  async () => {
     using directory = new Directory();
     const path = directory.file(pattern(100_000));
     await using file = await AioFile.open(path, { read: true, write: true });
@@ -187,109 +181,87 @@ Deno.test({
     assertEquals([after.inFlight, after.queued], [0, 0]);
     assert(after.failed >= 2000, "writes of a file that is only for reading");
   },
+);
+
+test("metrics() counts open files as lanes, until they are closed", async () => {
+  using directory = new Directory();
+  const path = directory.file("contents");
+  const before = metrics();
+  const files = await Promise.all([1, 2, 3].map(() => AioFile.open(path)));
+  assertEquals(since(before).lanes, 3);
+  await Promise.all(files.map((file) => file.close()));
+  assertEquals(since(before).lanes, 0);
 });
 
-Deno.test({
-  name: "metrics() counts open files as lanes, until they are closed",
-  timeout,
-  async fn() {
-    using directory = new Directory();
-    const path = directory.file("contents");
-    const before = metrics();
-    const files = await Promise.all([1, 2, 3].map(() => AioFile.open(path)));
-    assertEquals(since(before).lanes, 3);
-    await Promise.all(files.map((file) => file.close()));
-    assertEquals(since(before).lanes, 0);
-  },
-});
-
-Deno.test({
-  name: "metrics() counts looks from the event loop, and aio_suspend",
+test("metrics() counts looks from the event loop, and aio_suspend", {
   ignore: !isLinux,
-  timeout,
-  async fn() {
-    await using fifo = new Fifo();
-    const before = metrics();
-    // The C interface has a thread wait for a FIFO.
-    using cb = new Aiocb({
-      aio_fildes: fifo.file.fd,
-      aio_buf: allocatePinned(1),
-    });
-    aio_read(cb);
-    const suspended = aio_suspend([cb]);
-    await delay(50);
-    const { polls, suspends } = since(before);
-    assert(polls > 0, "it did not look");
-    assert(suspends > 0, "it did not suspend");
-    fifo.feed("x");
-    await suspended;
-    assertEquals(aio_return(cb), 1);
-  },
+}, async () => {
+  await using fifo = new Fifo();
+  const before = metrics();
+  // The C interface has a thread wait for a FIFO.
+  using cb = new Aiocb({
+    aio_fildes: fifo.file.fd,
+    aio_buf: allocatePinned(1),
+  });
+  aio_read(cb);
+  const suspended = aio_suspend([cb]);
+  await delay(50);
+  const { polls, suspends } = since(before);
+  assert(polls > 0, "it did not look");
+  assert(suspends > 0, "it did not suspend");
+  fifo.feed("x");
+  await suspended;
+  assertEquals(aio_return(cb), 1);
 });
 
-Deno.test({
-  name: "metrics() gives counts of the moment, which nobody can change",
-  timeout,
-  async fn() {
-    using directory = new Directory();
-    await using file = await AioFile.open(directory.file("contents"));
-    const before = metrics();
-    const { submitted } = before;
-    await file.readAt(new Uint8Array(1), 0);
-    assertEquals(before.submitted, submitted);
-    before.submitted = -1;
-    assertEquals(metrics().submitted, submitted + 1);
-  },
+test("metrics() gives counts of the moment, which nobody can change", async () => {
+  using directory = new Directory();
+  await using file = await AioFile.open(directory.file("contents"));
+  const before = metrics();
+  const { submitted } = before;
+  await file.readAt(new Uint8Array(1), 0);
+  assertEquals(before.submitted, submitted);
+  before.submitted = -1;
+  assertEquals(metrics().submitted, submitted + 1);
 });
 
-Deno.test({
-  name: "metrics() is of files only, not of the C interface",
-  timeout,
-  async fn() {
-    using directory = new Directory();
-    const fd = openSync(directory.file("contents"), "r");
-    const { submitted, completed } = metrics();
-    using cb = new Aiocb({ aio_fildes: fd, aio_buf: allocatePinned(4) });
-    aio_read(cb);
-    await aio_suspend([cb]);
-    assertEquals(aio_return(cb), 4);
-    closeSync(fd);
-    assertEquals(metrics().submitted, submitted);
-    assertEquals(metrics().completed, completed);
-  },
+test("metrics() is of files only, not of the C interface", async () => {
+  using directory = new Directory();
+  const fd = openSync(directory.file("contents"), "r");
+  const { submitted, completed } = metrics();
+  using cb = new Aiocb({ aio_fildes: fd, aio_buf: allocatePinned(4) });
+  aio_read(cb);
+  await aio_suspend([cb]);
+  assertEquals(aio_return(cb), 4);
+  closeSync(fd);
+  assertEquals(metrics().submitted, submitted);
+  assertEquals(metrics().completed, completed);
 });
 
-Deno.test({
-  name: "metrics() counts nothing that was refused",
-  timeout,
-  async fn() {
-    using directory = new Directory();
-    const file = await AioFile.open(directory.file("contents"));
-    const before = metrics();
-    const aborted = { signal: AbortSignal.abort() };
-    await Promise.allSettled([
-      file.readAt(new Uint8Array(1), -1),
-      file.readAt("text" as unknown as Uint8Array, 0),
-      file.readAt(new Uint8Array(1), 0, { priority: -1 }),
-      file.readAt(new Uint8Array(1), 0, aborted),
-      file.sync(aborted),
-    ]);
-    await file.close();
-    await assertAioError(file.append(encode("x")), "EBADF");
-    assertEquals(since(before).submitted, 0);
-  },
+test("metrics() counts nothing that was refused", async () => {
+  using directory = new Directory();
+  const file = await AioFile.open(directory.file("contents"));
+  const before = metrics();
+  const aborted = { signal: AbortSignal.abort() };
+  await Promise.allSettled([
+    file.readAt(new Uint8Array(1), -1),
+    file.readAt("text" as unknown as Uint8Array, 0),
+    file.readAt(new Uint8Array(1), 0, { priority: -1 }),
+    file.readAt(new Uint8Array(1), 0, aborted),
+    file.sync(aborted),
+  ]);
+  await file.close();
+  await assertAioError(file.append(encode("x")), "EBADF");
+  assertEquals(since(before).submitted, 0);
 });
 
-Deno.test({
-  name: "supported() says that this system is, and which one it is",
+test("supported() says that this system is, and which one it is", {
   ignore: !isLinux,
-  timeout,
-  fn() {
-    const { available, reason, platform } = supported();
-    assertEquals({ available, reason }, { available: true, reason: undefined });
-    const isMusl = Deno.build.target.includes("musl");
-    const libc = isMusl ? "musl" : "glibc";
-    assertEquals(platform, `linux-${libc}-${Deno.build.arch}`);
-    assertEquals(isMusl, !succeeds("getconf", "GNU_LIBC_VERSION"));
-  },
+}, () => {
+  const { available, reason, platform } = supported();
+  assertEquals({ available, reason }, { available: true, reason: undefined });
+  const isMusl = Deno.build.target.includes("musl");
+  const libc = isMusl ? "musl" : "glibc";
+  assertEquals(platform, `linux-${libc}-${Deno.build.arch}`);
+  assertEquals(isMusl, !succeeds("getconf", "GNU_LIBC_VERSION"));
 });

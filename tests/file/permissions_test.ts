@@ -3,9 +3,7 @@
 
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import type { OpenOptions } from "../../mod.ts";
-import { Directory, isLinux, report, succeeds } from "../helpers/mod.ts";
-
-const timeout = 10_000;
+import { Directory, isLinux, report, succeeds, test } from "../helpers/mod.ts";
 
 /** Opens paths with Deno.open() and AioFile.open(), and compares. */
 function attempts(
@@ -24,162 +22,135 @@ function alike<T>(...outcomes: T[]): { deno: T; aio: T }[] {
   return outcomes.map((outcome) => ({ deno: outcome, aio: outcome }));
 }
 
-Deno.test({
-  name: "AioFile.open() without --allow-read fails as Deno.open() does",
-  timeout,
-  async fn() {
-    using directory = new Directory();
-    const path = directory.file("contents");
-    const outcomes = await attempts(["--allow-ffi", "--allow-write"], [
-      [path, { read: true }],
-      [path, { read: true, write: true }],
-      [directory.at("missing"), { read: true }],
-      [path, { write: true }],
-    ]);
-    assertEquals(outcomes, alike<unknown>(denied, denied, denied, opened));
-  },
+test("AioFile.open() without --allow-read fails as Deno.open() does", async () => {
+  using directory = new Directory();
+  const path = directory.file("contents");
+  const outcomes = await attempts(["--allow-ffi", "--allow-write"], [
+    [path, { read: true }],
+    [path, { read: true, write: true }],
+    [directory.at("missing"), { read: true }],
+    [path, { write: true }],
+  ]);
+  assertEquals(outcomes, alike<unknown>(denied, denied, denied, opened));
 });
 
-Deno.test({
-  name: "AioFile.open() without --allow-write fails as Deno.open() does",
-  timeout,
-  async fn() {
-    using directory = new Directory();
-    const path = directory.file("contents");
-    const created = directory.at("created");
-    const outcomes = await attempts(["--allow-ffi", "--allow-read"], [
-      [path, { read: true }],
-      [path, { write: true }],
-      [path, { append: true }],
-      [path, { read: true, write: true }],
-      [path, { write: true, truncate: true }],
-      [created, { write: true, create: true }],
-      [created, { append: true, createNew: true }],
-    ]);
-    assertEquals(outcomes, [
-      ...alike<unknown>(opened),
-      ...alike<unknown>(...Array(6).fill(denied)),
-    ]);
-    assertEquals(Deno.readTextFileSync(path), "contents");
-    assertEquals([...Deno.readDirSync(directory.path)].length, 1);
-  },
+test("AioFile.open() without --allow-write fails as Deno.open() does", async () => {
+  using directory = new Directory();
+  const path = directory.file("contents");
+  const created = directory.at("created");
+  const outcomes = await attempts(["--allow-ffi", "--allow-read"], [
+    [path, { read: true }],
+    [path, { write: true }],
+    [path, { append: true }],
+    [path, { read: true, write: true }],
+    [path, { write: true, truncate: true }],
+    [created, { write: true, create: true }],
+    [created, { append: true, createNew: true }],
+  ]);
+  assertEquals(outcomes, [
+    ...alike<unknown>(opened),
+    ...alike<unknown>(...Array(6).fill(denied)),
+  ]);
+  assertEquals(Deno.readTextFileSync(path), "contents");
+  assertEquals([...Deno.readDirSync(directory.path)].length, 1);
 });
 
-Deno.test({
-  name: "AioFile.open() with neither permission fails as Deno.open() does",
-  timeout,
-  async fn() {
-    using directory = new Directory();
-    const path = directory.file();
-    const outcomes = await attempts(["--allow-ffi"], [
-      [path, { read: true }],
-      [path, { write: true }],
-    ]);
-    assertEquals(outcomes, alike(denied, denied));
-  },
+test("AioFile.open() with neither permission fails as Deno.open() does", async () => {
+  using directory = new Directory();
+  const path = directory.file();
+  const outcomes = await attempts(["--allow-ffi"], [
+    [path, { read: true }],
+    [path, { write: true }],
+  ]);
+  assertEquals(outcomes, alike(denied, denied));
 });
 
-Deno.test({
-  name: "AioFile.open() keeps to the directories of the permissions",
+test("AioFile.open() keeps to the directories of the permissions", {
   ignore: !isLinux,
-  timeout,
-  async fn() {
-    using allowed = new Directory();
-    using other = new Directory();
-    const inside = allowed.file("inside");
-    const outside = other.file("outside");
-    Deno.symlinkSync(outside, allowed.at("link"));
-    const outcomes = await attempts(
-      [
-        "--allow-ffi",
-        `--allow-read=${allowed.path}`,
-        `--allow-write=${allowed.path}`,
-      ],
-      [
-        [inside, { read: true, write: true }],
-        [allowed.at("new"), { write: true, create: true }],
-        [outside, { read: true }],
-        [outside, { write: true }],
-        [`${allowed.path}/../${outside.split("/").slice(2).join("/")}`, {
-          read: true,
-        }],
-        [allowed.at("link"), { read: true }],
-        [allowed.at("link"), { write: true }],
-        ["/proc/self/mem", { read: true }],
-      ],
-    );
-    const ours = outcomes.map(({ aio }: { aio: unknown }) => aio);
-    const theirs = outcomes.map(({ deno }: { deno: unknown }) => deno);
-    assertEquals(ours, theirs);
-    for (const at of [0, 1]) assertEquals(theirs[at], opened);
-    for (const at of [2, 3, 4, 7]) assertEquals(theirs[at], denied);
-  },
+}, async () => {
+  using allowed = new Directory();
+  using other = new Directory();
+  const inside = allowed.file("inside");
+  const outside = other.file("outside");
+  Deno.symlinkSync(outside, allowed.at("link"));
+  const outcomes = await attempts(
+    [
+      "--allow-ffi",
+      `--allow-read=${allowed.path}`,
+      `--allow-write=${allowed.path}`,
+    ],
+    [
+      [inside, { read: true, write: true }],
+      [allowed.at("new"), { write: true, create: true }],
+      [outside, { read: true }],
+      [outside, { write: true }],
+      [`${allowed.path}/../${outside.split("/").slice(2).join("/")}`, {
+        read: true,
+      }],
+      [allowed.at("link"), { read: true }],
+      [allowed.at("link"), { write: true }],
+      ["/proc/self/mem", { read: true }],
+    ],
+  );
+  const ours = outcomes.map(({ aio }: { aio: unknown }) => aio);
+  const theirs = outcomes.map(({ deno }: { deno: unknown }) => deno);
+  assertEquals(ours, theirs);
+  for (const at of [0, 1]) assertEquals(theirs[at], opened);
+  for (const at of [2, 3, 4, 7]) assertEquals(theirs[at], denied);
 });
 
-Deno.test({
-  name: "append() cannot write where only reading is allowed",
-  timeout,
-  async fn() {
-    using directory = new Directory();
-    const path = directory.file("contents");
-    const outcome = await report("permission_to_append", {
-      flags: ["--allow-ffi", "--allow-read"],
-      args: [path],
-    });
-    assertEquals(outcome, { append: "EBADF", write: "EBADF", read: 8 });
-    assertEquals(Deno.readTextFileSync(path), "contents");
-  },
+test("append() cannot write where only reading is allowed", async () => {
+  using directory = new Directory();
+  const path = directory.file("contents");
+  const outcome = await report("permission_to_append", {
+    flags: ["--allow-ffi", "--allow-read"],
+    args: [path],
+  });
+  assertEquals(outcome, { append: "EBADF", write: "EBADF", read: 8 });
+  assertEquals(Deno.readTextFileSync(path), "contents");
 });
 
-Deno.test({
-  name: "without --allow-ffi importing works and the first call says so",
-  timeout,
-  async fn() {
-    using directory = new Directory();
-    const path = directory.file("contents");
-    for (const flags of [[], ["--allow-read", "--allow-write"]]) {
-      const { imported, open, adopt, block, read, available, reason } =
-        await report("no_ffi", { flags, args: [path] });
-      assert(imported);
-      for (const outcome of [open, adopt, block, read]) {
-        assertEquals(outcome.isNotCapable, true, outcome.message);
-        assertStringIncludes(outcome.message, "ffi");
-      }
-      assertEquals(available, false);
-      assertStringIncludes(reason, "ffi");
-    }
-  },
-});
-
-Deno.test({
-  name:
-    "--allow-ffi for some libraries only is refused, and says what it takes",
-  ignore: !isLinux,
-  timeout,
-  async fn() {
-    using directory = new Directory();
-    const path = directory.file("contents");
-    const rights = ["--allow-read", "--allow-write"];
-    // Deno takes these for files in the working directory.
-    const names = "--allow-ffi=librt.so.1,libc.so.6,libc.so";
-    const { open, block, available, reason } = await report("no_ffi", {
-      flags: [names, ...rights],
-      args: [path],
-    });
-    for (const outcome of [open, block]) {
+test("without --allow-ffi importing works and the first call says so", async () => {
+  using directory = new Directory();
+  const path = directory.file("contents");
+  for (const flags of [[], ["--allow-read", "--allow-write"]]) {
+    const { imported, open, adopt, block, read, available, reason } =
+      await report("no_ffi", { flags, args: [path] });
+    assert(imported);
+    for (const outcome of [open, adopt, block, read]) {
       assertEquals(outcome.isNotCapable, true, outcome.message);
-      assertStringIncludes(outcome.message, "--allow-ffi without a path");
+      assertStringIncludes(outcome.message, "ffi");
     }
     assertEquals(available, false);
-    assertStringIncludes(reason, "--allow-ffi without a path");
-    const paths = "--allow-ffi=/lib,/usr/lib,/lib64,/usr/lib64";
-    const byPath = await report("no_ffi", {
-      flags: [paths, ...rights],
-      args: [path],
-    });
-    assertEquals(byPath.available, false);
-    assertEquals(byPath.open.isNotCapable, true, byPath.open.message);
-  },
+    assertStringIncludes(reason, "ffi");
+  }
+});
+
+test("--allow-ffi for some libraries only is refused, and says what it takes", {
+  ignore: !isLinux,
+}, async () => {
+  using directory = new Directory();
+  const path = directory.file("contents");
+  const rights = ["--allow-read", "--allow-write"];
+  // Deno takes these for files in the working directory.
+  const names = "--allow-ffi=librt.so.1,libc.so.6,libc.so";
+  const { open, block, available, reason } = await report("no_ffi", {
+    flags: [names, ...rights],
+    args: [path],
+  });
+  for (const outcome of [open, block]) {
+    assertEquals(outcome.isNotCapable, true, outcome.message);
+    assertStringIncludes(outcome.message, "--allow-ffi without a path");
+  }
+  assertEquals(available, false);
+  assertStringIncludes(reason, "--allow-ffi without a path");
+  const paths = "--allow-ffi=/lib,/usr/lib,/lib64,/usr/lib64";
+  const byPath = await report("no_ffi", {
+    flags: [paths, ...rights],
+    args: [path],
+  });
+  assertEquals(byPath.available, false);
+  assertEquals(byPath.open.isNotCapable, true, byPath.open.message);
 });
 
 const OLD_DENO = "deno@2.7.11";
@@ -194,14 +165,9 @@ const hasOldDeno = succeeds(
 );
 if (!hasOldDeno) console.log(`npx cannot get ${OLD_DENO}: it is not tested`);
 
-Deno.test({
-  name: "a Deno that is too old is refused, with the version it takes",
+test("a Deno that is too old is refused, with the version it takes", {
   ignore: !hasOldDeno,
-  timeout: 60_000,
-  fn: refusesOldDeno,
-});
-
-function refusesOldDeno(): void {
+}, () => {
   const program = new URL("../programs/too_old.ts", import.meta.url).pathname;
   const { success, stdout, stderr } = new Deno.Command("npx", {
     args: ["-y", OLD_DENO, "run", "-A", "--no-lock", program],
@@ -225,4 +191,4 @@ function refusesOldDeno(): void {
     assertStringIncludes(message, "2.7.12");
   }
   assertEquals(errors.length, 4);
-}
+});

@@ -2,9 +2,8 @@
 
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { AioError, AioFile } from "../../mod.ts";
-import { closeSync, Directory, openSync } from "../helpers/mod.ts";
+import { closeSync, Directory, openSync, test } from "../helpers/mod.ts";
 
-const timeout = 10_000;
 const bytes = new Uint8Array(8);
 
 /** Files for which something fails. */
@@ -68,35 +67,27 @@ function ownFramesOf(frames: string[]): string[] {
 }
 
 for (const [name, call] of Object.entries(FAILING)) {
-  Deno.test({
-    name: `${name} rejects with the stack of the function that awaits it`,
-    timeout,
-    async fn() {
-      await withFiles(async (files) => {
-        async function userFunction() {
-          await call(files);
-        }
-        const frames = framesOf(await failureOf(userFunction));
-        assertStringIncludes(frames.join("\n"), "userFunction");
-        // At most the method that was called, and what it awaits.
-        const own = ownFramesOf(frames);
-        assert(own.length <= 2, frames.join("\n"));
-        for (const frame of own) assertStringIncludes(frame, "AioFile.");
-      });
-    },
+  test(`${name} rejects with the stack of the function that awaits it`, async () => {
+    await withFiles(async (files) => {
+      async function userFunction() {
+        await call(files);
+      }
+      const frames = framesOf(await failureOf(userFunction));
+      assertStringIncludes(frames.join("\n"), "userFunction");
+      // At most the method that was called, and what it awaits.
+      const own = ownFramesOf(frames);
+      assert(own.length <= 2, frames.join("\n"));
+      for (const frame of own) assertStringIncludes(frame, "AioFile.");
+    });
   });
 
-  Deno.test({
-    name: `${name} rejects with the stack of who awaits it in Promise.all()`,
-    timeout,
-    async fn() {
-      await withFiles(async (files) => {
-        async function userFunction() {
-          await Promise.all([Promise.resolve(1), call(files)]);
-        }
-        const frames = framesOf(await failureOf(userFunction));
-        assertStringIncludes(frames.join("\n"), "userFunction");
-      });
-    },
+  test(`${name} rejects with the stack of who awaits it in Promise.all()`, async () => {
+    await withFiles(async (files) => {
+      async function userFunction() {
+        await Promise.all([Promise.resolve(1), call(files)]);
+      }
+      const frames = framesOf(await failureOf(userFunction));
+      assertStringIncludes(frames.join("\n"), "userFunction");
+    });
   });
 }

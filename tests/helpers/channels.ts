@@ -5,7 +5,7 @@
  * @module
  */
 import { assert } from "@std/assert";
-import { closeSync, constants, encode, openSync } from "./mod.ts";
+import { closeSync, constants, encode, makeFifo, openSync } from "./mod.ts";
 
 const { symbols: libc } = Deno.dlopen("libc.so.6", {
   pipe: { parameters: ["buffer"], result: "i32" },
@@ -61,8 +61,7 @@ export function openSockets(type: number = SOCK_STREAM): [number, number] {
 
 /** Both ends of a FIFO that blocks, each open for one direction. */
 export function openFifo(path: string): Channel {
-  const made = new Deno.Command("mkfifo", { args: [path] }).outputSync();
-  assert(made.success, "mkfifo failed");
+  makeFifo(path);
   const both = openSync(path, constants.O_RDWR); // Or opening would wait.
   const reader = openSync(path, constants.O_RDONLY);
   const writer = openSync(path, constants.O_WRONLY);

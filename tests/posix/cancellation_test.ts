@@ -23,15 +23,14 @@ import {
   O_DSYNC,
   O_SYNC,
   SIGEV_THREAD,
-  type Sigevent,
 } from "../../mod.ts";
 import { requestOf } from "../../lib/posix/aiocb.ts";
 import { platform } from "../../lib/system/constants.ts";
 import type { ControlBlockRequest } from "../../lib/posix/control_block_request.ts";
-import { testsOnFirstThread } from "../helpers/first_thread.ts";
 import {
   blockedRead,
   bytes,
+  Calls,
   constants,
   delay,
   Directory,
@@ -42,15 +41,30 @@ import {
   runProgram,
   startRead,
   startWrite,
+  test,
   text,
-  timeout,
   untilRunning,
 } from "./helpers.ts";
 
-const testOnFirstThread = testsOnFirstThread(import.meta.url);
+const options = { ignore, onFirstThread: import.meta.url };
+
+interface Thread {
+  release(): Promise<void>;
+}
+
+/** A test whose requests are queued, until it releases the thread. */
+function testQueued(
+  name: string,
+  fn: (directory: Directory, thread: Thread) => Promise<void>,
+): void {
+  test(name, options, async () => {
+    using directory = new Directory();
+    await fn(directory, await keepThread());
+  });
+}
 
 /** The one thread that serves requests, kept from it until `release()`. */
-async function keepThread(): Promise<{ release(): Promise<void> }> {
+async function keepThread(): Promise<Thread> {
   aio_init({ aio_threads: 1 });
   const fifo = new Fifo();
   const blocked = await blockedRead(fifo);
@@ -61,29 +75,6 @@ async function keepThread(): Promise<{ release(): Promise<void> }> {
       fifo[Symbol.dispose]();
     },
   };
-}
-
-/** Records the values that notification functions are called with. */
-class Calls {
-  readonly values: number[] = [];
-
-  sigevent(value: number, check = () => {}): Sigevent {
-    return {
-      sigev_notify: SIGEV_THREAD,
-      sigev_value: value,
-      sigev_notify_function: (value) => {
-        this.values.push(value);
-        check();
-      },
-    };
-  }
-
-  /** Those of `count` calls, and of any too many. */
-  async settle(count: number): Promise<number[]> {
-    while (this.values.length < count) await delay(1);
-    await delay(50);
-    return this.values.toSorted();
-  }
 }
 
 function write(fd: number, data: string, fields: Partial<Aiocb> = {}): Aiocb {
@@ -97,13 +88,9 @@ function write(fd: number, data: string, fields: Partial<Aiocb> = {}): Aiocb {
   return block;
 }
 
-testOnFirstThread({
-  name: "aio_cancel() of a descriptor's first request leaves those behind it",
-  ignore,
-  timeout,
-  async fn() {
-    using directory = new Directory();
-    const thread = await keepThread();
+testQueued(
+  "aio_cancel() of a descriptor's first request leaves those behind it",
+  async (directory, thread) => {
     const fd = directory.file("0123456789");
     const [first, ...behind] = [0, 1, 2, 3].map((at) => startRead(fd, 1, at));
     const waiting = aio_suspend([behind[2]]);
@@ -117,15 +104,11 @@ testOnFirstThread({
     assertEquals(behind.map(aio_return), [1, 1, 1]);
     assertEquals(behind.map((block) => text(block.aio_buf!)), ["1", "2", "3"]);
   },
-});
+);
 
-testOnFirstThread({
-  name: "aio_cancel() of the next first request again, and of all, works",
-  ignore,
-  timeout,
-  async fn() {
-    using directory = new Directory();
-    const thread = await keepThread();
+testQueued(
+  "aio_cancel() of the next first request again, and of all, works",
+  async (directory, thread) => {
     const fd = directory.file("0123456789");
     const reads = [0, 1, 2, 3, 4, 5].map((at) => startRead(fd, 1, at));
     const canceled = [reads[0], reads[1], reads[4]];
@@ -145,15 +128,11 @@ testOnFirstThread({
     assertEquals(others.map(aio_error), others.map(() => ECANCELED));
     await again.release();
   },
-});
+);
 
-testOnFirstThread({
-  name: "aio_cancel() of a first request leaves writes and syncs in order",
-  ignore,
-  timeout,
-  async fn() {
-    using directory = new Directory();
-    const thread = await keepThread();
+testQueued(
+  "aio_cancel() of a first request leaves writes and syncs in order",
+  async (directory, thread) => {
     const fd = directory.file("", constants.O_RDWR | constants.O_APPEND);
     const first = startWrite(fd, "-");
     const before = startWrite(fd, "a");
@@ -169,15 +148,11 @@ testOnFirstThread({
     assertEquals(syncs.map(aio_return), [0, 0]);
     assertEquals(directory.contents(fd), "abc");
   },
-});
+);
 
-testOnFirstThread({
-  name: "aio_cancel() of a first request leaves the others their priorities",
-  ignore,
-  timeout,
-  async fn() {
-    using directory = new Directory();
-    const thread = await keepThread();
+testQueued(
+  "aio_cancel() of a first request leaves the others their priorities",
+  async (directory, thread) => {
     const fd = directory.file("", constants.O_RDWR | constants.O_APPEND);
     const first = write(fd, "-", { aio_reqprio: 5 });
     const others = [["d", 9], ["a", 0], ["c", 5], ["b", 0]] as const;
@@ -189,15 +164,11 @@ testOnFirstThread({
     await done(...blocks);
     assertEquals(directory.contents(fd), "abcd");
   },
-});
+);
 
-testOnFirstThread({
-  name: "aio_cancel() of one that has overtaken others leaves these",
-  ignore,
-  timeout,
-  async fn() {
-    using directory = new Directory();
-    const thread = await keepThread();
+testQueued(
+  "aio_cancel() of one that has overtaken others leaves these",
+  async (directory, thread) => {
     const fd = directory.file("", constants.O_RDWR | constants.O_APPEND);
     const first = write(fd, "-");
     const low = write(fd, "b", { aio_reqprio: 7 });
@@ -210,15 +181,11 @@ testOnFirstThread({
     await done(low, middle);
     assertEquals(directory.contents(fd), "ab");
   },
-});
+);
 
-testOnFirstThread({
-  name: "aio_cancel() of a first request calls the functions of others once",
-  ignore,
-  timeout,
-  async fn() {
-    using directory = new Directory();
-    const thread = await keepThread();
+testQueued(
+  "aio_cancel() of a first request calls the functions of others once",
+  async (directory, thread) => {
     const fd = directory.file();
     const calls = new Calls();
     const blocks = [1, 2, 3].map((value) => {
@@ -230,17 +197,13 @@ testOnFirstThread({
     assertEquals(aio_cancel(fd, blocks[0]), AIO_CANCELED);
     assertEquals(await calls.settle(1), [1]);
     await thread.release();
-    assertEquals(await calls.settle(3), [1, 2, 3]);
+    assertEquals((await calls.settle(3)).toSorted(), [1, 2, 3]);
   },
-});
+);
 
-testOnFirstThread({
-  name: "aio_cancel() of a first request leaves a list's function its time",
-  ignore,
-  timeout,
-  async fn() {
-    using directory = new Directory();
-    const thread = await keepThread();
+testQueued(
+  "aio_cancel() of a first request leaves a list's function its time",
+  async (directory, thread) => {
     const fd = directory.file();
     const list = [0, 1, 2].map(() =>
       new Aiocb({
@@ -266,15 +229,11 @@ testOnFirstThread({
     await waiting;
     assertEquals(await calls.settle(1), [9]);
   },
-});
+);
 
-testOnFirstThread({
-  name: "aio_cancel() of a first request leaves requests whose block is gone",
-  ignore,
-  timeout,
-  async fn() {
-    using directory = new Directory();
-    const thread = await keepThread();
+testQueued(
+  "aio_cancel() of a first request leaves requests whose block is gone",
+  async (directory, thread) => {
     const fd = directory.file("", constants.O_RDWR | constants.O_APPEND);
     const first = startWrite(fd, "-");
     startWrite(fd, "a")[Symbol.dispose]();
@@ -284,13 +243,12 @@ testOnFirstThread({
     await thread.release();
     while (directory.contents(fd) !== "ab") await delay(1);
   },
-});
+);
 
-testOnFirstThread({
-  name: "aio_cancel() behind a request that runs leaves that and the others",
-  ignore,
-  timeout,
-  async fn() {
+test(
+  "aio_cancel() behind a request that runs leaves that and the others",
+  options,
+  async () => {
     aio_init({ aio_threads: 1 });
     using fifo = new Fifo();
     const calls = new Calls();
@@ -309,16 +267,15 @@ testOnFirstThread({
       [running, high, low].map((block) => text(block.aio_buf!)),
       ["1", "2", "3"],
     );
-    assertEquals(await calls.settle(3), [1, 2, 3]);
+    assertEquals((await calls.settle(3)).toSorted(), [1, 2, 3]);
   },
-});
+);
 
 for (const seed of [1, 2, 3]) {
-  testOnFirstThread({
-    name: `aio_cancel() at random leaves nothing in progress (${seed})`,
-    ignore,
-    timeout: 30_000,
-    async fn() {
+  test(
+    `aio_cancel() at random leaves nothing in progress (${seed})`,
+    options,
+    async () => {
       aio_init({ aio_threads: 2 });
       using directory = new Directory();
       const fds = [1, 2, 3, 4].map(() => directory.file("0123456789"));
@@ -356,7 +313,7 @@ for (const seed of [1, 2, 3]) {
       await delay(50);
       assertEquals(called, announced);
     },
-  });
+  );
 }
 
 /** Random integers from 0 up to a bound, the same for the same seed. */
@@ -367,11 +324,10 @@ function randomIntegers(seed: number): (below: number) => number {
   };
 }
 
-Deno.test({
-  name: "aio_cancel() of a first request works in a worker",
-  ignore,
-  timeout,
-  async fn() {
+test(
+  "aio_cancel() of a first request works in a worker",
+  { ignore },
+  async () => {
     assertEquals(await runProgram("canceled_in_worker"), {
       canceled: true,
       read: ["1", "2"],
@@ -379,25 +335,22 @@ Deno.test({
       called: [0, 1, 2],
     });
   },
-});
+);
 
-Deno.test({
-  name: "aio_cancel() of a first request has others signaled once, and lists",
+test("aio_cancel() of a first request has others signaled once, and lists", {
   ignore,
-  timeout,
-  async fn() {
-    const { one, list, ...others } = await runProgram("canceled_signals");
-    assertEquals(one, { atOnce: [1], later: [2, 3] });
-    // A signal of a list may come early, but the last one is right.
-    assertEquals(list.last, 9);
-    assertEquals(list.statuses, [ECANCELED, 0, 0]);
-    assertEquals(others, {
-      sync: [0, 1, 2],
-      // Nothing was forgotten, so nothing is announced twice.
-      behindFirst: [9],
-      behindSecond: [9],
-    });
-  },
+}, async () => {
+  const { one, list, ...others } = await runProgram("canceled_signals");
+  assertEquals(one, { atOnce: [1], later: [2, 3] });
+  // A signal of a list may come early, but the last one is right.
+  assertEquals(list.last, 9);
+  assertEquals(list.statuses, [ECANCELED, 0, 0]);
+  assertEquals(others, {
+    sync: [0, 1, 2],
+    // Nothing was forgotten, so nothing is announced twice.
+    behindFirst: [9],
+    behindSecond: [9],
+  });
 });
 
 /** The places in a control block that are written to while `fn` runs. */
@@ -421,12 +374,10 @@ function placesWritten(request: ControlBlockRequest, fn: () => void): number[] {
   return places;
 }
 
-testOnFirstThread({
-  name:
-    "takeBack() writes to nothing but sigev_notify, which a thread may read",
-  ignore,
-  timeout,
-  async fn() {
+test(
+  "takeBack() writes to nothing but sigev_notify, which a thread may read",
+  options,
+  async () => {
     using fifo = new Fifo();
     const calls = new Calls();
     const cb = startRead(fifo.fd, 1, 0, { aio_sigevent: calls.sigevent(7) });
@@ -442,4 +393,4 @@ testOnFirstThread({
     await done(cb);
     assertEquals(await calls.settle(1), [7]);
   },
-});
+);

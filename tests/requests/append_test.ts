@@ -14,9 +14,9 @@ import {
   isLinux,
   isPending,
   pattern,
+  test,
 } from "../helpers/mod.ts";
 
-const timeout = 10_000;
 const MIB = 1024 * 1024;
 
 /** The ways in which a file may be open for writing. */
@@ -42,55 +42,48 @@ function accessModesOf(path: string): number[] {
 }
 
 for (const [how, options] of Object.entries(modes)) {
-  Deno.test({
-    name: `append() keeps the order of 500 calls, on a file open ${how}`,
+  test(`append() keeps the order of 500 calls, on a file open ${how}`, {
     ignore: !isLinux && !("append" in options),
-    timeout,
-    async fn() {
-      using directory = new Directory();
-      const path = directory.file("head\n");
-      await using file = await AioFile.open(path, options);
-      const lines = Array.from(
-        { length: 500 },
-        (_, at) => encode(`${at} ${"x".repeat(at * 37 % 900)}\n`),
-      );
-      const counts = await Promise.all(lines.map((line) => file.append(line)));
-      assertEquals(counts, lines.map((line) => line.length));
-      assertBytes(
-        Deno.readFileSync(path),
-        concat([encode("head\n"), ...lines]),
-      );
-    },
+  }, async () => {
+    using directory = new Directory();
+    const path = directory.file("head\n");
+    await using file = await AioFile.open(path, options);
+    const lines = Array.from(
+      { length: 500 },
+      (_, at) => encode(`${at} ${"x".repeat(at * 37 % 900)}\n`),
+    );
+    const counts = await Promise.all(lines.map((line) => file.append(line)));
+    assertEquals(counts, lines.map((line) => line.length));
+    assertBytes(
+      Deno.readFileSync(path),
+      concat([encode("head\n"), ...lines]),
+    );
   });
 
-  Deno.test({
-    name: `append() keeps long ones in one piece, on a file open ${how}`,
+  test(`append() keeps long ones in one piece, on a file open ${how}`, {
     ignore: !isLinux && !("append" in options),
-    timeout,
-    async fn() {
-      using directory = new Directory();
-      const path = directory.file();
-      await using file = await AioFile.open(path, options);
-      const parts = [100, 3 * MIB + 1, 5, 2 * MIB, MIB + 7, 0, 1].map(
-        (length, index) => {
-          const part = index % 2 === 0
-            ? new Uint8Array(length)
-            : allocatePinned(length);
-          part.set(pattern(length, index * 1_000_003));
-          return part;
-        },
-      );
-      await Promise.all(parts.map((part) => file.append(part)));
-      assertBytes(Deno.readFileSync(path), concat(parts));
-    },
+  }, async () => {
+    using directory = new Directory();
+    const path = directory.file();
+    await using file = await AioFile.open(path, options);
+    const parts = [100, 3 * MIB + 1, 5, 2 * MIB, MIB + 7, 0, 1].map(
+      (length, index) => {
+        const part = index % 2 === 0
+          ? new Uint8Array(length)
+          : allocatePinned(length);
+        part.set(pattern(length, index * 1_000_003));
+        return part;
+      },
+    );
+    await Promise.all(parts.map((part) => file.append(part)));
+    assertBytes(Deno.readFileSync(path), concat(parts));
   });
 }
 
-Deno.test({
-  name: "append() goes to where the end is by then",
-  ignore: !isLinux,
-  timeout,
-  async fn() {
+test(
+  "append() goes to where the end is by then",
+  { ignore: !isLinux },
+  async () => {
     using directory = new Directory();
     const path = directory.file("one ");
     await using file = await AioFile.open(path, { write: true });
@@ -104,56 +97,48 @@ Deno.test({
     await file.append(encode("six"));
     assertEquals(Deno.readTextFileSync(path), "six");
   },
-});
+);
 
-Deno.test({
-  name: "append() by two files on one path loses nothing",
-  timeout,
-  async fn() {
-    using directory = new Directory();
-    const path = directory.file();
-    await using one = await AioFile.open(path, { append: true });
-    await using two = await AioFile.open(path, { append: true });
-    const appends = Array.from({ length: 200 }, (_, at) => [
-      one.append(encode(`one ${at}\n`)),
-      two.append(encode(`two ${at}\n`)),
-    ]);
-    await Promise.all(appends.flat());
-    const lines = Deno.readTextFileSync(path).trimEnd().split("\n");
-    for (const name of ["one", "two"]) {
-      assertEquals(
-        lines.filter((line) => line.startsWith(name)),
-        Array.from({ length: 200 }, (_, at) => `${name} ${at}`),
-      );
-    }
-  },
-});
-
-Deno.test({
-  name: "append() leaves writeAt() of the same file where it says",
-  ignore: !isLinux,
-  timeout,
-  async fn() {
-    using directory = new Directory();
-    const path = directory.file("0".repeat(1000));
-    await using file = await AioFile.open(path, { write: true });
-    const operations = Array.from({ length: 100 }, (_, at) => [
-      file.append(encode("a")),
-      file.writeAt(encode("w"), at * 10),
-    ]);
-    await Promise.all(operations.flat());
+test("append() by two files on one path loses nothing", async () => {
+  using directory = new Directory();
+  const path = directory.file();
+  await using one = await AioFile.open(path, { append: true });
+  await using two = await AioFile.open(path, { append: true });
+  const appends = Array.from({ length: 200 }, (_, at) => [
+    one.append(encode(`one ${at}\n`)),
+    two.append(encode(`two ${at}\n`)),
+  ]);
+  await Promise.all(appends.flat());
+  const lines = Deno.readTextFileSync(path).trimEnd().split("\n");
+  for (const name of ["one", "two"]) {
     assertEquals(
-      Deno.readTextFileSync(path),
-      "w000000000".repeat(100) + "a".repeat(100),
+      lines.filter((line) => line.startsWith(name)),
+      Array.from({ length: 200 }, (_, at) => `${name} ${at}`),
     );
-  },
+  }
 });
 
-Deno.test({
-  name: "append() on a file that has no name any more",
+test("append() leaves writeAt() of the same file where it says", {
   ignore: !isLinux,
-  timeout,
-  async fn() {
+}, async () => {
+  using directory = new Directory();
+  const path = directory.file("0".repeat(1000));
+  await using file = await AioFile.open(path, { write: true });
+  const operations = Array.from({ length: 100 }, (_, at) => [
+    file.append(encode("a")),
+    file.writeAt(encode("w"), at * 10),
+  ]);
+  await Promise.all(operations.flat());
+  assertEquals(
+    Deno.readTextFileSync(path),
+    "w000000000".repeat(100) + "a".repeat(100),
+  );
+});
+
+test(
+  "append() on a file that has no name any more",
+  { ignore: !isLinux },
+  async () => {
     using directory = new Directory();
     const path = directory.file("a");
     await using file = await AioFile.open(path, { read: true, write: true });
@@ -163,14 +148,12 @@ Deno.test({
     assertEquals(await file.readAt(into, 0), 2);
     assertEquals(into, encode("ab\0"));
   },
-});
+);
 
-Deno.test({
-  name:
-    "append() on a file open for reading is EBADF, and opens nothing for writing",
-  ignore: !isLinux,
-  timeout,
-  async fn() {
+test(
+  "append() on a file open for reading is EBADF, and opens nothing for writing",
+  { ignore: !isLinux },
+  async () => {
     using directory = new Directory();
     const path = directory.file("contents");
     await using file = await AioFile.open(path);
@@ -183,71 +166,62 @@ Deno.test({
     assertEquals(Deno.readTextFileSync(path), "contents");
     assertEquals(await file.readAt(new Uint8Array(9), 0), 8);
   },
+);
+
+test("append() on a FIFO writes in the order of the calls", {
+  ignore: !isLinux,
+}, async () => {
+  await using fifo = new Fifo();
+  const appends = [
+    fifo.file.append(encode("one ")),
+    fifo.file.writeAt(encode("two "), 0),
+    fifo.file.append(encode("three")),
+  ];
+  assertBytes(await fifo.take(13), encode("one two three"));
+  assertEquals(await Promise.all(appends), [4, 4, 5]);
 });
 
-Deno.test({
-  name: "append() on a FIFO writes in the order of the calls",
+test("append() is covered by sync() and awaited by close()", {
   ignore: !isLinux,
-  timeout,
-  async fn() {
-    await using fifo = new Fifo();
-    const appends = [
-      fifo.file.append(encode("one ")),
-      fifo.file.writeAt(encode("two "), 0),
-      fifo.file.append(encode("three")),
-    ];
-    assertBytes(await fifo.take(13), encode("one two three"));
-    assertEquals(await Promise.all(appends), [4, 4, 5]);
-  },
+}, async () => {
+  using directory = new Directory();
+  const path = directory.file();
+  const file = await AioFile.open(path, { write: true });
+  let done = 0;
+  for (let at = 0; at < 100; at++) {
+    file.append(encode("x")).then(() => done++);
+  }
+  await file.sync();
+  assertEquals(done, 100);
+  for (let at = 0; at < 100; at++) file.append(encode("y"));
+  await file.close();
+  assertEquals(
+    Deno.readTextFileSync(path),
+    "x".repeat(100) + "y".repeat(100),
+  );
 });
 
-Deno.test({
-  name: "append() is covered by sync() and awaited by close()",
+test("append() that is canceled leaves those before and after it", {
   ignore: !isLinux,
-  timeout,
-  async fn() {
-    using directory = new Directory();
-    const path = directory.file();
-    const file = await AioFile.open(path, { write: true });
-    let done = 0;
-    for (let at = 0; at < 100; at++) {
-      file.append(encode("x")).then(() => done++);
-    }
-    await file.sync();
-    assertEquals(done, 100);
-    for (let at = 0; at < 100; at++) file.append(encode("y"));
-    await file.close();
-    assertEquals(
-      Deno.readTextFileSync(path),
-      "x".repeat(100) + "y".repeat(100),
-    );
-  },
-});
-
-Deno.test({
-  name: "append() that is canceled leaves those before and after it",
-  ignore: !isLinux,
-  timeout,
-  async fn() {
-    await using fifo = new Fifo();
-    const { write } = await fifo.waitingWrite(encode("1"));
-    const controller = new AbortController();
-    const appends = [
-      fifo.file.append(encode("2")),
-      fifo.file.append(encode("3"), { signal: controller.signal }),
-      fifo.file.append(encode("4")),
-    ];
-    const outcome = Promise.allSettled(appends);
-    controller.abort("no 3");
-    assert(await isPending(appends[0]));
-    const first = fifo.drain();
-    assertEquals(await write, 1);
-    assertEquals(await outcome, [
-      { status: "fulfilled", value: 1 },
-      { status: "rejected", reason: "no 3" },
-      { status: "fulfilled", value: 1 },
-    ]);
-    const all = concat([first, fifo.drain()]);
-    assertBytes(all.subarray(-3), encode("124"));
-  },
+}, async () => {
+  await using fifo = new Fifo();
+  const { write } = await fifo.waitingWrite(encode("1"));
+  const controller = new AbortController();
+  const appends = [
+    fifo.file.append(encode("2")),
+    fifo.file.append(encode("3"), { signal: controller.signal }),
+    fifo.file.append(encode("4")),
+  ];
+  const outcome = Promise.allSettled(appends);
+  controller.abort("no 3");
+  assert(await isPending(appends[0]));
+  const first = fifo.drain();
+  assertEquals(await write, 1);
+  assertEquals(await outcome, [
+    { status: "fulfilled", value: 1 },
+    { status: "rejected", reason: "no 3" },
+    { status: "fulfilled", value: 1 },
+  ]);
+  const all = concat([first, fifo.drain()]);
+  assertBytes(all.subarray(-3), encode("124"));
 });

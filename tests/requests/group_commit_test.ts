@@ -13,14 +13,11 @@ import {
   isLinux,
   isPending,
   report,
+  strace,
+  test,
 } from "../helpers/mod.ts";
 
-const timeout = 10_000;
-
 const canTrace = canStrace();
-if (isLinux && !canTrace) {
-  console.log("There is no strace to be used: tests of sync() are skipped.");
-}
 
 /** A system call, with the places in the record where it began and ended. */
 interface SystemCall {
@@ -63,24 +60,14 @@ async function trace(
   const record = directory.at("record");
   const result = await report("engine_commits", {
     args: [path, ...args],
-    wrapper: [
-      "strace",
-      "-f",
-      "--seccomp-bpf",
-      "-qq",
-      "-s",
-      String(256 * 1024),
-      "-e",
-      "trace=pwrite64,write,fsync,fdatasync",
-      // The runtime synchronizes files of its own.
-      "-P",
-      path,
-      "-P",
-      "/dev/null",
-      ...injections.flatMap((injection) => ["-e", `inject=${injection}`]),
-      "-o",
+    wrapper: strace(
       record,
-    ],
+      ...["-s", String(256 * 1024)],
+      ...["-e", "trace=pwrite64,write,fsync,fdatasync"],
+      // The runtime synchronizes files of its own.
+      ...["-P", path, "-P", "/dev/null"],
+      ...injections.flatMap((injection) => ["-e", `inject=${injection}`]),
+    ),
   });
   return { calls: parse(Deno.readTextFileSync(record)), result };
 }
@@ -120,92 +107,79 @@ for (
     "that append and that do not": ["both"],
   })
 ) {
-  Deno.test({
-    name: `sync() covers every write submitted before it, of writes ${what}`,
+  test(`sync() covers every write submitted before it, of writes ${what}`, {
     ignore: !canTrace,
-    timeout: 20_000,
-    async fn() {
-      const { calls } = await trace(args, [SLOW_SYNC, SLOW_WRITES]);
-      const blocks = [...blocksOf(calls).values()];
-      const syncs = calls.filter(({ name }) => name.endsWith("sync"));
-      const noteOf = (text: string) =>
-        calls.find((call) => call.name === "write" && call.text === text)!;
-      for (let round = 0; round < 12; round++) {
-        const called = noteOf(`call ${round}`);
-        const done = noteOf(`done ${round}`);
-        const covered = blocks.filter((block) => block.round <= round);
-        assertEquals(covered.length, blocksUpTo(round));
-        const written = Math.max(...covered.map(({ end }) => end));
-        // It shares none that ran when it was called, though that might cover
-        // all of its writes: it might have begun before they were done.
-        const covering = syncs.filter(({ begin, end, name }) =>
-          begin > written && begin > called.begin && end < done.begin &&
-          (name === "fsync" || round % 3 === 0)
-        );
-        assert(covering.length > 0, `nothing covers round ${round}`);
-      }
-      if (!args.includes("write")) return;
-      const writes = calls.filter(({ name }) => name === "pwrite64");
-      const isOverlapping = writes.some((one) =>
-        writes.some(({ begin }) => begin > one.begin && begin < one.end)
+  }, async () => {
+    const { calls } = await trace(args, [SLOW_SYNC, SLOW_WRITES]);
+    const blocks = [...blocksOf(calls).values()];
+    const syncs = calls.filter(({ name }) => name.endsWith("sync"));
+    const noteOf = (text: string) =>
+      calls.find((call) => call.name === "write" && call.text === text)!;
+    for (let round = 0; round < 12; round++) {
+      const called = noteOf(`call ${round}`);
+      const done = noteOf(`done ${round}`);
+      const covered = blocks.filter((block) => block.round <= round);
+      assertEquals(covered.length, blocksUpTo(round));
+      const written = Math.max(...covered.map(({ end }) => end));
+      // It shares none that ran when it was called, though that might cover
+      // all of its writes: it might have begun before they were done.
+      const covering = syncs.filter(({ begin, end, name }) =>
+        begin > written && begin > called.begin && end < done.begin &&
+        (name === "fsync" || round % 3 === 0)
       );
-      assert(isOverlapping, "the writes had one lane only");
-    },
+      assert(covering.length > 0, `nothing covers round ${round}`);
+    }
+    if (!args.includes("write")) return;
+    const writes = calls.filter(({ name }) => name === "pwrite64");
+    const isOverlapping = writes.some((one) =>
+      writes.some(({ begin }) => begin > one.begin && begin < one.end)
+    );
+    assert(isOverlapping, "the writes had one lane only");
   });
 }
 
 for (const how of ["writing", "appending"]) {
-  Deno.test({
-    name: `syncData() of 64 commits at once shares calls, file open for ${how}`,
+  test(`syncData() of 64 commits at once shares calls, file open for ${how}`, {
     ignore: !canTrace,
-    timeout: 20_000,
-    async fn() {
-      const options = how === "appending" ? ["append"] : [];
-      const { calls } = await trace(["share", ...options], [SLOW_SYNC]);
-      const count = countOf(calls, "fdatasync");
-      assert(count >= 1 && count <= 32, `fdatasync was called ${count} times`);
-      assertEquals(countOf(calls, "fsync"), 0);
-      const begins = calls.filter(({ name }) => name === "fdatasync")
-        .map(({ begin }) => begin);
-      const ends = [...blocksOf(calls).values()].map(({ end }) => end);
-      assertEquals(ends.length, 64);
-      assert(
-        Math.max(...begins) > Math.max(...ends),
-        "the last is not covered",
-      );
-    },
+  }, async () => {
+    const options = how === "appending" ? ["append"] : [];
+    const { calls } = await trace(["share", ...options], [SLOW_SYNC]);
+    const count = countOf(calls, "fdatasync");
+    assert(count >= 1 && count <= 32, `fdatasync was called ${count} times`);
+    assertEquals(countOf(calls, "fsync"), 0);
+    const begins = calls.filter(({ name }) => name === "fdatasync")
+      .map(({ begin }) => begin);
+    const ends = [...blocksOf(calls).values()].map(({ end }) => end);
+    assertEquals(ends.length, 64);
+    assert(
+      Math.max(...begins) > Math.max(...ends),
+      "the last is not covered",
+    );
   });
 }
 
-Deno.test({
-  name: "append() and syncData() of 64 writers take a call each in every round",
+test("append() and syncData() of 64 writers take a call each in every round", {
   ignore: !canTrace,
-  timeout,
-  async fn() {
-    const { calls } = await trace(["writers"], [SLOW_SYNC]);
-    assertEquals(blocksOf(calls).size, 5 * 64);
-    assertEquals(countOf(calls, "fdatasync"), 5);
-    assertEquals(countOf(calls, "write") + countOf(calls, "pwrite64"), 5);
-  },
+}, async () => {
+  const { calls } = await trace(["writers"], [SLOW_SYNC]);
+  assertEquals(blocksOf(calls).size, 5 * 64);
+  assertEquals(countOf(calls, "fdatasync"), 5);
+  assertEquals(countOf(calls, "write") + countOf(calls, "pwrite64"), 5);
 });
 
-Deno.test({
-  name: "sync() and syncData() that share a call share an fsync",
+test("sync() and syncData() that share a call share an fsync", {
   ignore: !canTrace,
-  timeout,
-  async fn() {
-    const { calls } = await trace(["mix"]);
-    assertEquals(countOf(calls, "fsync"), 1);
-    assertEquals(countOf(calls, "fdatasync"), 0);
-  },
+}, async () => {
+  const { calls } = await trace(["mix"]);
+  assertEquals(countOf(calls, "fsync"), 1);
+  assertEquals(countOf(calls, "fdatasync"), 0);
 });
 
-Deno.test({
-  name: "syncData() rejects every call that shared the one that failed, and " +
+test(
+  "syncData() rejects every call that shared the one that failed, and " +
     "each after it until something else is written",
-  ignore: !canTrace,
-  timeout,
-  async fn() {
+  { ignore: !canTrace },
+  async () => {
     const failing = "fdatasync:error=EIO:when=1";
     const { calls, result } = await trace(["fail"], [failing]);
     assertEquals(result, [
@@ -215,210 +189,176 @@ Deno.test({
     ]);
     assertEquals(countOf(calls, "fdatasync"), 2);
   },
-});
+);
 
 /** The first one fails, and takes its time. */
 const FAILING_SYNC = "fdatasync:error=EIO:delay_enter=1000000:when=1";
 const failed = "EIO aio_fsync";
 
-Deno.test({
-  name: "sync() and syncData() that arrive while one runs that fails reject, " +
+test(
+  "sync() and syncData() that arrive while one runs that fails reject, " +
     "and so do those of writes that are done before it ends",
-  ignore: !canTrace,
-  timeout,
-  async fn() {
+  { ignore: !canTrace },
+  async () => {
     const { result, calls } = await trace(["arrive"], [FAILING_SYNC]);
     assertEquals(result, [Array(5).fill(failed), [failed], ["done"]]);
     assertEquals(countOf(calls, "fdatasync"), 2);
     assertEquals(countOf(calls, "fsync"), 0);
   },
-});
+);
 
-Deno.test({
-  name: "sync() that is the first to cover a write that was done before one " +
+test(
+  "sync() that is the first to cover a write that was done before one " +
     "failed rejects, whatever was written since",
-  ignore: !canTrace,
-  timeout,
-  async fn() {
+  { ignore: !canTrace },
+  async () => {
     const { result } = await trace(["late"], [FAILING_SYNC]);
     assertEquals(result, [[failed], [failed], [failed], ["done"]]);
   },
-});
+);
 
-Deno.test({
-  name: "sync() rejects for one before it that would have, but was canceled",
+test("sync() rejects for one before it that would have, but was canceled", {
   ignore: !canTrace,
-  timeout,
-  async fn() {
-    const { result } = await trace(["canceled"], [FAILING_SYNC]);
-    assertEquals(result, [[failed, "another error"], [failed], ["done"]]);
-  },
+}, async () => {
+  const { result } = await trace(["canceled"], [FAILING_SYNC]);
+  assertEquals(result, [[failed, "another error"], [failed], ["done"]]);
 });
 
-Deno.test({
-  name: "sync() rejects until those have gone on who are told of a failure",
+test("sync() rejects until those have gone on who are told of a failure", {
   ignore: !canTrace,
-  timeout,
-  async fn() {
-    const { result } = await trace(["telling"], [FAILING_SYNC]);
-    assertEquals(result, ["EIO", [failed, failed, "done"]]);
-  },
+}, async () => {
+  const { result } = await trace(["telling"], [FAILING_SYNC]);
+  assertEquals(result, ["EIO", [failed, failed, "done"]]);
 });
 
-Deno.test({
-  name: "syncData() synchronizes each descriptor that was written through",
+test("syncData() synchronizes each descriptor that was written through", {
   ignore: !canTrace,
-  timeout,
-  async fn() {
-    const { calls } = await trace(["descriptors"]);
-    const counts: number[] = [];
-    for (const { name, text } of calls) {
-      if (text.startsWith("call")) counts.push(0);
-      else if (name === "fdatasync") counts[counts.length - 1]++;
-    }
-    assertEquals(counts, [1, 1, 2, 1]);
-  },
+}, async () => {
+  const { calls } = await trace(["descriptors"]);
+  const counts: number[] = [];
+  for (const { name, text } of calls) {
+    if (text.startsWith("call")) counts.push(0);
+    else if (name === "fdatasync") counts[counts.length - 1]++;
+  }
+  assertEquals(counts, [1, 1, 2, 1]);
 });
 
-Deno.test({
-  name: "sync() and syncData() of a FIFO reject with EINVAL, every one",
+test("sync() and syncData() of a FIFO reject with EINVAL, every one", {
   ignore: !isLinux,
-  timeout,
-  async fn() {
-    await using fifo = new Fifo();
-    const { failed } = metrics();
-    const calls = [
-      fifo.file.writeAt(encode("x"), 0),
-      fifo.file.sync(),
-      fifo.file.syncData(),
-      fifo.file.sync(),
-    ];
-    const [written, ...synchronized] = await Promise.allSettled(calls);
-    assertEquals(written.status, "fulfilled");
-    for (const outcome of synchronized) {
-      const { reason } = outcome as PromiseRejectedResult;
-      await assertAioError(Promise.reject(reason), "EINVAL", {
-        errno: 22,
-        syscall: "aio_fsync",
-        fd: fifo.file.fd,
-      });
-    }
-    assertEquals(metrics().failed - failed, 3);
-    // And it is no reason to fail for the next.
-    await assertAioError(fifo.file.syncData(), "EINVAL");
-    assertEquals(metrics().queued, 0);
-  },
-});
-
-Deno.test({
-  name: "sync() that waits for a write can be canceled, and others stay",
-  ignore: !isLinux,
-  timeout,
-  async fn() {
-    await using fifo = new Fifo();
-    const { write } = await fifo.waitingWrite(encode("x"));
-    const controller = new AbortController();
-    const aborted = fifo.file.sync({ signal: controller.signal });
-    const others = [fifo.file.sync(), fifo.file.syncData()];
-    controller.abort("no more");
-    assertStrictEquals(await aborted.catch((reason) => reason), "no more");
-    for (const other of others) assert(await isPending(other, 5));
-    fifo.drain();
-    await write;
-    // A FIFO cannot be synchronized, so this is how far they can come.
-    for (const other of others) await assertAioError(other, "EINVAL");
-  },
-});
-
-Deno.test({
-  name: "sync() behind a canceled one, and behind a slow write, is served",
-  ignore: !canTrace,
-  timeout,
-  async fn() {
-    // The calls of each thread are counted: the second one of the first thread.
-    const slow = "pwrite64:delay_enter=50000:when=2";
-    const { calls, result } = await trace(["overtake"], [slow]);
-    assertEquals(result, ["another error", "done"]);
-    assertEquals(countOf(calls, "fsync"), 1);
-  },
-});
-
-Deno.test({
-  name: "sync() that waits for room in the system can be canceled",
-  ignore: !isLinux,
-  timeout,
-  async fn() {
-    using directory = new Directory();
-    assertEquals(
-      await report("engine_waiting_syncs", {
-        args: [directory.file("contents"), directory.file("contents")],
-      }),
-      {
-        aborted: "no more",
-        canceled: ["ECANCELED", 1],
-        others: ["done", "done"],
-      },
-    );
-  },
-});
-
-Deno.test({
-  name: "sync() of one file does not wait for writes of another",
-  ignore: !isLinux,
-  timeout,
-  async fn() {
-    using directory = new Directory();
-    await using file = await AioFile.open(directory.at("new"), {
-      write: true,
-      createNew: true,
+}, async () => {
+  await using fifo = new Fifo();
+  const { failed } = metrics();
+  const calls = [
+    fifo.file.writeAt(encode("x"), 0),
+    fifo.file.sync(),
+    fifo.file.syncData(),
+    fifo.file.sync(),
+  ];
+  const [written, ...synchronized] = await Promise.allSettled(calls);
+  assertEquals(written.status, "fulfilled");
+  for (const outcome of synchronized) {
+    const { reason } = outcome as PromiseRejectedResult;
+    await assertAioError(Promise.reject(reason), "EINVAL", {
+      errno: 22,
+      syscall: "aio_fsync",
+      fd: fifo.file.fd,
     });
-    await using fifo = new Fifo();
-    const { write } = await fifo.waitingWrite(encode("x"));
-    file.writeAt(encode("contents"), 0);
-    await file.sync();
-    await file.syncData();
-    assert(await isPending(write, 0));
-    fifo.drain();
-    await write;
-  },
+  }
+  assertEquals(metrics().failed - failed, 3);
+  // And it is no reason to fail for the next.
+  await assertAioError(fifo.file.syncData(), "EINVAL");
+  assertEquals(metrics().queued, 0);
 });
 
-Deno.test({
-  name: "sync() covers a write that fails, and resolves",
-  timeout,
-  async fn() {
-    using directory = new Directory();
-    await using file = await AioFile.open(directory.file("contents"));
-    const write = file.writeAt(encode("x"), 0);
-    const sync = file.sync();
-    await assertAioError(write, "EBADF");
-    await sync;
-  },
+test("sync() that waits for a write can be canceled, and others stay", {
+  ignore: !isLinux,
+}, async () => {
+  await using fifo = new Fifo();
+  const { write } = await fifo.waitingWrite(encode("x"));
+  const controller = new AbortController();
+  const aborted = fifo.file.sync({ signal: controller.signal });
+  const others = [fifo.file.sync(), fifo.file.syncData()];
+  controller.abort("no more");
+  assertStrictEquals(await aborted.catch((reason) => reason), "no more");
+  for (const other of others) assert(await isPending(other, 5));
+  fifo.drain();
+  await write;
+  // A FIFO cannot be synchronized, so this is how far they can come.
+  for (const other of others) await assertAioError(other, "EINVAL");
 });
 
-Deno.test({
-  name: "sync() 1,000 times at once, between writes, settles every one",
-  timeout: 20_000,
-  async fn() {
-    using directory = new Directory();
-    const path = directory.file();
-    const options = isLinux ? { write: true } : { append: true };
-    await using file = await AioFile.open(path, options);
-    const before = metrics();
-    const calls: Promise<unknown>[] = [];
-    for (let index = 0; index < 1000; index++) {
-      calls.push(file.append(encode(`${index};`)));
-      calls.push(index % 2 === 0 ? file.sync() : file.syncData());
-      if (index % 100 === 0) await delay(0);
-    }
-    await Promise.all(calls);
-    const { submitted, completed, inFlight, queued } = metrics();
-    assertEquals(submitted - before.submitted, 2000);
-    assertEquals(completed - before.completed, 2000);
-    assertEquals({ inFlight, queued }, { inFlight: 0, queued: 0 });
-    assertEquals(
-      Deno.readTextFileSync(path),
-      Array.from({ length: 1000 }, (_, index) => `${index};`).join(""),
-    );
-  },
+test("sync() behind a canceled one, and behind a slow write, is served", {
+  ignore: !canTrace,
+}, async () => {
+  // The calls of each thread are counted: the second one of the first thread.
+  const slow = "pwrite64:delay_enter=50000:when=2";
+  const { calls, result } = await trace(["overtake"], [slow]);
+  assertEquals(result, ["another error", "done"]);
+  assertEquals(countOf(calls, "fsync"), 1);
+});
+
+test("sync() that waits for room in the system can be canceled", {
+  ignore: !isLinux,
+}, async () => {
+  using directory = new Directory();
+  assertEquals(
+    await report("engine_waiting_syncs", {
+      args: [directory.file("contents"), directory.file("contents")],
+    }),
+    {
+      aborted: "no more",
+      canceled: ["ECANCELED", 1],
+      others: ["done", "done"],
+    },
+  );
+});
+
+test("sync() of one file does not wait for writes of another", {
+  ignore: !isLinux,
+}, async () => {
+  using directory = new Directory();
+  await using file = await AioFile.open(directory.at("new"), {
+    write: true,
+    createNew: true,
+  });
+  await using fifo = new Fifo();
+  const { write } = await fifo.waitingWrite(encode("x"));
+  file.writeAt(encode("contents"), 0);
+  await file.sync();
+  await file.syncData();
+  assert(await isPending(write, 0));
+  fifo.drain();
+  await write;
+});
+
+test("sync() covers a write that fails, and resolves", async () => {
+  using directory = new Directory();
+  await using file = await AioFile.open(directory.file("contents"));
+  const write = file.writeAt(encode("x"), 0);
+  const sync = file.sync();
+  await assertAioError(write, "EBADF");
+  await sync;
+});
+
+test("sync() 1,000 times at once, between writes, settles every one", async () => {
+  using directory = new Directory();
+  const path = directory.file();
+  const options = isLinux ? { write: true } : { append: true };
+  await using file = await AioFile.open(path, options);
+  const before = metrics();
+  const calls: Promise<unknown>[] = [];
+  for (let index = 0; index < 1000; index++) {
+    calls.push(file.append(encode(`${index};`)));
+    calls.push(index % 2 === 0 ? file.sync() : file.syncData());
+    if (index % 100 === 0) await delay(0);
+  }
+  await Promise.all(calls);
+  const { submitted, completed, inFlight, queued } = metrics();
+  assertEquals(submitted - before.submitted, 2000);
+  assertEquals(completed - before.completed, 2000);
+  assertEquals({ inFlight, queued }, { inFlight: 0, queued: 0 });
+  assertEquals(
+    Deno.readTextFileSync(path),
+    Array.from({ length: 1000 }, (_, index) => `${index};`).join(""),
+  );
 });

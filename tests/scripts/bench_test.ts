@@ -12,12 +12,7 @@ import {
 } from "../../scripts/bench/stolen.ts";
 import { fillTables } from "../../scripts/bench/tables.ts";
 import { type Run, type Work, WORKS } from "../../scripts/bench/workloads.ts";
-
-const timeout = 10_000;
-
-function test(name: string, fn: () => void | Promise<void>) {
-  Deno.test({ name, timeout, fn });
-}
+import { test } from "../helpers/test.ts";
 
 test("median() is the middle value of an odd number of values", () => {
   assertEquals(median([30, 10, 20]), 20);

@@ -2,9 +2,8 @@
 // program that prints a summary.
 
 import { assertEquals } from "@std/assert";
-import { Directory } from "../helpers/mod.ts";
+import { Directory, test } from "../helpers/mod.ts";
 
-const timeout = 10_000;
 const SCRIPT = new URL("../../.ci/run", import.meta.url).pathname;
 const NPX = `#!/bin/sh
 case "$*" in
@@ -27,42 +26,34 @@ async function verdict(summary: string, lines: number) {
   return { code, last: text.split("\n").slice(-lines) };
 }
 
-Deno.test({
-  name: ".ci/run ends with what passed and failed, after what was ignored",
-  timeout,
-  async fn() {
-    const summary = "a test ... \x1b[33mignored\x1b[0m (0ms)\n" +
-      "\x1b[32mok\x1b[0m | 1380 passed (359 steps) | 0 failed | 4 ignored (2 steps) (9m47s)";
-    assertEquals(await verdict(summary, 3), {
-      code: 0,
-      last: [
-        "a test ... ignored (0ms)",
-        "4 ignored, of 200 that may be",
-        "1380 passed, 0 failed",
-      ],
-    });
-    assertEquals(await verdict("ok | 3 passed | 0 failed (5s)", 2), {
-      code: 0,
-      last: ["0 ignored, of 200 that may be", "3 passed, 0 failed"],
-    });
-  },
+test(".ci/run ends with what passed and failed, after what was ignored", async () => {
+  const summary = "a test ... \x1b[33mignored\x1b[0m (0ms)\n" +
+    "\x1b[32mok\x1b[0m | 1380 passed (359 steps) | 0 failed | 4 ignored (2 steps) (9m47s)";
+  assertEquals(await verdict(summary, 3), {
+    code: 0,
+    last: [
+      "a test ... ignored (0ms)",
+      "4 ignored, of 200 that may be",
+      "1380 passed, 0 failed",
+    ],
+  });
+  assertEquals(await verdict("ok | 3 passed | 0 failed (5s)", 2), {
+    code: 0,
+    last: ["0 ignored, of 200 that may be", "3 passed, 0 failed"],
+  });
 });
 
-Deno.test({
-  name: ".ci/run fails where tests fail, or more are ignored than its bound",
-  timeout,
-  async fn() {
-    const ignored = (count: number) =>
-      `ok | 3 passed | 0 failed | ${count} ignored (5s)`;
-    assertEquals((await verdict(ignored(200), 1)).code, 0);
-    assertEquals(await verdict(ignored(201), 1), {
-      code: 1,
-      last: ["3 passed, 1 failed"],
-    });
-    assertEquals(await verdict("FAILED | 3 passed | 2 failed (5s)", 1), {
-      code: 1,
-      last: ["3 passed, 2 failed"],
-    });
-    assertEquals((await verdict("nothing", 1)).code, 1);
-  },
+test(".ci/run fails where tests fail, or more are ignored than its bound", async () => {
+  const ignored = (count: number) =>
+    `ok | 3 passed | 0 failed | ${count} ignored (5s)`;
+  assertEquals((await verdict(ignored(200), 1)).code, 0);
+  assertEquals(await verdict(ignored(201), 1), {
+    code: 1,
+    last: ["3 passed, 1 failed"],
+  });
+  assertEquals(await verdict("FAILED | 3 passed | 2 failed (5s)", 1), {
+    code: 1,
+    last: ["3 passed, 2 failed"],
+  });
+  assertEquals((await verdict("nothing", 1)).code, 1);
 });

@@ -8,40 +8,33 @@ import {
   threadsLeft,
   waitingThreads,
 } from "../../lib/system/thread_limits.ts";
-import { Directory, isLinux, pattern, report } from "../helpers/mod.ts";
+import { Directory, isLinux, pattern, report, test } from "../helpers/mod.ts";
 
-const timeout = 10_000;
-
-Deno.test({
-  name:
-    "servingThreads() and waitingThreads() share out what there is to spare",
-  timeout,
-  fn() {
-    const table: [spare: number, serving: number, waiting: number][] = [
-      [Infinity, 32, 4],
-      [1000, 32, 4],
-      [36, 32, 4],
-      [35, 31, 4],
-      [20, 16, 4],
-      [6, 2, 4],
-      [5, 1, 4],
-      [4, 1, 3],
-      [2, 1, 1],
-      [1, 1, 1],
-      [0, 1, 1],
-      [-12, 1, 1],
-    ];
-    assertEquals(
-      table.map(([spare]) => {
-        const serving = servingThreads(spare, 32);
-        return [spare, serving, waitingThreads(spare, serving)];
-      }),
-      table,
-    );
-    // The program has decided how many serve.
-    assertEquals(waitingThreads(35, 32), 3);
-    assertEquals(waitingThreads(20, 32), 1);
-  },
+test("servingThreads() and waitingThreads() share out what there is to spare", () => {
+  const table: [spare: number, serving: number, waiting: number][] = [
+    [Infinity, 32, 4],
+    [1000, 32, 4],
+    [36, 32, 4],
+    [35, 31, 4],
+    [20, 16, 4],
+    [6, 2, 4],
+    [5, 1, 4],
+    [4, 1, 3],
+    [2, 1, 1],
+    [1, 1, 1],
+    [0, 1, 1],
+    [-12, 1, 1],
+  ];
+  assertEquals(
+    table.map(([spare]) => {
+      const serving = servingThreads(spare, 32);
+      return [spare, serving, waitingThreads(spare, serving)];
+    }),
+    table,
+  );
+  // The program has decided how many serve.
+  assertEquals(waitingThreads(35, 32), 3);
+  assertEquals(waitingThreads(20, 32), 1);
 });
 
 /** Files of a system that a test makes up. */
@@ -112,13 +105,10 @@ const cgroups: Record<string, [Record<string, string>, number]> = {
 };
 
 for (const [which, [files, left]] of Object.entries(cgroups)) {
-  Deno.test({
-    name: `threadsLeft() is what is left to a cgroup ${which}`,
+  test(`threadsLeft() is what is left to a cgroup ${which}`, {
     ignore: !isLinux,
-    timeout,
-    fn() {
-      assertEquals(threadsLeft(systemOf(files)), left);
-    },
+  }, () => {
+    assertEquals(threadsLeft(systemOf(files)), left);
   });
 }
 
@@ -176,21 +166,19 @@ const users: Record<string, [Record<string, string>, number]> = {
 };
 
 for (const [who, [files, left]] of Object.entries(users)) {
-  Deno.test({
-    name: `threadsLeft() is what is left to a user ${who}`,
-    ignore: !isLinux,
-    timeout,
-    fn() {
+  test(
+    `threadsLeft() is what is left to a user ${who}`,
+    { ignore: !isLinux },
+    () => {
       assertEquals(threadsLeft(systemOf(files)), left);
     },
-  });
+  );
 }
 
-Deno.test({
-  name: "systemFiles reads and lists what the runtime does",
-  ignore: !isLinux,
-  timeout,
-  fn() {
+test(
+  "systemFiles reads and lists what the runtime does",
+  { ignore: !isLinux },
+  () => {
     using directory = new Directory();
     const long = "contents ".repeat(20_000);
     assertEquals(systemFiles.read(directory.file(long)), long);
@@ -212,7 +200,7 @@ Deno.test({
     systemFiles.list("/proc/self/task");
     assertEquals(descriptors(), before);
   },
-});
+);
 
 /** A place for cgroups that bound threads, or why there is none. */
 function pidsCgroups(): { parent: string; version: 1 | 2 } | string {
@@ -260,61 +248,46 @@ const READS = 64 * 20;
 
 for (const level of ["files", "blocks"]) {
   for (const max of [16, 24, 40]) {
-    Deno.test({
-      name: `${level} are read within a cgroup of ${max} threads ${cgroupNote}`,
+    test(`${level} are read within a cgroup of ${max} threads ${cgroupNote}`, {
       ignore: typeof place === "string",
-      timeout: 30_000,
-      async fn() {
-        using directory = new Directory();
-        const file = directory.file(pattern(8192));
-        const { parent } = place as { parent: string };
-        const path = `${parent}/posix_aio_${Deno.pid}_${level}${max}`;
-        try {
-          const { reads, threads } = await report("limited_threads", {
-            args: [level, file, "0", "0"],
-            wrapper: inCgroup(path, max),
-            timeout_ms: 25_000,
-          });
-          assertEquals(reads, READS);
-          assert(threads <= max - 12, `${threads} threads`);
-        } finally {
-          await removeCgroup(path);
-        }
-      },
-    });
-
-    Deno.test({
-      name: `${level} are read by a user who may have ${max} threads`,
-      ignore: !isLinux || Deno.uid() !== 0,
-      timeout: 30_000,
-      async fn() {
-        using directory = new Directory();
-        Deno.chmodSync(directory.path, 0o755);
-        const file = directory.file(pattern(8192));
+    }, async () => {
+      using directory = new Directory();
+      const file = directory.file(pattern(8192));
+      const { parent } = place as { parent: string };
+      const path = `${parent}/posix_aio_${Deno.pid}_${level}${max}`;
+      try {
         const { reads, threads } = await report("limited_threads", {
-          args: [level, file, `${max}`, "0"],
-          timeout_ms: 25_000,
+          args: [level, file, "0", "0"],
+          wrapper: inCgroup(path, max),
         });
         assertEquals(reads, READS);
         assert(threads <= max - 12, `${threads} threads`);
-      },
+      } finally {
+        await removeCgroup(path);
+      }
+    });
+
+    test(`${level} are read by a user who may have ${max} threads`, {
+      ignore: !isLinux || Deno.uid() !== 0,
+    }, async () => {
+      using directory = new Directory();
+      Deno.chmodSync(directory.path, 0o755);
+      const file = directory.file(pattern(8192));
+      const { reads, threads } = await report("limited_threads", {
+        args: [level, file, `${max}`, "0"],
+      });
+      assertEquals(reads, READS);
+      assert(threads <= max - 12, `${threads} threads`);
     });
   }
 }
 
-Deno.test({
-  name: "configure() decides on threads whatever the limit, and fewer wait",
+test("configure() decides on threads whatever the limit, and fewer wait", {
   ignore: !isLinux || Deno.uid() !== 0,
-  timeout: 30_000,
-  async fn() {
-    using directory = new Directory();
-    Deno.chmodSync(directory.path, 0o755);
-    const args = ["files", directory.file(pattern(8192)), "50", "35"];
-    const timeout_ms = 25_000;
-    const { threads, waiting } = await report("limited_threads", {
-      args,
-      timeout_ms,
-    });
-    assertEquals({ threads, waiting }, { threads: 35, waiting: 1 });
-  },
+}, async () => {
+  using directory = new Directory();
+  Deno.chmodSync(directory.path, 0o755);
+  const args = ["files", directory.file(pattern(8192)), "50", "35"];
+  const { threads, waiting } = await report("limited_threads", { args });
+  assertEquals({ threads, waiting }, { threads: 35, waiting: 1 });
 });
