@@ -94,7 +94,8 @@ export class CommandLine {
     const wanted = max === Infinity ? `${min} or more` : `${min} to ${max}`;
     const read = (text: string) => {
       const number = /^\d+$/.test(text) ? Number(text) : NaN;
-      return number >= min && number <= max ? number : NaN;
+      const isExact = Number.isSafeInteger(number);
+      return isExact && number >= min && number <= max ? number : NaN;
     };
     return this.number(name, read, wanted);
   }

@@ -108,6 +108,8 @@ Deno.test({
     const line = new CommandLine(USAGE, ["--depth=0"]);
     const more = '--depth must be 1 or more, not "0"';
     assertThrows(() => line.integer("depth", 1), UsageError, more);
+    const inexact = new CommandLine(USAGE, ["--depth=9007199254740992"]);
+    assertThrows(() => inexact.integer("depth", 1), UsageError, "1 or more");
     const none = () => NaN;
     const cannot = '--depth cannot be "0"';
     assertThrows(() => line.number("depth", none), UsageError, cannot);
