@@ -130,13 +130,6 @@ function describeTail(summary: LogSummary): string {
     `and no other record gets their numbers (${numbers} at most)`;
 }
 
-/** Shows how far something is on a terminal, and nothing elsewhere. */
-function showProgress(total: number, format: (value: number) => string) {
-  if (!process.stderr.isTTY) return null;
-  const line = ({ value }: { value: number }) => format(value);
-  return startBar(total, line, { clearOnComplete: true });
-}
-
 async function append(settings: Settings) {
   const signal = abortOnSignal();
   await using log = await WriteAheadLog.open(settings.path);
@@ -187,9 +180,10 @@ async function dump({ path, from, json }: Settings) {
 
 async function verify({ path, json }: Settings) {
   const { size } = await fs.stat(path);
-  const bar = showProgress(
+  const bar = startBar(
     size,
-    (bytes) => `Verifying ${prettyBytes(bytes)} of ${prettyBytes(size)}`,
+    ({ value }) => `Verifying ${prettyBytes(value)} of ${prettyBytes(size)}`,
+    { clearOnComplete: true },
   );
   let summary: LogSummary;
   let count = 0;
@@ -242,10 +236,10 @@ async function measureAppends(
   const record = crypto.getRandomValues(new Uint8Array(size));
   const startedAt = performance.now();
   const elapsed = () => (performance.now() - startedAt) / 1000;
-  const bar = showProgress(seconds, (value) => {
+  const bar = startBar(seconds, ({ value }) => {
     const rate = Math.round(latencies_us.count / elapsed());
     return `${value.toFixed(0)} of ${seconds} s, ${rate} appends/s`;
-  });
+  }, { clearOnComplete: true });
   const ticking = setInterval(() => bar?.update(elapsed()), 200);
   const write = async () => {
     while (elapsed() < seconds && !signal.aborted) {

@@ -29,22 +29,22 @@ function lineOf(params: Params, options: Options): string {
 
 /** Where lines and the progress go. */
 export class Output {
-  readonly #hasBar: boolean;
+  readonly #hasProgress: boolean;
   #bar: SingleBar | null = null;
   #bytes = 0;
   #total = 0;
 
   constructor(hasProgress: boolean) {
-    this.#hasBar = hasProgress && process.stderr.isTTY;
+    this.#hasProgress = hasProgress;
   }
 
   /** Tells how much there is to do. */
   expect(names: string[]): void {
-    if (!this.#hasBar) return;
+    if (!this.#hasProgress) return;
     for (const name of names) this.#total += sizeOf(name);
     const how = { clearOnComplete: true, hideCursor: false };
     this.#bar ??= startBar(this.#total, lineOf, how);
-    this.#bar.setTotal(this.#total);
+    this.#bar?.setTotal(this.#total);
   }
 
   onBytes = (bytes: number): void => {

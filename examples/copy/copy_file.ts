@@ -10,8 +10,8 @@ import type { BigIntStats } from "node:fs";
 import * as fs from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { AioFile } from "../../mod.ts";
+import { explained } from "../shared/reasons.ts";
 import { unlessAborted } from "../shared/stopping.ts";
-import { CopyError, explain } from "./copy_error.ts";
 import {
   type CopyProgress,
   DIRECT_ALIGNMENT,
@@ -76,7 +76,7 @@ type Replaced = Transferred & Pick<CopyResult, "syncSeconds" | "sha256">;
  * @param target The file to write, or a directory to write it into.
  * @param options How to copy; see {@linkcode CopyOptions}.
  * @returns What was done.
- * @throws {CopyError} If the copy could not be made.
+ * @throws If the copy could not be made.
  * @throws {RangeError} If the depth or the block size is out of bounds.
  */
 export async function copyFile(
@@ -91,10 +91,10 @@ export async function copyFile(
 
   const stats = await statOrNull(source);
   if (stats === null) {
-    throw new CopyError(`cannot read ${source}: no such file or directory`);
+    throw new Error(`cannot read ${source}: no such file or directory`);
   }
   if (stats.isDirectory()) {
-    throw new CopyError(`cannot copy ${source}: is a directory`);
+    throw new Error(`cannot copy ${source}: is a directory`);
   }
   const { path, inPlace } = await resolveTarget(source, stats, target);
   assertApply(options, source, stats, path, inPlace);
@@ -124,7 +124,7 @@ export async function copyFile(
   } catch (error) {
     // Not awaited: closing waits for what is in flight, and a read of a pipe may take for ever.
     from.close().catch(() => {});
-    throw explain(`cannot write to ${path}`, error);
+    throw explained(`cannot write to ${path}`, error);
   }
 }
 
@@ -161,12 +161,12 @@ function assertApply(
   inPlace: boolean,
 ): void {
   if (inPlace && (direct || sync || verify)) {
-    throw new CopyError(
+    throw new Error(
       `${path} is not a regular file: direct, sync and verify do not apply to it`,
     );
   }
   if (verify && !stats.isFile()) {
-    throw new CopyError(
+    throw new Error(
       `${source} is not a regular file: it cannot be read again to verify`,
     );
   }
@@ -184,17 +184,17 @@ async function resolveTarget(
     path = join(target, basename(source));
     stats = await statOrNull(path);
   } else if (stats === null && target.endsWith("/")) {
-    throw new CopyError(`cannot write to ${target}: no such directory`);
+    throw new Error(`cannot write to ${target}: no such directory`);
   }
   if (stats === null) {
     await assertNoLink(path);
     return { path, inPlace: false };
   }
   if (stats.isDirectory()) {
-    throw new CopyError(`cannot write to ${path}: is a directory`);
+    throw new Error(`cannot write to ${path}: is a directory`);
   }
   if (stats.dev === sourceStats.dev && stats.ino === sourceStats.ino) {
-    throw new CopyError(`${source} and ${path} are the same file`);
+    throw new Error(`${source} and ${path} are the same file`);
   }
   if (!stats.isFile()) return { path, inPlace: true };
   try {
@@ -202,7 +202,7 @@ async function resolveTarget(
     await (await AioFile.open(path, { write: true })).close();
     return { path: await fs.realpath(path), inPlace: false };
   } catch (error) {
-    throw explain(`cannot write to ${path}`, error);
+    throw explained(`cannot write to ${path}`, error);
   }
 }
 
@@ -211,13 +211,13 @@ async function statOrNull(path: string): Promise<BigIntStats | null> {
     return await fs.stat(path, { bigint: true });
   } catch (error) {
     if ((error as { code?: string }).code === "ENOENT") return null;
-    throw explain(`cannot use ${path}`, error);
+    throw explained(`cannot use ${path}`, error);
   }
 }
 
 async function assertNoLink(path: string): Promise<void> {
   if (await fs.lstat(path).catch(() => null) === null) return;
-  throw new CopyError(
+  throw new Error(
     `cannot write to ${path}: it is a symbolic link to nothing`,
   );
 }
@@ -233,12 +233,12 @@ async function openFile(
     return await unlessAborted(AioFile.open(path, options), signal);
   } catch (error) {
     if (options.direct && (error as { code?: string }).code === "EINVAL") {
-      throw new CopyError(
+      throw new Error(
         `${what}: its file system does not support direct I/O`,
-        error,
+        { cause: error },
       );
     }
-    throw explain(what, error);
+    throw explained(what, error);
   }
 }
 

@@ -31,7 +31,7 @@ function barReporter(): Reporter {
         bar?.stop();
         bar = startPhase(current = phase, total);
       }
-      bar!.update(done);
+      bar?.update(done);
     },
     stop: () => bar?.stop(),
   };
@@ -40,7 +40,7 @@ function barReporter(): Reporter {
 function startPhase(
   phase: CopyProgress["phase"],
   total: number | null,
-): SingleBar {
+): SingleBar | null {
   const titles = { copy: "Copying", sync: "Syncing", verify: "Verifying" };
   const title = titles[phase].padEnd(10);
   return startBar(total ?? 0, (params, options) => {

@@ -7,8 +7,8 @@
 
 import { createHash } from "node:crypto";
 import { type AioFile, allocatePinned } from "../../mod.ts";
+import { explained } from "../shared/reasons.ts";
 import { unlessAborted } from "../shared/stopping.ts";
-import { CopyError, explain } from "./copy_error.ts";
 
 /** What `O_DIRECT` wants offsets, lengths and addresses to be multiples of. */
 export const DIRECT_ALIGNMENT = 4096;
@@ -123,7 +123,7 @@ export class Transfer {
     this.#isEnded = this.#nextOffset >= size;
     const block = buffer.subarray(0, this.#padded(length));
     if (await this.#read(block, offset) >= length) return { offset, length };
-    throw new CopyError(`${this.#job.source} became shorter during the copy`);
+    throw new Error(`${this.#job.source} became shorter during the copy`);
   }
 
   #readInTurn(buffer: Uint8Array): Promise<Block> {
@@ -163,7 +163,7 @@ export class Transfer {
     try {
       return await submit();
     } catch (error) {
-      throw explain(what, error);
+      throw explained(what, error);
     } finally {
       this.#inFlight--;
       this.#busy_ms += performance.now() - submitted_ms;
@@ -187,7 +187,7 @@ export class Transfer {
  * @param job The copy, which is done.
  * @param bytes How many bytes were copied.
  * @returns The SHA-256 digests, which are the same.
- * @throws {CopyError} If they are not, or a file cannot be read.
+ * @throws If they are not, or a file cannot be read.
  */
 export async function verify(
   job: Job,
@@ -207,31 +207,43 @@ export async function verify(
     ]);
     const [source, target] = await unlessAborted(digests, job.signal);
     if (source === target) return { source, target };
-    throw new CopyError(
+    throw new Error(
       `the copy differs: SHA-256 of ${job.source} is ${source}, of the copy ${target}`,
     );
   } catch (error) {
-    throw explain("cannot read both files again", error);
+    throw explained("cannot read both files again", error);
   }
 }
 
-/** Of the first bytes of a file; it may have grown since. */
+/** Reads ahead by as many blocks as may be in flight, and hashes them in order. */
 async function digest(
   file: AioFile,
   length: number,
-  { depth, blockSize: chunkSize, signal }: Job,
+  { depth, blockSize, signal }: Job,
   onBytes: (bytes: number) => void,
 ): Promise<string> {
   const hash = createHash("sha256");
-  let left = length;
-  // Without a length of its own: direct reads need whole blocks at the end, too.
-  for await (const chunk of file.readable({ chunkSize, depth })) {
-    signal?.throwIfAborted();
-    const bytes = chunk.subarray(0, left);
-    hash.update(bytes);
-    onBytes(bytes.length);
-    left -= bytes.length;
-    if (left === 0) break;
+  const blocks = Math.ceil(length / blockSize);
+  const slots = Math.min(depth, blocks);
+  const buffers = Array.from(
+    { length: slots },
+    () => allocatePinned(blockSize),
+  );
+  const readBlock = (block: number) => {
+    const buffer = buffers[block % slots];
+    const bytes = file.readAt(buffer, block * blockSize, { signal });
+    // It may fail before its turn comes to be awaited.
+    bytes.catch(() => {});
+    return bytes;
+  };
+  const reads = buffers.map((_, block) => readBlock(block));
+  for (let block = 0; block < blocks; block++) {
+    const slot = block % slots;
+    // The file may have grown since.
+    const bytes = Math.min(await reads[slot], length - block * blockSize);
+    hash.update(buffers[slot].subarray(0, bytes));
+    onBytes(bytes);
+    if (block + slots < blocks) reads[slot] = readBlock(block + slots);
   }
   return hash.digest("hex");
 }

@@ -54,7 +54,7 @@ export function showProgress(progress: Progress): () => void {
   };
 }
 
-function startPhase({ phase, total, unit }: Progress): SingleBar {
+function startPhase({ phase, total, unit }: Progress): SingleBar | null {
   const title = phase.padEnd(10);
   return startBar(total, (params, options) => {
     const amount = amountOf(params.value, unit);

@@ -13,7 +13,7 @@ import prettyBytes from "pretty-bytes";
 const TEXT_COLUMNS = 60;
 
 /**
- * Starts a bar on standard error.
+ * Starts a bar on standard error, if that is a terminal.
  *
  * @param total The value at which it is full.
  * @param format What the line says.
@@ -23,7 +23,8 @@ export function startBar(
   total: number,
   format: (params: Params, options: Options) => string,
   options: Options = {},
-): SingleBar {
+): SingleBar | null {
+  if (!process.stderr.isTTY) return null;
   const columns = (process.stderr.columns ?? 80) - TEXT_COLUMNS;
   const bar = new SingleBar({
     stream: process.stderr,

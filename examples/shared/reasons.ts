@@ -32,3 +32,21 @@ export function codeOf(error: unknown): string {
 export function reasonOf(error: unknown): string {
   return REASONS[codeOf(error)] ?? (error as Error).message;
 }
+
+/**
+ * Says what could not be done, where an error is the system's or the runtime's; another
+ * is a sentence already.
+ *
+ * @param what What could not be done, with which file.
+ * @param error Why.
+ * @returns The error to throw.
+ */
+export function explained(what: string, error: unknown): unknown {
+  if ((error as Error | null)?.name === "NotCapable") {
+    return new Error(`${what}: ${(error as Error).message}`, { cause: error });
+  }
+  if (codeOf(error) === "") return error;
+  const reason = reasonOf(error);
+  const words = reason.charAt(0).toLowerCase() + reason.slice(1);
+  return new Error(`${what}: ${words}`, { cause: error });
+}

@@ -7,6 +7,7 @@
 import { type BigIntStats, fstatSync } from "node:fs";
 import * as fs from "node:fs/promises";
 import process from "node:process";
+import { setTimeout as delay } from "node:timers/promises";
 import { AioFile, allocatePinned } from "../../mod.ts";
 import { print } from "../shared/tool.ts";
 import {
@@ -50,36 +51,13 @@ export function complain(message: string): void {
   console.error(`tail: ${message}`);
 }
 
-/** Something that is waited for, for a while. */
-class Waker {
-  #wake: (() => void) | null = null;
-  #isWoken = false;
-
-  wake(): void {
-    this.#isWoken = true;
-    this.#wake?.();
-  }
-
-  /** Resolves when woken, also if that was before, and at the latest then. */
-  async wait(timeout_ms: number): Promise<void> {
-    if (!this.#isWoken) {
-      const { promise, resolve } = Promise.withResolvers<void>();
-      const timer = setTimeout(resolve, timeout_ms);
-      this.#wake = resolve;
-      await promise;
-      clearTimeout(timer);
-      this.#wake = null;
-    }
-    this.#isWoken = false;
-  }
-}
-
 /** A file that is named on the command line. */
 export class Source {
   readonly path: string;
   readonly #output: Output;
   readonly #block: Uint8Array = allocatePinned(BLOCK_BYTES);
-  readonly #waker = new Waker();
+  /** Aborted when there may be something new. */
+  #news = new AbortController();
   #file: AioFile | null = null;
   #stats: BigIntStats | null = null;
   /** Whether that was told. */
@@ -106,7 +84,7 @@ export class Source {
   }
 
   wake(): void {
-    this.#waker.wake();
+    this.#news.abort();
   }
 
   async open(): Promise<void> {
@@ -137,8 +115,15 @@ export class Source {
     for (;;) {
       if (isByName) await this.#reopenIfReplaced();
       if (this.#file !== null) await this.#printNew();
-      await this.#waker.wait(interval_ms);
+      await this.#wait(interval_ms);
     }
+  }
+
+  /** Resolves when there may be something new, also since the last time. */
+  async #wait(timeout_ms: number): Promise<void> {
+    const { signal } = this.#news;
+    await delay(timeout_ms, undefined, { signal }).catch(() => {});
+    this.#news = new AbortController();
   }
 
   /** Where a part begins, as far as that is known without reading all before. */
