@@ -6,8 +6,8 @@
  * ```
  *
  * Eight workers run beside each other. Each takes the next block, reads it, and writes it
- * at the same place. How many workers there are is how much memory the copy takes, and
- * how many requests are in flight.
+ * at the same place. So there are never more than eight requests in flight, nor more
+ * memory in use than eight blocks.
  *
  * What a tool has besides (options, progress, an old target that is kept until the new one
  * is whole, devices and pipes) is in `copy.ts`.
