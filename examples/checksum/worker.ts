@@ -1,5 +1,5 @@
 /**
- * A thread of `checksum.ts`: hashes blocks in the order they come.
+ * A part of the tool `checksum.ts`: a thread that hashes blocks in the order they come.
  *
  * @module
  */
