@@ -116,4 +116,4 @@ export {
 export { type Configuration, configure } from "./lib/system/settings.ts";
 export type { ReadableOptions, WritableOptions } from "./lib/file/streams.ts";
 export type { Sigevent } from "./lib/engine/librt/sigevent.ts";
-export { aio_init, type AioInit } from "./lib/system/threads.ts";
+export { aio_init, type AioInit } from "./lib/posix/aio_init.ts";
