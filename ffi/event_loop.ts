@@ -64,3 +64,26 @@ const { now } = Object.getPrototypeOf(performance);
 export const clock_ms: () => number = versions.deno === undefined
   ? () => uptime() * 1e3
   : now.bind(performance);
+
+/**
+ * Makes a function that has `fn` run once, soon, however often it is called until
+ * then.
+ *
+ * @param schedule What has it run, such as {@linkcode setImmediate}.
+ * @param fn What is to run.
+ */
+export function coalesced(
+  schedule: (fn: () => void) => unknown,
+  fn: () => void,
+): () => void {
+  let isDue = false;
+  const run = () => {
+    isDue = false;
+    fn();
+  };
+  return () => {
+    if (isDue) return;
+    isDue = true;
+    schedule(run);
+  };
+}

@@ -4,8 +4,8 @@
  *
  * @module
  */
+import { outOfRange } from "./arguments.ts";
 import { nameOf } from "./bytes.ts";
-import type { Operation } from "../requests/request.ts";
 
 const OFFSET_LIMIT = 2n ** 63n;
 
@@ -28,19 +28,37 @@ export function offsetAfter(
   return BigInt(offset) + BigInt(bytes);
 }
 
-/** An offset as a number, if that is exact; throws if it is none. */
+/**
+ * An offset of a file, as a number if that is exact.
+ *
+ * @param operation What is to be done there, for the message.
+ * @throws {RangeError} If it is negative, or does not fit into an `off_t`.
+ * @throws {TypeError} If it is neither a number nor a bigint.
+ */
 export function fileOffset(
-  operation: Operation,
+  operation: string,
   offset: number | bigint,
 ): number | bigint {
-  const isOffset = typeof offset === "bigint"
-    ? offset >= 0n && offset < OFFSET_LIMIT
-    : Number.isSafeInteger(offset) && offset >= 0;
-  if (isOffset) return exactOffset(offset);
+  if (fitsOffT(offset) && offset >= 0) return exactOffset(offset);
   throw offsetError(operation, offset);
 }
 
-function offsetError(operation: Operation, offset: unknown): Error {
+/** The offset as it is; throws unless it fits into an `off_t`, negative or not. */
+export function signedOffset(
+  offset: number | bigint,
+  name: string,
+): number | bigint {
+  if (fitsOffT(offset)) return offset;
+  throw outOfRange(name, offset, "a safe integer or a bigint of 64 bits");
+}
+
+function fitsOffT(offset: number | bigint): boolean {
+  return typeof offset === "bigint"
+    ? offset >= -OFFSET_LIMIT && offset < OFFSET_LIMIT
+    : Number.isSafeInteger(offset);
+}
+
+function offsetError(operation: string, offset: unknown): Error {
   const what = `Cannot ${operation} at offset ${nameOf(offset)}: ` +
     "the offset must be ";
   if (typeof offset === "bigint" && offset >= 0n) {

@@ -10,6 +10,12 @@ import { settings } from "../system/settings.ts";
 import { submission } from "./librt/submission.ts";
 import { threads } from "../system/threads.ts";
 
+/**
+ * How a completion is noticed: by polling from the event loop and then in
+ * `aio_suspend` (`"auto"`), by only one of them, or by `SIGEV_THREAD`.
+ */
+export type Notify = "auto" | "suspend" | "thread" | "poll";
+
 /** When nothing is in flight that could make room, how long until another try. */
 const RETRY_MS_MIN = 1;
 const RETRY_MS_MAX = 64;

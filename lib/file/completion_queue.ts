@@ -9,7 +9,7 @@ import type { FileQueue } from "../requests/file_queue.ts";
 import { submitList } from "../engine/librt/submission.ts";
 import { addressInPlace } from "../system/pinned.ts";
 import { type Notify, Request } from "../requests/request.ts";
-import { canNotifyByThread } from "../engine/librt/sigevent.ts";
+import { canNotifyByThread } from "../engine/librt/callbacks.ts";
 
 /**
  * What a {@linkcode CompletionQueue} tells of a request that is done.

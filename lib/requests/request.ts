@@ -16,7 +16,7 @@ import { type Asked, fileName, hintOn } from "../system/hints.ts";
 import type { Lane } from "../engine/librt/lane.ts";
 import { offsetAfter } from "../checks/offset.ts";
 import type { RequestList } from "../collections/request_list.ts";
-import type { Notification } from "../engine/librt/sigevent.ts";
+import type { Notification } from "../engine/librt/notification.ts";
 import type { SyncGroup } from "./group_commit.ts";
 
 /** What a request does. */

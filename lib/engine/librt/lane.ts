@@ -23,11 +23,11 @@ import { canceledRequests } from "../../requests/canceled_requests.ts";
 import { engine } from "../engine.ts";
 import { fromNativeError, librt } from "../../system/error.ts";
 import type { FileQueue } from "../../requests/file_queue.ts";
-import { hasRoomForCallback } from "./notification.ts";
+import { hasRoomForCallback } from "./callbacks.ts";
 import { offsetAfter } from "../../checks/offset.ts";
 import type { Notify, Request } from "../../requests/request.ts";
 import { RequestList } from "../../collections/request_list.ts";
-import { Notification } from "./sigevent.ts";
+import { Notification } from "./notification.ts";
 import { submission } from "./submission.ts";
 import { type Waitable, waiter } from "./waiter.ts";
 
@@ -54,8 +54,6 @@ const NOTIFICATIONS_MAX = 1;
 export class Lane implements Waitable {
   readonly fd: number;
   readonly queue: FileQueue;
-  /** What may take any time never comes here. */
-  readonly isEndless = false;
   position = -1;
   readonly #requests = new RequestList();
   readonly #native: Librt;
@@ -272,9 +270,11 @@ export class Lane implements Waitable {
       return;
     }
     const notification = new Notification({
-      sigev_notify: SIGEV_THREAD,
-      sigev_notify_function: waiter.lookSoon,
-    }, request.syscall);
+      notify: SIGEV_THREAD,
+      signo: 0,
+      value: 0,
+      fn: waiter.lookSoon,
+    });
     request.notification = notification;
     block.packSigevent(notification.native);
   }
