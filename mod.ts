@@ -82,15 +82,15 @@ export {
   type CompletionQueueOptions,
   type QueueRequest,
 } from "./lib/file/completion_queue.ts";
-export type { OpenOptions } from "./lib/system/descriptor.ts";
+export type { OpenOptions } from "./lib/file/open.ts";
 export { AioError, type AioErrorOptions } from "./lib/system/error.ts";
-export {
-  type AdoptOptions,
-  AioFile,
-  type BatchRequest,
-  type CloseOptions,
-  type IoOptions,
-} from "./lib/file/aio_file.ts";
+export { AioFile } from "./lib/file/aio_file.ts";
+export type {
+  AdoptOptions,
+  BatchRequest,
+  CloseOptions,
+  IoOptions,
+} from "./lib/file/options.ts";
 export { type Limits, limits } from "./lib/system/limits.ts";
 export {
   type Metrics,

@@ -2,7 +2,7 @@
  * What differs from system to system: the names of libraries and symbols, the
  * layout of structures, the values of constants and error numbers.
  *
- * Data only, so that it loads everywhere; `tests/layout_test.ts` compares it
+ * Data only, so that it loads everywhere; `tests/ffi/layout_test.ts` compares it
  * with what the C compilers of the machine make of the system's own headers.
  *
  * @module

@@ -1,14 +1,15 @@
 /**
- * What all files of an isolate share: how many requests the system may have at
- * once, and whose turn it is when it has room again.
+ * What an engine is: the interface between the requests of files, which wait in
+ * an order above it, and what serves them.
+ *
+ * Calls go down; what comes up goes through {@linkcode ChannelOwner}. An engine
+ * knows neither queues nor promises.
  *
  * @module
  */
-import { setTimeout } from "../../ffi/event_loop.ts";
-import type { FileQueue } from "../requests/file_queue.ts";
-import { settings } from "../system/settings.ts";
-import { submission } from "./librt/submission.ts";
-import { threads } from "../system/threads.ts";
+
+/** What a request does. */
+export type Operation = "read" | "write" | "append" | "sync" | "syncData";
 
 /**
  * How a completion is noticed: by polling from the event loop and then in
@@ -16,73 +17,115 @@ import { threads } from "../system/threads.ts";
  */
 export type Notify = "auto" | "suspend" | "thread" | "poll";
 
-/** When nothing is in flight that could make room, how long until another try. */
-const RETRY_MS_MIN = 1;
-const RETRY_MS_MAX = 64;
-
-class Engine {
-  /** How many requests the system has. */
-  inFlight = 0;
-  /** How many files, with a lane each at least, are open. */
-  files = 0;
-
-  /** Files whose requests wait for room, the next one first. */
-  readonly #hungry = new Set<FileQueue>();
-  #isFeeding = false;
-  #retry_ms = RETRY_MS_MIN;
-  #isRetryDue = false;
-
-  get hasRoom(): boolean {
-    return this.inFlight < settings.maxInFlight;
-  }
-
-  /** Whether another request would have to wait for a thread. */
-  get isBusy(): boolean {
-    return this.inFlight > threads();
-  }
-
-  /** Whether a file may submit, or others wait that have to be served first. */
-  get isFree(): boolean {
-    return this.#hungry.size === 0 || this.#isFeeding;
-  }
-
-  /** A file could not submit: it is served again when there is room. */
-  waitForRoom(queue: FileQueue): void {
-    this.#hungry.add(queue);
-    // Nothing is going to make room: the system itself refused.
-    if (this.inFlight === 0) this.#retryLater();
-  }
-
-  /** There may be room: serves those that wait, one request each in turn. */
-  feed(): void {
-    if (this.#isFeeding) return;
-    this.#isFeeding = true;
-    for (const queue of this.#hungry) {
-      if (!this.hasRoom) break;
-      // Deleted and added again, a queue comes last in the set's order.
-      this.#hungry.delete(queue);
-      const lane = queue.nextLane();
-      if (lane === null) continue;
-      const isServed = queue.submitTo(lane);
-      if (queue.nextLane() !== null) this.#hungry.add(queue);
-      if (!isServed) break;
-      this.#retry_ms = RETRY_MS_MIN;
-    }
-    this.#isFeeding = false;
-    if (this.#hungry.size > 0 && this.inFlight === 0) this.#retryLater();
-  }
-
-  #retryLater(): void {
-    if (this.#isRetryDue) return;
-    this.#isRetryDue = true;
-    setTimeout(() => {
-      this.#isRetryDue = false;
-      this.feed();
-      submission.flush();
-    }, this.#retry_ms);
-    this.#retry_ms = Math.min(this.#retry_ms * 2, RETRY_MS_MAX);
-  }
+/** What has to be known of an open file. */
+export interface FileTraits {
+  readonly path?: string;
+  /** The descriptor by which the program knows the file: errors name it. */
+  readonly knownFd: number;
+  /** The flags it was opened with, as `F_GETFL` has them. */
+  readonly flags: number;
+  /** Whether it has offsets; pipes, sockets and terminals have none. */
+  readonly isSeekable: boolean;
+  /** Whether writes go to the end of the file, wherever that is. */
+  readonly isAppending: boolean;
+  /**
+   * Whether lanes stay until the file is closed. Closing any descriptor of a file
+   * drops the record locks that the process has on it (`fcntl(F_SETLK)`): those of
+   * a program that gave the descriptor, or that writes.
+   */
+  readonly keepsLanes: boolean;
+  /** Whether transfers go past the page cache. */
+  readonly isDirect: boolean;
+  /** Whether a write is done when it is on the device. */
+  readonly isSynchronous: boolean;
 }
 
-/** The engine of this isolate. */
-export const engine: Engine = new Engine();
+/** A request as an engine sees it. */
+export interface EngineRequest {
+  readonly operation: Operation;
+  readonly isWrite: boolean;
+  readonly isSync: boolean;
+  /** The caller's buffer; `null` for a synchronization. */
+  readonly view: Uint8Array | null;
+  /** The native address of the buffer, or 0 where it may move. */
+  readonly address: number;
+  readonly offset: number | bigint;
+  /** Bytes to transfer. */
+  readonly length: number;
+  readonly notify: Notify;
+  /** Bytes transferred so far: the engine adds what it transfers. */
+  transferred: number;
+  /** What the engine keeps of it while it has it. */
+  entry: object | null;
+  /** Whether the caller's buffer was detached or resized meanwhile. */
+  readonly isViewLost: boolean;
+}
+
+/** Whoever hands requests to a channel, and hears of them. */
+export interface ChannelOwner {
+  /**
+   * A request, or a part of it, is done.
+   *
+   * @param errno Why it failed, or 0.
+   * @param bytes How many were transferred: {@linkcode EngineRequest.transferred}
+   * counts them already.
+   */
+  completed(request: EngineRequest, errno: number, bytes: number): void;
+  /** The system could not take a request after all: it waits again, first. */
+  putBack(request: EngineRequest): void;
+  /** All completions at hand were handed over: there is room for others. */
+  roomAgain(): void;
+  /** Closing one of the channel's descriptors told of an error. */
+  closeFailed(errno: number): void;
+}
+
+/** The way of one open file's requests into the engine. */
+export interface Channel {
+  /**
+   * Whether it takes one more transfer now. Asked before each.
+   *
+   * @param outstanding How many requests of the file are not settled.
+   * @param isSorting Whether some of those that wait go before others.
+   */
+  hasRoom(outstanding: number, isSorting: boolean): boolean;
+  /**
+   * Takes a request. A synchronization does not wait for room.
+   *
+   * @returns Whether it was taken, or completed because it can't be: `false` means
+   * that resources are missing until another request is done.
+   */
+  submit(request: EngineRequest): boolean;
+  /** Gives up a request, if that is possible still. Returns whether it was. */
+  cancel(request: EngineRequest): boolean;
+  /** The requests that it has, in the order in which they are served. */
+  requests(): EngineRequest[];
+  /** It has none, and the isolate may end: gives back what it can do without. */
+  rest(): void;
+  /** It has none: resolves when no native call names the descriptor any more. */
+  whenUnused(): Promise<void>;
+  /** Gives everything back. It has none. */
+  close(): void;
+}
+
+/** What an engine counts for `metrics()`. */
+export interface EngineCounts {
+  /** Descriptors that requests are served on beyond the files' own. */
+  readonly lanes: number;
+  /** `aio_suspend` calls so far. */
+  readonly suspends: number;
+  /** Looks from the event loop so far. */
+  readonly polls: number;
+}
+
+/** What serves the requests of an isolate. */
+export interface Engine {
+  /** Opens the way for the requests of a file. */
+  open(fd: number, file: FileTraits, owner: ChannelOwner): Channel;
+  /** Hands everything over that `fn` submits with one call, if it can. */
+  list(fn: () => void): void;
+  /** A caller has submitted what it has: hands it over before long. */
+  flushSoon(): void;
+  /** Hands over what was submitted: has to be done before anybody looks. */
+  flush(): void;
+  counts(): EngineCounts;
+}

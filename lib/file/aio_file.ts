@@ -1,3 +1,4 @@
+/** `AioFile`: an open file, where requests enter. */
 import { assertSignal, isAborted, reasonOf } from "../checks/abort_signal.ts";
 import {
   assertArray,
@@ -7,156 +8,38 @@ import {
   outOfRange,
 } from "../checks/arguments.ts";
 import { assertBytes, nameOf } from "../checks/bytes.ts";
-import { EBADF, platform } from "../system/constants.ts";
-import {
-  closeDescriptor,
-  openFile,
-  type OpenOptions,
-  pathOf,
-  reopenForAppending,
-  sizeOf,
-  statusOf,
-  truncateFile,
-} from "../system/descriptor.ts";
-import { AioError, librt, withCallerFirst } from "../system/error.ts";
-import { FileQueue } from "../requests/file_queue.ts";
-import type { NamedFile } from "../system/hints.ts";
-import { addressInPlace } from "../system/pinned.ts";
-import { queueMicrotask } from "../../ffi/event_loop.ts";
-import { limits } from "../system/limits.ts";
 import { fileOffset } from "../checks/offset.ts";
-import { submitList } from "../engine/librt/submission.ts";
+import type { Operation } from "../engine/engine.ts";
+import { dispatcher } from "../requests/dispatcher.ts";
+import { OpenFile } from "../requests/open_file.ts";
+import type { RequestFields } from "../requests/request.ts";
+import { closeDescriptor } from "../system/descriptor.ts";
+import { withCallerFirst } from "../system/error.ts";
+import { librt } from "../system/librt.ts";
+import { addressInPlace } from "../system/pinned.ts";
+import { applySettings } from "../system/settings.ts";
+import { openFile, type OpenOptions, pathOf } from "./open.ts";
+import {
+  type AdoptOptions,
+  assertPriority,
+  type BatchRequest,
+  checkedRequest,
+  type CloseOptions,
+  type IoOptions,
+} from "./options.ts";
 import { PromisedRequest, type Resolve } from "./promised_request.ts";
-import { type Operation, syscallOf } from "../requests/request.ts";
 import {
   readableFrom,
   type ReadableOptions,
   type WritableOptions,
   writableTo,
 } from "./streams.ts";
-import { applySettings } from "../system/settings.ts";
-
-const { constants } = platform;
-
-/**
- * Options of every request.
- *
- * @example A read that must not wait for long
- * ```ts
- * import { AioFile, type IoOptions } from "@posix/aio";
- *
- * const options: IoOptions = { signal: AbortSignal.timeout(1_000) };
- * await using file = await AioFile.open("deno.json");
- * console.log(await file.readAt(new Uint8Array(16), 0, options)); // 16
- * ```
- */
-export interface IoOptions {
-  /**
-   * Cancels the request, as long as it has not begun: it then rejects with the
-   * signal's reason. What waits for a pipe, a socket or a terminal has not begun.
-   * A long write of which a part is written already rejects with an `AioError`
-   * `ECANCELED` that has `bytesTransferred`, and the reason as its `cause`.
-   */
-  signal?: AbortSignal;
-  /**
-   * By how much to lower the priority, as `aio_reqprio`: 0 to
-   * `AIO_PRIO_DELTA_MAX`.
-   *
-   * @default {0}
-   */
-  priority?: number;
-}
-
-/**
- * A request for {@linkcode AioFile.prototype.batch | AioFile.batch}.
- *
- * @example The beginning and the end of a file
- * ```ts
- * import { AioFile, type BatchRequest } from "@posix/aio";
- *
- * await using file = await AioFile.open("deno.json");
- * const ends = [0, await file.size() - 16];
- * const requests = ends.map((offset): BatchRequest => ({
- *   type: "read",
- *   buffer: new Uint8Array(16),
- *   offset,
- * }));
- * console.log(await file.batch(requests));
- * ```
- */
-export interface BatchRequest {
-  /** What to do. */
-  type: "read" | "write";
-  /** Where to put the bytes, or where they are. */
-  buffer: Uint8Array;
-  /** Where in the file, in bytes. */
-  offset: number | bigint;
-  /**
-   * By how much to lower the priority, as `aio_reqprio`.
-   *
-   * @default {0}
-   */
-  priority?: number;
-}
-
-/**
- * Options of {@linkcode AioFile.adopt}.
- *
- * @example A descriptor that stays with whoever opened it
- * ```ts
- * import { type AdoptOptions, AioFile } from "@posix/aio";
- * import { closeSync, openSync } from "node:fs";
- *
- * const fd = openSync("deno.json", "r");
- * const options: AdoptOptions = { closeFd: false };
- * {
- *   await using file = AioFile.adopt(fd, options);
- *   console.log(await file.readAt(new Uint8Array(16), 0)); // 16
- * }
- * closeSync(fd);
- * ```
- */
-export interface AdoptOptions {
-  /**
-   * Whether {@linkcode AioFile.prototype.close | AioFile.close} closes the
-   * descriptor.
-   *
-   * @default {true}
-   */
-  closeFd?: boolean;
-}
-
-/**
- * Options of {@linkcode AioFile.prototype.close | AioFile.close}.
- *
- * @example A file whose reader may wait for ever
- * ```ts
- * import { AioFile, type CloseOptions } from "@posix/aio";
- *
- * const options: CloseOptions = { cancel: true };
- * const file = await AioFile.open("deno.json");
- * await file.close(options);
- * ```
- */
-export interface CloseOptions {
-  /**
-   * Whether to cancel what has not begun, as
-   * {@linkcode AioFile.prototype.cancel | AioFile.cancel} does.
-   *
-   * @default {false}
-   */
-  cancel?: boolean;
-}
-
-let assertFile: (value: unknown) => asserts value is AioFile;
-let getQueue: (
-  file: AioFile,
-  operation: Operation,
-  priority: number,
-) => FileQueue;
 
 const constructorKey = Symbol("AioFile");
 const NO_OPTIONS: IoOptions = {};
+
+let assertFile: (value: unknown) => asserts value is AioFile;
+let getOpenFile: (file: AioFile) => OpenFile;
 
 /**
  * An open file whose reads and writes have an offset of their own each, and run
@@ -187,27 +70,20 @@ const NO_OPTIONS: IoOptions = {};
 export class AioFile implements AsyncDisposable {
   /** The file descriptor. */
   readonly fd: number;
-  readonly #flags: number;
-  readonly #closeFd: boolean;
-  readonly #queue: FileQueue;
-  /** Appends to a file that was not opened for appending. */
-  #appendQueue: FileQueue | null = null;
-  /** Calls that go around the queue: `size` and `truncate`. */
-  readonly #calls = new Set<Promise<unknown>>();
-  #closing: Promise<void> | null = null;
+  readonly #file: OpenFile;
 
   static {
     assertFile = (value) => {
-      if (typeof value === "object" && value !== null && #queue in value) {
+      if (typeof value === "object" && value !== null && #file in value) {
         return;
       }
       throw new TypeError(
         `The file must be an AioFile, but is ${nameOf(value)}`,
       );
     };
-    getQueue = (file, operation, priority) => {
+    getOpenFile = (file) => {
       assertFile(file);
-      return file.#queueFor(operation, priority);
+      return file.#file;
     };
   }
 
@@ -223,20 +99,8 @@ export class AioFile implements AsyncDisposable {
         "An AioFile comes from AioFile.open() or AioFile.adopt()",
       );
     }
-    const { flags, isSeekable } = statusOf(fd);
     this.fd = fd;
-    this.#flags = flags;
-    this.#closeFd = closeFd;
-    this.#queue = new FileQueue(fd, {
-      path,
-      knownFd: fd,
-      flags,
-      isSeekable,
-      isAppending: (flags & constants.O_APPEND) !== 0,
-      isDirect: (flags & constants.O_DIRECT) !== 0,
-      keepsLanes: path === undefined || isWritable(flags),
-      isSynchronous: (flags & constants.O_DSYNC) !== 0,
-    });
+    this.#file = new OpenFile(fd, path, closeFd);
     // Another number in `fd` would close what belongs to somebody else.
     Object.freeze(this);
   }
@@ -520,24 +384,22 @@ export class AioFile implements AsyncDisposable {
     for (const request of requests) {
       const { type, buffer, offset, priority = 0 } = checkedRequest(request);
       const at = fileOffset(type, offset);
-      const queue = this.#queueFor(type, priority);
-      const outcome = new Promise<number>((resolve, reject) =>
-        made.push(
-          new PromisedRequest(
-            queue,
-            type,
-            buffer,
-            addressInPlace(buffer),
-            at,
-            priority,
-            resolve,
-            reject,
-          ),
-        )
+      const queue = this.#file.queueFor(type);
+      if (priority !== 0) assertPriority(priority);
+      const fields = {
+        operation: type,
+        view: buffer,
+        address: addressInPlace(buffer),
+        offset: at,
+        priority,
+      };
+      outcomes.push(
+        new Promise((resolve, reject) =>
+          made.push(new PromisedRequest(queue, fields, resolve, reject))
+        ),
       );
-      outcomes.push(outcome);
     }
-    submitList(made);
+    dispatcher.submitTogether(made);
     return Promise.allSettled(outcomes);
   }
 
@@ -564,8 +426,8 @@ export class AioFile implements AsyncDisposable {
   // deno-lint-ignore require-await
   async cancel(): Promise<number> {
     assertFile(this);
-    this.#assertOpen("aio_cancel");
-    return this.#cancelAll();
+    this.#file.assertOpen("aio_cancel");
+    return this.#file.cancelAll();
   }
 
   /**
@@ -585,8 +447,8 @@ export class AioFile implements AsyncDisposable {
    */
   async size(): Promise<number> {
     assertFile(this);
-    this.#assertOpen("fstat");
-    return await this.#call(sizeOf(this.#named));
+    this.#file.assertOpen("fstat");
+    return await this.#file.size();
   }
 
   /**
@@ -617,9 +479,8 @@ export class AioFile implements AsyncDisposable {
    */
   async truncate(length = 0): Promise<void> {
     assertFile(this);
-    this.#assertOpen("ftruncate");
-    nonNegative(length, "length");
-    await this.#call(truncateFile(this.#named, length));
+    this.#file.assertOpen("ftruncate");
+    await this.#file.truncate(nonNegative(length, "length"));
   }
 
   /**
@@ -643,8 +504,8 @@ export class AioFile implements AsyncDisposable {
     options: ReadableOptions = {},
   ): ReadableStream<Uint8Array<ArrayBuffer>> {
     assertFile(this);
-    this.#assertOpen("aio_read");
-    return readableFrom(this, this.#queue.traits.isSeekable, options);
+    this.#file.assertOpen("aio_read");
+    return readableFrom(this, this.#file.isSeekable, options);
   }
 
   /**
@@ -671,7 +532,7 @@ export class AioFile implements AsyncDisposable {
    */
   writable(options: WritableOptions = {}): WritableStream<Uint8Array> {
     assertFile(this);
-    this.#assertOpen("aio_write");
+    this.#file.assertOpen("aio_write");
     return writableTo(this, options);
   }
 
@@ -694,20 +555,12 @@ export class AioFile implements AsyncDisposable {
    * await file.close();
    * ```
    */
-  close(options: CloseOptions = {}): Promise<void> {
-    let isCanceling = false;
-    try {
-      assertFile(this);
-      assertObject(options, "options");
-      const { cancel } = options;
-      assertFlag(cancel, "cancel");
-      isCanceling = cancel === true;
-    } catch (error) {
-      return Promise.reject(error);
-    }
-    this.#closing ??= this.#close();
-    if (isCanceling) queueMicrotask(() => this.#cancelAll());
-    return this.#closing;
+  async close(options: CloseOptions = {}): Promise<void> {
+    assertFile(this);
+    assertObject(options, "options");
+    const { cancel } = options;
+    assertFlag(cancel, "cancel");
+    await this.#file.close(cancel === true);
   }
 
   /**
@@ -730,37 +583,6 @@ export class AioFile implements AsyncDisposable {
     await this.close();
   }
 
-  #cancelAll(): number {
-    return this.#queue.cancelAll() + (this.#appendQueue?.cancelAll() ?? 0);
-  }
-
-  async #close(): Promise<void> {
-    // A getter of an argument may be what closes the file: the request that is
-    // being made at this moment is waited for, too.
-    await null;
-    await Promise.allSettled([
-      this.#queue.whenIdle(),
-      this.#appendQueue?.whenIdle(),
-      ...this.#calls,
-    ]);
-    await this.#queue.whenUnused();
-    this.#queue.close();
-    this.#appendQueue?.close();
-    if (this.#closeFd) this.#queue.flush();
-    if (this.#appendQueue !== null) {
-      this.#appendQueue.flush();
-      librt().close(this.#appendQueue.fd);
-    }
-    const closing = this.#closeFd ? closeDescriptor(this.#named) : null;
-    const failure = this.#queue.closeError ?? this.#appendQueue?.closeError;
-    try {
-      await closing;
-      if (failure) throw failure;
-    } catch (error) {
-      throw withCallerFirst(failure ?? error, this.#close);
-    }
-  }
-
   /** Rejects also where `file` is none, so it is not a method of one. */
   static #transfer(
     file: AioFile,
@@ -774,8 +596,9 @@ export class AioFile implements AsyncDisposable {
       assertBytes(view, operation === "read" ? "into" : "from");
       const at = fileOffset(operation, offset);
       const address = addressInPlace(view);
+      const asked = { operation, view, address, offset: at };
       try {
-        file.#enter(operation, view, address, at, options, resolve, reject);
+        file.#enter(asked, options, resolve, reject);
       } catch (error) {
         throw withCallerFirst(error, AioFile.#transfer);
       }
@@ -787,8 +610,9 @@ export class AioFile implements AsyncDisposable {
     options: IoOptions | undefined,
   ): Promise<void> {
     await new Promise<number>((resolve, reject) => {
+      const asked = { operation, view: null, address: 0, offset: 0 };
       try {
-        this.#enter(operation, null, 0, 0, options, resolve, reject);
+        this.#enter(asked, options, resolve, reject);
       } catch (error) {
         throw withCallerFirst(error, this.#synchronize);
       }
@@ -797,10 +621,7 @@ export class AioFile implements AsyncDisposable {
 
   /** Where a request enters. */
   #enter(
-    operation: Operation,
-    view: Uint8Array | null,
-    address: number,
-    offset: number | bigint,
+    asked: Omit<RequestFields, "priority">,
     options: IoOptions = NO_OPTIONS,
     resolve: Resolve,
     reject: (reason: unknown) => void,
@@ -808,117 +629,35 @@ export class AioFile implements AsyncDisposable {
     assertObject(options, "options");
     const { priority = 0, signal } = options;
     if (signal !== undefined) assertSignal(signal);
-    const queue = this.#queueFor(operation, priority);
+    const { operation, view, address, offset } = asked;
+    const queue = this.#file.queueFor(operation);
+    if (priority !== 0) assertPriority(priority);
     if (signal !== undefined && isAborted(signal)) {
       return reject(reasonOf(signal));
     }
-    const request = new PromisedRequest(
-      queue,
+    const fields = {
       operation,
       view,
       address,
       offset,
-      operation === "append" ? 0 : priority,
-      resolve,
-      reject,
-    );
+      priority: operation === "append" ? 0 : priority,
+    };
+    const request = new PromisedRequest(queue, fields, resolve, reject);
     if (signal !== undefined) request.cancelOn(signal);
     queue.submit(request);
-  }
-
-  /** Checks that a request can be made, and tells where it waits. */
-  #queueFor(operation: Operation, priority: number): FileQueue {
-    this.#assertOpen(syscallOf(operation));
-    if (priority !== 0) assertPriority(priority);
-    return operation === "append" ? this.#queueOfAppends() : this.#queue;
-  }
-
-  /** A file with offsets that was not opened for appending gets a second one. */
-  #queueOfAppends(): FileQueue {
-    const { traits } = this.#queue;
-    if (traits.isAppending || !traits.isSeekable) return this.#queue;
-    this.#appendQueue ??= new FileQueue(
-      reopenForAppending(this.#named, this.#flags),
-      { ...traits, isAppending: true },
-      this.#queue.commits,
-    );
-    return this.#appendQueue;
-  }
-
-  async #call<T>(outcome: Promise<T>): Promise<T> {
-    this.#calls.add(outcome);
-    try {
-      return await outcome;
-    } catch (error) {
-      throw withCallerFirst(error, this.#call);
-    } finally {
-      this.#calls.delete(outcome);
-    }
-  }
-
-  #assertOpen(syscall: string): void {
-    if (this.#closing === null) return;
-    const { fd, path } = this.#named;
-    const name = path === undefined
-      ? `of descriptor ${fd}`
-      : JSON.stringify(path);
-    const error = new AioError(`The file ${name} is closed`, {
-      errno: EBADF,
-      syscall,
-      fd,
-      path,
-    });
-    throw withCallerFirst(error, this.#assertOpen);
-  }
-
-  get #named(): NamedFile {
-    return { fd: this.fd, path: this.#queue.path };
   }
 }
 
 /**
- * Where a request of a file waits.
+ * What stands behind a file.
  *
  * @throws {TypeError} If `file` is not an {@linkcode AioFile}.
- * @throws {AioError} `EBADF` if it is closed.
- * @throws {RangeError} If the priority is not valid.
  */
-export function queueFor(
-  file: AioFile,
-  operation: Operation,
-  priority: number,
-): FileQueue {
-  return getQueue(file, operation, priority);
-}
-
-function isWritable(flags: number): boolean {
-  return (flags & constants.O_ACCMODE) !== constants.O_RDONLY;
+export function openFileOf(file: AioFile): OpenFile {
+  return getOpenFile(file);
 }
 
 function prepareSystem(): void {
   librt("open");
   applySettings();
-}
-
-function checkedRequest(request: BatchRequest): BatchRequest {
-  assertObject(request, "A request");
-  const { type, buffer, offset, priority } = request;
-  if (type !== "read" && type !== "write") {
-    throw new TypeError(
-      `The type of a request must be "read" or "write", but is ${nameOf(type)}`,
-    );
-  }
-  assertBytes(buffer, "buffer");
-  // A getter must not give another value to what uses it later.
-  return { type, buffer, offset, priority };
-}
-
-let priorityMax: number | null = null;
-
-function assertPriority(priority: number): void {
-  priorityMax ??= Math.max(limits().AIO_PRIO_DELTA_MAX, 0);
-  if (
-    Number.isInteger(priority) && priority >= 0 && priority <= priorityMax
-  ) return;
-  throw outOfRange("priority", priority, `an integer from 0 to ${priorityMax}`);
 }

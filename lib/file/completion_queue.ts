@@ -1,15 +1,21 @@
+/** `CompletionQueue`: requests with a tag, completions by async iteration. */
 import { assertArray, assertFlag, assertObject } from "../checks/arguments.ts";
 import { assertBytes, nameOf } from "../checks/bytes.ts";
+import { fileOffset } from "../checks/offset.ts";
+import { Fifo } from "../collections/fifo.ts";
+import type { Notify } from "../engine/engine.ts";
+import { dispatcher } from "../requests/dispatcher.ts";
+import {
+  Request,
+  type RequestFields,
+  type RequestQueue,
+} from "../requests/request.ts";
+import { syscallOf } from "../requests/request_error.ts";
 import { EBADF, platform } from "../system/constants.ts";
 import { AioError } from "../system/error.ts";
-import { Fifo } from "../collections/fifo.ts";
-import { type AioFile, queueFor } from "./aio_file.ts";
-import { fileOffset } from "../checks/offset.ts";
-import type { FileQueue } from "../requests/file_queue.ts";
-import { submitList } from "../engine/librt/submission.ts";
 import { addressInPlace } from "../system/pinned.ts";
-import { type Notify, Request } from "../requests/request.ts";
-import { canNotifyByThread } from "../engine/librt/callbacks.ts";
+import { type AioFile, openFileOf } from "./aio_file.ts";
+import { assertPriority } from "./options.ts";
 
 /**
  * What a {@linkcode CompletionQueue} tells of a request that is done.
@@ -349,7 +355,7 @@ export class CompletionQueue<Tag = undefined>
     // Not map(), which would leave holes out.
     for (const request of requests) made.push(this.#make(request));
     for (const request of made) this.#outstanding.add(request);
-    submitList(made);
+    dispatcher.submitTogether(made);
   }
 
   /**
@@ -477,6 +483,7 @@ export class CompletionQueue<Tag = undefined>
 
   #make(request: QueueRequest<Tag>): QueuedRequest<Tag> {
     assertObject(request, "A request");
+    // A getter must not give another value to what uses it later.
     const { type, file, tag, priority = 0 } = request;
     const isSync = type === "sync" || type === "syncData";
     if (!isSync && type !== "read" && type !== "write") {
@@ -486,23 +493,19 @@ export class CompletionQueue<Tag = undefined>
       );
     }
     const offset = isSync ? 0 : fileOffset(type, request.offset!);
-    const buffer = isSync ? null : bytesOf(request);
-    const queue = queueFor(file, type, priority);
+    const view = isSync ? null : bytesOf(request);
+    const queue = openFileOf(file).queueFor(type);
+    if (priority !== 0) assertPriority(priority);
     this.#assertOpen();
-    const made = new QueuedRequest(
-      this.#settled,
+    const address = view === null ? 0 : addressInPlace(view);
+    const fields = { operation: type, view, address, offset, priority };
+    return new QueuedRequest(
       queue,
-      file,
-      type,
-      buffer,
-      offset,
-      priority,
-      tag,
+      fields,
+      this.#notify,
+      { file, type, tag },
+      this.#settled,
     );
-    made.notify = this.#notify === "thread" && !canNotifyByThread()
-      ? "suspend"
-      : this.#notify;
-    return made;
   }
 
   readonly #settled = (
@@ -603,35 +606,34 @@ interface Consumer<Tag> {
   readonly isDraining: boolean;
 }
 
-/** A request whose outcome is a completion. */
+/** Hears of a request that is done. */
+type Settled<Tag> = (
+  request: QueuedRequest<Tag>,
+  error: AioError | null,
+) => void;
+
+/** A request that becomes a completion. */
 class QueuedRequest<Tag> extends Request {
   readonly file: AioFile;
   readonly type: QueueRequest<Tag>["type"];
   readonly tag: Tag;
-  readonly #settled: (
-    request: QueuedRequest<Tag>,
-    error: AioError | null,
-  ) => void;
+  readonly #settled: Settled<Tag>;
 
   constructor(
-    settled: (request: QueuedRequest<Tag>, error: AioError | null) => void,
-    queue: FileQueue,
-    file: AioFile,
-    type: QueueRequest<Tag>["type"],
-    buffer: Uint8Array | null,
-    offset: number | bigint,
-    priority: number,
-    tag: Tag,
+    queue: RequestQueue,
+    fields: RequestFields,
+    notify: Notify,
+    { file, type, tag }: QueueRequest<Tag>,
+    settled: Settled<Tag>,
   ) {
-    const address = buffer === null ? 0 : addressInPlace(buffer);
-    super(queue, type, buffer, address, offset, priority);
+    super(queue, fields, notify);
     this.file = file;
     this.type = type;
     this.tag = tag;
     this.#settled = settled;
   }
 
-  protected override handOver(error: Error | null): void {
+  override handOver(error: Error | null): void {
     this.#settled(this, error === null ? null : asAioError(this, error));
   }
 }
@@ -641,8 +643,8 @@ function asAioError(request: Request, error: Error): AioError {
   if (error instanceof AioError) return error;
   const wrapped = new AioError(error.message, {
     errno: platform.errno.EFAULT,
-    syscall: request.syscall,
-    fd: request.queue.traits.knownFd,
+    syscall: syscallOf(request.operation),
+    fd: request.queue.file.knownFd,
     bytesTransferred: request.transferred,
   });
   wrapped.cause = error;

@@ -1,9 +1,8 @@
+/** `metrics()` and `supported()`: what the library has done, and whether it can. */
 import { hostPlatform, librt, UnavailableError } from "../../ffi/librt.ts";
 import { runtime } from "../../ffi/current.ts";
+import { engine } from "../engine/serving.ts";
 import { counters } from "../system/counters.ts";
-import { engine } from "../engine/engine.ts";
-import { laneBudget } from "../engine/librt/lane_budget.ts";
-import { waits } from "../engine/librt/waiter.ts";
 
 /**
  * What {@linkcode metrics} tells, about the file level of this isolate.
@@ -53,8 +52,8 @@ export interface Metrics {
  * ```
  */
 export function metrics(): Metrics {
-  const { submitted, completed, failed, canceled } = counters;
-  const { inFlight, files } = engine;
+  const { submitted, completed, failed, canceled, inFlight } = counters;
+  const counts = engine.counts();
   return {
     submitted,
     completed,
@@ -62,8 +61,8 @@ export function metrics(): Metrics {
     canceled,
     inFlight,
     queued: submitted - completed - failed - canceled - inFlight,
-    lanes: files + laneBudget.open,
-    ...waits,
+    ...counts,
+    lanes: counters.descriptors + counts.lanes,
   };
 }
 

@@ -1,3 +1,4 @@
+/** A request that settles a promise. */
 import {
   type AbortListener,
   isAborted,
@@ -7,8 +8,11 @@ import {
 } from "../checks/abort_signal.ts";
 import { ECANCELED } from "../system/constants.ts";
 import { AioError, isCancellation } from "../system/error.ts";
-import type { FileQueue } from "../requests/file_queue.ts";
-import { type Operation, Request } from "../requests/request.ts";
+import {
+  Request,
+  type RequestFields,
+  type RequestQueue,
+} from "../requests/request.ts";
 
 /** Stands for a cancellation of which nobody sees more than the reason. */
 const CANCELED = new AioError("The request was canceled", {
@@ -19,23 +23,19 @@ const CANCELED = new AioError("The request was canceled", {
 /** Resolves a promise, or has it follow one that is rejected. */
 export type Resolve = (outcome: number | Promise<never>) => void;
 
-/** A request whose outcome a promise has. */
+/** See the module's documentation. */
 export class PromisedRequest extends Request implements AbortListener {
   readonly #resolve: Resolve;
   readonly #reject: (reason: unknown) => void;
   #signal: AbortSignal | null = null;
 
   constructor(
-    queue: FileQueue,
-    operation: Operation,
-    view: Uint8Array | null,
-    address: number,
-    offset: number | bigint,
-    priority: number,
+    queue: RequestQueue,
+    fields: RequestFields,
     resolve: Resolve,
     reject: (reason: unknown) => void,
   ) {
-    super(queue, operation, view, address, offset, priority);
+    super(queue, fields, "auto");
     this.#resolve = resolve;
     this.#reject = reject;
   }
@@ -51,12 +51,12 @@ export class PromisedRequest extends Request implements AbortListener {
     this.queue.cancel(this);
   }
 
-  override fail(errno: number): void {
-    if (errno === ECANCELED && this.#hasReason) this.settle(CANCELED);
-    else super.fail(errno);
+  override errorOf(errno: number): Error {
+    const isReasonEnough = errno === ECANCELED && this.#hasReason;
+    return isReasonEnough ? CANCELED : super.errorOf(errno);
   }
 
-  protected override handOver(error: Error | null): void {
+  override handOver(error: Error | null): void {
     const signal = this.#signal;
     if (signal !== null) unlisten(signal, this);
     if (error === null) return this.#resolve(this.transferred);

@@ -1,3 +1,4 @@
+/** `AioFile.readable()` and `AioFile.writable()`: web streams over requests. */
 import {
   assertObject,
   atMost,
@@ -10,7 +11,6 @@ import {
   copyBytes,
   sliceOf,
 } from "../checks/bytes.ts";
-import type { AioFile } from "./aio_file.ts";
 import { fileOffset, offsetAfter } from "../checks/offset.ts";
 import { allocatePinned } from "../system/pinned.ts";
 
@@ -93,6 +93,20 @@ export interface WritableOptions {
   depth?: number;
 }
 
+/** What streams use of an `AioFile`. */
+interface Transfers {
+  readAt(
+    into: Uint8Array,
+    offset: number | bigint,
+    options: { signal: AbortSignal },
+  ): Promise<number>;
+  writeAt(
+    from: Uint8Array,
+    offset: number | bigint,
+    options: { signal: AbortSignal },
+  ): Promise<number>;
+}
+
 /** A read ahead of the reader. */
 interface ReadAhead {
   readonly chunk: Uint8Array<ArrayBuffer>;
@@ -101,7 +115,7 @@ interface ReadAhead {
 
 /** See {@linkcode AioFile.readable}. */
 export function readableFrom(
-  file: AioFile,
+  file: Transfers,
   isSeekable: boolean,
   options: ReadableOptions,
 ): ReadableStream<Uint8Array<ArrayBuffer>> {
@@ -173,7 +187,7 @@ export function readableFrom(
 
 /** See {@linkcode AioFile.writable}. */
 export function writableTo(
-  file: AioFile,
+  file: Transfers,
   options: WritableOptions,
 ): WritableStream<Uint8Array> {
   assertObject(options, "options");

@@ -5,7 +5,8 @@ import type { ControlBlockRequest } from "./control_block_request.ts";
 import { cancelRequest } from "./cancel_request.ts";
 import { int32 } from "../checks/arguments.ts";
 import { AIO_ALLDONE, EBADF, EINVAL, platform } from "../system/constants.ts";
-import { AioError, librt } from "../system/error.ts";
+import { AioError } from "../system/error.ts";
+import { librt } from "../system/librt.ts";
 
 /**
  * Cancels requests of a descriptor that have not begun.

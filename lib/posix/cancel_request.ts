@@ -12,7 +12,7 @@ import {
   type ControlBlockRequest,
   inProgress,
 } from "./control_block_request.ts";
-import { librt } from "../system/error.ts";
+import { librt } from "../system/librt.ts";
 
 /**
  * Cancels a request that is in progress.

@@ -27,7 +27,8 @@ import {
 import type { Notification } from "../engine/librt/notification.ts";
 import { type Waitable, waiter } from "../engine/librt/waiter.ts";
 import { assert } from "../checks/assert.ts";
-import { AioError, fromNativeError, librt } from "../system/error.ts";
+import { AioError } from "../system/error.ts";
+import { fromNativeError, librt } from "../system/librt.ts";
 import { hintOn } from "../system/hints.ts";
 import { RequestsInProgress } from "./requests_in_progress.ts";
 import { notificationFor, type Sigevent } from "./sigevent.ts";

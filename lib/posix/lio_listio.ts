@@ -14,7 +14,8 @@ import {
 } from "../system/constants.ts";
 import { callListio } from "../engine/librt/listio.ts";
 import type { ControlBlockRequest } from "./control_block_request.ts";
-import { AioError, librt } from "../system/error.ts";
+import { AioError } from "../system/error.ts";
+import { librt } from "../system/librt.ts";
 import { systemLimits } from "../system/limits.ts";
 import type { Notification } from "../engine/librt/notification.ts";
 import { notificationFor, type Sigevent } from "./sigevent.ts";

@@ -1,24 +1,27 @@
+/**
+ * Appends that go to the system together. One is handed over at a time, because
+ * their order is what matters: what has come while one was running goes next, as
+ * one.
+ */
 import {
   type BounceBuffer,
   releaseBounceBuffer,
   takeBounceBuffer,
 } from "../../ffi/bounce_buffer.ts";
-import { byteLengthOf, copyBytes } from "../checks/bytes.ts";
+import { copyBytes } from "../checks/bytes.ts";
 import { AioError } from "../system/error.ts";
-import type { FileQueue } from "./file_queue.ts";
-import { Request } from "./request.ts";
-import type { RequestList } from "../collections/request_list.ts";
+import { CombinedRequest } from "./combined_request.ts";
+import type { Request } from "./request.ts";
+import type { RequestList } from "./request_list.ts";
 
 /** How many bytes of several appends go to the system as one. */
 const BATCH_BYTES_MAX = 256 * 1024;
 
 /**
- * Takes the next append and, if others wait behind it, those too. Appends are
- * handed to the system one at a time, because their order is what matters: what
- * has come together while one was running goes out together.
+ * Takes the next append and, if others wait behind it, those too.
  *
  * @param waiting The appends that wait, with one at least.
- * @returns The only one, or a request that carries several.
+ * @returns The only one, or the leader of several.
  */
 export function takeAppends(waiting: RequestList): Request {
   let bytes = 0;
@@ -28,17 +31,44 @@ export function takeAppends(waiting: RequestList): Request {
     bytes += at.length;
     count++;
   }
-  const buffer = count > 1 ? takeMemory(bytes) : null;
-  if (buffer === null) return waiting.shift();
-  const appends: Request[] = [];
+  const memory = count > 1 ? takeMemory(bytes) : null;
+  return memory === null
+    ? waiting.shift()
+    : combine(waiting, { count, bytes, memory });
+}
+
+function combine(
+  waiting: RequestList,
+  { count, bytes, memory }: {
+    count: number;
+    bytes: number;
+    memory: BounceBuffer;
+  },
+): Request {
+  const appends = new Set<Request>();
+  const { queue } = waiting.first!;
   let at = 0;
-  for (let index = 0; index < count; index++) {
+  while (appends.size < count) {
     const append = waiting.shift();
-    copyBytes(buffer.bytes, append.view!, at);
+    copyBytes(memory.bytes, append.view!, at);
     at += append.length;
-    appends.push(append);
+    appends.add(append);
   }
-  return new AppendBatch(appends[0].queue, appends, buffer, bytes);
+  const batch = new CombinedRequest(
+    queue,
+    {
+      operation: "append",
+      view: memory.bytes.subarray(0, bytes),
+      address: memory.address,
+      offset: 0,
+      priority: 0,
+    },
+    appends,
+    distribute,
+    memory,
+  );
+  for (const append of appends) append.leader = batch;
+  return batch;
 }
 
 /** Without memory for many, the first one may do with less, or with none. */
@@ -53,55 +83,27 @@ function takeMemory(bytes: number): BounceBuffer | null {
 /** Not one that has begun, or whose buffer is gone: that fails by itself. */
 function isCombinable(request: Request): boolean {
   return request.operation === "append" && request.transferred === 0 &&
-    !request.isCarrier && byteLengthOf(request.view!) === request.length;
+    request.followers === null && !request.isViewLost;
 }
 
-/** One native write for several appends. */
-class AppendBatch extends Request {
-  readonly #appends: Request[];
-  readonly #memory: BounceBuffer;
-  #isDissolved = false;
-  constructor(
-    queue: FileQueue,
-    appends: Request[],
-    memory: BounceBuffer,
-    bytes: number,
-  ) {
-    const view = memory.bytes.subarray(0, bytes);
-    super(queue, "append", view, memory.address, 0, 0);
-    this.#appends = appends;
-    this.#memory = memory;
-    for (const append of appends) append.batch = this;
-    queue.carrierMade();
-  }
+/** Takes a batch apart that was not handed over, or has not begun. */
+export function dissolve(batch: CombinedRequest): Request[] {
+  const appends = [...batch.followers];
+  releaseBounceBuffer(batch.memory!);
+  for (const append of appends) append.leader = null;
+  return appends;
+}
 
-  override get isCarrier(): boolean {
-    return true;
-  }
-
-  override get appends(): readonly Request[] {
-    return this.#appends;
-  }
-
-  /** Its appends go their own ways again. */
-  override dissolve(): void {
-    this.#isDissolved = true;
-    this.settle(null);
-  }
-
-  /** Those that are written have succeeded, whatever became of the others. */
-  protected override handOver(error: Error | null): void {
-    releaseBounceBuffer(this.#memory);
-    for (const append of this.#appends) append.batch = null;
-    if (this.#isDissolved) return;
-    let rest = this.transferred;
-    for (const append of this.#appends) {
-      append.transferred = Math.min(append.length, rest);
-      rest -= append.transferred;
-      if (error === null || append.transferred === append.length) {
-        append.finish();
-      } else if (error instanceof AioError) append.fail(error.errno);
-      else append.settle(error);
-    }
+/** Those that are written have succeeded, whatever became of the others. */
+function distribute(batch: CombinedRequest, error: Error | null): void {
+  let rest = batch.transferred;
+  for (const append of dissolve(batch)) {
+    append.transferred = Math.min(append.length, rest);
+    rest -= append.transferred;
+    const { queue } = append;
+    if (error === null || append.transferred === append.length) {
+      queue.settle(append, append.lostView());
+    } else if (error instanceof AioError) queue.fail(append, error.errno);
+    else queue.settle(append, error);
   }
 }

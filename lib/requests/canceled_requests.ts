@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { setImmediate } from "../../ffi/event_loop.ts";
+import { coalesced, setImmediate } from "../../ffi/event_loop.ts";
 import { ECANCELED } from "../system/constants.ts";
 import { Fifo } from "../collections/fifo.ts";
 import type { Request } from "./request.ts";
@@ -14,7 +14,6 @@ const SETTLED_PER_TURN_MAX = 4096;
 class CanceledRequests {
   readonly #waiting = new Fifo<Request>();
   #settledThisTurn = 0;
-  #isTurnDue = false;
 
   /** Settles a request that nobody else has any more. */
   settle(request: Request): void {
@@ -27,18 +26,15 @@ class CanceledRequests {
       const request = this.#waiting.shift();
       if (request === undefined) break;
       this.#settledThisTurn++;
-      request.fail(ECANCELED);
+      request.queue.fail(request, ECANCELED);
     }
-    if (this.#isTurnDue) return;
-    this.#isTurnDue = true;
-    setImmediate(this.#turn);
+    this.#turnSoon();
   }
 
-  readonly #turn = (): void => {
-    this.#isTurnDue = false;
+  readonly #turnSoon = coalesced(setImmediate, () => {
     this.#settledThisTurn = 0;
     if (this.#waiting.size > 0) this.#settleSome();
-  };
+  });
 }
 
 /** The canceled requests of this isolate. */

@@ -5,29 +5,11 @@
  *
  * @module
  */
-import { queueMicrotask } from "../../ffi/event_loop.ts";
-import { canceledRequests } from "./canceled_requests.ts";
+import { coalesced, queueMicrotask } from "../../ffi/event_loop.ts";
+import { assert } from "../checks/assert.ts";
 import { AioError, isCancellation } from "../system/error.ts";
-import type { FileQueue } from "./file_queue.ts";
-import { Request } from "./request.ts";
-
-/**
- * Writes, and the synchronizations that were asked for behind them. They may be
- * issued when these writes and those of all groups before are done.
- */
-export interface SyncGroup {
-  /** Writes that are not done. */
-  writes: number;
-  /** Whether there is one that no native synchronization has covered. */
-  isUncovered: boolean;
-  readonly syncs: Set<Request>;
-  /** Whether a synchronization was asked for: the next write begins a group. */
-  isClosed: boolean;
-  /** Why its writes may be lost, 0 if they are not: an error number. */
-  lossErrno: number;
-  /** Whether a synchronization was told of that. */
-  isTold: boolean;
-}
+import { CombinedRequest } from "./combined_request.ts";
+import type { Request, RequestQueue, SyncGroup } from "./request.ts";
 
 /**
  * So many microtasks after a synchronization has failed its caller goes on, one
@@ -56,26 +38,25 @@ export class GroupCommit {
   /** Those that the native synchronizations in flight are for. */
   #sharing = new Set<Request>();
   /** The native synchronizations in flight. */
-  #carriers: Carrier[] = [];
+  #leaders: Request[] = [];
   /** Why the first of them failed. */
   #failure: Error | null = null;
-  #isAdvanceDue = false;
   /** How many times callers are being told of a loss, and what the system told. */
   #telling = 0;
   #tellingErrno = 0;
-  readonly #queue: FileQueue;
+  readonly #queue: RequestQueue;
   /**
    * Those whose descriptors were written through since they were synchronized: a
    * descriptor that was opened by itself has errors of write-back of its own.
    */
-  readonly #written = new Set<FileQueue>();
+  readonly #written = new Set<RequestQueue>();
   /** Those that were ever written through, and the first one. */
-  readonly #queues: Set<FileQueue>;
+  readonly #queues: Set<RequestQueue>;
   /** Those whose descriptors this synchronization has not gone through. */
-  #unasked: FileQueue[] = [];
+  #unasked: RequestQueue[] = [];
 
   /** @param queue Serves a synchronization when nothing was written. */
-  constructor(queue: FileQueue) {
+  constructor(queue: RequestQueue) {
     this.#queue = queue;
     this.#queues = new Set([queue]);
   }
@@ -97,16 +78,19 @@ export class GroupCommit {
   /**
    * A write is done.
    *
+   * @param write The write.
+   * @param queue What it went through.
    * @param hasBegun Whether it may have written anything.
    */
-  writeDone(write: Request, hasBegun: boolean): void {
+  writeDone(write: Request, queue: RequestQueue, hasBegun: boolean): void {
     const { group } = write;
     if (group === null) return;
+    assert(group.writes > 0, "a write that is done was not");
     write.group = null;
     group.writes--;
     if (hasBegun) {
-      this.#written.add(write.queue);
-      this.#queues.add(write.queue);
+      this.#written.add(queue);
+      this.#queues.add(queue);
     }
     if (group.writes === 0 && this.#hasSyncs) this.#advanceSoon();
   }
@@ -138,12 +122,9 @@ export class GroupCommit {
     this.#advanceSoon();
   }
 
-  /** Cancels one that has not begun. Returns whether it was possible. */
+  /** Takes one out that has not begun. Returns whether it was possible. */
   cancel(sync: Request): boolean {
-    const isTaken = sync.group?.syncs.delete(sync) ||
-      this.#takeFromCarriers(sync);
-    if (isTaken) canceledRequests.settle(sync);
-    return isTaken;
+    return sync.group?.syncs.delete(sync) || this.#takeFromLeaders(sync);
   }
 
   /** All that are not settled. */
@@ -155,15 +136,15 @@ export class GroupCommit {
   }
 
   /** A native synchronization is done: with the last one, all that share it. */
-  carrierSettled(carrier: Carrier, failure: Error | null): void {
-    this.#carriers = this.#carriers.filter((other) => other !== carrier);
+  readonly #leaderDone = (leader: Request, failure: Error | null): void => {
+    this.#leaders = this.#leaders.filter((other) => other !== leader);
     this.#failure ??= failure;
     // Another try has to go the same way.
-    if (failure !== null) this.#written.add(carrier.queue);
-    if (this.#carriers.length > 0) return;
+    if (failure !== null) this.#written.add(leader.queue);
+    if (this.#leaders.length > 0) return;
     if (this.#failure !== null && this.#unasked.length > 0) {
       // The system tells each of an error: not later, of what was told already.
-      return this.#issue(carrier.operation as SyncOperation, this.#unasked);
+      return this.#issue(leader.operation as SyncOperation, this.#unasked);
     }
     const sharing = this.#sharing;
     const first = this.#failure;
@@ -174,14 +155,14 @@ export class GroupCommit {
       this.#tell(first.errno);
     }
     if (first === null) this.#succeed(sharing);
-    else for (const sync of sharing) sync.settle(first);
+    else for (const sync of sharing) sync.queue.settle(sync, first);
     this.#advanceSoon();
-  }
+  };
 
   /** A write that has failed is on its way to its caller, and comes first. */
   async #succeed(syncs: Set<Request>): Promise<void> {
     for (let count = 0; count < TELLING_MICROTASKS; count++) await null;
-    for (const sync of syncs) sync.settle(null);
+    for (const sync of syncs) sync.queue.settle(sync, null);
   }
 
   get #last(): SyncGroup {
@@ -197,18 +178,13 @@ export class GroupCommit {
    * Writers whose writes were done together ask for a synchronization one after
    * another, each from its own continuation: the first one waits for the others.
    */
-  #advanceSoon(): void {
-    if (this.#isAdvanceDue) return;
-    this.#isAdvanceDue = true;
-    queueMicrotask(this.#advance);
-  }
+  readonly #advanceSoon = coalesced(queueMicrotask, () => this.#advance());
 
-  readonly #advance = (): void => {
-    this.#isAdvanceDue = false;
+  #advance(): void {
     this.#failLost();
     // One that arrives while another runs waits for the next: the running one
     // may have begun before its writes were done.
-    if (this.#carriers.length > 0) return;
+    if (this.#leaders.length > 0) return;
     const ready = this.#takeReady();
     if (ready.size === 0) return;
     this.#sharing = ready;
@@ -218,13 +194,13 @@ export class GroupCommit {
     this.#written.clear();
     this.#unasked = [...this.#queues];
     this.#issue(operation, queues);
-  };
+  }
 
-  #issue(operation: SyncOperation, queues: FileQueue[]): void {
+  #issue(operation: SyncOperation, queues: RequestQueue[]): void {
     this.#unasked = this.#unasked.filter((queue) => !queues.includes(queue));
-    this.#carriers = queues.map((queue) => new Carrier(queue, operation, this));
-    // A carrier that fails at once leaves the list.
-    for (const carrier of [...this.#carriers]) carrier.queue.serveSync(carrier);
+    this.#leaders = queues.map((queue) => this.#newLeader(queue, operation));
+    // A leader that fails at once leaves the list.
+    for (const leader of [...this.#leaders]) leader.queue.serveSync(leader);
   }
 
   /**
@@ -246,7 +222,7 @@ export class GroupCommit {
         group.isTold = true;
         this.#tell(group.lossErrno);
       }
-      for (const sync of lost) sync.fail(group.lossErrno);
+      for (const sync of lost) sync.queue.fail(sync, group.lossErrno);
       if (!group.isTold && group !== this.#last) {
         untoldErrno = group.lossErrno;
         group.isTold = true;
@@ -263,15 +239,24 @@ export class GroupCommit {
     if (this.#telling === 0) this.#tellingErrno = 0;
   }
 
-  /** One alone can be canceled as long as its carriers can be. */
-  #takeFromCarriers(sync: Request): boolean {
+  #newLeader(queue: RequestQueue, operation: SyncOperation): Request {
+    return new CombinedRequest(
+      queue,
+      { operation, view: null, address: 0, offset: 0, priority: 0 },
+      this.#sharing,
+      this.#leaderDone,
+    );
+  }
+
+  /** One alone can be canceled as long as its leaders can be. */
+  #takeFromLeaders(sync: Request): boolean {
     if (!this.#sharing.has(sync)) return false;
-    const [carrier, ...others] = this.#carriers;
+    const [leader, ...others] = this.#leaders;
     const isAlone = this.#sharing.size === 1 && others.length === 0;
-    const isIssued = this.#carriers.some(({ lane }) => lane !== null);
+    const isIssued = this.#leaders.some(({ entry }) => entry !== null);
     if (isIssued && !isAlone) return false;
     this.#sharing.delete(sync);
-    if (!isAlone || carrier.queue.cancel(carrier)) return true;
+    if (!isAlone || leader.queue.cancel(leader)) return true;
     this.#sharing.add(sync);
     return false;
   }
@@ -290,28 +275,5 @@ export class GroupCommit {
       if (this.#groups.length === 1) return ready;
       this.#groups.shift();
     }
-  }
-}
-
-/** A native synchronization that serves all that share it. */
-class Carrier extends Request {
-  readonly #commits: GroupCommit;
-
-  constructor(
-    queue: FileQueue,
-    operation: SyncOperation,
-    commits: GroupCommit,
-  ) {
-    super(queue, operation, null, 0, 0, 0);
-    this.#commits = commits;
-    queue.carrierMade();
-  }
-
-  override get isCarrier(): boolean {
-    return true;
-  }
-
-  protected override handOver(error: Error | null): void {
-    this.#commits.carrierSettled(this, error);
   }
 }

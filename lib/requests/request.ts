@@ -4,78 +4,89 @@
  *
  * @module
  */
-import {
-  type BounceBuffer,
-  releaseBounceBuffer,
-} from "../../ffi/bounce_buffer.ts";
-import type { ControlBlock } from "../../ffi/control_block.ts";
-import { byteLengthOf, copyBytes, sliceOf } from "../checks/bytes.ts";
-import { AioError } from "../system/error.ts";
-import type { FileQueue } from "./file_queue.ts";
-import { type Asked, fileName, hintOn } from "../system/hints.ts";
-import type { Lane } from "../engine/librt/lane.ts";
-import { offsetAfter } from "../checks/offset.ts";
-import type { RequestList } from "../collections/request_list.ts";
-import type { Notification } from "../engine/librt/notification.ts";
-import type { SyncGroup } from "./group_commit.ts";
+import { byteLengthOf } from "../checks/bytes.ts";
+import type {
+  EngineRequest,
+  FileTraits,
+  Notify,
+  Operation,
+} from "../engine/engine.ts";
+import type { Linked } from "../collections/linked_list.ts";
+import { requestError } from "./request_error.ts";
 
-/** What a request does. */
-export type Operation = "read" | "write" | "append" | "sync" | "syncData";
-
-/**
- * How a completion is noticed: by polling from the event loop and then in
- * `aio_suspend` (`"auto"`), by only one of them, or by `SIGEV_THREAD`.
- */
-export type Notify = "auto" | "suspend" | "thread" | "poll";
-
-/** See the module's documentation. */
-export abstract class Request {
-  readonly queue: FileQueue;
+/** What is asked for. */
+export interface RequestFields {
   readonly operation: Operation;
   /** The caller's buffer; `null` for a synchronization. */
   readonly view: Uint8Array | null;
   /** The native address of the buffer, or 0 where it may move. */
   readonly address: number;
   readonly offset: number | bigint;
-  /** Bytes to transfer. */
-  readonly length: number;
   /** By how much the priority is lowered, as `aio_reqprio`. */
   readonly priority: number;
+}
 
-  notify: Notify = "auto";
-  /** With `"thread"`: what the system is going to call. */
-  notification: Notification | null = null;
-  /** Bytes transferred so far. */
+/** Where a request waits and is settled. */
+export interface RequestQueue {
+  readonly file: FileTraits;
+  /** A request enters. */
+  submit(request: Request): void;
+  /** Cancels a request that has not begun. Returns whether it was possible. */
+  cancel(request: Request): boolean;
+  /** Serves a synchronization that leads those of callers. */
+  serveSync(leader: Request): void;
+  /** Settles a request: with `null`, it has succeeded. */
+  settle(request: Request, error: Error | null): void;
+  /** Settles a request that failed with an error number of the system. */
+  fail(request: Request, errno: number): void;
+}
+
+/** Writes, and the synchronizations that were asked for behind them. */
+export interface SyncGroup {
+  /** Writes that are not done. */
+  writes: number;
+  /** Whether there is one that no native synchronization has covered. */
+  isUncovered: boolean;
+  readonly syncs: Set<Request>;
+  /** Whether a synchronization was asked for: the next write begins a group. */
+  isClosed: boolean;
+  /** Why its writes may be lost, 0 if they are not: an error number. */
+  lossErrno: number;
+  /** Whether a synchronization was told of that. */
+  isTold: boolean;
+}
+
+/** See the module's documentation. */
+export abstract class Request implements EngineRequest, Linked<Request> {
+  readonly queue: RequestQueue;
+  readonly operation: Operation;
+  readonly view: Uint8Array | null;
+  readonly address: number;
+  readonly offset: number | bigint;
+  readonly length: number;
+  readonly priority: number;
+  readonly isWrite: boolean;
+  readonly isSync: boolean;
+  readonly notify: Notify;
+
   transferred = 0;
-  /** Bytes asked of the system in the transfer that is in flight. */
-  piece = 0;
-  /** Native memory in the place of a buffer that may move. */
-  buffer: BounceBuffer | null = null;
-  block: ControlBlock | null = null;
-  lane: Lane | null = null;
-  /** The list that it is in, and its neighbours there. */
-  list: RequestList | null = null;
+  entry: object | null = null;
+  list: object | null = null;
   previous: Request | null = null;
   next: Request | null = null;
-  /** For appends: the request that carries it with others. */
-  batch: Request | null = null;
+  /** For appends: the combined request that they go to the system with. */
+  leader: Request | null = null;
   /** For writes and synchronizations: which of those have to wait for which. */
   group: SyncGroup | null = null;
-  /**
-   * Whether the system has it: its lane takes it a little before that, and until
-   * then its control block tells of an earlier request.
-   */
-  isSubmitted = false;
+  /** Whether it counts among those that the system has. */
+  isInFlight = false;
   /** Whether somebody tried to cancel it. */
   isCancelWanted = false;
 
   constructor(
-    queue: FileQueue,
-    operation: Operation,
-    view: Uint8Array | null,
-    address: number,
-    offset: number | bigint,
-    priority: number,
+    queue: RequestQueue,
+    { operation, view, address, offset, priority }: RequestFields,
+    notify: Notify,
   ) {
     this.queue = queue;
     this.operation = operation;
@@ -84,141 +95,35 @@ export abstract class Request {
     this.offset = offset;
     this.length = view === null ? 0 : byteLengthOf(view);
     this.priority = priority;
+    this.isWrite = operation === "write" || operation === "append";
+    this.isSync = operation === "sync" || operation === "syncData";
+    this.notify = notify;
   }
 
-  /** Whether it stands for requests of the caller rather than being one. */
-  get isCarrier(): boolean {
-    return false;
+  /** Those that it leads, if it stands for requests of callers. */
+  get followers(): ReadonlySet<Request> | null {
+    return null;
   }
 
-  /** The appends that it stands for. */
-  get appends(): readonly Request[] {
-    return [];
+  get isViewLost(): boolean {
+    return this.address === 0 && this.view !== null &&
+      byteLengthOf(this.view) !== this.length;
   }
 
-  get isWrite(): boolean {
-    return this.operation === "write" || this.operation === "append";
-  }
-
-  get isSync(): boolean {
-    return this.operation === "sync" || this.operation === "syncData";
-  }
-
-  /** The function of the C library that serves it. */
-  get syscall(): string {
-    return syscallOf(this.operation);
-  }
-
-  /** Copies what is to be written next into the transfer buffer. */
-  fillBuffer(): void {
-    this.assertViewIsThere();
-    const { transferred, piece } = this;
-    copyBytes(
-      this.buffer!.bytes,
-      sliceOf(this.view!, transferred, transferred + piece),
-      0,
-    );
-  }
-
-  /** Copies what was read from the transfer buffer to the caller. */
-  emptyBuffer(bytes: number): void {
-    this.assertViewIsThere();
-    const { bytes: source } = this.buffer!;
-    copyBytes(
-      this.view!,
-      bytes === source.byteLength ? source : source.subarray(0, bytes),
-      this.transferred,
-    );
-  }
-
-  /** @throws {TypeError} If the caller's buffer is gone or became smaller. */
-  assertViewIsThere(): void {
-    const error = this.#lostView();
-    if (error !== null) throw error;
-  }
-
-  #lostView(): TypeError | null {
-    if (byteLengthOf(this.view!) === this.length) return null;
+  /** What to settle it with where its buffer was taken away. */
+  lostView(): TypeError | null {
+    if (!this.isViewLost) return null;
     return new TypeError(
       `The buffer was detached or resized while a ${this.operation} of ` +
         `${this.length} bytes was in progress`,
     );
   }
 
-  /** Hands the outcome over. */
-  settle(error: Error | null): void {
-    if (this.buffer !== null) releaseBounceBuffer(this.buffer);
-    this.buffer = null;
-    this.queue.requestSettled(this, error);
-    this.handOver(error);
+  /** What to settle it with where the system reports an error number. */
+  errorOf(errno: number): Error {
+    return requestError(this, errno);
   }
 
   /** Tells whoever asked for it. Called once for each request. */
-  protected abstract handOver(error: Error | null): void;
-
-  /** Ends a carrier without an outcome for those that it stood for. */
-  dissolve(): void {}
-
-  /** Hands over that it succeeded, unless its buffer was taken away. */
-  finish(): void {
-    const isViewUsed = this.view !== null && this.address === 0;
-    this.settle(isViewUsed ? this.#lostView() : null);
-  }
-
-  /** Hands over that it failed with an error number of the system. */
-  fail(errno: number): void {
-    this.settle(requestError(this, errno));
-  }
-}
-
-/** The function of the C library that serves an operation. */
-export function syscallOf(operation: Operation): string {
-  switch (operation) {
-    case "read":
-      return "aio_read";
-    case "write":
-    case "append":
-      return "aio_write";
-    default:
-      return "aio_fsync";
-  }
-}
-
-function requestError(request: Request, errno: number): AioError {
-  const { queue } = request;
-  const { knownFd } = queue.traits;
-  return new AioError(describe(request, errno), {
-    errno,
-    syscall: request.syscall,
-    fd: knownFd,
-    offset: request.isSync || request.operation === "append"
-      ? undefined
-      : request.offset,
-    bytesTransferred: request.isSync ? undefined : request.transferred,
-    path: queue.path,
-  });
-}
-
-function describe(request: Request, errno: number): string {
-  const { operation, length, offset, transferred, queue } = request;
-  const asked = request.isSync ? null : restOf(request);
-  const soFar = transferred > 0 ? ` (after ${transferred} bytes)` : "";
-  const fd = queue.traits.knownFd;
-  const file = fileName({ fd, path: queue.path }) + hintOn(errno, fd, asked) +
-    soFar;
-  if (asked === null) return `Cannot synchronize ${file}`;
-  return operation === "append"
-    ? `Cannot append ${length} bytes to ${file}`
-    : `Cannot ${operation} ${length} bytes at offset ${offset} of ${file}`;
-}
-
-/** What the system was asked for last. */
-function restOf(request: Request): Asked {
-  const { isWrite, operation, offset, length, address, transferred } = request;
-  return {
-    isWrite,
-    offset: operation === "append" ? null : offsetAfter(offset, transferred),
-    length: length - transferred,
-    address: address === 0 ? 0 : address + transferred,
-  };
+  abstract handOver(error: Error | null): void;
 }

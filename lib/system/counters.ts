@@ -1,11 +1,15 @@
+/** Counts the requests of the file level, for `metrics()`. */
 import { isCancellation } from "./error.ts";
 
-/** Counts the requests of the file level, for {@linkcode metrics}. */
 class Counters {
   submitted = 0;
   completed = 0;
   failed = 0;
   canceled = 0;
+  /** How many descriptors are open for files, each of them a lane. */
+  descriptors = 0;
+  /** How many requests the system has at this moment. */
+  inFlight = 0;
 
   /** A request was settled. */
   settled(error: Error | null): void {

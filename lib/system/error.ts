@@ -1,15 +1,6 @@
-import {
-  type Librt,
-  librt as bind,
-  UnavailableError,
-} from "../../ffi/librt.ts";
-import {
-  allocateNative,
-  type NativeMemory,
-  OutOfMemoryError,
-} from "../../ffi/memory.ts";
+/** `AioError`: what C reports as -1 and `errno`. */
 import { assertObject, assertString, int32 } from "../checks/arguments.ts";
-import { ECANCELED, ENOSYS, platform } from "./constants.ts";
+import { ECANCELED, platform } from "./constants.ts";
 import { errorText } from "./error_texts.ts";
 import { exactOffset } from "../checks/offset.ts";
 
@@ -159,50 +150,9 @@ export class AioError extends Error {
   }
 }
 
-/**
- * The bound C library, for the first call as for every later one.
- *
- * @param syscall The function that the caller is about.
- * @throws {AioError} `ENOSYS` where this system has no asynchronous I/O.
- * @throws The runtime's own error where native calls are not permitted.
- */
-export function librt(syscall = "aio_init"): Librt {
-  try {
-    return bind();
-  } catch (error) {
-    if (!(error instanceof UnavailableError)) throw error;
-    throw new AioError(error.message, { errno: ENOSYS, syscall });
-  }
-}
-
 /** Whether an error says that the request was canceled. */
 export function isCancellation(error: Error): boolean {
   return error instanceof AioError && error.errno === ECANCELED;
-}
-
-/**
- * Takes native memory for a call of the C library.
- *
- * @throws {AioError} `ENOMEM` if there is none.
- */
-export function allocateFor(
-  syscall: string,
-  byteLength: number,
-): NativeMemory {
-  try {
-    return allocateNative(byteLength);
-  } catch (error) {
-    throw fromNativeError(error, syscall);
-  }
-}
-
-/** `ENOMEM` as an {@linkcode AioError}; other errors as they are. */
-export function fromNativeError(error: unknown, syscall: string): unknown {
-  if (!(error instanceof OutOfMemoryError)) return error;
-  return new AioError(error.message, {
-    errno: platform.errno.ENOMEM,
-    syscall,
-  });
 }
 
 /**

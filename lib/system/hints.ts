@@ -9,7 +9,7 @@ import { fstatSync } from "node:fs";
 import { freeNative, tryAllocateNative } from "../../ffi/memory.ts";
 import { runtime } from "../../ffi/current.ts";
 import { EBADF, EINVAL, platform } from "./constants.ts";
-import { librt } from "./error.ts";
+import { librt } from "./librt.ts";
 
 const { constants } = platform;
 

@@ -4,7 +4,7 @@
  * @module
  */
 import { platform } from "./constants.ts";
-import { librt } from "./error.ts";
+import { librt } from "./librt.ts";
 
 /**
  * The limits of the system's implementation; -1 means that there is none.

@@ -8,7 +8,7 @@ import { runtime } from "../../ffi/current.ts";
 import { type AioInitValues, packAioInit } from "../../ffi/layout.ts";
 import { freeNative } from "../../ffi/memory.ts";
 import { platform } from "./constants.ts";
-import { allocateFor, librt } from "./error.ts";
+import { allocateFor, librt } from "./librt.ts";
 import {
   servingThreads,
   threadsLeft,

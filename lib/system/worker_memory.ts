@@ -8,7 +8,7 @@
  */
 import { freeUnused } from "../../ffi/unused_memory.ts";
 import { mayEndFirst } from "../../ffi/isolate.ts";
-import { engine } from "../engine/engine.ts";
+import { counters } from "./counters.ts";
 
 /**
  * So many microtasks in a row are enough for a program to learn that requests are
@@ -26,5 +26,5 @@ export async function giveMemoryBack(): Promise<void> {
   isDue = true;
   for (let count = 0; count < MICROTASKS; count++) await null;
   isDue = false;
-  if (engine.inFlight === 0) freeUnused();
+  if (counters.inFlight === 0) freeUnused();
 }

@@ -11,7 +11,7 @@ import {
   CompletionQueue,
   configure,
 } from "../../mod.ts";
-import { delay, Fifo, isPending, timeLimit } from "../helpers.ts";
+import { delay, Fifo, isPending, timeLimit } from "../helpers/mod.ts";
 
 const [task, path, other] = Deno.args;
 const PATIENCE_MS = timeLimit(1_500);

@@ -13,7 +13,7 @@ import {
   configure,
   metrics,
 } from "../../mod.ts";
-import { delay, Fifo, isPending, pattern, timeLimit } from "../helpers.ts";
+import { delay, Fifo, isPending, pattern, timeLimit } from "../helpers/mod.ts";
 
 const [directory, firstSeed] = Deno.args;
 const ROUNDS = 100;

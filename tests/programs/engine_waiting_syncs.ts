@@ -11,7 +11,7 @@ import {
   allocatePinned,
   configure,
 } from "../../mod.ts";
-import { delay, Fifo } from "../helpers.ts";
+import { delay, Fifo } from "../helpers/mod.ts";
 
 configure({ threads: 1, maxInFlight: 1 });
 await using fifo = new Fifo();

@@ -11,7 +11,7 @@ import {
   allocatePinned,
   configure,
 } from "../../mod.ts";
-import { decode, delay, encode, Fifo } from "../helpers.ts";
+import { decode, delay, encode, Fifo } from "../helpers/mod.ts";
 
 const PATIENCE_MS = 5_000;
 const [path] = Deno.args;

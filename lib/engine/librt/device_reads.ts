@@ -1,6 +1,6 @@
 import { KeptMemory } from "../../../ffi/memory.ts";
 import { platform } from "../../system/constants.ts";
-import { librt } from "../../system/error.ts";
+import { librt } from "../../system/librt.ts";
 
 const RUSAGE_SELF = 0;
 /** What `ru_inblock` counts in, whatever the device's blocks are. */

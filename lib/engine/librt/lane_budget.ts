@@ -1,8 +1,9 @@
+/** How many descriptors all files of an isolate may use for lanes. */
 import { setTimeout } from "../../../ffi/event_loop.ts";
 import { mayEndFirst } from "../../../ffi/isolate.ts";
+import { assert } from "../../checks/assert.ts";
 import { platform } from "../../system/constants.ts";
-import { librt } from "../../system/error.ts";
-import type { Lanes } from "./lanes.ts";
+import { librt } from "../../system/librt.ts";
 
 /** Lanes beyond the files' own descriptors, at most, over all files. */
 const LANES_MAX = 256;
@@ -11,19 +12,27 @@ const DESCRIPTOR_SHARE = 1 / 4;
 /** How often lanes that nobody used are closed. */
 const CLEANING_MS = 1_000;
 
+/** Whoever opens lanes. */
+export interface LaneUser {
+  /** Closes those with nothing to do, if the file need not keep them. */
+  giveUpIdle(): void;
+  /** The same, if none of them was used since the last call. */
+  closeUnused(): void;
+}
+
 /**
  * The descriptors that all files of an isolate may use for lanes: few processes
  * may open more than 1024. A file whose lanes are not used gives them back.
  */
 class LaneBudget {
-  /** How many lanes are open. */
+  /** How many lanes are open beyond the files' own descriptors. */
   open = 0;
   #max: number | null = null;
-  readonly #owners = new Set<Lanes>();
+  readonly #owners = new Set<LaneUser>();
   #isCleaningDue = false;
 
   /** Takes one for `owner`. Returns whether there was one. */
-  claim(owner: Lanes): boolean {
+  claim(owner: LaneUser): boolean {
     if (this.open >= this.#limit) {
       this.#closeLanes((lanes) => lanes.giveUpIdle());
     }
@@ -36,7 +45,8 @@ class LaneBudget {
   }
 
   /** Gives one of `owner` back. */
-  giveBack(owner: Lanes, isLast: boolean): void {
+  giveBack(owner: LaneUser, isLast: boolean): void {
+    assert(this.open > 0, "a lane that is given back was claimed");
     this.open--;
     if (isLast) this.#owners.delete(owner);
   }
@@ -51,7 +61,7 @@ class LaneBudget {
     return this.#max;
   }
 
-  #closeLanes(close: (lanes: Lanes) => void): void {
+  #closeLanes(close: (lanes: LaneUser) => void): void {
     for (const owner of this.#owners) close(owner);
   }
 

@@ -11,7 +11,8 @@ import {
 import type { ControlBlock } from "../../../ffi/control_block.ts";
 import { runtime } from "../../../ffi/current.ts";
 import { EAGAIN, LIO_NOWAIT, platform } from "../../system/constants.ts";
-import { AioError, librt } from "../../system/error.ts";
+import { AioError } from "../../system/error.ts";
+import { librt } from "../../system/librt.ts";
 
 const ADDRESS_BYTES = 8;
 const { ENOMEM } = platform.errno;

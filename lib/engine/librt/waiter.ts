@@ -21,10 +21,10 @@ import {
   takeSuspendList,
 } from "../../../ffi/suspend_list.ts";
 import { assert } from "../../checks/assert.ts";
-import { librt } from "../../system/error.ts";
+import { librt } from "../../system/librt.ts";
 import type { Notify } from "../engine.ts";
 import { settings } from "../../system/settings.ts";
-import { submission } from "./submission.ts";
+import { submissions } from "./submission_list.ts";
 import { waitingCallsMax } from "../../system/threads.ts";
 import { giveMemoryBack } from "../../system/worker_memory.ts";
 
@@ -181,13 +181,13 @@ export class Waiter {
 
   /** Hands over what is done, and decides how to wait for the rest. */
   readonly look = (): void => {
-    submission.flush();
-    submission.hold();
+    submissions.flush();
+    submissions.hold();
     let done = 0;
     try {
       done = this.#harvest();
     } finally {
-      submission.release();
+      submissions.release();
     }
     // Handing over and submitting change what there is to wait for.
     this.#removeDone();

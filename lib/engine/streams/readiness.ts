@@ -12,7 +12,7 @@ import {
   tryAllocateNative,
 } from "../../../ffi/memory.ts";
 import { platform } from "../../system/constants.ts";
-import { librt } from "../../system/error.ts";
+import { librt } from "../../system/librt.ts";
 
 /** `struct pollfd` and its flags are the same on every system. */
 const POLLFD_BYTES = 8;
@@ -188,10 +188,10 @@ function eventsAt({ view }: NativeMemory, index: number): number {
 }
 
 /** Whether a transfer would not wait at this moment, or would fail at once. */
-export function isReady(waiting: Pick<Waiting, "fd" | "events">): boolean {
+export function isReady(fd: number, events: number): boolean {
   const memory = pollfd.get();
   if (memory === null) return false;
-  pack(memory, 0, waiting);
+  pack(memory, 0, { fd, events });
   return librt().poll(memory.pointer, 1, 0) !== 0;
 }
 

@@ -1,0 +1,234 @@
+/**
+ * The way of a file's requests to glibc's threads: by which descriptor each of
+ * them goes, and whether with others or by itself.
+ *
+ * The first lane is the file's own descriptor, the others are duplicates of it,
+ * opened when they are needed and closed when they are not.
+ *
+ * Where each write waits for the device, they are opened separately: Linux tells
+ * of an error of write-back once for each open file, which duplicates share, so
+ * that the write that asks first would have the error of another, which is lost
+ * and succeeds.
+ *
+ * In an isolate that may end first all of them are duplicates. When it ends, the
+ * runtime closes the file's own descriptor, and requests that are still queued for
+ * its number would be served on the next file that gets it.
+ *
+ * @module
+ */
+import { runtime } from "../../../ffi/current.ts";
+import { mayEndFirst } from "../../../ffi/isolate.ts";
+import { OutOfMemoryError } from "../../../ffi/memory.ts";
+import { assert } from "../../checks/assert.ts";
+import { platform } from "../../system/constants.ts";
+import {
+  duplicateDescriptor,
+  reopenDescriptor,
+} from "../../system/descriptor.ts";
+import { librt } from "../../system/librt.ts";
+import { settings } from "../../system/settings.ts";
+import type {
+  Channel,
+  ChannelOwner,
+  EngineRequest,
+  FileTraits,
+} from "../engine.ts";
+import { Flight, takeFlight } from "./flight.ts";
+import { Lane } from "./lane.ts";
+import { laneBudget, type LaneUser } from "./lane_budget.ts";
+import { LaneCount } from "./lane_count.ts";
+import { submissions } from "./submission_list.ts";
+import { waiter } from "./waiter.ts";
+
+/** How many requests of one lane the system has at once. */
+const DEPTH_MAX = 32;
+/**
+ * The same where others wait that can take the place of those that are done: glibc
+ * walks through all of a lane to find the place of another one, and its threads
+ * wait for the lock meanwhile.
+ */
+const DEPTH_MAX_OF_MANY = 16;
+
+/** See the module's documentation. */
+export class LaneChannel implements Channel, LaneUser {
+  readonly #fd: number;
+  readonly #file: FileTraits;
+  readonly #owner: ChannelOwner;
+  readonly #lanes: Lane[];
+  #duplicates = 0;
+  /** Whether requests may be served at the same time. */
+  readonly #isParallel: boolean;
+  /** `null` where one lane is right. */
+  readonly #count: LaneCount | null;
+  /** The one that only synchronizes, so that nothing waits behind it. */
+  #syncLane: Lane | null = null;
+  /** The one that the next transfer goes to. */
+  #next: Lane | null = null;
+  /** Whether a lane beyond the first was used of late. */
+  #isUsed = false;
+
+  constructor(fd: number, file: FileTraits, owner: ChannelOwner) {
+    this.#fd = fd;
+    this.#file = file;
+    this.#owner = owner;
+    this.#isParallel = file.isSeekable && !file.isAppending;
+    this.#count = this.#isParallel && platform.serialPerDescriptor
+      ? new LaneCount(file.isDirect || file.isSynchronous)
+      : null;
+    this.#lanes = mayEndFirst() ? [] : [this.#newLane(fd)];
+  }
+
+  hasRoom(outstanding: number, isSorting: boolean): boolean {
+    this.#next = this.#pick(outstanding, isSorting);
+    return this.#next !== null;
+  }
+
+  submit(request: EngineRequest): boolean {
+    const lane = request.isSync ? this.#laneForSync() : this.#next;
+    assert(lane !== null, "there is room for what is submitted");
+    let flight: Flight | null;
+    try {
+      flight = takeFlight(request, lane, waiter.lookSoon);
+    } catch (error) {
+      if (!(error instanceof OutOfMemoryError)) throw error;
+      this.#owner.completed(request, platform.errno.ENOMEM, 0);
+      return true;
+    }
+    if (flight === null) return false;
+    lane.add(flight);
+    const isAlone = request.isSync || !this.#isGathering;
+    if (isAlone) return lane.call(flight);
+    submissions.add(flight);
+    return true;
+  }
+
+  /** Whether requests that are made together should go together. */
+  get #isGathering(): boolean {
+    return submissions.isGathering ||
+      // Many threads serve the file, all of which need glibc's lock.
+      this.#count !== null && this.#count.isDevice;
+  }
+
+  /**
+   * The lane to submit to next: the one with the least to do. Of lanes with
+   * nothing to do the first, so that a thread that is still awake serves it.
+   *
+   * @returns `null` when all of them are full.
+   */
+  #pick(outstanding: number, isSorting: boolean): Lane | null {
+    const lanes = this.#lanes;
+    const wanted = this.#wanted(outstanding);
+    const usable = wanted < lanes.length ? wanted : lanes.length;
+    let best: Lane | null = null;
+    let depth = this.#depthMax(outstanding, isSorting);
+    for (let index = 0; index < usable; index++) {
+      const lane = lanes[index];
+      if (lane.depth === 0) return lane;
+      if (lane.depth >= depth) continue;
+      best = lane;
+      depth = lane.depth;
+    }
+    if (usable > 1) this.#isUsed = true;
+    return usable < wanted ? this.#open() ?? best : best;
+  }
+
+  #wanted(outstanding: number): number {
+    if (this.#count === null) return 1;
+    return settings.lanes ?? this.#count.wanted(outstanding);
+  }
+
+  #depthMax(outstanding: number, isSorting: boolean): number {
+    if (!this.#isParallel || isSorting) return 1;
+    if (submissions.isList) return Infinity;
+    return outstanding > DEPTH_MAX ? DEPTH_MAX_OF_MANY : DEPTH_MAX;
+  }
+
+  /** One that nothing waits behind, if the process may have its descriptor. */
+  #laneForSync(): Lane {
+    this.#isUsed = true;
+    if (this.#syncLane === null) {
+      const fd = this.#duplicate();
+      if (fd < 0) return this.#lanes[0] ?? this.#open()!;
+      this.#syncLane = this.#newLane(fd);
+    }
+    return this.#syncLane;
+  }
+
+  #newLane(fd: number): Lane {
+    return new Lane(fd, this.#owner, this.#count);
+  }
+
+  #open(): Lane | null {
+    const fd = this.#duplicate();
+    // A request needs one lane at least, whatever there is too little of.
+    if (fd < 0 && this.#lanes.length > 0) return null;
+    const lane = this.#newLane(fd < 0 ? this.#fd : fd);
+    this.#lanes.push(lane);
+    return lane;
+  }
+
+  #duplicate(): number {
+    if (!laneBudget.claim(this)) return -1;
+    const duplicate = this.#file.isSynchronous
+      ? reopenDescriptor(this.#fd, this.#file.flags)
+      : duplicateDescriptor(this.#fd);
+    if (duplicate < 0) laneBudget.giveBack(this, this.#duplicates === 0);
+    else this.#duplicates++;
+    return duplicate;
+  }
+
+  cancel(request: EngineRequest): boolean {
+    const flight = request.entry;
+    assert(flight instanceof Flight, "a lane has the request");
+    return (flight.lane as Lane).cancel(flight);
+  }
+
+  requests(): EngineRequest[] {
+    const lanes = this.#syncLane === null
+      ? this.#lanes
+      : [...this.#lanes, this.#syncLane];
+    return lanes.flatMap((lane) => lane.requests());
+  }
+
+  rest(): void {
+    this.#closeIdle();
+  }
+
+  whenUnused(): Promise<void> {
+    return Promise.resolve();
+  }
+
+  close(): void {
+    this.#closeIdle();
+  }
+
+  closeUnused(): void {
+    if (!this.#isUsed) this.giveUpIdle();
+    this.#isUsed = false;
+  }
+
+  giveUpIdle(): void {
+    if (!this.#file.keepsLanes) this.#closeIdle();
+  }
+
+  /** Closes the duplicates that have nothing to do, from the last one on. */
+  #closeIdle(): void {
+    if (this.#syncLane?.depth === 0) {
+      this.#closeLane(this.#syncLane);
+      this.#syncLane = null;
+    }
+    for (let at = this.#lanes.length - 1; at >= 0; at--) {
+      const lane = this.#lanes[at];
+      if (lane.fd === this.#fd || lane.depth > 0) return;
+      this.#lanes.pop();
+      this.#closeLane(lane);
+    }
+  }
+
+  #closeLane(lane: Lane): void {
+    if (librt().close(lane.fd) === -1) this.#owner.closeFailed(runtime.errno());
+    assert(this.#duplicates > 0, "a lane that is closed was opened");
+    this.#duplicates--;
+    laneBudget.giveBack(this, this.#duplicates === 0);
+  }
+}

@@ -1,0 +1,39 @@
+/** The engine on the C library's own asynchronous I/O, `aio(3)`. */
+import type {
+  Channel,
+  ChannelOwner,
+  Engine,
+  EngineCounts,
+  FileTraits,
+} from "../engine.ts";
+import { StreamChannel } from "../streams/stream_channel.ts";
+import { LaneChannel } from "./lane_channel.ts";
+import { laneBudget } from "./lane_budget.ts";
+import { submissions } from "./submission_list.ts";
+import { waits } from "./waiter.ts";
+
+/** See the module's documentation. */
+export const librtEngine: Engine = {
+  open(fd: number, file: FileTraits, owner: ChannelOwner): Channel {
+    const newLanes = () => new LaneChannel(fd, file, owner);
+    return file.isSeekable
+      ? newLanes()
+      : new StreamChannel(fd, file.flags, owner, newLanes);
+  },
+
+  list(fn: () => void): void {
+    submissions.list(fn);
+  },
+
+  flushSoon(): void {
+    submissions.flushSoon();
+  },
+
+  flush(): void {
+    submissions.flush();
+  },
+
+  counts(): EngineCounts {
+    return { lanes: laneBudget.open, ...waits };
+  },
+};

@@ -1,0 +1,163 @@
+/**
+ * Reads and writes of a descriptor without offsets that do not wait, as far as the
+ * system can do that.
+ *
+ * @module
+ */
+import { writeAddress, writeSize } from "../../../ffi/layout.ts";
+import { KeptMemory } from "../../../ffi/memory.ts";
+import { runtime } from "../../../ffi/current.ts";
+import { EAGAIN, ENOSYS, platform } from "../../system/constants.ts";
+import { hasPosition, reopenDescriptor } from "../../system/descriptor.ts";
+import { librt } from "../../system/librt.ts";
+import { isReady, POLLIN, POLLOUT } from "./readiness.ts";
+
+const { constants, errno: errnos } = platform;
+
+/**
+ * So much fits into a pipe that `poll(2)` says can be written to (`PIPE_BUF`).
+ * POSIX: "The value of {PIPE_BUF} shall be at least 512."
+ */
+const READY_BYTES_MAX = platform.os === "linux" ? 4096 : 512;
+/** Of a terminal that says nothing. */
+const TERMINAL_READY_BYTES_MAX = 1;
+
+const IOVEC_BYTES = 16;
+const IOVEC_LENGTH_AT = 8;
+/** For what has no offsets. */
+const NO_OFFSET = -1;
+/** As long as the name of a terminal may be. */
+const NAME_BYTES = 64;
+
+const vector = new KeptMemory(IOVEC_BYTES);
+const terminalName = new KeptMemory(NAME_BYTES);
+
+/** What one call is to transfer. */
+export interface Piece {
+  readonly isWrite: boolean;
+  readonly address: number;
+  readonly byteLength: number;
+  readonly offset: number | bigint;
+}
+
+/** See the module's documentation. */
+export class NonblockingCalls {
+  readonly #fd: number;
+  readonly #flags: number;
+  /** Whether it has offsets after all: some devices have. */
+  readonly #hasOffsets: boolean;
+  /**
+   * `RWF_NOWAIT` is for one call only. Kernels before 6.4, FIFOs and terminals do
+   * not know it. The descriptor's own `O_NONBLOCK` is not for us to set: whoever
+   * has the other end of standard input shares it. Opened a second time, it has
+   * one that is not shared. Where that is not possible either, a call that is made
+   * when the descriptor is ready does not wait, unless somebody else was faster.
+   */
+  #way: "nowait" | "opened" | "ready" = "nowait";
+  #openedFd = -1;
+
+  constructor(fd: number, flags: number) {
+    this.#fd = fd;
+    this.#flags = flags;
+    this.#hasOffsets = hasPosition(fd);
+    if (constants.RWF_NOWAIT === 0) this.#openSecond();
+  }
+
+  /** Reads or writes. Returns bytes, or a negative error number. */
+  transfer(piece: Piece): number {
+    if (this.#way === "nowait") {
+      const { RWF_NOWAIT } = constants;
+      const result = this.#vectored(this.#fd, piece, RWF_NOWAIT);
+      const isMissing = result === -errnos.EOPNOTSUPP || result === -ENOSYS;
+      if (!isMissing) return result;
+      this.#openSecond();
+    }
+    if (this.#way === "opened") {
+      return this.#call(this.#openedFd, piece);
+    }
+    const { isWrite } = piece;
+    const isOpenForIt = this.#isOpenFor(isWrite);
+    if (isOpenForIt && !isReady(this.#fd, eventsOf(isWrite))) return -EAGAIN;
+    const byteLength = isWrite
+      ? Math.min(piece.byteLength, this.#readyBytes)
+      : piece.byteLength;
+    return this.#call(this.#fd, { ...piece, byteLength });
+  }
+
+  close(): void {
+    if (this.#openedFd >= 0) librt().close(this.#openedFd);
+    this.#openedFd = -1;
+    if (this.#way === "opened") this.#way = "nowait";
+  }
+
+  #openSecond(): void {
+    const { O_NONBLOCK, O_NOCTTY } = constants;
+    const flags = this.#flags | O_NONBLOCK | O_NOCTTY;
+    this.#openedFd = isSameWhenOpened(this.#fd)
+      ? reopenDescriptor(this.#fd, flags)
+      : -1;
+    this.#way = this.#openedFd < 0 ? "ready" : "opened";
+  }
+
+  /** What it is not open for fails at once, but never becomes ready. */
+  #isOpenFor(isWrite: boolean): boolean {
+    const { O_ACCMODE, O_RDONLY, O_WRONLY } = constants;
+    return (this.#flags & O_ACCMODE) !== (isWrite ? O_RDONLY : O_WRONLY);
+  }
+
+  get #readyBytes(): number {
+    return librt().isatty(this.#fd) === 1
+      ? TERMINAL_READY_BYTES_MAX
+      : READY_BYTES_MAX;
+  }
+
+  #call(fd: number, piece: Piece): number {
+    if (this.#hasOffsets && librt().preadv2 !== null) {
+      return this.#vectored(fd, piece, 0);
+    }
+    const { read, write } = librt();
+    const memory = runtime.pointerTo(piece.address);
+    return outcome(
+      (piece.isWrite ? write : read)(fd, memory, piece.byteLength),
+    );
+  }
+
+  #vectored(
+    fd: number,
+    { isWrite, address, byteLength, offset }: Piece,
+    flags: number,
+  ): number {
+    const { preadv2, pwritev2 } = librt();
+    const call = isWrite ? pwritev2 : preadv2;
+    const memory = vector.get();
+    if (call === null || memory === null) return -ENOSYS;
+    writeAddress(memory.view, 0, address);
+    writeSize(memory.view, IOVEC_LENGTH_AT, byteLength);
+    const at = this.#hasOffsets ? offset : NO_OFFSET;
+    return outcome(call(fd, memory.pointer, 1, at, flags));
+  }
+}
+
+/**
+ * Whether a descriptor that is opened a second time leads to the same pipe or
+ * terminal. Other devices may keep something of their own for each time that they
+ * are opened, and the master of a pseudo-terminal makes a new terminal.
+ */
+function isSameWhenOpened(fd: number): boolean {
+  const { fcntl, isatty, ptsname_r } = librt();
+  const { F_GETPIPE_SZ } = constants;
+  if (F_GETPIPE_SZ !== 0 && fcntl(fd, F_GETPIPE_SZ, 0) !== -1) return true;
+  const name = terminalName.get();
+  if (isatty(fd) !== 1 || ptsname_r === null || name === null) return false;
+  return ptsname_r(fd, name.pointer, NAME_BYTES) !== 0;
+}
+
+/** What a call returned, or its negative error number. */
+function outcome(result: number): number {
+  return result === -1 ? -runtime.errno() : result;
+}
+
+/** What to wait for before a read or a write. */
+export function eventsOf(isWrite: boolean): number {
+  return isWrite ? POLLOUT : POLLIN;
+}

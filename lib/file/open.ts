@@ -1,0 +1,188 @@
+/** Opening a file, by the rules of `Deno.open`. */
+import { constants as fsConstants, open } from "node:fs";
+import { fileURLToPath, URL as NodeURL } from "node:url";
+import { promisify } from "node:util";
+import {
+  assertFlag,
+  assertObject,
+  atMost,
+  nonNegative,
+} from "../checks/arguments.ts";
+import { getterOf, nameOf } from "../checks/bytes.ts";
+import { platform } from "../system/constants.ts";
+import { fromSystemError, withCallerFirst } from "../system/error.ts";
+import { librt } from "../system/librt.ts";
+
+const { constants } = platform;
+const DEFAULT_MODE = 0o666;
+const MODE_MAX = 0o7777;
+
+/**
+ * How {@linkcode AioFile.open} opens a file, as `Deno.OpenOptions`, and more.
+ *
+ * @example A new file, every write of which is on disk when it is done
+ * ```ts
+ * import { AioFile, type OpenOptions } from "@posix/aio";
+ * import { rmSync } from "node:fs";
+ *
+ * const path = "open_options.example";
+ * const options: OpenOptions = {
+ *   write: true,
+ *   createNew: true,
+ *   mode: 0o600,
+ *   synchronous: "data",
+ * };
+ * {
+ *   await using file = await AioFile.open(path, options);
+ *   await file.writeAt(new Uint8Array(512), 0);
+ * }
+ * rmSync(path);
+ * ```
+ */
+export interface OpenOptions {
+  /** For reading; the default unless `write` or `append` is set. */
+  read?: boolean;
+  /** For writing. */
+  write?: boolean;
+  /** For writing at the end: `O_APPEND`. */
+  append?: boolean;
+  /** Empty the file first; needs `write`. */
+  truncate?: boolean;
+  /** Create the file if there is none; needs `write` or `append`. */
+  create?: boolean;
+  /** Create the file, and fail if there is one; needs `write` or `append`. */
+  createNew?: boolean;
+  /**
+   * Permissions of a new file, before the process's umask.
+   *
+   * @default {0o666}
+   */
+  mode?: number;
+  /**
+   * Transfer past the page cache: `O_DIRECT`, on macOS `F_NOCACHE`. Offsets,
+   * lengths and addresses must then be multiples of the device's block size.
+   */
+  direct?: boolean;
+  /** Every write is on disk before it is done: `O_DSYNC` or `O_SYNC`. */
+  synchronous?: "data" | "full";
+}
+
+/** A test runner's realm may have another `URL` than Node's, or none. */
+const hrefGetters = [NodeURL, globalThis.URL ?? NodeURL]
+  .map(({ prototype }) => getterOf<string>(prototype, "href"));
+
+/** @throws {TypeError} Unless it is a path, or the URL of a file. */
+export function pathOf(path: string | URL): string {
+  if (typeof path === "string") return path;
+  const url = urlOf(path);
+  if (url === null) {
+    throw new TypeError(
+      `The path must be a string or a URL, but is ${nameOf(path)}`,
+    );
+  }
+  if (url.protocol === "file:") return fileURLToPath(url);
+  throw new TypeError(
+    `The path must be a URL of a file, but is ${nameOf(url.href)}`,
+  );
+}
+
+/** A copy that has only what a URL has, or `null` if it is none. */
+function urlOf(value: URL): URL | null {
+  for (const getHref of hrefGetters) {
+    try {
+      // Throws for what only has the prototype of one.
+      return new NodeURL(getHref.call(value));
+    } catch {
+      // It may be one of the other class.
+    }
+  }
+  return null;
+}
+
+/**
+ * Opens a file.
+ *
+ * @returns The descriptor.
+ * @throws {AioError} If the system refuses.
+ * @throws The runtime's own error if it does not permit it.
+ */
+export async function openFile(
+  path: string,
+  options: OpenOptions,
+): Promise<number> {
+  const checked = checkedOptions(options);
+  const flags = flagsOf(checked);
+  const { direct, mode = DEFAULT_MODE } = checked;
+  let fd;
+  try {
+    fd = await promisify(open)(path, flags, mode);
+  } catch (error) {
+    const how = direct ? " for direct I/O" : "";
+    const what = (errno: number) =>
+      `Cannot open ${JSON.stringify(path)}${how}${openHint(path, errno)}`;
+    const failure = fromSystemError(error, what, { syscall: "open", path });
+    throw withCallerFirst(failure, openFile);
+  }
+  if (direct && constants.F_NOCACHE !== 0) {
+    librt().fcntl(fd, constants.F_NOCACHE, 1);
+  }
+  return fd;
+}
+
+/** A string is a path, as everywhere, also one that looks like a URL. */
+function openHint(path: string, errno: number): string {
+  const isUrl = errno === platform.errno.ENOENT && path.startsWith("file:");
+  return isUrl ? " (a string is a path; for a URL, give a URL object)" : "";
+}
+
+/** What the options are at this moment, if each is of its type. */
+function checkedOptions(options: OpenOptions): OpenOptions {
+  assertObject(options, "options");
+  const { read, write, append, truncate, create, createNew, direct } = options;
+  const flags = { read, write, append, truncate, create, createNew, direct };
+  for (const [name, flag] of Object.entries(flags)) assertFlag(flag, name);
+  const { mode, synchronous } = options;
+  if (mode !== undefined) atMost(nonNegative(mode, "mode"), MODE_MAX, "mode");
+  if (
+    synchronous !== undefined && synchronous !== "data" &&
+    synchronous !== "full"
+  ) {
+    throw new TypeError(
+      `synchronous must be "data" or "full", but is ${nameOf(synchronous)}`,
+    );
+  }
+  return { ...flags, mode, synchronous };
+}
+
+/** The flags of `open(2)`, with the rules of `Deno.open` for combinations. */
+function flagsOf(options: OpenOptions): number {
+  const { write, append, truncate, create, createNew, synchronous } = options;
+  const writes = write || append;
+  const read = options.read ?? !writes;
+  if (!read && !writes) {
+    throw new TypeError(
+      "A file must be opened for reading, writing or appending",
+    );
+  }
+  if (truncate && (!write || append)) {
+    throw new TypeError(
+      "truncate needs write, and cannot be together with append",
+    );
+  }
+  if ((create || createNew) && !writes) {
+    throw new TypeError("create and createNew need write or append");
+  }
+  let flags = !writes
+    ? constants.O_RDONLY
+    : read
+    ? constants.O_RDWR
+    : constants.O_WRONLY;
+  if (append) flags |= constants.O_APPEND;
+  if (truncate) flags |= fsConstants.O_TRUNC;
+  if (create || createNew) flags |= fsConstants.O_CREAT;
+  if (createNew) flags |= fsConstants.O_EXCL;
+  if (options.direct) flags |= constants.O_DIRECT;
+  if (synchronous === "data") flags |= constants.O_DSYNC;
+  if (synchronous === "full") flags |= constants.O_SYNC;
+  return flags;
+}

@@ -1,0 +1,139 @@
+/** Options of requests and of files, and the checks of them. */
+import { assertObject, outOfRange } from "../checks/arguments.ts";
+import { assertBytes, nameOf } from "../checks/bytes.ts";
+import { limits } from "../system/limits.ts";
+
+/**
+ * Options of every request.
+ *
+ * @example A read that must not wait for long
+ * ```ts
+ * import { AioFile, type IoOptions } from "@posix/aio";
+ *
+ * const options: IoOptions = { signal: AbortSignal.timeout(1_000) };
+ * await using file = await AioFile.open("deno.json");
+ * console.log(await file.readAt(new Uint8Array(16), 0, options)); // 16
+ * ```
+ */
+export interface IoOptions {
+  /**
+   * Cancels the request, as long as it has not begun: it then rejects with the
+   * signal's reason. What waits for a pipe, a socket or a terminal has not begun.
+   * A long write of which a part is written already rejects with an `AioError`
+   * `ECANCELED` that has `bytesTransferred`, and the reason as its `cause`.
+   */
+  signal?: AbortSignal;
+  /**
+   * By how much to lower the priority, as `aio_reqprio`: 0 to
+   * `AIO_PRIO_DELTA_MAX`.
+   *
+   * @default {0}
+   */
+  priority?: number;
+}
+
+/**
+ * A request for {@linkcode AioFile.prototype.batch | AioFile.batch}.
+ *
+ * @example The beginning and the end of a file
+ * ```ts
+ * import { AioFile, type BatchRequest } from "@posix/aio";
+ *
+ * await using file = await AioFile.open("deno.json");
+ * const ends = [0, await file.size() - 16];
+ * const requests = ends.map((offset): BatchRequest => ({
+ *   type: "read",
+ *   buffer: new Uint8Array(16),
+ *   offset,
+ * }));
+ * console.log(await file.batch(requests));
+ * ```
+ */
+export interface BatchRequest {
+  /** What to do. */
+  type: "read" | "write";
+  /** Where to put the bytes, or where they are. */
+  buffer: Uint8Array;
+  /** Where in the file, in bytes. */
+  offset: number | bigint;
+  /**
+   * By how much to lower the priority, as `aio_reqprio`.
+   *
+   * @default {0}
+   */
+  priority?: number;
+}
+
+/**
+ * Options of {@linkcode AioFile.adopt}.
+ *
+ * @example A descriptor that stays with whoever opened it
+ * ```ts
+ * import { type AdoptOptions, AioFile } from "@posix/aio";
+ * import { closeSync, openSync } from "node:fs";
+ *
+ * const fd = openSync("deno.json", "r");
+ * const options: AdoptOptions = { closeFd: false };
+ * {
+ *   await using file = AioFile.adopt(fd, options);
+ *   console.log(await file.readAt(new Uint8Array(16), 0)); // 16
+ * }
+ * closeSync(fd);
+ * ```
+ */
+export interface AdoptOptions {
+  /**
+   * Whether {@linkcode AioFile.prototype.close | AioFile.close} closes the
+   * descriptor.
+   *
+   * @default {true}
+   */
+  closeFd?: boolean;
+}
+
+/**
+ * Options of {@linkcode AioFile.prototype.close | AioFile.close}.
+ *
+ * @example A file whose reader may wait for ever
+ * ```ts
+ * import { AioFile, type CloseOptions } from "@posix/aio";
+ *
+ * const options: CloseOptions = { cancel: true };
+ * const file = await AioFile.open("deno.json");
+ * await file.close(options);
+ * ```
+ */
+export interface CloseOptions {
+  /**
+   * Whether to cancel what has not begun, as
+   * {@linkcode AioFile.prototype.cancel | AioFile.cancel} does.
+   *
+   * @default {false}
+   */
+  cancel?: boolean;
+}
+
+/** @throws {TypeError} Unless it is a request for `batch()`. */
+export function checkedRequest(request: BatchRequest): BatchRequest {
+  assertObject(request, "A request");
+  const { type, buffer, offset, priority } = request;
+  if (type !== "read" && type !== "write") {
+    throw new TypeError(
+      `The type of a request must be "read" or "write", but is ${nameOf(type)}`,
+    );
+  }
+  assertBytes(buffer, "buffer");
+  // A getter must not give another value to what uses it later.
+  return { type, buffer, offset, priority };
+}
+
+let priorityMax: number | null = null;
+
+/** @throws {RangeError} Unless it is a priority that the system knows. */
+export function assertPriority(priority: number): void {
+  priorityMax ??= Math.max(limits().AIO_PRIO_DELTA_MAX, 0);
+  if (
+    Number.isInteger(priority) && priority >= 0 && priority <= priorityMax
+  ) return;
+  throw outOfRange("priority", priority, `an integer from 0 to ${priorityMax}`);
+}

@@ -1,0 +1,163 @@
+/**
+ * The one place that decides whether a request may go to the engine now, and
+ * which one is next: how many the system may have at once over all files, and
+ * whose turn it is when it has room again.
+ *
+ * @module
+ */
+import { setTimeout } from "../../ffi/event_loop.ts";
+import { assert } from "../checks/assert.ts";
+import type { Channel } from "../engine/engine.ts";
+import { engine } from "../engine/serving.ts";
+import { counters } from "../system/counters.ts";
+import { settings } from "../system/settings.ts";
+import type { Request, RequestQueue } from "./request.ts";
+
+/** When nothing is in flight that could make room, how long until another try. */
+const RETRY_MS_MIN = 1;
+const RETRY_MS_MAX = 64;
+
+/** Where requests come from: those of one file that wait. */
+export interface Source extends RequestQueue {
+  readonly channel: Channel;
+  /** How many requests are not settled. */
+  readonly outstanding: number;
+  /** Whether some of those that wait go before others. */
+  readonly isSorting: boolean;
+  /** The one that is next, or `null` if none may go now. */
+  readonly next: Request | null;
+  /** Takes that one, and those that go with it. */
+  take(): Request;
+  /** A request waits again, before the others. */
+  returnFirst(request: Request): void;
+}
+
+class Dispatcher {
+  /** Those whose requests wait for room, the next one first. */
+  readonly #hungry = new Set<Source>();
+  #isFeeding = false;
+  #retry_ms = RETRY_MS_MIN;
+  #isRetryDue = false;
+
+  /** Hands over what waits in a queue, as far as the system takes it. */
+  dispatch(source: Source): void {
+    if (!isBounded(source) || this.#hungry.size === 0 || this.#isFeeding) {
+      while (canGo(source)) {
+        if (this.#submitNext(source)) continue;
+        this.waitForRoom(source);
+        break;
+      }
+    } else {
+      if (canGo(source)) this.waitForRoom(source);
+      this.#feed();
+    }
+    engine.flushSoon();
+  }
+
+  /**
+   * Hands over a request that does not wait behind others.
+   *
+   * @returns Whether it was taken.
+   */
+  submitAtOnce(request: Request, source: Source): boolean {
+    if (isBounded(source) && !hasRoom()) return false;
+    return this.#submit(request, source);
+  }
+
+  /** Lets requests of callers enter together, to go with one call if possible. */
+  submitTogether(requests: Request[]): void {
+    engine.list(() => {
+      for (const request of requests) request.queue.submit(request);
+    });
+  }
+
+  /** The engine has a request no more. */
+  left(request: Request): void {
+    if (!request.isInFlight) return;
+    assert(counters.inFlight > 0, "what leaves was in flight");
+    request.isInFlight = false;
+    counters.inFlight--;
+  }
+
+  /** A queue could not hand over: it is served again when there is room. */
+  waitForRoom(source: Source): void {
+    this.#hungry.add(source);
+    // Nothing is going to make room: the system itself refused.
+    if (counters.inFlight === 0) this.#retryLater();
+  }
+
+  /** There may be room: serves those that wait, one request each in turn. */
+  #feed(): void {
+    if (this.#isFeeding) return;
+    this.#isFeeding = true;
+    for (const source of this.#hungry) {
+      if (!hasRoom()) break;
+      // Deleted and added again, a queue comes last in the set's order.
+      this.#hungry.delete(source);
+      if (!canGo(source)) continue;
+      const isServed = this.#submitNext(source);
+      if (canGo(source)) this.#hungry.add(source);
+      if (!isServed) break;
+      this.#retry_ms = RETRY_MS_MIN;
+    }
+    this.#isFeeding = false;
+    if (this.#hungry.size > 0 && counters.inFlight === 0) this.#retryLater();
+  }
+
+  /** Returns whether the system took the first one, or whether it failed. */
+  #submitNext(source: Source): boolean {
+    if (isBounded(source) && !hasRoom()) return false;
+    const request = source.take();
+    const isTaken = this.#submit(request, source);
+    if (!isTaken) source.returnFirst(request);
+    return isTaken;
+  }
+
+  #submit(request: Request, source: Source): boolean {
+    const lost = request.lostView();
+    if (lost !== null) {
+      source.settle(request, lost);
+      return true;
+    }
+    // What may wait for ever must not take the room of others.
+    if (isBounded(source) || request.isSync) {
+      request.isInFlight = true;
+      counters.inFlight++;
+    }
+    const isTaken = source.channel.submit(request);
+    if (!isTaken) this.left(request);
+    return isTaken;
+  }
+
+  #retryLater(): void {
+    if (this.#isRetryDue) return;
+    this.#isRetryDue = true;
+    setTimeout(() => {
+      this.#isRetryDue = false;
+      this.#feed();
+      engine.flush();
+    }, this.#retry_ms);
+    this.#retry_ms = Math.min(this.#retry_ms * 2, RETRY_MS_MAX);
+  }
+}
+
+/** Whether the system may have one more request. */
+function hasRoom(): boolean {
+  return counters.inFlight < settings.maxInFlight;
+}
+
+/** Requests of pipes and the like may wait for ever, and do not count. */
+function isBounded(source: Source): boolean {
+  return source.file.isSeekable;
+}
+
+/** Whether the first one of a queue could be handed over, if there is room. */
+function canGo(source: Source): boolean {
+  const { next } = source;
+  return next !== null &&
+    (next.isSync ||
+      source.channel.hasRoom(source.outstanding, source.isSorting));
+}
+
+/** The dispatcher of this isolate. */
+export const dispatcher: Dispatcher = new Dispatcher();

@@ -1,0 +1,192 @@
+/** An open file: the queues of its requests, whether it takes more, and closing. */
+import { runtime } from "../../ffi/current.ts";
+import { queueMicrotask } from "../../ffi/event_loop.ts";
+import { assert } from "../checks/assert.ts";
+import type { FileTraits, Operation } from "../engine/engine.ts";
+import { EBADF, platform } from "../system/constants.ts";
+import { counters } from "../system/counters.ts";
+import {
+  closeDescriptor,
+  duplicateDescriptor,
+  reopenForAppending,
+  sizeOf,
+  statusOf,
+  truncateFile,
+} from "../system/descriptor.ts";
+import { AioError, withCallerFirst } from "../system/error.ts";
+import type { NamedFile } from "../system/hints.ts";
+import { librt } from "../system/librt.ts";
+import { FileQueue } from "./file_queue.ts";
+import { syscallOf } from "./request_error.ts";
+
+const { constants } = platform;
+
+/** See the module's documentation. */
+export class OpenFile {
+  readonly #file: FileTraits;
+  readonly #named: NamedFile;
+  /** Whether closing the file closes its descriptor. */
+  readonly #isOwner: boolean;
+  /** All requests but those of the second one. */
+  readonly #queue: FileQueue;
+  /**
+   * Writes of a pipe and the like, which do not wait for its reads; or appends to a
+   * file that was not opened for appending, through a descriptor of its own.
+   */
+  #second: FileQueue | null = null;
+  /** The descriptor that was opened for the second one, or -1. */
+  #openedFd = -1;
+  /** Calls that go around the queues: `size` and `truncate`. */
+  readonly #calls = new Set<Promise<unknown>>();
+  #closing: Promise<void> | null = null;
+
+  /**
+   * @param fd The descriptor.
+   * @param path By which it was opened, if the library did that.
+   * @param isOwner Whether closing the file closes it.
+   * @throws {AioError} `EBADF` if it is not open.
+   */
+  constructor(fd: number, path: string | undefined, isOwner: boolean) {
+    const { flags, isSeekable } = statusOf(fd);
+    const { O_ACCMODE, O_APPEND, O_DIRECT, O_DSYNC, O_RDONLY } = constants;
+    this.#file = {
+      path,
+      knownFd: fd,
+      flags,
+      isSeekable,
+      isAppending: isSeekable && (flags & O_APPEND) !== 0,
+      isDirect: (flags & O_DIRECT) !== 0,
+      keepsLanes: path === undefined || (flags & O_ACCMODE) !== O_RDONLY,
+      isSynchronous: (flags & O_DSYNC) !== 0,
+    };
+    this.#named = { fd, path };
+    this.#isOwner = isOwner;
+    this.#queue = new FileQueue(fd, this.#file);
+    counters.descriptors++;
+  }
+
+  get isSeekable(): boolean {
+    return this.#file.isSeekable;
+  }
+
+  /** @throws {AioError} `EBADF` if it is closed. */
+  assertOpen(syscall: string): void {
+    if (this.#closing === null) return;
+    const { fd, path } = this.#named;
+    const name = path === undefined
+      ? `of descriptor ${fd}`
+      : JSON.stringify(path);
+    const particulars = { errno: EBADF, syscall, fd, path };
+    const error = new AioError(`The file ${name} is closed`, particulars);
+    throw withCallerFirst(error, this.assertOpen);
+  }
+
+  /**
+   * Where a request waits.
+   *
+   * @throws {AioError} If the file is closed, or cannot be opened for appending.
+   */
+  queueFor(operation: Operation): FileQueue {
+    this.assertOpen(syscallOf(operation));
+    if (operation === "read") return this.#queue;
+    const { isSeekable, isAppending } = this.#file;
+    const isSecond = isSeekable
+      ? operation === "append" && !isAppending
+      : operation === "append" || operation === "write";
+    return isSecond ? this.#second ??= this.#newSecond() : this.#queue;
+  }
+
+  #newSecond(): FileQueue {
+    const { knownFd, flags, isSeekable } = this.#file;
+    let fd = knownFd;
+    if (isSeekable) {
+      fd = this.#openedFd = reopenForAppending(this.#named, flags);
+      counters.descriptors++;
+    }
+    const file = { ...this.#file, isAppending: isSeekable };
+    return new FileQueue(fd, file, this.#queue.commits);
+  }
+
+  get #queues(): FileQueue[] {
+    return this.#second === null ? [this.#queue] : [this.#queue, this.#second];
+  }
+
+  /** Cancels everything that has not begun. Returns how many that were. */
+  cancelAll(): number {
+    let canceled = 0;
+    for (const queue of this.#queues) canceled += queue.cancelAll();
+    return canceled;
+  }
+
+  /** @throws {AioError} If the system cannot tell. */
+  size(): Promise<number> {
+    return this.#call(sizeOf(this.#named));
+  }
+
+  /** @throws {AioError} If the system refuses. */
+  truncate(length: number): Promise<void> {
+    return this.#call(truncateFile(this.#named, length));
+  }
+
+  async #call<T>(outcome: Promise<T>): Promise<T> {
+    this.#calls.add(outcome);
+    try {
+      return await outcome;
+    } catch (error) {
+      throw withCallerFirst(error, this.#call);
+    } finally {
+      this.#calls.delete(outcome);
+    }
+  }
+
+  /**
+   * Refuses new requests, waits for those that are there, and closes everything.
+   *
+   * @param isCanceling Whether to cancel what has not begun.
+   */
+  close(isCanceling: boolean): Promise<void> {
+    this.#closing ??= this.#close();
+    if (isCanceling) queueMicrotask(() => this.cancelAll());
+    return this.#closing;
+  }
+
+  async #close(): Promise<void> {
+    // A getter of an argument may be what closes the file: the request that is
+    // being made at this moment is waited for, too.
+    await null;
+    const idle = this.#queues.map((queue) => queue.whenIdle());
+    await Promise.allSettled([...idle, ...this.#calls]);
+    await this.#closeQueues();
+    const [lost] = this.#queues.map(({ closeError }) => closeError)
+      .filter((error) => error !== null);
+    try {
+      if (this.#isOwner) await closeDescriptor(this.#named);
+      if (lost !== undefined) throw lost;
+    } catch (error) {
+      throw withCallerFirst(lost ?? error, this.#close);
+    }
+  }
+
+  /** Closes all that was opened for requests. Everything is settled. */
+  async #closeQueues(): Promise<void> {
+    for (const { channel } of this.#queues) await channel.whenUnused();
+    for (const { channel } of this.#queues) channel.close();
+    counters.descriptors -= this.#openedFd >= 0 ? 2 : 1;
+    assert(counters.descriptors >= 0, "what is closed was open");
+    if (this.#isOwner && this.#queue.hasWritten) this.#flush();
+    if (this.#openedFd >= 0) this.#closeChecked(this.#openedFd);
+  }
+
+  /**
+   * Asks the file system for what it tells of when a descriptor is closed (NFS,
+   * FUSE): the functions of some runtimes keep that to themselves.
+   */
+  #flush(): void {
+    const fd = duplicateDescriptor(this.#named.fd);
+    if (fd !== -1) this.#closeChecked(fd);
+  }
+
+  #closeChecked(fd: number): void {
+    if (librt().close(fd) === -1) this.#queue.closeFailed(runtime.errno());
+  }
+}
