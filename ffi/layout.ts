@@ -83,6 +83,16 @@ export interface RusageLayout {
   readonly ru_inblock: number;
 }
 
+/** What {@linkcode packAioInit} writes. */
+export interface AioInitValues {
+  /** The most threads that serve requests. */
+  readonly aio_threads: number;
+  /** How many requests are expected at once. */
+  readonly aio_num: number;
+  /** Seconds after which an idle thread ends. */
+  readonly aio_idle_time: number;
+}
+
 /** What {@linkcode packSigevent} writes; the attributes are always null. */
 export interface SigeventValues {
   /** `SIGEV_NONE`, `SIGEV_SIGNAL` or `SIGEV_THREAD`. */
@@ -272,6 +282,25 @@ export function packAiocb(
     layout.sigeventLayout,
     values.sigevent,
   );
+}
+
+/**
+ * Writes what is used of a `struct aioinit`; the rest has to be zero.
+ *
+ * @param view The memory to write to.
+ * @param at Where in the view the structure starts, in bytes.
+ * @param layout Where its fields lie.
+ * @param values The fields.
+ */
+export function packAioInit(
+  view: DataView,
+  at: number,
+  layout: AioInitLayout,
+  values: AioInitValues,
+): void {
+  view.setInt32(at + layout.aio_threads, values.aio_threads, true);
+  view.setInt32(at + layout.aio_num, values.aio_num, true);
+  view.setInt32(at + layout.aio_idle_time, values.aio_idle_time, true);
 }
 
 /** Writes zeros; structures with a 64-bit member take a multiple of 8 bytes. */

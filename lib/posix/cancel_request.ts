@@ -8,9 +8,11 @@
  * @module
  */
 import { AIO_CANCELED, EINPROGRESS, platform } from "../system/constants.ts";
-import type { ControlBlockRequest } from "./control_block_request.ts";
+import {
+  type ControlBlockRequest,
+  inProgress,
+} from "./control_block_request.ts";
 import { librt } from "../system/librt.ts";
-import { inProgressOf } from "./in_progress.ts";
 
 /**
  * Cancels a request that is in progress.
@@ -40,7 +42,7 @@ export function cancelRequest(
  * first all the time, because that one is not overtaken.
  */
 function isBehindAnother(request: ControlBlockRequest): boolean {
-  for (const other of inProgressOf(request.fildes)) {
+  for (const other of inProgress.of(request.fildes)) {
     if (other === request) return false;
     const isBefore = other.wasFirst || other.priority <= request.priority;
     if (isBefore && other.check() === EINPROGRESS) return true;
@@ -51,7 +53,7 @@ function isBehindAnother(request: ControlBlockRequest): boolean {
 /** Has those served that were queued behind a canceled request. */
 function submitAgain(canceled: ControlBlockRequest, wasFirst: boolean): void {
   // The order of service, since the first one is gone.
-  const queued = inProgressOf(canceled.fildes)
+  const queued = inProgress.of(canceled.fildes)
     .filter((request) => request !== canceled)
     .sort((one, other) => one.priority - other.priority);
   const isCertain = wasFirst && (canceled.wasFirst ||
