@@ -10,7 +10,8 @@ import {
   writeSize,
   writeTimespec,
 } from "../ffi/layout.ts";
-import { type CLibrary, type Platform, platformFor } from "../ffi/platform.ts";
+import type { CLibrary, Platform } from "../ffi/platform.ts";
+import { platformFor } from "../ffi/platforms.ts";
 
 // The table against the headers: a compiler puts offsets, constants and error
 // numbers into an object file behind a marker, and the test reads them there.
