@@ -1,9 +1,13 @@
 import { assert, assertEquals, assertNotEquals } from "@std/assert";
+import { IOVEC } from "../ffi/iovec.ts";
 import {
   type AiocbLayout,
   type AiocbValues,
   packAiocb,
+  packAioInit,
   packSigevent,
+  readSize,
+  readTimespec,
   type TimespecLayout,
   writeAddress,
   writeOffset,
@@ -12,6 +16,8 @@ import {
 } from "../ffi/layout.ts";
 import type { CLibrary, Platform } from "../ffi/platform.ts";
 import { platformFor } from "../ffi/platforms.ts";
+import { POLLFD } from "../ffi/pollfd.ts";
+import { STATX } from "../ffi/statx.ts";
 
 // The table against the headers: a compiler puts offsets, constants and error
 // numbers into an object file behind a marker, and the test reads them there.
@@ -384,6 +390,46 @@ Deno.test({
 });
 
 Deno.test({
+  name: "readTimespec() reads what writeTimespec() has written",
+  timeout: 10_000,
+  fn() {
+    const layout: TimespecLayout = { size: 16, tv_sec: 8, tv_nsec: 0 };
+    const view = new DataView(new ArrayBuffer(24));
+    for (const milliseconds of [0, 0.5, 1, 999.75, 1000, 2 ** 33 * 1000]) {
+      writeTimespec(view, 8, layout, milliseconds);
+      assertEquals(readTimespec(view, 8, layout), milliseconds);
+    }
+  },
+});
+
+Deno.test({
+  name: "readSize() reads what writeSize() has written",
+  timeout: 10_000,
+  fn() {
+    const view = new DataView(new ArrayBuffer(16));
+    for (const value of edgesAndRandomIntegers()) {
+      if (value < 0) continue;
+      writeSize(view, 8, value);
+      assertEquals(readSize(view, 8), value);
+    }
+  },
+});
+
+Deno.test({
+  name: "packAioInit() writes each field to its place",
+  timeout: 10_000,
+  fn() {
+    const { aioinit } = platformFor("linux", "x86_64", "glibc")!;
+    const values = { aio_threads: 20, aio_num: 64, aio_idle_time: 1 };
+    const view = new DataView(new ArrayBuffer(8 + aioinit!.size));
+    packAioInit(view, 8, aioinit!, values);
+    for (const name of ["aio_threads", "aio_num", "aio_idle_time"] as const) {
+      assertEquals(view.getInt32(8 + aioinit![name], true), values[name]);
+    }
+  },
+});
+
+Deno.test({
   name: "packAiocb() writes its own bytes and no others, on every platform",
   timeout: 10_000,
   fn() {
@@ -570,6 +616,16 @@ function layoutRows({ aiocb, timespec, aioinit, rusage }: Platform): Row[] {
     notify_attributes: attributes,
   });
   add("timespec", "", timespec);
+  add("pollfd", "", POLLFD);
+  add("iovec", "", IOVEC);
+  for (const [field, value] of Object.entries(STATX)) {
+    const expression = field === "size"
+      ? "sizeof(struct statx)"
+      : `offsetof(struct statx, ${field})`;
+    // Headers older than Linux 6.1 lack it.
+    const known = ifDefined("STATX_DIOALIGN", expression, value);
+    rows.push([`statx ${field}`, known, value]);
+  }
   if (aioinit !== null) add("aioinit", "", aioinit);
   if (rusage !== null) add("rusage", "", rusage);
   return rows;
@@ -589,9 +645,14 @@ function constantRows({ constants }: Platform): Row[] {
     const missing = name === "RWF_NOWAIT" ? value : UNDEFINED[name];
     const expression = missing === undefined
       ? name
-      : `\n#ifdef ${name}\n${name}\n#else\n${missing}\n#endif\n`;
+      : ifDefined(name, name, missing);
     return [name, expression, value];
   });
+}
+
+/** An expression in C that has another value where a macro is not defined. */
+function ifDefined(macro: string, expression: string, value: number): string {
+  return `\n#ifdef ${macro}\n${expression}\n#else\n${value}\n#endif\n`;
 }
 
 async function assertSameInC(
@@ -609,9 +670,11 @@ const HEADERS = [
   "aio",
   "errno",
   "fcntl",
+  "poll",
   "signal",
   "stddef",
   "sys/resource",
+  "sys/stat",
   "sys/uio",
   "time",
   "unistd",
