@@ -1,6 +1,11 @@
 // Control blocks: which ones are used again, and when.
 
-import { assert, assertNotStrictEquals, assertStrictEquals } from "@std/assert";
+import {
+  assert,
+  assertNotStrictEquals,
+  assertStrictEquals,
+  assertThrows,
+} from "@std/assert";
 import { takeControlBlock } from "../ffi/control_block.ts";
 
 const timeout = 10_000;
@@ -50,5 +55,18 @@ Deno.test({
     block.hold();
     block.unhold();
     assertNotStrictEquals(takeControlBlock(), block);
+  },
+});
+
+Deno.test({
+  name: "ControlBlock.release() refuses a block that is free already",
+  timeout,
+  fn() {
+    const block = takeControlBlock();
+    block.release();
+    assertThrows(() => block.release(), Error, "given back twice");
+    assertThrows(() => block.hold(), Error, "nobody has taken");
+    assertThrows(() => block.unhold(), Error, "nobody holds");
+    assertStrictEquals(takeControlBlock(), block);
   },
 });
