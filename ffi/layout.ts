@@ -145,6 +145,17 @@ function writeInteger(view: DataView, at: number, value: number): void {
 }
 
 /**
+ * Reads a `size_t`, or another unsigned integer of 64 bits.
+ *
+ * @param view The memory to read.
+ * @param at Where in the view, in bytes.
+ * @returns The value, below 2^53.
+ */
+export function readSize(view: DataView, at: number): number {
+  return view.getUint32(at + 4, true) * TWO_TO_32 + view.getUint32(at, true);
+}
+
+/**
  * Writes an `off_t`.
  *
  * @param view The memory to write to.
@@ -211,6 +222,24 @@ export function writeTimespec(
   }
   writeInteger(view, at + layout.tv_sec, seconds);
   writeInteger(view, at + layout.tv_nsec, nanoseconds);
+}
+
+/**
+ * Reads a `struct timespec` that is not negative.
+ *
+ * @param view The memory to read.
+ * @param at Where in the view the structure starts, in bytes.
+ * @param layout Where its fields lie.
+ * @returns The time in milliseconds.
+ */
+export function readTimespec(
+  view: DataView,
+  at: number,
+  layout: TimespecLayout,
+): number {
+  const seconds = readSize(view, at + layout.tv_sec);
+  const nanoseconds = readSize(view, at + layout.tv_nsec);
+  return seconds * MS_PER_SECOND + nanoseconds / NS_PER_MS;
 }
 
 /**

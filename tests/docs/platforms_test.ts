@@ -1,7 +1,7 @@
 // docs/guides/platforms.md tells apart what is tested and what is not.
 
 import { assert, assertEquals } from "@std/assert";
-import { platformFor } from "../../ffi/platform.ts";
+import { platformFor } from "../../ffi/platforms.ts";
 import { supported } from "../../mod.ts";
 import { pages } from "./pages.ts";
 import { test } from "../helpers/test.ts";

@@ -1,6 +1,11 @@
 // Control blocks: which ones are used again, and when.
 
-import { assert, assertNotStrictEquals, assertStrictEquals } from "@std/assert";
+import {
+  assert,
+  assertNotStrictEquals,
+  assertStrictEquals,
+  assertThrows,
+} from "@std/assert";
 import { takeControlBlock } from "../../ffi/control_block.ts";
 import { test } from "../helpers/test.ts";
 
@@ -38,4 +43,13 @@ test("ControlBlock.unhold() does not give back what is in use", () => {
   block.hold();
   block.unhold();
   assertNotStrictEquals(takeControlBlock(), block);
+});
+
+test("ControlBlock.release() refuses a block that is free already", () => {
+  const block = takeControlBlock();
+  block.release();
+  assertThrows(() => block.release(), Error, "given back twice");
+  assertThrows(() => block.hold(), Error, "nobody has taken");
+  assertThrows(() => block.unhold(), Error, "nobody holds");
+  assertStrictEquals(takeControlBlock(), block);
 });

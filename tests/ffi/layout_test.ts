@@ -1,20 +1,23 @@
 import { assert, assertEquals, assertNotEquals } from "@std/assert";
+import { IOVEC } from "../../ffi/iovec.ts";
 import {
   type AiocbLayout,
   type AiocbValues,
   packAiocb,
+  packAioInit,
   packSigevent,
+  readSize,
+  readTimespec,
   type TimespecLayout,
   writeAddress,
   writeOffset,
   writeSize,
   writeTimespec,
 } from "../../ffi/layout.ts";
-import {
-  type CLibrary,
-  type Platform,
-  platformFor,
-} from "../../ffi/platform.ts";
+import type { CLibrary, Platform } from "../../ffi/platform.ts";
+import { platformFor } from "../../ffi/platforms.ts";
+import { POLLFD } from "../../ffi/pollfd.ts";
+import { STATX } from "../../ffi/statx.ts";
 import { test } from "../helpers/test.ts";
 
 // The table against the headers: a compiler puts offsets, constants and error
@@ -354,6 +357,34 @@ test("packAiocb() writes its own bytes and no others, on every platform", () => 
   }
 });
 
+test("readTimespec() reads what writeTimespec() has written", () => {
+  const layout: TimespecLayout = { size: 16, tv_sec: 8, tv_nsec: 0 };
+  const view = new DataView(new ArrayBuffer(24));
+  for (const milliseconds of [0, 0.5, 1, 999.75, 1000, 2 ** 33 * 1000]) {
+    writeTimespec(view, 8, layout, milliseconds);
+    assertEquals(readTimespec(view, 8, layout), milliseconds);
+  }
+});
+
+test("readSize() reads what writeSize() has written", () => {
+  const view = new DataView(new ArrayBuffer(16));
+  for (const value of edgesAndRandomIntegers()) {
+    if (value < 0) continue;
+    writeSize(view, 8, value);
+    assertEquals(readSize(view, 8), value);
+  }
+});
+
+test("packAioInit() writes each field to its place", () => {
+  const { aioinit } = platformFor("linux", "x86_64", "glibc")!;
+  const values = { aio_threads: 20, aio_num: 64, aio_idle_time: 1 };
+  const view = new DataView(new ArrayBuffer(8 + aioinit!.size));
+  packAioInit(view, 8, aioinit!, values);
+  for (const name of ["aio_threads", "aio_num", "aio_idle_time"] as const) {
+    assertEquals(view.getInt32(8 + aioinit![name], true), values[name]);
+  }
+});
+
 test("packSigevent() writes its own bytes and no others, on every platform", () => {
   for (const platform of everyPlatform()) {
     const { sigeventLayout: layout } = platform.aiocb;
@@ -513,6 +544,16 @@ function layoutRows({ aiocb, timespec, aioinit, rusage }: Platform): Row[] {
     notify_attributes: attributes,
   });
   add("timespec", "", timespec);
+  add("pollfd", "", POLLFD);
+  add("iovec", "", IOVEC);
+  for (const [field, value] of Object.entries(STATX)) {
+    const expression = field === "size"
+      ? "sizeof(struct statx)"
+      : `offsetof(struct statx, ${field})`;
+    // Headers older than Linux 6.1 lack it.
+    const known = ifDefined("STATX_DIOALIGN", expression, value);
+    rows.push([`statx ${field}`, known, value]);
+  }
   if (aioinit !== null) add("aioinit", "", aioinit);
   if (rusage !== null) add("rusage", "", rusage);
   return rows;
@@ -532,9 +573,14 @@ function constantRows({ constants }: Platform): Row[] {
     const missing = name === "RWF_NOWAIT" ? value : UNDEFINED[name];
     const expression = missing === undefined
       ? name
-      : `\n#ifdef ${name}\n${name}\n#else\n${missing}\n#endif\n`;
+      : ifDefined(name, name, missing);
     return [name, expression, value];
   });
+}
+
+/** An expression in C that has another value where a macro is not defined. */
+function ifDefined(macro: string, expression: string, value: number): string {
+  return `\n#ifdef ${macro}\n${expression}\n#else\n${value}\n#endif\n`;
 }
 
 async function assertSameInC(
@@ -552,9 +598,11 @@ const HEADERS = [
   "aio",
   "errno",
   "fcntl",
+  "poll",
   "signal",
   "stddef",
   "sys/resource",
+  "sys/stat",
   "sys/uio",
   "time",
   "unistd",
