@@ -143,14 +143,10 @@ export class ControlBlockRequest implements Waitable {
     limitOnce();
     const transfers = fn !== "aio_fsync";
     if (transfers) this.#assertBuffer(fn);
+    this.#renewBlock();
     this.#notification = notificationFor(this.sigevent, fn);
     this.#submittedBy = fn;
     this.#syncOperation = syncOperation;
-    // A block that an aio_suspend call still names must not be reused.
-    if (this.#block.holds > 0) {
-      this.#block.release();
-      this.#block = takeBlock();
-    }
     this.#block.pack({
       fildes: this.fildes,
       lio_opcode: this.lioOpcode,
@@ -160,6 +156,14 @@ export class ControlBlockRequest implements Waitable {
       offset: this.offset,
       sigevent: this.#notification.native,
     });
+  }
+
+  /** A block that an `aio_suspend` call still names must not be reused. */
+  #renewBlock(): void {
+    const held = this.#block;
+    if (held.holds === 0) return;
+    this.#block = takeBlock();
+    held.release();
   }
 
   /**
