@@ -8,11 +8,7 @@ import {
   type ControlBlock,
   takeControlBlock,
 } from "../../ffi/control_block.ts";
-import {
-  allocateNative,
-  freeNative,
-  type NativeMemory,
-} from "../../ffi/memory.ts";
+import { freeNative, type NativeMemory } from "../../ffi/memory.ts";
 import { runtime } from "../../ffi/current.ts";
 import { byteLengthOf, copyBytes, sliceOf } from "../checks/bytes.ts";
 import {
@@ -28,8 +24,8 @@ import type { Notification } from "../engine/librt/notification.ts";
 import { type Waitable, waiter } from "../engine/librt/waiter.ts";
 import { assert } from "../checks/assert.ts";
 import { AioError } from "../system/error.ts";
-import { fromNativeError, librt } from "../system/librt.ts";
-import { hintOn } from "../system/hints.ts";
+import { allocateFor, fromNativeError, librt } from "../system/librt.ts";
+import { controlBlockError } from "./control_block_error.ts";
 import { RequestsInProgress } from "./requests_in_progress.ts";
 import { notificationFor, type Sigevent } from "./sigevent.ts";
 import { addressInPlace } from "../system/pinned.ts";
@@ -59,6 +55,7 @@ export class ControlBlockRequest implements Waitable {
   lioOpcode: number = LIO_NOP;
   reqprio = 0;
   sigevent: Sigevent = { sigev_notify: SIGEV_NONE };
+  submittedBy: SubmitFunction = "aio_read";
 
   /** Nobody asked what its descriptor is: it may wait for a pipe. */
   readonly headNotify = "endless";
@@ -66,7 +63,6 @@ export class ControlBlockRequest implements Waitable {
   #state: "idle" | "in progress" | "done" = "idle";
   #isDropped = false;
   #block: ControlBlock;
-  #submittedBy: SubmitFunction = "aio_read";
   /** Of a synchronization: `O_SYNC` or `O_DSYNC`. */
   #syncOperation = 0;
   #notification: Notification | null = null;
@@ -90,6 +86,16 @@ export class ControlBlockRequest implements Waitable {
       (this.buffer === null ? 0 : byteLengthOf(this.buffer));
   }
 
+  /** How many bytes the system is asked for. */
+  get nbytesAtOnce(): number {
+    return Math.min(this.nbytes, NBYTES_MAX);
+  }
+
+  get isRead(): boolean {
+    return this.submittedBy === "aio_read" ||
+      this.submittedBy === "lio_listio" && this.lioOpcode === LIO_READ;
+  }
+
   get block(): ControlBlock {
     return this.#block;
   }
@@ -109,7 +115,7 @@ export class ControlBlockRequest implements Waitable {
 
   /** By how much its priority is lowered; glibc does not of synchronizations. */
   get priority(): number {
-    return this.#submittedBy === "aio_fsync" ? 0 : this.reqprio;
+    return this.submittedBy === "aio_fsync" ? 0 : this.reqprio;
   }
 
   /**
@@ -128,7 +134,7 @@ export class ControlBlockRequest implements Waitable {
     if (this.#call() === 0) return this.submitted();
     const errno = runtime.errno();
     this.notSubmitted();
-    throw this.#error(errno);
+    throw controlBlockError(this, errno);
   }
 
   /**
@@ -143,23 +149,27 @@ export class ControlBlockRequest implements Waitable {
     limitOnce();
     const transfers = fn !== "aio_fsync";
     if (transfers) this.#assertBuffer(fn);
+    this.#renewBlock();
     this.#notification = notificationFor(this.sigevent, fn);
-    this.#submittedBy = fn;
+    this.submittedBy = fn;
     this.#syncOperation = syncOperation;
-    // A block that an aio_suspend call still names must not be reused.
-    if (this.#block.holds > 0) {
-      this.#block.release();
-      this.#block = takeBlock();
-    }
     this.#block.pack({
       fildes: this.fildes,
       lio_opcode: this.lioOpcode,
       reqprio: this.reqprio,
       buf: transfers ? this.#bufferAddress() : 0,
-      nbytes: transfers ? this.#bytesAtOnce : 0,
+      nbytes: transfers ? this.nbytesAtOnce : 0,
       offset: this.offset,
       sigevent: this.#notification.native,
     });
+  }
+
+  /** A block that an `aio_suspend` call still names must not be reused. */
+  #renewBlock(): void {
+    const held = this.#block;
+    if (held.holds === 0) return;
+    this.#block = takeBlock();
+    held.release();
   }
 
   /**
@@ -222,10 +232,10 @@ export class ControlBlockRequest implements Waitable {
   #call(): number {
     const { aio_read, aio_write, aio_fsync } = librt();
     const { pointer } = this.#block;
-    if (this.#submittedBy === "aio_fsync") {
+    if (this.submittedBy === "aio_fsync") {
       return aio_fsync(this.#syncOperation, pointer);
     }
-    return this.#reads ? aio_read(pointer) : aio_write(pointer);
+    return this.isRead ? aio_read(pointer) : aio_write(pointer);
   }
 
   /** Asks for the status: `EINPROGRESS`, 0, or an error number. */
@@ -258,17 +268,8 @@ export class ControlBlockRequest implements Waitable {
       );
     }
     this.#state = "idle";
-    if (errno !== 0) throw this.#error(errno);
+    if (errno !== 0) throw controlBlockError(this, errno);
     return this.#returned;
-  }
-
-  #error(errno: number): AioError {
-    return new AioError(this.#failure + this.#hintOn(errno), {
-      errno,
-      syscall: this.#submittedBy,
-      fd: this.fildes,
-      offset: this.offset,
-    });
   }
 
   /** Calls `listener` when it is done. */
@@ -321,44 +322,12 @@ export class ControlBlockRequest implements Waitable {
     );
   }
 
-  /** What could not be done. */
-  get #failure(): string {
-    const { fildes, nbytes, offset, reqprio } = this;
-    if (this.#submittedBy === "aio_fsync") {
-      return `Cannot synchronize descriptor ${fildes}`;
-    }
-    const verb = this.#reads ? "read" : "write";
-    const priority = reqprio === 0 ? "" : ` with aio_reqprio ${reqprio}`;
-    return `Cannot ${verb} ${nbytes} bytes at offset ${offset} of ` +
-      `descriptor ${fildes}${priority}`;
-  }
-
-  #hintOn(errno: number): string {
-    const { fildes, offset, buffer } = this;
-    if (this.#submittedBy === "aio_fsync") return hintOn(errno, fildes, null);
-    return hintOn(errno, fildes, {
-      isWrite: !this.#reads,
-      offset,
-      length: this.#bytesAtOnce,
-      address: buffer === null ? 0 : addressInPlace(buffer),
-    });
-  }
-
-  get #bytesAtOnce(): number {
-    return Math.min(this.nbytes, NBYTES_MAX);
-  }
-
-  get #reads(): boolean {
-    return this.#submittedBy === "aio_read" ||
-      this.#submittedBy === "lio_listio" && this.lioOpcode === LIO_READ;
-  }
-
   #done(errno: number, returned: number): void {
     assert(this.isInProgress, "a request ends that is not in progress");
     this.#state = "done";
     this.#errno = errno;
     this.#returned = returned;
-    if (this.#shadow !== null && this.#reads && returned > 0) {
+    if (this.#shadow !== null && this.isRead && returned > 0) {
       copyBytes(this.buffer!, this.#shadow.bytes.subarray(0, returned), 0);
     }
     this.#freeShadow();
@@ -382,17 +351,17 @@ export class ControlBlockRequest implements Waitable {
 
   #bufferAddress(): number {
     const { buffer } = this;
-    const nbytes = this.#bytesAtOnce;
+    const nbytes = this.nbytesAtOnce;
     if (buffer === null || nbytes === 0) return 0;
     const address = addressInPlace(buffer);
     if (address !== 0) return address;
     try {
-      this.#shadow = allocateNative(nbytes);
+      this.#shadow = allocateFor(this.submittedBy, nbytes);
     } catch (error) {
       this.notSubmitted();
-      throw fromNativeError(error, this.#submittedBy);
+      throw error;
     }
-    if (!this.#reads) {
+    if (!this.isRead) {
       copyBytes(this.#shadow.bytes, sliceOf(buffer, 0, nbytes), 0);
     }
     return this.#shadow.address;
