@@ -36,7 +36,7 @@ async function run(
 for (const page of pages) {
   const { path, text } = page;
 
-  test(`${path} names only tasks that there are`, { limit_ms: 60_000 }, () => {
+  test(`${path} names only tasks that there are`, () => {
     const named = [
       ...text.matchAll(/\bdeno(?:@[\d.]+)? task ([a-z][\w:]*)/g),
     ];
@@ -45,7 +45,7 @@ for (const page of pages) {
     assertEquals(missing, []);
   });
 
-  test(`${path} names only files that there are`, { limit_ms: 60_000 }, () => {
+  test(`${path} names only files that there are`, () => {
     const inCode =
       /[`\s](\.ci|docs|examples|ffi|lib|scripts|tests)(\/[\w./-]*\w)/g;
     const named = [...text.matchAll(inCode)].map(([, room, rest]) =>
@@ -57,7 +57,7 @@ for (const page of pages) {
   for (const command of commandsOf(page)) {
     // Help is cheap, and shows that the program starts.
     if (!command.endsWith(" --help")) continue;
-    test(`${path}: ${command}`, { limit_ms: 60_000 }, async () => {
+    test(`${path}: ${command}`, async () => {
       const { success, output } = await run(command);
       assert(success, output);
       assert(output.includes("--help"), output);
@@ -68,7 +68,6 @@ for (const page of pages) {
     if (block.language !== "c") continue;
     test(`${path}: the C of block ${index + 1} compiles`, {
       ignore: !succeeds("cc", "--version"),
-      limit_ms: 60_000,
     }, async () => {
       const headers = ["aio", "err", "errno", "fcntl", "string", "unistd"]
         .map((header) => `#include <${header}.h>\n`).join("");
@@ -90,9 +89,7 @@ for (const page of pages) {
   }
 }
 
-test("deno task test runs every block of TypeScript in the documentation", {
-  limit_ms: 60_000,
-}, () => {
+test("deno task test runs every block of TypeScript in the documentation", () => {
   const words = denoJson.tasks.test.command.split(" ");
   assert(words.includes("--doc"));
   for (const { path, blocks } of pages) {
@@ -105,9 +102,7 @@ test("deno task test runs every block of TypeScript in the documentation", {
   }
 });
 
-test("README.md has the two commands that need Node and npm only", {
-  limit_ms: 60_000,
-}, () => {
+test("README.md has the two commands that need Node and npm only", () => {
   const readme = pages.find(({ path }) => path === "README.md")!;
   const commands = commandsOf(readme);
   for (const task of ["demo", "test"]) {
@@ -115,9 +110,7 @@ test("README.md has the two commands that need Node and npm only", {
   }
 });
 
-test("the pages and .ci/run name one version of Deno to try", {
-  limit_ms: 60_000,
-}, () => {
+test("the pages and .ci/run name one version of Deno to try", () => {
   const sources = [
     ...pages.map(({ text }) => text),
     Deno.readTextFileSync(join(ROOT, ".ci/run")),

@@ -49,9 +49,7 @@ function calledOf({ name, def }: Declaration): Documented[] {
     .map((member) => ({ ...member, name: `${name}.${member.name}` }));
 }
 
-test("mod.ts: every function, class, type and method has an example", {
-  limit_ms: 60_000,
-}, () => {
+test("mod.ts: every function, class, type and method has an example", () => {
   const described = declared.filter(({ kind }) => kind !== "variable")
     .flatMap((declaration) => [declaration, ...calledOf(declaration)]);
   assert(described.length > 60, "deno doc tells of hardly any");
@@ -59,9 +57,7 @@ test("mod.ts: every function, class, type and method has an example", {
   assertEquals(without.map(({ name }) => name), []);
 });
 
-test("mod.ts: every constant is in an example of what it is for", {
-  limit_ms: 60_000,
-}, () => {
+test("mod.ts: every constant is in an example of what it is for", () => {
   const examples = declared.flatMap((one) => [one, ...calledOf(one)])
     .flatMap(examplesOf).join("\n");
   const constants = declared.filter(({ kind }) => kind === "variable");

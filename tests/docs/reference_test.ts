@@ -43,7 +43,6 @@ function symbols(): Set<string> {
 
 test(
   "every link of the reference leads to a page of it",
-  { limit_ms: 60_000 },
   () => {
     const targets = texts().flatMap((text) =>
       [...text.matchAll(/\{@link(?:code)?\s+([^\s|}]+)/g)]
@@ -57,7 +56,6 @@ test(
 
 test(
   "no example of the reference is wider than its page",
-  { limit_ms: 60_000 },
   () => {
     const lines = texts()
       .flatMap((text) => [...text.matchAll(/^```ts.*?^```/gms)])

@@ -523,8 +523,9 @@ const LINES = (() => {
   return fc.array(fc.oneof(parts, parts, fc.string()), { maxLength: 20 });
 })();
 
-testSame(
+test(
   "checksum.ts --check understands any list as sha256sum does",
+  { ignore: !isCoreutils, limit_ms: 120_000 },
   async (files) => {
     files.write("a");
     for (
@@ -544,6 +545,10 @@ testSame(
         files.write("list", lines.join("\n"));
         const args = ["-c", ...options, "list"];
         const { ours, theirs } = await runBoth(args, files);
+        // Deno refuses an empty name itself, unless everything is permitted.
+        fc.pre(
+          !ours.stderr.includes('checksum: "": Empty path is not allowed'),
+        );
         ours.stderr = ours.stderr.replaceAll(named, "");
         theirs.stderr = theirs.stderr.replaceAll(named, "");
         assertEquals(ours, theirs);

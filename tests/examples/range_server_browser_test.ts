@@ -203,7 +203,7 @@ test(
     await using server = new Program("../../examples/range_server", {
       args: ["--port=0", "--log", directory.path],
       flags: ["--allow-ffi", "--allow-net", "--allow-read"],
-      timeout_ms: limit_ms,
+      limit_ms,
     });
     const url = (await server.line()).match(/http:\S+/)![0];
     let report: Report;

@@ -20,6 +20,7 @@ import {
   decode,
   delay,
   Directory,
+  endBefore,
   Fifo,
   isLinux,
   makeFifo,
@@ -46,14 +47,17 @@ const FILES = [
   ...sentenceFiles().map((name) => `posix/${name}`),
 ];
 
+/** All tests of a file take their time. */
+const limit_ms = 60_000;
+
 for (const file of FILES) {
   test(`mayEndFirst() is false on the first thread, where ${file} passes`, {
-    limit_ms: 60_000,
+    limit_ms,
   }, async () => {
     const { tests, ...outcome } = await report("first_thread", {
       args: [WHOLE_FILE, new URL(`../${file}`, import.meta.url).href],
       flags: ["--allow-all", "--v8-flags=--expose-gc"],
-      timeout_ms: 55_000,
+      limit_ms,
     });
     assert(tests > 0, "the file has no test");
     assertEquals(outcome, { mayEndFirst: false, failed: {} });
@@ -173,7 +177,7 @@ for (const [how, taken] of Object.entries(TAKEN)) {
       {
         args: ["test", "-A", "--no-check", "--quiet", ...programs],
         env: { FIFO, REPORT, HOW: how, NO_COLOR: "1" },
-        signal: AbortSignal.timeout(19_000),
+        signal: endBefore(),
       },
     ).output();
     assert(success, decode(stdout) + decode(stderr));

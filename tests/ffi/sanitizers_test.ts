@@ -3,7 +3,12 @@
 
 import { assertEquals, assertMatch } from "@std/assert";
 import { fileURLToPath } from "node:url";
-import { test, withoutCacheNotices } from "../helpers/mod.ts";
+import {
+  endBefore,
+  isLinux,
+  test,
+  withoutCacheNotices,
+} from "../helpers/mod.ts";
 import { oldestDeno } from "../helpers/oldest_deno.ts";
 
 const PROGRAM = fileURLToPath(
@@ -18,15 +23,14 @@ for (
   ] as const
 ) {
   test(`a test that uses files passes the sanitizers of ${name}`, {
-    ignore: Deno.build.os !== "linux" || command === null,
-    limit_ms: 60_000,
+    ignore: !isLinux || command === null,
   }, async () => {
     const [program, ...args] = command!;
     const { code, stdout, stderr } = await new Deno.Command(program, {
       args: [...args, "test", "-A", "--no-check", "--quiet", PROGRAM],
       env: { NO_COLOR: "1" },
       stdin: "null",
-      signal: AbortSignal.timeout(59_000),
+      signal: endBefore(),
     }).output();
     const [text, errors] = [stdout, stderr].map((bytes) =>
       withoutCacheNotices(new TextDecoder().decode(bytes))

@@ -3,7 +3,14 @@
 
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import type { OpenOptions } from "../../mod.ts";
-import { Directory, isLinux, report, succeeds, test } from "../helpers/mod.ts";
+import {
+  Directory,
+  endBefore,
+  isLinux,
+  report,
+  succeeds,
+  test,
+} from "../helpers/mod.ts";
 
 /** Opens paths with Deno.open() and AioFile.open(), and compares. */
 function attempts(
@@ -171,7 +178,7 @@ test("a Deno that is too old is refused, with the version it takes", {
   const program = new URL("../programs/too_old.ts", import.meta.url).pathname;
   const { success, stdout, stderr } = new Deno.Command("npx", {
     args: ["-y", OLD_DENO, "run", "-A", "--no-lock", program],
-    signal: AbortSignal.timeout(20_000),
+    signal: endBefore(),
   }).outputSync();
   const decoder = new TextDecoder();
   assert(success, decoder.decode(stderr));

@@ -85,15 +85,16 @@ test("a process with workers that read a FIFO in vain can exit", {
 
 const BATCHES = isEmulated ? 5 : 25;
 const DOOMED = BATCHES * 8;
+const limit_ms = 120_000;
 
 test(
   `${DOOMED} workers terminated with requests in flight leave the process intact`,
-  { ignore: !isLinux, limit_ms: 120_000 },
+  { ignore: !isLinux, limit_ms },
   async () => {
     using directory = new Directory();
     const { workers, orphans, wrong, notified } = await report(
       "terminated_workers",
-      { args: [directory.path, String(BATCHES)], timeout_ms: 110_000 },
+      { args: [directory.path, String(BATCHES)], limit_ms },
     );
     assertEquals(workers, DOOMED);
     // Those that waited for a FIFO, six for each worker at least.

@@ -14,7 +14,14 @@ import {
   readSync,
   writeSync,
 } from "node:fs";
-import { AioFile } from "../../mod.ts";
+import {
+  aio_read,
+  aio_return,
+  aio_suspend,
+  Aiocb,
+  AioFile,
+  allocatePinned,
+} from "../../mod.ts";
 import { concat, encode } from "./bytes.ts";
 import { Directory } from "./files.ts";
 import { succeeds } from "./system.ts";
@@ -95,6 +102,20 @@ export class Fifo implements AsyncDisposable {
     write.catch(() => {});
     await turn();
     return { write };
+  }
+
+  /** Has a thread of the system wait for it, once one is free, until released. */
+  occupyThread(): () => Promise<void> {
+    const cb = new Aiocb({
+      aio_fildes: this.file.fd,
+      aio_buf: allocatePinned(1),
+    });
+    aio_read(cb);
+    return async () => {
+      this.feed("x");
+      await aio_suspend([cb]);
+      aio_return(cb);
+    };
   }
 
   /** Leaves the FIFO to those that opened it themselves. */

@@ -4,8 +4,7 @@
  * @module
  */
 import { assertEquals } from "@std/assert";
-import { timeLimit } from "./system.ts";
-import { LIMIT_MS } from "./test.ts";
+import { endBefore } from "./test.ts";
 import { isPending } from "./waiting.ts";
 
 /** How to run a program. */
@@ -16,7 +15,8 @@ export interface ProgramOptions {
   /** A command that runs the program, such as `bash -c …`. */
   wrapper?: string[];
   env?: Record<string, string>;
-  timeout_ms?: number;
+  /** The time limit of its test, before which it ends, if not the usual one. */
+  limit_ms?: number;
 }
 
 /** How a program ended. */
@@ -41,7 +41,7 @@ export class Program implements AsyncDisposable {
       flags = ["--allow-all"],
       wrapper = [],
       env,
-      timeout_ms = LIMIT_MS - 1_000, // So that it ends before its test.
+      limit_ms,
     }: ProgramOptions = {},
   ) {
     const program = new URL(`../programs/${name}.ts`, import.meta.url).pathname;
@@ -61,7 +61,7 @@ export class Program implements AsyncDisposable {
       stdin: "null",
       stdout: "piped",
       stderr: "piped",
-      signal: AbortSignal.timeout(timeLimit(timeout_ms)),
+      signal: endBefore(limit_ms),
     }).spawn();
     const { stdout, stderr } = this.#process;
     this.#output = stdout.pipeThrough(new TextDecoderStream()).getReader();

@@ -39,8 +39,12 @@ export function test(name: string, ...rest: Rest<TestFunction>): void {
   const [options, fn] = optionsAndFn(rest);
   const { ignore = false, limit_ms = LIMIT_MS, onFirstThread } = options;
   const timeout = timeLimit(limit_ms);
-  if (onFirstThread === undefined) Deno.test({ name, ignore, timeout, fn });
-  else testOnFirstThread(onFirstThread, { name, ignore, timeout, fn });
+  const here = { name, ignore, timeout, fn };
+  if (onFirstThread === undefined) return Deno.test(here);
+  const [flag, chosen] = Deno.args;
+  if (flag === ONLY && name === chosen) runHere(fn);
+  if (flag === ONLY || flag === WHOLE_FILE) return;
+  Deno.test({ ...here, fn: () => runOnly(onFirstThread, name, limit_ms) });
 }
 
 /** A `test()` that gives each test something of its own, which goes with it. */
@@ -67,28 +71,25 @@ const PASSED = "passed, to the end";
 
 const EXPOSE_GC = "--v8-flags=--expose-gc";
 
-/** Gives the process of a test time to end before the test's own limit. */
-const MARGIN_MS = 500;
-
-type Test = Required<
-  Pick<Deno.TestDefinition, "name" | "ignore" | "timeout" | "fn">
->;
-
-function testOnFirstThread(file: string, test: Test): void {
-  const [flag, chosen] = Deno.args;
-  if (flag === WHOLE_FILE) return;
-  if (flag !== ONLY) Deno.test({ ...test, fn: () => runOnly(file, test) });
-  else if (test.name === chosen) runHere(test);
+/** What ends the process of a test before the time of the test is up. */
+export function endBefore(limit_ms: number = LIMIT_MS): AbortSignal {
+  return AbortSignal.timeout(timeLimit(limit_ms) - MARGIN_MS);
 }
 
-async function runOnly(file: string, { name, timeout }: Test): Promise<void> {
+const MARGIN_MS = 1_000;
+
+async function runOnly(
+  file: string,
+  name: string,
+  limit_ms: number,
+): Promise<void> {
   const { code, signal, stdout, stderr } = await new Deno.Command(
     Deno.execPath(),
     {
       args: ["run", "-A", "--quiet", EXPOSE_GC, file, ONLY, name],
       env: { NO_COLOR: "1" },
       stdin: "null",
-      signal: AbortSignal.timeout(timeout - MARGIN_MS),
+      signal: endBefore(limit_ms),
     },
   ).output();
   const [text, errors] = [stdout, stderr].map((bytes) =>
@@ -102,7 +103,7 @@ async function runOnly(file: string, { name, timeout }: Test): Promise<void> {
   );
 }
 
-async function runHere({ fn }: Test): Promise<void> {
+async function runHere(fn: TestFunction): Promise<void> {
   await fn({} as Deno.TestContext);
   console.log(PASSED);
 }

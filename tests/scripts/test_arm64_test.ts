@@ -3,7 +3,7 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { join } from "node:path";
 import { runTestFiles, testFilesIn } from "../../scripts/arm64/test_files.ts";
-import { Directory, isLinux, test, timeLimit } from "../helpers/mod.ts";
+import { Directory, endBefore, isLinux, test } from "../helpers/mod.ts";
 
 const SCRIPT = new URL("../../scripts/test_arm64.ts", import.meta.url).pathname;
 
@@ -13,7 +13,7 @@ async function complaint(): Promise<string> {
   const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
     args: ["run", "--quiet", "--allow-all", SCRIPT],
     env: { PATH: directory.path, TMPDIR: directory.path, NO_COLOR: "1" },
-    signal: AbortSignal.timeout(timeLimit(15_000)),
+    signal: endBefore(),
   }).output();
   assertEquals(code, 2);
   assertEquals(stdout.length, 0);

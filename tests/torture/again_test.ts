@@ -27,7 +27,7 @@ for (let period = 2; period <= 7; period++) {
             AGAIN_PERIOD: String(period),
             POSIX_AIO_ENGINE: "librt",
           },
-          timeout_ms: limit_ms,
+          limit_ms,
         },
       );
       const kinds = Object.entries(outcomes);

@@ -65,7 +65,7 @@ async function killed(
 ): Promise<Notes> {
   const { line, times, wait_ms } = chooseMoment();
   const args = [path, String(round), String(seed), "Infinity"];
-  await using program = new Program(PROGRAM, { args, timeout_ms: limit_ms });
+  await using program = new Program(PROGRAM, { args, limit_ms });
   const lines: string[] = [];
   for (let left = times; left > 0;) {
     const next = await program.line();
@@ -184,7 +184,7 @@ async function traced(log: string, endings: string[]): Promise<Event[]> {
   const { code, stderr } = await run(PROGRAM, {
     args: [log],
     wrapper: ["sh", "-c", script, "sh"],
-    timeout_ms: limit_ms,
+    limit_ms,
   });
   assertEquals([code, stderr], [0, ""]);
   return parse(Deno.readTextFileSync(record));

@@ -56,7 +56,7 @@ async function inject(requests: string, lanes: number): Promise<void> {
     {
       args: [directory.path, requests, extent, String(lanes)],
       env: { LD_PRELOAD: faults! },
-      timeout_ms: limit_ms,
+      limit_ms,
     },
   );
   const cases = Object.values(outcomes);

@@ -15,7 +15,7 @@ test(
     using directory = new Directory();
     const figures = await report("../torture/programs/load", {
       args: [directory.path, String(SECONDS)],
-      timeout_ms: limit_ms,
+      limit_ms,
     });
     const { idle, loaded, requests, p99_ms, max_ms, commit_max_ms } = figures;
     const inMs = (value: number) => `${value.toFixed(1)} ms`;

@@ -37,7 +37,7 @@ test("memory in flight is not freed, unmapped or used for something else", {
     args: [directory.path, ...EXTENT],
     flags: ["--allow-all", "--v8-flags=--expose-gc"],
     env: { LD_PRELOAD: inFlight! },
-    timeout_ms: limit_ms,
+    limit_ms,
   });
   tell(`${submissions} requests, and memory freed ${frees} times`);
   assert(submissions > 1_000, `${submissions} requests`);
@@ -60,7 +60,7 @@ for (
     const { violations } = await report(MISUSE, {
       args: [misuse],
       env: { LD_PRELOAD: inFlight! },
-      timeout_ms: limit_ms,
+      limit_ms,
     });
     assert(violations > 0);
   });
@@ -89,7 +89,7 @@ function memcheck(program: string, ...args: string[]): Promise<Ended> {
       "--leak-check=no",
       "--error-exitcode=99",
     ],
-    timeout_ms: limit_ms,
+    limit_ms,
   });
 }
 

@@ -26,6 +26,6 @@ export async function reportInNamespace(name: string, options: object) {
   return await report(`../torture/programs/${name}`, {
     args: [JSON.stringify({ directory: directory.path, ...options })],
     wrapper: namespace,
-    timeout_ms: limit_ms,
+    limit_ms,
   });
 }

@@ -127,7 +127,7 @@ test(
     const { made, left, ...counts } = await report("../torture/programs/soak", {
       args: [directory.path, String(REQUESTS)],
       flags: FLAGS,
-      timeout_ms: limit_ms,
+      limit_ms,
     });
     assert(made >= REQUESTS, `${made} requests`);
     assertEquals(left, [0, 0]);
@@ -147,7 +147,7 @@ test(`${FILES} files opened and closed leave no descriptor and no memory`, {
     {
       args: [directory.path, String(FILES)],
       flags: FLAGS,
-      timeout_ms: limit_ms,
+      limit_ms,
     },
   );
   assert(opened >= FILES, `${opened} files`);
@@ -193,7 +193,7 @@ for (const { how, name, bytesMax, descriptorsMax } of WORKER_MODES) {
           'ulimit -n "$(ulimit -Hn)"; exec "$@"',
           "bash",
         ],
-        timeout_ms: limit_ms,
+        limit_ms,
       },
     );
     const perWorker = (name: keyof Counts) =>
@@ -226,7 +226,7 @@ test("EMFILE is an error of that call only, and files need no more lanes", {
     {
       args: [directory.path],
       wrapper: ["bash", "-c", 'ulimit -n 80; exec "$@"', "bash"],
-      timeout_ms: limit_ms,
+      limit_ms,
     },
   );
   const emfile = { code: "EMFILE", errno: 24, syscall: "open" };

@@ -36,7 +36,7 @@ export async function starve(refusal: Refusal): Promise<[number, number]> {
     {
       args: [directory.path, call, error, position],
       env: { LD_PRELOAD: faults },
-      timeout_ms: limit_ms,
+      limit_ms,
     },
   );
   const what = `${error} of ${call}, ${position}`;
