@@ -24,7 +24,7 @@ export type ParameterType =
  */
 export type ResultType = "int" | "long" | "offset" | "pointer" | "void";
 
-/** How a function is called. */
+/** What a function takes and returns, and how it is called. */
 export interface Signature {
   readonly parameters: readonly ParameterType[];
   readonly result: ResultType;
@@ -32,14 +32,17 @@ export interface Signature {
   readonly symbol?: string;
   /** Whether not every C library has it. */
   readonly optional?: true;
-  /** Whether it is called on a thread beside the event loop. */
+  /**
+   * Whether it is called on a thread beside the event loop. What a worker of Bun
+   * calls needs an entry in `node/bun.ts` as well.
+   */
   readonly nonblocking?: true;
   /**
    * How many parameters stand before the variable arguments, which go another way
    * than others on ARM64 macOS.
    */
   readonly fixed?: number;
-  /** Whether every request calls it. */
+  /** Whether it is called for every request: Bun then calls it by itself. */
   readonly hot?: true;
 }
 
@@ -53,7 +56,7 @@ export const SIGNATURES = {
   // int aio_fsync(int op, struct aiocb *block)
   aio_fsync: { parameters: ["int", "pointer"], result: "int" },
   aio_error: { parameters: ["pointer"], result: "int", hot: true },
-  // A ssize_t; but no system here transfers more than INT_MAX bytes at once.
+  // ssize_t aio_return(struct aiocb *block), of NBYTES_MAX at most.
   aio_return: { parameters: ["pointer"], result: "int", hot: true },
   // int aio_cancel(int fd, struct aiocb *block)
   aio_cancel: { parameters: ["int", "nullable"], result: "int" },
@@ -93,13 +96,13 @@ export const SIGNATURES = {
   close: { parameters: ["int"], result: "int" },
   // int pipe(int ends[2])
   pipe: { parameters: ["pointer"], result: "int" },
-  // ssize_t read(int fd, void *buffer, size_t byteLength); less than INT_MAX.
+  // ssize_t read(int fd, void *buffer, size_t byteLength), of a MiB at most.
   read: { parameters: ["int", "pointer", "size"], result: "int" },
   write: { parameters: ["int", "pointer", "size"], result: "int" },
   // int fcntl(int fd, int command, ...), with an int.
   fcntl: { parameters: ["int", "int", "int"], fixed: 2, result: "int" },
   isatty: { parameters: ["int"], result: "int" },
-  // Of Linux: int ptsname_r(int fd, char *name, size_t byteLength)
+  // Of Linux. int ptsname_r(int fd, char *name, size_t byteLength)
   ptsname_r: {
     parameters: ["int", "pointer", "size"],
     result: "int",
@@ -108,7 +111,8 @@ export const SIGNATURES = {
   // off_t lseek(int fd, off_t offset, int whence)
   lseek: { parameters: ["int", "offset", "int"], result: "offset" },
   ftruncate: { parameters: ["int", "offset"], result: "int" },
-  // Of Linux. int preadv2(int fd, struct iovec *, int count, off_t, int flags)
+  // Of Linux. ssize_t preadv2(int fd, struct iovec *, int count, off_t, int flags),
+  // of a MiB at most.
   preadv2: {
     parameters: ["int", "pointer", "int", "offset", "int"],
     result: "int",

@@ -17,6 +17,7 @@ import {
   type FunctionName,
   type ParameterType,
   type ResultType,
+  type Signature,
   SIGNATURE_ROWS,
 } from "../signatures.ts";
 import { koffi, type KoffiFunction } from "./koffi.ts";
@@ -50,26 +51,30 @@ const HOT = SIGNATURE_ROWS.filter(([_, { hot }]) => hot);
 /** The functions of every request, as Bun binds them; none where it can't. */
 export function bunFunctions(platform: Platform): Partial<NativeFunctions> {
   if (!isBun) return {};
-  const declared = Object.fromEntries(HOT.map(([name, signature]) => [
-    symbolOf(name, signature, platform),
-    {
-      args: signature.parameters.map((type) => TYPES[type]),
-      returns: TYPES[signature.result],
-    },
-  ]));
-  for (const library of platform.libraries) {
+  const found = HOT.map(([name, signature]) => [
+    name,
+    find(platform.libraries, symbolOf(name, signature, platform), signature),
+  ]);
+  return Object.fromEntries(found.filter(([_, fn]) => fn !== null));
+}
+
+/** Each by itself: two may be called by the same symbol, and one may be missing. */
+function find(
+  libraries: readonly string[],
+  symbol: string,
+  { parameters, result }: Signature,
+): unknown {
+  const args = parameters.map((type) => TYPES[type]);
+  const signature = { args, returns: TYPES[result] };
+  for (const library of libraries) {
     try {
       const { dlopen } = createRequire(import.meta.url)("bun:ffi") as BunFfi;
-      const { symbols } = dlopen(library, declared);
-      return Object.fromEntries(HOT.map(([name, signature]) => [
-        name,
-        symbols[symbolOf(name, signature, platform)],
-      ]));
+      return dlopen(library, { [symbol]: signature }).symbols[symbol];
     } catch {
-      // Another library may have them, and koffi has them in any case.
+      // Another library may have it, and koffi has it in any case.
     }
   }
-  return {};
+  return null;
 }
 
 /** Bun crashes when a worker is terminated while a call is out on a thread. */
