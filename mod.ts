@@ -103,17 +103,15 @@ export {
   isPinned,
   type PinnedOptions,
 } from "./lib/system/pinned.ts";
-export {
-  aio_cancel,
-  aio_error,
-  aio_fsync,
-  aio_read,
-  aio_return,
-  aio_suspend,
-  aio_write,
-  lio_listio,
-} from "./lib/posix/functions.ts";
+export { aio_cancel } from "./lib/posix/aio_cancel.ts";
+export { aio_error } from "./lib/posix/aio_error.ts";
+export { aio_fsync } from "./lib/posix/aio_fsync.ts";
+export { aio_init, type AioInit } from "./lib/posix/aio_init.ts";
+export { aio_read } from "./lib/posix/aio_read.ts";
+export { aio_return } from "./lib/posix/aio_return.ts";
+export { aio_suspend } from "./lib/posix/aio_suspend.ts";
+export { aio_write } from "./lib/posix/aio_write.ts";
+export { lio_listio } from "./lib/posix/lio_listio.ts";
+export type { Sigevent } from "./lib/posix/sigevent.ts";
 export { type Configuration, configure } from "./lib/system/settings.ts";
 export type { ReadableOptions, WritableOptions } from "./lib/file/streams.ts";
-export type { Sigevent } from "./lib/engine/librt/sigevent.ts";
-export { aio_init, type AioInit } from "./lib/system/threads.ts";

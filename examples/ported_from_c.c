@@ -1,6 +1,7 @@
 /*
- * Prints the bytes, the newlines and the CRC-32 of each block of a file, and of
- * the whole file; reads ahead with several requests in flight.
+ * A page to learn from: prints the bytes, the newlines and the CRC-32 of each
+ * block of a file, and of the whole file; reads ahead with several requests in
+ * flight.
  *
  *   cc -o ported_from_c ported_from_c.c    (before glibc 2.34 with -lrt)
  *   ./ported_from_c FILE

@@ -1,6 +1,7 @@
 /*
- * Prints the bytes, the newlines and the CRC-32 of each block of a file, and of
- * the whole file; reads ahead with several requests in flight.
+ * A page to learn from: prints the bytes, the newlines and the CRC-32 of each
+ * block of a file, and of the whole file; reads ahead with several requests in
+ * flight.
  *
  *   deno run --allow-ffi --allow-read ported_from_c.ts FILE
  *   deno run ported_from_c.ts --help

@@ -1,6 +1,6 @@
 /**
- * A write-ahead log on the command line: appends lines, shows and checks what is there,
- * and measures.
+ * A tool to use: keeps a write-ahead log on the command line. It appends lines, shows and
+ * checks what is there, and measures.
  *
  * ```sh
  * deno run --allow-ffi --allow-read --allow-write examples/wal.ts append LOG < lines
@@ -11,14 +11,14 @@
  * @module
  */
 import { Buffer } from "node:buffer";
-import { writeSync } from "node:fs";
 import * as fs from "node:fs/promises";
 import { createHistogram, type RecordableHistogram } from "node:perf_hooks";
 import process from "node:process";
-import { parseArgs } from "node:util";
-// @ts-types="@types/cli-progress"
-import { SingleBar } from "cli-progress";
 import prettyBytes from "pretty-bytes";
+import { CommandLine, UsageError } from "./shared/command_line.ts";
+import { startBar } from "./shared/progress.ts";
+import { abortOnSignal, unlessAborted } from "./shared/stopping.ts";
+import { print, runTool } from "./shared/tool.ts";
 import { type LogSummary, readLog, WriteAheadLog } from "./write_ahead_log.ts";
 
 /** Input that is faster than the disk waits, rather than take memory. */
@@ -31,7 +31,7 @@ const SIZE_DEFAULT = 128;
 const SIZE_MAX = 1 << 20;
 const NEWLINE = 10;
 
-const HELP = `Keeps a write-ahead log.
+const USAGE = `Keeps a write-ahead log.
 
 usage: wal.ts append LOG           append each line of standard input as a record,
                                    and print its number once it is on disk
@@ -60,43 +60,6 @@ a record may be lost.
 Exit status: 0 done, 1 the log is damaged or could not be used, 2 wrong usage;
 129, 130, 143 on SIGHUP, SIGINT, SIGTERM, and 141 if nobody reads the output.`;
 
-const SIGNAL_NUMBERS = { SIGHUP: 1, SIGINT: 2, SIGTERM: 15 } as const;
-const SIGPIPE = 13;
-
-class UsageError extends Error {}
-
-/** Standard output takes no more. */
-class OutputError extends Error {
-  readonly isReaderGone: boolean;
-
-  constructor(cause: Error) {
-    super(`cannot write to standard output: ${cause.message}`, { cause });
-    this.isReaderGone = (cause as { code?: string }).code === "EPIPE";
-  }
-}
-
-class Stopped extends Error {
-  constructor(readonly signal: keyof typeof SIGNAL_NUMBERS) {
-    super(`stopped by ${signal}`);
-  }
-}
-
-/** Aborts on a signal, for the commands that have something to bring to an end. */
-function stopSignal(command: Command): AbortSignal {
-  const controller = new AbortController();
-  if (command !== "append" && command !== "bench") return controller.signal;
-  for (const name of Object.keys(SIGNAL_NUMBERS)) {
-    process.on(
-      name,
-      () => controller.abort(new Stopped(name as keyof typeof SIGNAL_NUMBERS)),
-    );
-  }
-  return controller.signal;
-}
-
-const FLAG = { type: "boolean" } as const;
-const TEXT = { type: "string" } as const;
-
 /** The commands, with the options each of them takes. */
 const OPTIONS = {
   append: ["quiet"],
@@ -106,105 +69,37 @@ const OPTIONS = {
   bench: ["writers", "seconds", "size", "json"],
 } as const;
 
-type Command = keyof typeof OPTIONS;
-
 function parseCommandLine(args: string[]) {
-  const { values, positionals } = parse(args);
-  if (values.help) return null;
-  const [command, path, ...others] = positionals;
-  if (command === undefined) throw new UsageError("a command is needed");
-  if (!Object.hasOwn(OPTIONS, command)) {
-    throw new UsageError(`there is no command "${command}"`);
+  const line = new CommandLine(USAGE, args);
+  const [name, path] = line.names;
+  if (name === undefined) throw new UsageError("a command is needed");
+  if (!Object.hasOwn(OPTIONS, name)) {
+    throw new UsageError(`there is no command "${name}"`);
   }
-  if (path === undefined || others.length > 0) {
-    const count = positionals.length - 1;
-    throw new UsageError(`${command} needs one log, not ${count} names`);
+  if (line.names.length !== 2) {
+    const count = line.names.length - 1;
+    throw new UsageError(`${name} needs one log, not ${count} names`);
   }
-  const known: readonly string[] = OPTIONS[command as Command];
-  const unknown = Object.keys(values).find((name) => !known.includes(name));
+  const command = name as keyof typeof OPTIONS;
+  const known: readonly string[] = OPTIONS[command];
+  const unknown = line.given.find((option) => !known.includes(option));
   if (unknown !== undefined) {
     throw new UsageError(`${command} has no option --${unknown}`);
   }
   return {
-    command: command as Command,
+    command,
     path,
-    quiet: values.quiet ?? false,
-    json: values.json ?? false,
-    from: wholeNumber("from", values.from, 1, Infinity) ?? 1,
-    upTo: wholeNumber("up-to", values["up-to"], 0, Infinity),
-    writers: wholeNumber("writers", values.writers, 1, WRITERS_MAX) ??
-      WRITERS_DEFAULT,
-    seconds: wholeNumber("seconds", values.seconds, 1, 3600) ??
-      SECONDS_DEFAULT,
-    size: wholeNumber("size", values.size, 0, SIZE_MAX) ?? SIZE_DEFAULT,
+    quiet: line.flag("quiet"),
+    json: line.flag("json"),
+    from: line.integer("from", 1) ?? 1,
+    upTo: line.integer("up-to", 0),
+    writers: line.integer("writers", 1, WRITERS_MAX) ?? WRITERS_DEFAULT,
+    seconds: line.integer("seconds", 1, 3600) ?? SECONDS_DEFAULT,
+    size: line.integer("size", 0, SIZE_MAX) ?? SIZE_DEFAULT,
   };
 }
 
-type Settings = NonNullable<ReturnType<typeof parseCommandLine>>;
-
-function parse(args: string[]) {
-  try {
-    return parseArgs({
-      args,
-      allowPositionals: true,
-      options: {
-        "quiet": FLAG,
-        "from": TEXT,
-        "json": FLAG,
-        "up-to": TEXT,
-        "writers": TEXT,
-        "seconds": TEXT,
-        "size": TEXT,
-        "help": { ...FLAG, short: "h" },
-      },
-    });
-  } catch (error) {
-    // What parseArgs() says after its first sentence is advice to programmers.
-    const [sentence] = (error as Error).message.split(/\.\s/);
-    throw new UsageError(sentence);
-  }
-}
-
-function wholeNumber(
-  option: string,
-  text: string | undefined,
-  min: number,
-  max: number,
-): number | undefined {
-  if (text === undefined) return undefined;
-  const value = Number(text);
-  if (/^\d+$/.test(text) && value >= min && value <= max) return value;
-  const range = max === Infinity ? `${min} or more` : `${min} to ${max}`;
-  throw new UsageError(`--${option} must be ${range}, not "${text}"`);
-}
-
-/** Waits until it is written: what was acknowledged must not get lost in a buffer. */
-function print(data: string | Uint8Array): void {
-  const bytes = typeof data === "string" ? Buffer.from(data) : data;
-  try {
-    for (let at = 0; at < bytes.length;) {
-      at += writeSync(process.stdout.fd, bytes, at);
-    }
-  } catch (error) {
-    throw new OutputError(error as Error);
-  }
-}
-
-/** Rejects as soon as `signal` aborts, though `promise` may be pending for ever. */
-async function unlessAborted<T>(
-  promise: Promise<T>,
-  signal: AbortSignal,
-): Promise<T> {
-  const { promise: aborted, reject } = Promise.withResolvers<never>();
-  const onAbort = () => reject(signal.reason);
-  signal.addEventListener("abort", onAbort);
-  try {
-    signal.throwIfAborted();
-    return await Promise.race([promise, aborted]);
-  } finally {
-    signal.removeEventListener("abort", onAbort);
-  }
-}
+type Settings = ReturnType<typeof parseCommandLine>;
 
 /** The lines of standard input, as bytes; the last one may lack its end. */
 async function* inputLines(signal: AbortSignal): AsyncGenerator<Uint8Array> {
@@ -235,20 +130,8 @@ function describeTail(summary: LogSummary): string {
     `and no other record gets their numbers (${numbers} at most)`;
 }
 
-/** Shows how far something is on a terminal, and nothing elsewhere. */
-function startBar(total: number, format: (value: number) => string) {
-  if (!process.stderr.isTTY) return null;
-  const bar = new SingleBar({
-    stream: process.stderr,
-    hideCursor: true,
-    clearOnComplete: true,
-    format: (_options, { value }) => format(value),
-  });
-  bar.start(total, 0);
-  return bar;
-}
-
-async function append(settings: Settings, signal: AbortSignal) {
+async function append(settings: Settings) {
+  const signal = abortOnSignal();
   await using log = await WriteAheadLog.open(settings.path);
   if (log.recovered.tornBytes > 0) {
     console.error(`wal: cut off ${describeTail(log.recovered)}`);
@@ -299,7 +182,8 @@ async function verify({ path, json }: Settings) {
   const { size } = await fs.stat(path);
   const bar = startBar(
     size,
-    (bytes) => `Verifying ${prettyBytes(bytes)} of ${prettyBytes(size)}`,
+    ({ value }) => `Verifying ${prettyBytes(value)} of ${prettyBytes(size)}`,
+    { clearOnComplete: true },
   );
   let summary: LogSummary;
   let count = 0;
@@ -352,10 +236,10 @@ async function measureAppends(
   const record = crypto.getRandomValues(new Uint8Array(size));
   const startedAt = performance.now();
   const elapsed = () => (performance.now() - startedAt) / 1000;
-  const bar = startBar(seconds, (value) => {
+  const bar = startBar(seconds, ({ value }) => {
     const rate = Math.round(latencies_us.count / elapsed());
     return `${value.toFixed(0)} of ${seconds} s, ${rate} appends/s`;
-  });
+  }, { clearOnComplete: true });
   const ticking = setInterval(() => bar?.update(elapsed()), 200);
   const write = async () => {
     while (elapsed() < seconds && !signal.aborted) {
@@ -374,7 +258,8 @@ async function measureAppends(
   return { took: elapsed(), latencies_us };
 }
 
-async function bench(settings: Settings, signal: AbortSignal) {
+async function bench(settings: Settings) {
+  const signal = abortOnSignal();
   const { path, writers, size, json } = settings;
   if (await fs.stat(path).catch(() => null) !== null) {
     throw new Error(`${path} exists already; bench makes a log of its own`);
@@ -409,27 +294,9 @@ async function bench(settings: Settings, signal: AbortSignal) {
 
 const COMMANDS = { append, dump, verify, checkpoint, bench };
 
-async function main(args: string[]): Promise<number> {
-  try {
-    const settings = parseCommandLine(args);
-    if (settings === null) {
-      print(`${HELP}\n`);
-      return 0;
-    }
-    await COMMANDS[settings.command](settings, stopSignal(settings.command));
-    return 0;
-  } catch (error) {
-    if (error instanceof UsageError) {
-      console.error(`wal: ${error.message} (--help tells the usage)`);
-      return 2;
-    }
-    // What a filter does when nobody reads on is to end without a word.
-    if (error instanceof OutputError && error.isReaderGone) {
-      return 128 + SIGPIPE;
-    }
-    console.error(`wal: ${error instanceof Error ? error.message : error}`);
-    return error instanceof Stopped ? 128 + SIGNAL_NUMBERS[error.signal] : 1;
-  }
+async function main(args: string[]): Promise<void> {
+  const settings = parseCommandLine(args);
+  await COMMANDS[settings.command](settings);
 }
 
-if (import.meta.main) process.exit(await main(process.argv.slice(2)));
+if (import.meta.main) await runTool("wal", main);

@@ -1,7 +1,7 @@
 /**
- * A write-ahead log: records that are on disk when `append` has resolved, and that
- * are there after a crash, in order and whole. Made to be copied into a project;
- * `wal.ts` beside it is a program around it.
+ * A module to take into a project: a write-ahead log. Records are on disk when `append`
+ * has resolved, and are there after a crash, in order and whole. `wal.ts` beside it is a
+ * tool around it.
  *
  * Appends that come together share one `fdatasync`, which is what makes a log with
  * many writers fast: 64 that wait for their own record each pay for one or two.

@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { assert } from "../lib/checks/assert.ts";
 import {
   freeNative,
   type NativeMemory,
@@ -50,6 +51,7 @@ export function takeBounceBuffer(byteLength: number): BounceBuffer | null {
 
 /** Gives a buffer back for reuse. */
 export function releaseBounceBuffer(buffer: BounceBuffer): void {
+  assert(bounceBuffersInUse > 0, "a buffer is given back that nobody took");
   bounceBuffersInUse--;
   freeBounceBuffers[buffer.sizeClass].push(buffer);
 }
@@ -80,6 +82,7 @@ export function trimBounceBuffers(bytes: number): void {
     while (free.length > 0 && poolBytes > bytes) {
       freeNative(free.pop()!);
       poolBytes -= SIZE_CLASSES[size];
+      assert(poolBytes >= 0, "more was freed than allocated");
     }
   }
 }

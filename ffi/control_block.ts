@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { assert } from "../lib/checks/assert.ts";
 import {
   packAiocb,
   packSigevent,
@@ -37,7 +38,8 @@ export class ControlBlock {
   readonly #layout: AiocbLayout;
   /** Whether all but the fields of a transfer is as `packTransfer()` leaves it. */
   #isPlain = false;
-  #isReleased = false;
+  /** Whether nobody has taken it, or who did has given it back. */
+  #isFree = true;
 
   constructor(slab: NativeMemory, at: number, layout: AiocbLayout) {
     this.slab = slab;
@@ -102,23 +104,26 @@ export class ControlBlock {
   /** Writes a status, where the system shows one, before a call. */
   writeStatus(errno: number): void {
     const { status } = this.#layout;
-    if (status !== null) {
-      this.view.setInt32(this.at + status, errno, true);
-    }
+    if (status !== null) this.view.setInt32(this.at + status, errno, true);
+  }
+
+  /** Marks the block as in use. */
+  take(): void {
+    assert(this.#isFree && this.holds === 0, "a block is taken twice");
+    this.#isFree = false;
   }
 
   /** Keeps the block from reuse while an `aio_suspend` call names it. */
   hold(): void {
+    assert(!this.#isFree, "a block is held that nobody has taken");
     this.holds++;
   }
 
   /** The opposite of {@linkcode hold}. */
   unhold(): void {
+    assert(this.holds > 0, "a block is let go that nobody holds");
     this.holds--;
-    if (this.holds === 0 && this.#isReleased) {
-      this.#isReleased = false;
-      freeBlocks.push(this);
-    }
+    if (this.holds === 0 && this.#isFree) freeBlocks.push(this);
   }
 
   /**
@@ -127,8 +132,9 @@ export class ControlBlock {
    * progress when it ends.
    */
   release(): void {
+    assert(!this.#isFree, "a block is given back twice");
+    this.#isFree = true;
     if (this.holds === 0) freeBlocks.push(this);
-    else this.#isReleased = true;
   }
 
   #packPlain(): void {
@@ -151,7 +157,9 @@ let freeBlocks: ControlBlock[] = [];
 /** A control block nobody uses; its contents are what the last user left. */
 export function takeControlBlock(): ControlBlock {
   if (freeBlocks.length === 0) growControlBlocks();
-  return freeBlocks.pop()!;
+  const block = freeBlocks.pop()!;
+  block.take();
+  return block;
 }
 
 function growControlBlocks(): void {

@@ -83,6 +83,16 @@ export interface RusageLayout {
   readonly ru_inblock: number;
 }
 
+/** What {@linkcode packAioInit} writes. */
+export interface AioInitValues {
+  /** The most threads that serve requests. */
+  readonly aio_threads: number;
+  /** How many requests are expected at once. */
+  readonly aio_num: number;
+  /** Seconds after which an idle thread ends. */
+  readonly aio_idle_time: number;
+}
+
 /** What {@linkcode packSigevent} writes; the attributes are always null. */
 export interface SigeventValues {
   /** `SIGEV_NONE`, `SIGEV_SIGNAL` or `SIGEV_THREAD`. */
@@ -132,6 +142,17 @@ const NS_PER_SECOND = 1e9;
 function writeInteger(view: DataView, at: number, value: number): void {
   view.setUint32(at, value, true);
   view.setInt32(at + 4, Math.floor(value / TWO_TO_32), true);
+}
+
+/**
+ * Reads a `size_t`, or another unsigned integer of 64 bits.
+ *
+ * @param view The memory to read.
+ * @param at Where in the view, in bytes.
+ * @returns The value, below 2^53.
+ */
+export function readSize(view: DataView, at: number): number {
+  return view.getUint32(at + 4, true) * TWO_TO_32 + view.getUint32(at, true);
 }
 
 /**
@@ -204,6 +225,24 @@ export function writeTimespec(
 }
 
 /**
+ * Reads a `struct timespec` that is not negative.
+ *
+ * @param view The memory to read.
+ * @param at Where in the view the structure starts, in bytes.
+ * @param layout Where its fields lie.
+ * @returns The time in milliseconds.
+ */
+export function readTimespec(
+  view: DataView,
+  at: number,
+  layout: TimespecLayout,
+): number {
+  const seconds = readSize(view, at + layout.tv_sec);
+  const nanoseconds = readSize(view, at + layout.tv_nsec);
+  return seconds * MS_PER_SECOND + nanoseconds / NS_PER_MS;
+}
+
+/**
  * Writes a whole `struct sigevent`, with zeros wherever no field is given.
  *
  * @param view The memory to write to.
@@ -272,6 +311,25 @@ export function packAiocb(
     layout.sigeventLayout,
     values.sigevent,
   );
+}
+
+/**
+ * Writes what is used of a `struct aioinit`; the rest has to be zero.
+ *
+ * @param view The memory to write to.
+ * @param at Where in the view the structure starts, in bytes.
+ * @param layout Where its fields lie.
+ * @param values The fields.
+ */
+export function packAioInit(
+  view: DataView,
+  at: number,
+  layout: AioInitLayout,
+  values: AioInitValues,
+): void {
+  view.setInt32(at + layout.aio_threads, values.aio_threads, true);
+  view.setInt32(at + layout.aio_num, values.aio_num, true);
+  view.setInt32(at + layout.aio_idle_time, values.aio_idle_time, true);
 }
 
 /** Writes zeros; structures with a 64-bit member take a multiple of 8 bytes. */

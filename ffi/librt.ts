@@ -3,7 +3,8 @@
  *
  * @module
  */
-import { type Platform, platformFor } from "./platform.ts";
+import type { Platform } from "./platform.ts";
+import { libcOf, platformFor } from "./platforms.ts";
 import type { NativeFunctions } from "./runtime.ts";
 import { runtime } from "./current.ts";
 
@@ -34,7 +35,8 @@ export function librt(): Librt {
 
 /** The table of the system this is, or why there is none. */
 export function hostPlatform(): Platform | UnavailableError {
-  const { os, arch, libc } = runtime.host;
+  const { os, arch, isMusl } = runtime.host;
+  const libc = libcOf(os, isMusl);
   const platform = libc === null ? null : platformFor(os, arch, libc);
   return platform ?? new UnavailableError(
     `POSIX asynchronous I/O is not available on ${os} ${arch}: ` +

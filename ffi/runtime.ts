@@ -7,6 +7,12 @@
  * @module
  */
 import type { Platform } from "./platform.ts";
+import type {
+  FunctionName,
+  ParameterType,
+  Signature,
+  SIGNATURES,
+} from "./signatures.ts";
 
 declare const pointerBrand: unique symbol;
 
@@ -19,96 +25,42 @@ export interface Pointer {
   readonly [pointerBrand]: true;
 }
 
-/**
- * The C functions the library calls, as the runtime binds them.
- *
- * `aio_return` is declared as a C `int` although it is a `ssize_t`: no system
- * here transfers more than `INT_MAX` bytes at once, and a 64-bit result would
- * cost a BigInt for each request.
- */
-export interface NativeFunctions {
-  aio_read(block: Pointer): number;
-  aio_write(block: Pointer): number;
-  aio_fsync(operation: number, block: Pointer): number;
-  aio_error(block: Pointer): number;
-  aio_return(block: Pointer): number;
-  aio_cancel(fd: number, block: Pointer | null): number;
-  /** Waits on a thread beside the event loop. */
-  aio_suspend(
-    list: Pointer,
-    count: number,
-    timeout: Pointer | null,
-  ): Promise<number>;
-  lio_listio(
-    mode: number,
-    list: Pointer,
-    count: number,
-    sigevent: Pointer | null,
-  ): number;
-  /** An extension of glibc; `null` where the C library has none. */
-  aio_init: ((tuning: Pointer) => void) | null;
-  sysconf(name: number): number;
-  getpid(): number;
-  /** What the C library has to tell threads apart, see `isFirstThread`. */
-  this_thread(SYS_gettid: number): number;
-  poll(list: Pointer, count: number, timeout_ms: number): number;
-  /** The same, on a thread beside the event loop. */
-  poll_nonblocking(
-    list: Pointer,
-    count: number,
-    timeout_ms: number,
-  ): Promise<number>;
-  getrusage(who: number, usage: Pointer): number;
-  fcntl(fd: number, command: number, argument: number): number;
-  isatty(fd: number): number;
-  /** Fails but for the master of a pseudo-terminal. */
-  ptsname_r:
-    | ((fd: number, name: Pointer, byteLength: number) => number)
-    | null;
-  /** An extension of Linux; `null` where the C library has none. */
-  preadv2: VectorTransfer | null;
-  pwritev2: VectorTransfer | null;
-  /** Of Linux; `null` where the C library has none. */
-  statx:
-    | ((
-      fd: number,
-      path: Pointer,
-      flags: number,
-      mask: number,
-      result: Pointer,
-    ) => number)
-    | null;
-  read(fd: number, buffer: Pointer, byteLength: number): number;
-  write(fd: number, buffer: Pointer, byteLength: number): number;
-  /** `ends` has room for two descriptors of 32 bits. */
-  pipe(ends: Pointer): number;
-  /** `path` is an address of a string that ends with a NUL. */
-  open(path: Pointer, flags: number): number;
-  close(fd: number): number;
-  /** Linux's own; to be called there only. */
-  getdents(
-    SYS_getdents64: number,
-    fd: number,
-    into: Pointer,
-    byteLength: number,
-  ): number;
-  lseek(fd: number, offset: number, whence: number): number;
-  ftruncate(fd: number, length: number): number;
-  aligned_alloc(alignment: number, byteLength: number): Pointer | null;
-  free(memory: Pointer): void;
+/** What a parameter of the signatures is in TypeScript. */
+interface ParameterTypes {
+  int: number;
+  uint: number;
+  long: number | bigint;
+  offset: number | bigint;
+  size: number;
+  pointer: Pointer;
+  nullable: Pointer | null;
 }
 
-/**
- * `preadv2()` or `pwritev2()`. Like that of `aio_return`, the result is declared
- * as a C `int`: nobody here asks for more than a MiB.
- */
-export type VectorTransfer = (
-  fd: number,
-  vector: Pointer,
-  count: number,
-  offset: number | bigint,
-  flags: number,
-) => number;
+/** What a result of the signatures is in TypeScript. */
+interface ResultTypes {
+  int: number;
+  long: number;
+  offset: number;
+  pointer: Pointer | null;
+  void: void;
+}
+
+type Arguments<Types extends readonly ParameterType[]> = {
+  [At in keyof Types]: ParameterTypes[Types[At]];
+};
+
+type Outcome<Called extends Signature> = Called extends { nonblocking: true }
+  ? Promise<ResultTypes[Called["result"]]>
+  : ResultTypes[Called["result"]];
+
+type NativeFunction<Called extends Signature> =
+  | ((...args: Arguments<Called["parameters"]>) => Outcome<Called>)
+  | (Called extends { optional: true } ? null : never);
+
+/** The C functions of `signatures.ts`, as the runtime binds them. */
+export type NativeFunctions = {
+  [Name in FunctionName]: NativeFunction<typeof SIGNATURES[Name]>;
+};
 
 /** A JavaScript function that any native thread may call. */
 export interface NativeCallback {
@@ -123,7 +75,8 @@ export interface Host {
   readonly os: string;
   /** `"x86_64"` or `"aarch64"`. */
   readonly arch: string;
-  readonly libc: Platform["libc"] | null;
+  /** Whether the C library of Linux is musl. */
+  readonly isMusl: boolean;
 }
 
 /** What a runtime implements. */

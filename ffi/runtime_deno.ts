@@ -3,6 +3,12 @@
  *
  * @module
  */
+import {
+  bindFunctions,
+  type FoundFunctions,
+  type Native,
+  symbolOf,
+} from "./binding.ts";
 import type { Platform } from "./platform.ts";
 import type {
   NativeCallback,
@@ -10,89 +16,42 @@ import type {
   Pointer,
   Runtime,
 } from "./runtime.ts";
+import {
+  type ParameterType,
+  type ResultType,
+  SIGNATURE_ROWS,
+} from "./signatures.ts";
 
-// Integers of 64 bits would come back as BigInt and leave the fast path, and
-// pointers take 17 ns a call where addresses as numbers take 63.
-const SIGNATURES = {
-  aio_read: { parameters: ["pointer"], result: "i32" },
-  aio_write: { parameters: ["pointer"], result: "i32" },
-  aio_fsync: { parameters: ["i32", "pointer"], result: "i32" },
-  aio_error: { parameters: ["pointer"], result: "i32" },
-  aio_return: { parameters: ["pointer"], result: "i32" },
-  aio_cancel: { parameters: ["i32", "pointer"], result: "i32" },
-  aio_suspend: {
-    parameters: ["pointer", "i32", "pointer"],
-    result: "i32",
-    nonblocking: true,
-  },
-  lio_listio: {
-    parameters: ["i32", "pointer", "i32", "pointer"],
-    result: "i32",
-  },
-  sysconf: { parameters: ["i32"], result: "i32" },
-  getpid: { parameters: [], result: "i32" },
-  this_thread: { parameters: ["i64"], result: "i32" },
-  poll: { parameters: ["pointer", "usize", "i32"], result: "i32" },
-  poll_nonblocking: {
-    name: "poll",
-    parameters: ["pointer", "usize", "i32"],
-    result: "i32",
-    nonblocking: true,
-  },
-  getrusage: { parameters: ["i32", "pointer"], result: "i32" },
-  fcntl: { parameters: ["i32", "i32", "i32"], result: "i32" },
-  isatty: { parameters: ["i32"], result: "i32" },
-  read: { parameters: ["i32", "pointer", "usize"], result: "i32" },
-  write: { parameters: ["i32", "pointer", "usize"], result: "i32" },
-  pipe: { parameters: ["pointer"], result: "i32" },
-  open: { parameters: ["pointer", "i32"], result: "i32" },
-  close: { parameters: ["i32"], result: "i32" },
-  getdents: {
-    parameters: ["i64", "i32", "pointer", "usize"],
-    result: "i32",
-  },
-  lseek: { parameters: ["i32", "i64", "i32"], result: "i64" },
-  ftruncate: { parameters: ["i32", "i64"], result: "i32" },
-  aligned_alloc: { parameters: ["usize", "usize"], result: "pointer" },
-  free: { parameters: ["pointer"], result: "void" },
-} as const satisfies Deno.ForeignLibraryInterface;
-
-const REQUIRED = Object.keys(SIGNATURES);
-
-/** What not every C library has. */
-const OPTIONAL = {
-  aio_init: { parameters: ["pointer"], result: "void" },
-  ptsname_r: { parameters: ["i32", "pointer", "usize"], result: "i32" },
-  preadv2: {
-    parameters: ["i32", "pointer", "i32", "i64", "i32"],
-    result: "i32",
-  },
-  pwritev2: {
-    parameters: ["i32", "pointer", "i32", "i64", "i32"],
-    result: "i32",
-  },
-  statx: {
-    parameters: ["i32", "pointer", "i32", "u32", "pointer"],
-    result: "i32",
-  },
-} as const satisfies Deno.ForeignLibraryInterface;
+/**
+ * The words of the signatures. Pointers take 17 ns a call where addresses as
+ * numbers take 63.
+ */
+const TYPES = {
+  int: "i32",
+  uint: "u32",
+  long: "i64",
+  offset: "i64",
+  size: "usize",
+  pointer: "pointer",
+  nullable: "pointer",
+  void: "void",
+} as const satisfies Record<
+  ParameterType | ResultType,
+  Deno.NativeResultType
+>;
 
 function declare(platform: Platform): Deno.ForeignLibraryInterface {
   const declared: Record<string, Deno.ForeignFunction> = {};
-  for (const [name, signature] of Object.entries(SIGNATURES)) {
-    const standardName = "name" in signature ? signature.name : name;
-    const systemName = platform.symbols[standardName] ?? standardName;
-    declared[name] = { ...signature, name: systemName, optional: true };
+  for (const [name, signature] of SIGNATURE_ROWS) {
+    declared[name] = {
+      name: symbolOf(name, signature, platform),
+      parameters: signature.parameters.map((type) => TYPES[type]),
+      result: TYPES[signature.result],
+      nonblocking: signature.nonblocking ?? false,
+      // Another library may have it.
+      optional: true,
+    };
   }
-  for (const [name, signature] of Object.entries(OPTIONAL)) {
-    declared[name] = { ...signature, optional: true };
-  }
-  declared.errnoLocation = {
-    name: platform.errnoLocation,
-    parameters: [],
-    result: "pointer",
-    optional: true,
-  };
   return declared as Deno.ForeignLibraryInterface;
 }
 
@@ -112,7 +71,7 @@ export const runtime: Runtime = {
   host: {
     os: Deno.build.os,
     arch: Deno.build.arch,
-    libc: libcOf(Deno.build.os, Deno.build.target),
+    isMusl: Deno.build.target.includes("musl"),
   },
   nonblockingCallsMax: Infinity,
   // Up to 32 for file functions, but it makes do with one.
@@ -125,28 +84,19 @@ export const runtime: Runtime = {
     : null,
 
   bind(platform: Platform): NativeFunctions | null {
-    const found: Record<string, unknown> = {};
-    for (const library of platform.libraries) {
-      for (const [name, fn] of Object.entries(symbolsOf(library, platform))) {
-        if (fn !== null) found[name] ??= fn;
-      }
-    }
-    const { errnoLocation, ...functions } = found;
-    const isComplete = errnoLocation !== undefined &&
-      REQUIRED.every((name) => name in functions);
-    if (!isComplete) {
+    const native = bindFunctions(
+      platform,
+      (library) => functionsIn(library, platform),
+    );
+    if (native === null) {
       assertWholePermission();
       return null;
     }
     // errno has one address a thread, and an isolate stays on its thread.
-    const location = (errnoLocation as () => Deno.PointerObject)();
+    const location = native.errno_location()!;
     errnoView = new Int32Array(
-      Deno.UnsafePointerView.getArrayBuffer(location, 4),
+      Deno.UnsafePointerView.getArrayBuffer(asPointerObject(location), 4),
     );
-    for (const name of Object.keys(OPTIONAL)) functions[name] ??= null;
-    const native = functions as unknown as NativeFunctions;
-    const { lseek } = native;
-    native.lseek = (...args) => Number(lseek(...args));
     return native;
   },
 
@@ -198,7 +148,21 @@ export const runtime: Runtime = {
   },
 };
 
-/** The functions a library has; on FreeBSD it takes two to have all. */
+/** What a library has, with results as `lib/` takes them. */
+function functionsIn(library: string, platform: Platform): FoundFunctions {
+  const functions: FoundFunctions = { ...symbolsOf(library, platform) };
+  for (const [name, { result }] of SIGNATURE_ROWS) {
+    const fn = functions[name];
+    if (TYPES[result] === "i64" && fn) functions[name] = withNumber(fn);
+  }
+  return functions;
+}
+
+/** 64 bits come as a BigInt. */
+function withNumber(fn: Native): Native {
+  return (...args) => Number(fn(...args));
+}
+
 function symbolsOf(library: string, platform: Platform): object {
   try {
     return Deno.dlopen(library, declare(platform)).symbols;
@@ -227,20 +191,6 @@ function assertWholePermission(): void {
     "The C library cannot be used with --allow-ffi for some paths only: " +
       "run again with --allow-ffi without a path",
   );
-}
-
-function libcOf(os: string, target: string): Platform["libc"] | null {
-  switch (os) {
-    case "linux":
-      return target.includes("musl") ? "musl" : "glibc";
-    case "darwin":
-      return "libSystem";
-    case "freebsd":
-    case "netbsd":
-      return os;
-    default:
-      return null;
-  }
 }
 
 function isOlder(version: string, than: string): boolean {

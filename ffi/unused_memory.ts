@@ -2,6 +2,7 @@
 import { trimBounceBuffers } from "./bounce_buffer.ts";
 import { freeUnusedSlabs } from "./control_block.ts";
 import { freeKept } from "./memory.ts";
+import { freeSuspendLists } from "./suspend_list.ts";
 
 /**
  * Gives everything back that is not in use. Nobody else does when a worker is
@@ -11,4 +12,5 @@ export function freeUnused(): void {
   trimBounceBuffers(0);
   freeUnusedSlabs();
   freeKept();
+  freeSuspendLists();
 }

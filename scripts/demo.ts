@@ -9,7 +9,8 @@
  */
 
 import prettyBytes from "pretty-bytes";
-import { copyFile, createReporter } from "../examples/copy.ts";
+import { copyFile } from "../examples/copy/copy_file.ts";
+import { createReporter } from "../examples/copy/reporter.ts";
 import { metrics, supported } from "../mod.ts";
 
 function row(name: string, ...values: string[]): void {

@@ -113,7 +113,6 @@ function testArguments(): { flags: string[]; files: string[] } {
       "test",
       ...[...words, ...Deno.args].filter(isFlag),
       "--no-check", // It does not depend on the processor.
-      "--preload=scripts/arm64/time_limits.ts",
     ],
     // The other runtimes of tests/npm are for this processor.
     files: targets.flatMap((target) => testFilesIn(target, ["tests/npm"])),

@@ -1,6 +1,6 @@
 /**
- * Blocks that tell where they belong, which run wrote them and for which time,
- * so that whoever reads one knows whether it is the right one, and whole.
+ * A part of the tool `fio.ts`: blocks that tell where they belong, which run wrote them and
+ * for which time, so that whoever reads one knows whether it is the right one, and whole.
  *
  * @module
  */

@@ -1,5 +1,5 @@
 /**
- * The three ways to keep a job's operations in flight.
+ * A part of the tool `fio.ts`: the three ways to keep a job's operations in flight.
  *
  * @module
  */

@@ -1,6 +1,6 @@
 /**
- * One of the loops of a run: what it does next, to which block of its part of
- * the file, and whether that came out right.
+ * A part of the tool `fio.ts`: one of the loops of a run: what it does next, to which block
+ * of its part of the file, and whether that came out right.
  *
  * @module
  */
@@ -14,7 +14,7 @@ import { isRandom, type Options } from "./options.ts";
 import { type Prepared, RunError, wordsOf } from "./prepare.ts";
 import type { Run } from "./run.ts";
 
-/** A read or a write on its way. */
+/** A read or a write in flight. */
 export interface Operation {
   /** Which of the operations in flight it is: 0 up to the depth. */
   slot: number;

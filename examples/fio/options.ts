@@ -1,10 +1,15 @@
 /**
- * What a run is told to do: the command line, read and checked.
+ * A part of the tool `fio.ts`: the command line, read and checked.
  *
  * @module
  */
 
-import { parseArgs } from "node:util";
+import {
+  CommandLine,
+  decimalOf,
+  sizeOf,
+  UsageError,
+} from "../shared/command_line.ts";
 
 /** As fio's `--rw`. */
 export const PATTERNS = [
@@ -19,6 +24,7 @@ export const PATTERNS = [
 /** The parts of the library that can carry a run. */
 export const INTERFACES = ["readAt", "batch", "queue"] as const;
 
+const BLOCK_SIZE_DEFAULT = 4 << 10;
 const JOBS_MAX = 64;
 /** Jobs times depth. */
 const IN_FLIGHT_MAX = 4096;
@@ -59,18 +65,12 @@ export interface Options {
   json: boolean;
 }
 
-/** A command line that cannot be carried out, in a sentence. */
-export class UsageError extends Error {
-  override name = "UsageError";
-}
-
 /** Whether the blocks of a pattern are chosen at random. */
 export function isRandom({ pattern }: Options): boolean {
   return pattern.startsWith("rand");
 }
 
-/** What `--help` prints. */
-export const HELP = `Measures file I/O through this library, as fio does.
+const USAGE = `Measures file I/O through this library, as fio does.
 
 usage: fio.ts [options] FILE
 
@@ -126,100 +126,53 @@ Ctrl-C ends the run early, with a report of what was done.
 Exit status: 0 done, 1 an operation or a verification failed, 2 wrong usage;
 129, 130, 143 on SIGHUP, SIGINT, SIGTERM.`;
 
-const UNITS: Record<string, number> = {
-  "": 1,
-  k: 1 << 10,
-  m: 1 << 20,
-  g: 1 << 30,
-};
-
 /**
  * Reads a command line.
  *
  * @param args The arguments.
- * @returns What they ask for; `null` if that is help.
+ * @returns What they ask for.
  * @throws {UsageError} If they are not valid.
  */
-export function parseOptions(args: string[]): Options | null {
-  const { values, positionals } = parse(args);
-  if (values.help) return null;
-  if (positionals.length !== 1) {
+export function parseOptions(args: string[]): Options {
+  const line = new CommandLine(USAGE, args);
+  if (line.names.length !== 1) {
     throw new UsageError(
-      `one file is needed, not ${positionals.length} names`,
+      `one file is needed, not ${line.names.length} names`,
     );
   }
-  const pattern = oneOf("pattern", values.pattern, PATTERNS);
+  const pattern = oneOf(line, "pattern", PATTERNS);
   const options: Options = {
-    path: positionals[0],
+    path: line.names[0],
     pattern,
-    interface: oneOf("interface", values.interface, INTERFACES),
-    readPercent: readPercentOf(pattern, values.mix),
-    blockSize: bytes("block-size", values["block-size"]),
-    size: optional(values.size, (text) => bytes("size", text)),
-    depth: count("depth", values.depth, IN_FLIGHT_MAX),
-    jobs: count("jobs", values.jobs, JOBS_MAX),
-    direct: values.direct,
-    sync: optional(values.sync, (text) => count("sync", text)),
-    runtime_s: optional(values.runtime, (text) => seconds("runtime", text)),
-    operations: optional(
-      values.operations,
-      (text) => count("operations", text),
-    ),
-    ramp_s: seconds("ramp", values.ramp),
-    verify: values.verify,
-    overwrite: values.overwrite,
-    unlink: values.unlink,
-    seed: integer("seed", values.seed, 0, SEED_MAX),
-    lanes: optional(values.lanes, (text) => count("lanes", text, JOBS_MAX)),
-    json: values.json,
+    interface: oneOf(line, "interface", INTERFACES),
+    readPercent: readPercentOf(pattern, line),
+    blockSize: bytes(line, "block-size") ?? BLOCK_SIZE_DEFAULT,
+    size: bytes(line, "size"),
+    depth: line.integer("depth", 1, IN_FLIGHT_MAX) ?? 1,
+    jobs: line.integer("jobs", 1, JOBS_MAX) ?? 1,
+    direct: line.flag("direct"),
+    sync: line.integer("sync", 1) ?? null,
+    runtime_s: seconds(line, "runtime"),
+    operations: line.integer("operations", 1) ?? null,
+    ramp_s: seconds(line, "ramp") ?? 0,
+    verify: line.flag("verify"),
+    overwrite: line.flag("overwrite"),
+    unlink: line.flag("unlink"),
+    seed: line.integer("seed", 0, SEED_MAX) ?? 1,
+    lanes: line.integer("lanes", 1, JOBS_MAX) ?? null,
+    json: line.flag("json"),
   };
   assertTogether(options);
   return options;
 }
 
-function parse(args: string[]) {
-  const flag = { type: "boolean", default: false } as const;
-  const text = { type: "string" } as const;
-  try {
-    return parseArgs({
-      args,
-      allowPositionals: true,
-      options: {
-        "pattern": { ...text, default: "read" },
-        "mix": text,
-        "block-size": { ...text, default: "4k" },
-        "size": text,
-        "depth": { ...text, default: "1" },
-        "jobs": { ...text, default: "1" },
-        "direct": flag,
-        "sync": text,
-        "operations": text,
-        "runtime": text,
-        "ramp": { ...text, default: "0" },
-        "verify": flag,
-        "overwrite": flag,
-        "unlink": flag,
-        "seed": { ...text, default: "1" },
-        "interface": { ...text, default: "readAt" },
-        "lanes": text,
-        "json": flag,
-        "help": { ...flag, short: "h" },
-      },
-    });
-  } catch (error) {
-    // What parseArgs() says after its first sentence is advice to programmers.
-    const [sentence] = (error as Error).message.split(/\.\s/);
-    throw new UsageError(sentence);
-  }
-}
-
 function readPercentOf(
   pattern: Options["pattern"],
-  mix: string | undefined,
+  line: CommandLine,
 ): number {
   const isMixed = pattern.endsWith("rw");
-  if (isMixed) return integer("mix", mix ?? "50", 0, 100);
-  if (mix !== undefined) {
+  if (isMixed) return line.integer("mix", 0, 100) ?? 50;
+  if (line.text("mix") !== undefined) {
     throw new UsageError(`--mix is for rw and randrw, not for ${pattern}`);
   }
   return pattern.endsWith("read") ? 100 : 0;
@@ -260,18 +213,13 @@ function assertTogether(options: Options): void {
   }
 }
 
-function optional<T>(
-  text: string | undefined,
-  read: (text: string) => T,
-): T | null {
-  return text === undefined ? null : read(text);
-}
-
+/** The first choice is what it is unless it is given. */
 function oneOf<T extends string>(
+  line: CommandLine,
   name: string,
-  text: string,
   choices: readonly T[],
 ): T {
+  const text = line.text(name) ?? choices[0];
   const choice = choices.find((choice) => choice === text);
   if (choice !== undefined) return choice;
   throw new UsageError(
@@ -279,37 +227,14 @@ function oneOf<T extends string>(
   );
 }
 
-function integer(
-  name: string,
-  text: string,
-  min: number,
-  max: number,
-): number {
-  const value = /^\d+$/.test(text) ? Number(text) : NaN;
-  if (value >= min && value <= max) return value;
-  throw new UsageError(`--${name} must be ${min} to ${max}, not "${text}"`);
+function seconds(line: CommandLine, name: string): number | null {
+  return line.number(name, decimalOf, "a number of seconds") ?? null;
 }
 
-function count(
-  name: string,
-  text: string,
-  max: number = Number.MAX_SAFE_INTEGER,
-): number {
-  return integer(name, text, 1, max);
-}
-
-function seconds(name: string, text: string): number {
-  if (/^\d+(\.\d+)?$/.test(text)) return Number(text);
-  throw new UsageError(`--${name} must be a number of seconds, not "${text}"`);
-}
-
-function bytes(name: string, text: string): number {
-  const match = /^(\d+)([kmg]?)$/i.exec(text);
-  const value = match === null
-    ? NaN
-    : Number(match[1]) * UNITS[match[2].toLowerCase()];
-  if (value > 0 && Number.isSafeInteger(value)) return value;
-  throw new UsageError(
-    `--${name} must be a size such as 512, 4k or 1g, not "${text}"`,
-  );
+function bytes(line: CommandLine, name: string): number | null {
+  const positive = (text: string) => {
+    const size = sizeOf(text);
+    return size > 0 && Number.isSafeInteger(size) ? size : NaN;
+  };
+  return line.number(name, positive, "a size such as 512, 4k or 1g") ?? null;
 }

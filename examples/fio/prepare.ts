@@ -1,5 +1,6 @@
 /**
- * Has a file that a run can work on, without harm to what is in it.
+ * A part of the tool `fio.ts`: has a file that a run can work on, without harm to what is
+ * in it.
  *
  * @module
  */
@@ -8,8 +9,9 @@ import { randomFillSync } from "node:crypto";
 import type { Stats } from "node:fs";
 import * as fs from "node:fs/promises";
 import { AioFile, allocatePinned } from "../../mod.ts";
+import { UsageError } from "../shared/command_line.ts";
 import { stamp } from "./block.ts";
-import { type Options, UsageError } from "./options.ts";
+import type { Options } from "./options.ts";
 import type { Progress } from "./progress.ts";
 
 const CHUNK_BYTES = 1 << 20;

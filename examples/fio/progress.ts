@@ -1,13 +1,14 @@
 /**
- * How far a run has come, and a bar that shows it.
+ * A part of the tool `fio.ts`: how far a run has come, and a bar that shows it.
  *
  * @module
  */
 
 import process from "node:process";
 // @ts-types="@types/cli-progress"
-import { Format, SingleBar } from "cli-progress";
+import type { SingleBar } from "cli-progress";
 import prettyBytes from "pretty-bytes";
+import { drawBar, startBar } from "../shared/progress.ts";
 
 const INTERVAL_MS = 100;
 
@@ -41,7 +42,7 @@ export function showProgress(progress: Progress): () => void {
       bar?.stop();
       bar = null;
       shown = progress.phase;
-      if (shown !== "") bar = startBar(progress);
+      if (shown !== "") bar = startPhase(progress);
     }
     bar?.update(Math.min(progress.done, progress.total));
   };
@@ -53,23 +54,12 @@ export function showProgress(progress: Progress): () => void {
   };
 }
 
-function startBar({ phase, total, unit }: Progress): SingleBar {
+function startPhase({ phase, total, unit }: Progress): SingleBar | null {
   const title = phase.padEnd(10);
-  const bar = new SingleBar({
-    stream: process.stderr,
-    barsize: Math.min(40, Math.max(10, (process.stderr.columns ?? 80) - 50)),
-    barCompleteChar: "\u2588",
-    barIncompleteChar: "\u2591",
-    hideCursor: true,
-    format(options, { value, progress }) {
-      const percent = `${Math.floor(progress * 100)}`.padStart(3);
-      return `${title}${Format.BarFormat(progress, options)} ${percent} %  ${
-        amountOf(value, unit)
-      }`;
-    },
+  return startBar(total, (params, options) => {
+    const amount = amountOf(params.value, unit);
+    return `${title}${drawBar(params, options)}  ${amount}`;
   });
-  bar.start(total, 0);
-  return bar;
 }
 
 function amountOf(value: number, unit: Progress["unit"]): string {

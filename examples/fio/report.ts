@@ -1,5 +1,6 @@
 /**
- * A report of a run: for people, and in the shape of fio's for programs.
+ * A part of the tool `fio.ts`: the report of a run, for people and in the shape of fio's
+ * for programs.
  *
  * @module
  */

@@ -1,5 +1,6 @@
 /**
- * A run from its first operation to its last, and what it came to.
+ * A part of the tool `fio.ts`: a run from its first operation to its last, and what it came
+ * to.
  *
  * @module
  */

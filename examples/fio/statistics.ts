@@ -1,5 +1,5 @@
 /**
- * What is counted while a run goes on.
+ * A part of the tool `fio.ts`: what is counted while a run goes on.
  *
  * @module
  */

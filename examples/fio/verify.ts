@@ -1,5 +1,5 @@
 /**
- * Reads again what a job has written.
+ * A part of the tool `fio.ts`: reads again what a job has written.
  *
  * @module
  */

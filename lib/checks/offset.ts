@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { outOfRange } from "./arguments.ts";
 import { nameOf } from "./bytes.ts";
 
 const OFFSET_LIMIT = 2n ** 63n;
@@ -27,16 +28,34 @@ export function offsetAfter(
   return BigInt(offset) + BigInt(bytes);
 }
 
-/** An offset as a number, if that is exact; throws if it is none. */
+/**
+ * An offset of a file, as a number if that is exact.
+ *
+ * @param operation What is to be done there, for the message.
+ * @throws {RangeError} If it is negative, or does not fit into an `off_t`.
+ * @throws {TypeError} If it is neither a number nor a bigint.
+ */
 export function fileOffset(
   operation: string,
   offset: number | bigint,
 ): number | bigint {
-  const isOffset = typeof offset === "bigint"
-    ? offset >= 0n && offset < OFFSET_LIMIT
-    : Number.isSafeInteger(offset) && offset >= 0;
-  if (isOffset) return exactOffset(offset);
+  if (fitsOffT(offset) && offset >= 0) return exactOffset(offset);
   throw offsetError(operation, offset);
+}
+
+/** The offset as it is; throws unless it fits into an `off_t`, negative or not. */
+export function signedOffset(
+  offset: number | bigint,
+  name: string,
+): number | bigint {
+  if (fitsOffT(offset)) return offset;
+  throw outOfRange(name, offset, "a safe integer or a bigint of 64 bits");
+}
+
+function fitsOffT(offset: number | bigint): boolean {
+  return typeof offset === "bigint"
+    ? offset >= -OFFSET_LIMIT && offset < OFFSET_LIMIT
+    : Number.isSafeInteger(offset);
 }
 
 function offsetError(operation: string, offset: unknown): Error {

@@ -1,13 +1,14 @@
+/**
+ * `Aiocb`, the control block of a request.
+ *
+ * @module
+ */
 import { ControlBlockRequest } from "./control_block_request.ts";
-import {
-  assertObject,
-  int32,
-  nonNegative,
-  outOfRange,
-} from "../checks/arguments.ts";
+import { assertObject, int32, nonNegative } from "../checks/arguments.ts";
 import { assertBytes, byteLengthOf, nameOf } from "../checks/bytes.ts";
+import { signedOffset } from "../checks/offset.ts";
 import { isPinned } from "../system/pinned.ts";
-import type { Sigevent } from "../engine/librt/sigevent.ts";
+import type { Sigevent } from "./sigevent.ts";
 
 /**
  * The fields an {@linkcode Aiocb} can be made with.
@@ -155,7 +156,8 @@ export class Aiocb implements Disposable {
     return getRequest(this).offset;
   }
   set aio_offset(value: number | bigint) {
-    changing(this, "aio_offset").offset = fileOffset(value);
+    // The system answers negative ones with EINVAL, as in C.
+    changing(this, "aio_offset").offset = signedOffset(value, "aio_offset");
   }
 
   /** The buffer: pinned memory, see {@linkcode allocatePinned}. */
@@ -269,16 +271,20 @@ export function requestOf(block: Aiocb): ControlBlockRequest {
   return getRequest(block);
 }
 
-const OFFSET_LIMIT = 2n ** 63n;
-
-/** Negative ones too: the system answers them with `EINVAL`, as in C. */
-function fileOffset(value: number | bigint): number | bigint {
-  const fits = typeof value === "bigint"
-    ? value >= -OFFSET_LIMIT && value < OFFSET_LIMIT
-    : Number.isSafeInteger(value);
-  if (fits) return value;
-  const wanted = "a safe integer or a bigint of 64 bits";
-  throw outOfRange("aio_offset", value, wanted);
+/**
+ * What stands behind the control blocks of a list, without its `null` entries.
+ *
+ * @throws {TypeError} If `list` is no array, or has something else in it.
+ */
+export function requestsOf(list: (Aiocb | null)[]): ControlBlockRequest[] {
+  if (!Array.isArray(list)) {
+    throw new TypeError(
+      `The list must be an array of control blocks, but is ${nameOf(list)}`,
+    );
+  }
+  const requests: ControlBlockRequest[] = [];
+  for (const cb of list) if (cb !== null) requests.push(requestOf(cb));
+  return requests;
 }
 
 function pinnedOrNull(value: Uint8Array | null): Uint8Array | null {

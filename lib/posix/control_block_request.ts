@@ -1,13 +1,14 @@
+/**
+ * The request of a control block: its fields, its native block and its state.
+ *
+ * @module
+ */
 import { NBYTES_MAX } from "../../ffi/layout.ts";
 import {
   type ControlBlock,
   takeControlBlock,
 } from "../../ffi/control_block.ts";
-import {
-  allocateNative,
-  freeNative,
-  type NativeMemory,
-} from "../../ffi/memory.ts";
+import { freeNative, type NativeMemory } from "../../ffi/memory.ts";
 import { runtime } from "../../ffi/current.ts";
 import { byteLengthOf, copyBytes, sliceOf } from "../checks/bytes.ts";
 import {
@@ -19,23 +20,32 @@ import {
   SIGEV_NONE,
   SIGEV_SIGNAL,
 } from "../system/constants.ts";
+import type { Notification } from "../engine/librt/notification.ts";
 import { type Waitable, waiter } from "../engine/librt/waiter.ts";
+import { assert } from "../checks/assert.ts";
 import { AioError } from "../system/error.ts";
-import { fromNativeError, librt } from "../system/librt.ts";
-import { hintOn } from "../system/hints.ts";
-import { watchOver, watchOverNoMore } from "./in_progress.ts";
+import { allocateFor, fromNativeError, librt } from "../system/librt.ts";
+import { controlBlockError } from "./control_block_error.ts";
+import { RequestsInProgress } from "./requests_in_progress.ts";
+import { notificationFor, type Sigevent } from "./sigevent.ts";
 import { addressInPlace } from "../system/pinned.ts";
 import { limitOnce } from "../system/threads.ts";
 import { giveMemoryBack } from "../system/worker_memory.ts";
-import { Notification, type Sigevent } from "../engine/librt/sigevent.ts";
 
-/** What a control block is submitted for. */
-export type Submission = "aio_read" | "aio_write" | "aio_fsync" | "lio_listio";
+/** The functions that submit a request. */
+export type SubmitFunction =
+  | "aio_read"
+  | "aio_write"
+  | "aio_fsync"
+  | "lio_listio";
+
+/** What is in progress in this isolate. */
+export const inProgress: RequestsInProgress<ControlBlockRequest> =
+  new RequestsInProgress();
 
 /**
- * The request of an {@linkcode Aiocb}: its fields, its native block and its
- * state. It does not refer to the `Aiocb`, so that one can be collected while
- * its request is in flight.
+ * What stands behind an `Aiocb`. It does not refer to that, so that the `Aiocb`
+ * can be collected while its request is in flight.
  */
 export class ControlBlockRequest implements Waitable {
   fildes = -1;
@@ -45,15 +55,14 @@ export class ControlBlockRequest implements Waitable {
   lioOpcode: number = LIO_NOP;
   reqprio = 0;
   sigevent: Sigevent = { sigev_notify: SIGEV_NONE };
+  submittedBy: SubmitFunction = "aio_read";
 
-  readonly headNotify = "auto";
-  /** Nobody asked what its descriptor is. */
-  readonly isEndless = true;
+  /** Nobody asked what its descriptor is: it may wait for a pipe. */
+  readonly headNotify = "endless";
   position = -1;
   #state: "idle" | "in progress" | "done" = "idle";
   #isDropped = false;
   #block: ControlBlock;
-  #submission: Submission = "aio_read";
   /** Of a synchronization: `O_SYNC` or `O_DSYNC`. */
   #syncOperation = 0;
   #notification: Notification | null = null;
@@ -77,6 +86,16 @@ export class ControlBlockRequest implements Waitable {
       (this.buffer === null ? 0 : byteLengthOf(this.buffer));
   }
 
+  /** How many bytes the system is asked for. */
+  get nbytesAtOnce(): number {
+    return Math.min(this.nbytes, NBYTES_MAX);
+  }
+
+  get isRead(): boolean {
+    return this.submittedBy === "aio_read" ||
+      this.submittedBy === "lio_listio" && this.lioOpcode === LIO_READ;
+  }
+
   get block(): ControlBlock {
     return this.#block;
   }
@@ -96,48 +115,61 @@ export class ControlBlockRequest implements Waitable {
 
   /** By how much its priority is lowered; glibc does not of synchronizations. */
   get priority(): number {
-    return this.#submission === "aio_fsync" ? 0 : this.reqprio;
+    return this.submittedBy === "aio_fsync" ? 0 : this.reqprio;
+  }
+
+  /**
+   * Queues the request by itself.
+   *
+   * @param fn The function that does.
+   * @param syncOperation With `aio_fsync`: its `op`.
+   * @throws {AioError} `EINVAL` for what POSIX leaves undefined, and what the
+   * function says.
+   */
+  submit(
+    fn: Exclude<SubmitFunction, "lio_listio">,
+    syncOperation = 0,
+  ): void {
+    this.prepare(fn, syncOperation);
+    if (this.#call() === 0) return this.submitted();
+    const errno = runtime.errno();
+    this.notSubmitted();
+    throw controlBlockError(this, errno);
   }
 
   /**
    * Checks and packs everything for a submission.
    *
-   * @param submission What for.
+   * @param fn The function that submits.
    * @param syncOperation With `aio_fsync`: its `op`.
    * @throws {AioError} `EINVAL` for what POSIX leaves undefined.
    */
-  prepare(submission: Submission, syncOperation = 0): void {
-    this.assertSubmittable(submission);
+  prepare(fn: SubmitFunction, syncOperation = 0): void {
+    this.assertSubmittable(fn);
     limitOnce();
-    const transfers = submission !== "aio_fsync";
-    if (transfers) this.#assertBuffer(submission);
-    this.#notification = new Notification(this.sigevent, submission);
-    this.#submission = submission;
+    const transfers = fn !== "aio_fsync";
+    if (transfers) this.#assertBuffer(fn);
+    this.#renewBlock();
+    this.#notification = notificationFor(this.sigevent, fn);
+    this.submittedBy = fn;
     this.#syncOperation = syncOperation;
-    // A block that an aio_suspend call still names must not be reused.
-    if (this.#block.holds > 0) {
-      this.#block.release();
-      this.#block = takeBlock();
-    }
     this.#block.pack({
       fildes: this.fildes,
       lio_opcode: this.lioOpcode,
       reqprio: this.reqprio,
       buf: transfers ? this.#bufferAddress() : 0,
-      nbytes: transfers ? this.#bytesAtOnce : 0,
+      nbytes: transfers ? this.nbytesAtOnce : 0,
       offset: this.offset,
       sigevent: this.#notification.native,
     });
   }
 
-  /** Makes the native call for what is packed, by itself. Returns 0 or -1. */
-  call(): number {
-    const { aio_read, aio_write, aio_fsync } = librt();
-    const { pointer } = this.#block;
-    if (this.#submission === "aio_fsync") {
-      return aio_fsync(this.#syncOperation, pointer);
-    }
-    return this.#reads ? aio_read(pointer) : aio_write(pointer);
+  /** A block that an `aio_suspend` call still names must not be reused. */
+  #renewBlock(): void {
+    const held = this.#block;
+    if (held.holds === 0) return;
+    this.#block = takeBlock();
+    held.release();
   }
 
   /**
@@ -146,9 +178,10 @@ export class ControlBlockRequest implements Waitable {
    * @param listNotification How the end of its list is announced.
    */
   submitted(listNotification: Notification | null = null): void {
+    assert(!this.isInProgress, "a request in progress is queued again");
     this.#state = "in progress";
     this.#listNotification = listNotification;
-    this.wasFirst = watchOver(this);
+    this.wasFirst = inProgress.add(this);
     if (this.#notification!.isEmulated) waiter.add(this);
   }
 
@@ -192,7 +225,17 @@ export class ControlBlockRequest implements Waitable {
 
   /** Submits what was taken back. */
   submitAgain(): void {
-    if (this.call() !== 0) this.#done(runtime.errno(), -1);
+    if (this.#call() !== 0) this.#done(runtime.errno(), -1);
+  }
+
+  /** Makes the native call for what is packed, by itself. Returns 0 or -1. */
+  #call(): number {
+    const { aio_read, aio_write, aio_fsync } = librt();
+    const { pointer } = this.#block;
+    if (this.submittedBy === "aio_fsync") {
+      return aio_fsync(this.#syncOperation, pointer);
+    }
+    return this.isRead ? aio_read(pointer) : aio_write(pointer);
   }
 
   /** Asks for the status: `EINPROGRESS`, 0, or an error number. */
@@ -225,18 +268,8 @@ export class ControlBlockRequest implements Waitable {
       );
     }
     this.#state = "idle";
-    if (errno !== 0) throw this.error(errno);
+    if (errno !== 0) throw controlBlockError(this, errno);
     return this.#returned;
-  }
-
-  /** An error about this request. */
-  error(errno: number): AioError {
-    return new AioError(this.#failure + this.#hintOn(errno), {
-      errno,
-      syscall: this.#submission,
-      fd: this.fildes,
-      offset: this.offset,
-    });
   }
 
   /** Calls `listener` when it is done. */
@@ -246,7 +279,7 @@ export class ControlBlockRequest implements Waitable {
   }
 
   /** The same, but nobody hurries to notice that it is. */
-  listenIdly(listener: () => void): void {
+  listenUnattended(listener: () => void): void {
     this.#listeners.add(listener);
   }
 
@@ -268,13 +301,13 @@ export class ControlBlockRequest implements Waitable {
   }
 
   /** @throws {AioError} `EINVAL` unless a request can be submitted. */
-  assertSubmittable(submission: Submission): void {
+  assertSubmittable(fn: SubmitFunction): void {
     if (this.#isDropped) {
-      throw this.#invalid(submission, "The control block is disposed of");
+      throw this.#invalid(fn, "The control block is disposed of");
     }
     if (this.isInProgress) {
       throw this.#invalid(
-        submission,
+        fn,
         `The control block of descriptor ${this.fildes} is in progress`,
       );
     }
@@ -289,47 +322,16 @@ export class ControlBlockRequest implements Waitable {
     );
   }
 
-  /** What could not be done. */
-  get #failure(): string {
-    const { fildes, nbytes, offset, reqprio } = this;
-    if (this.#submission === "aio_fsync") {
-      return `Cannot synchronize descriptor ${fildes}`;
-    }
-    const verb = this.#reads ? "read" : "write";
-    const priority = reqprio === 0 ? "" : ` with aio_reqprio ${reqprio}`;
-    return `Cannot ${verb} ${nbytes} bytes at offset ${offset} of ` +
-      `descriptor ${fildes}${priority}`;
-  }
-
-  #hintOn(errno: number): string {
-    const { fildes, offset, buffer } = this;
-    if (this.#submission === "aio_fsync") return hintOn(errno, fildes, null);
-    return hintOn(errno, fildes, {
-      isWrite: !this.#reads,
-      offset,
-      length: this.#bytesAtOnce,
-      address: buffer === null ? 0 : addressInPlace(buffer),
-    });
-  }
-
-  get #bytesAtOnce(): number {
-    return Math.min(this.nbytes, NBYTES_MAX);
-  }
-
-  get #reads(): boolean {
-    return this.#submission === "aio_read" ||
-      this.#submission === "lio_listio" && this.lioOpcode === LIO_READ;
-  }
-
   #done(errno: number, returned: number): void {
+    assert(this.isInProgress, "a request ends that is not in progress");
     this.#state = "done";
     this.#errno = errno;
     this.#returned = returned;
-    if (this.#shadow !== null && this.#reads && returned > 0) {
+    if (this.#shadow !== null && this.isRead && returned > 0) {
       copyBytes(this.buffer!, this.#shadow.bytes.subarray(0, returned), 0);
     }
     this.#freeShadow();
-    watchOverNoMore(this);
+    inProgress.delete(this);
     this.#notification!.due();
     this.#notification = null;
     this.#listNotification = null;
@@ -337,29 +339,29 @@ export class ControlBlockRequest implements Waitable {
     if (this.#isDropped) this.#block.release();
   }
 
-  #assertBuffer(submission: Submission): void {
+  #assertBuffer(fn: SubmitFunction): void {
     const { buffer, nbytes } = this;
     const available = buffer === null ? 0 : byteLengthOf(buffer);
     if (nbytes <= available) return;
     throw this.#invalid(
-      submission,
+      fn,
       `aio_nbytes is ${nbytes}, but aio_buf has ${available} bytes`,
     );
   }
 
   #bufferAddress(): number {
     const { buffer } = this;
-    const nbytes = this.#bytesAtOnce;
+    const nbytes = this.nbytesAtOnce;
     if (buffer === null || nbytes === 0) return 0;
     const address = addressInPlace(buffer);
     if (address !== 0) return address;
     try {
-      this.#shadow = allocateNative(nbytes);
+      this.#shadow = allocateFor(this.submittedBy, nbytes);
     } catch (error) {
       this.notSubmitted();
-      throw fromNativeError(error, this.#submission);
+      throw error;
     }
-    if (!this.#reads) {
+    if (!this.isRead) {
       copyBytes(this.#shadow.bytes, sliceOf(buffer, 0, nbytes), 0);
     }
     return this.#shadow.address;

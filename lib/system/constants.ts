@@ -6,7 +6,8 @@
  * @module
  */
 import { hostPlatform, UnavailableError } from "../../ffi/librt.ts";
-import { type Platform, platformFor } from "../../ffi/platform.ts";
+import type { Platform } from "../../ffi/platform.ts";
+import { platformFor } from "../../ffi/platforms.ts";
 
 function tableOfThisSystem(): Platform {
   const platform = hostPlatform();

@@ -6,8 +6,7 @@
  * @module
  */
 import { fstatSync } from "node:fs";
-import { freeNative, tryAllocateNative } from "../../ffi/memory.ts";
-import { runtime } from "../../ffi/current.ts";
+import { type DirectAlignment, directAlignmentOf } from "../../ffi/statx.ts";
 import { EBADF, EINVAL, platform } from "./constants.ts";
 import { librt } from "./librt.ts";
 
@@ -102,16 +101,9 @@ function flagsOf(fd: number): number {
   return librt().fcntl(fd, constants.F_GETFL, 0);
 }
 
-/** In bytes. */
-interface Alignment {
-  /** Of offsets and lengths. */
-  readonly offset: number;
-  readonly address: number;
-}
-
 /** What direct transfers of a file need, or `null` where nobody can tell. */
-function alignmentOf(fd: number): Alignment | null {
-  const told = alignmentByStatx(fd);
+function alignmentOf(fd: number): DirectAlignment | null {
+  const told = directAlignmentOf(fd);
   if (told !== null) return told;
   try {
     // Enough for every file system; some need less.
@@ -129,31 +121,4 @@ function sizeOf(fd: number): number {
   } catch {
     return 0;
   }
-}
-
-// struct statx is the kernel's own: the same on every Linux.
-const STATX_BYTES = 256;
-const STX_MASK_AT = 0;
-const STX_DIO_MEM_ALIGN_AT = 152;
-const STX_DIO_OFFSET_ALIGN_AT = 156;
-const STATX_DIOALIGN = 0x2000;
-const AT_EMPTY_PATH = 0x1000;
-
-/** Linux tells since 6.1, for some file systems. */
-function alignmentByStatx(fd: number): Alignment | null {
-  const { statx } = librt();
-  // The path is empty, and stands behind the structure.
-  const memory = statx === null ? null : tryAllocateNative(STATX_BYTES + 1);
-  if (statx === null || memory === null) return null;
-  const { address, pointer, view } = memory;
-  memory.bytes.fill(0);
-  const emptyPath = runtime.pointerTo(address + STATX_BYTES);
-  statx(fd, emptyPath, AT_EMPTY_PATH, STATX_DIOALIGN, pointer);
-  const isTold = (view.getUint32(STX_MASK_AT, true) & STATX_DIOALIGN) !== 0;
-  const told = {
-    offset: view.getUint32(STX_DIO_OFFSET_ALIGN_AT, true),
-    address: view.getUint32(STX_DIO_MEM_ALIGN_AT, true),
-  };
-  freeNative(memory);
-  return isTold && told.offset > 0 && told.address > 0 ? told : null;
 }

@@ -1,3 +1,8 @@
+/**
+ * `limits()`: how much the system's implementation takes.
+ *
+ * @module
+ */
 import { platform } from "./constants.ts";
 import { librt } from "./librt.ts";
 
@@ -35,6 +40,17 @@ export interface Limits {
  * ```
  */
 export function limits(): Limits {
+  return { ...systemLimits() };
+}
+
+let known: Readonly<Limits> | null = null;
+
+/** The same, for the library itself: the system is asked once. */
+export function systemLimits(): Readonly<Limits> {
+  return known ??= askSystem();
+}
+
+function askSystem(): Limits {
   const { sysconf } = librt("sysconf");
   const { _SC_AIO_LISTIO_MAX, _SC_AIO_MAX, _SC_AIO_PRIO_DELTA_MAX } =
     platform.constants;

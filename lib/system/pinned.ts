@@ -1,3 +1,4 @@
+/** Memory that never moves: `allocatePinned()` and `isPinned()`. */
 import { types } from "node:util";
 import { runtime } from "../../ffi/current.ts";
 import { mayEndFirst } from "../../ffi/isolate.ts";

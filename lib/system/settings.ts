@@ -1,3 +1,4 @@
+/** What `configure()` sets. */
 import {
   assertObject,
   outOfRange,

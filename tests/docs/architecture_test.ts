@@ -3,9 +3,8 @@
 import { assert, assertEquals } from "@std/assert";
 import { basename, join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
+import { test } from "../helpers/test.ts";
 import { pages, resolveLink, ROOT } from "./pages.ts";
-
-const timeout = 60_000;
 
 const page = pages.find(({ path }) => path === "docs/architecture.md")!;
 
@@ -58,44 +57,32 @@ function mayImport(from: string, target: string): boolean {
   return [...ROOMS[room], ...ground].includes(roomOf(target));
 }
 
-Deno.test({
-  name: "docs/architecture.md leads to every module of lib/ and ffi/, once",
-  timeout,
-  fn() {
-    const named = page.links.map((link) => resolveLink(page, link).path)
-      .filter((path) => /^(lib|ffi)\//.test(path));
-    assertEquals(named.toSorted(), [...filesIn("ffi"), ...filesIn("lib")]);
-  },
+test("docs/architecture.md leads to every module of lib/ and ffi/, once", () => {
+  const named = page.links.map((link) => resolveLink(page, link).path)
+    .filter((path) => /^(lib|ffi)\//.test(path));
+  assertEquals(named.toSorted(), [...filesIn("ffi"), ...filesIn("lib")]);
 });
 
-Deno.test({
-  name: "docs/architecture.md names no file that is not there",
-  timeout,
-  fn() {
-    const files = ["ffi", "lib", "tests/docs"].flatMap(filesIn)
-      .map((path) => basename(path));
-    const names = page.text.match(/\w+\.ts\b/g)!;
-    assert(names.length > 100, "it names hardly any");
-    assertEquals(
-      names.filter((name) => ![...files, "mod.ts"].includes(name)),
-      [],
-    );
-  },
+test("docs/architecture.md names no file that is not there", () => {
+  const files = ["ffi", "lib", "tests/docs"].flatMap(filesIn)
+    .map((path) => basename(path));
+  const names = page.text.match(/\w+\.ts\b/g)!;
+  assert(names.length > 100, "it names hardly any");
+  assertEquals(
+    names.filter((name) => ![...files, "mod.ts"].includes(name)),
+    [],
+  );
 });
 
-Deno.test({
-  name: "docs/architecture.md has the picture and the words of the same way",
-  timeout,
-  fn() {
-    const picture = page.blocks.find(({ language }) => language === "mermaid")!;
-    const [words] = page.text.slice(page.text.indexOf("The same in words"))
-      .split("\n## ");
-    const inPicture = new Set(picture.text.match(/\w+\.ts/g));
-    assert(inPicture.size >= 7);
-    for (const name of inPicture) {
-      assert(words.includes(`\`${name}\``), `the words lack ${name}`);
-    }
-  },
+test("docs/architecture.md has the picture and the words of the same way", () => {
+  const picture = page.blocks.find(({ language }) => language === "mermaid")!;
+  const [words] = page.text.slice(page.text.indexOf("The same in words"))
+    .split("\n## ");
+  const inPicture = new Set(picture.text.match(/\w+\.ts/g));
+  assert(inPicture.size >= 7);
+  for (const name of inPicture) {
+    assert(words.includes(`\`${name}\``), `the words lack ${name}`);
+  }
 });
 
 /** The modules of the repository that each of them imports. */
@@ -131,74 +118,54 @@ function fromRoot(url: string): string {
 /** What both runtimes' entries import, type imports counted. */
 const graph = await imports("mod.ts", "ffi/current_node.ts");
 
-Deno.test({
-  name: "every module is used",
-  timeout,
-  fn() {
-    assertEquals(
-      [...graph.keys()].toSorted(),
-      [...filesIn("ffi"), ...filesIn("lib"), "mod.ts"],
+test("every module is used", () => {
+  assertEquals(
+    [...graph.keys()].toSorted(),
+    [...filesIn("ffi"), ...filesIn("lib"), "mod.ts"],
+  );
+});
+
+test("imports run one way, from room to room", () => {
+  const wrong: string[] = [];
+  for (const [module, targets] of graph) {
+    for (const target of targets) {
+      if (!mayImport(module, target)) wrong.push(`${module} -> ${target}`);
+    }
+  }
+  assertEquals(wrong, []);
+});
+
+test("imports run in no circle", () => {
+  const left = new Map(graph);
+  for (let before = -1; before !== left.size;) {
+    before = left.size;
+    for (const [module, targets] of left) {
+      if (!targets.some((target) => left.has(target))) left.delete(module);
+    }
+  }
+  // What is left imports each other, or imports those that do.
+  assertEquals([...left.keys()], []);
+});
+
+test("every module begins with what it is", () => {
+  for (const module of graph.keys()) {
+    const [first] = Deno.readTextFileSync(join(ROOT, module)).split("\n");
+    assert(first.startsWith("/**"), module);
+  }
+});
+
+test("lib/ knows no runtime: that is ffi/current.ts's to say", () => {
+  for (const [module, targets] of graph) {
+    if (!module.startsWith("lib/")) continue;
+    assert(
+      !targets.some((target) => /runtime_\w+\.ts$/.test(target)),
+      module,
     );
-  },
-});
-
-Deno.test({
-  name: "imports run one way, from room to room",
-  timeout,
-  fn() {
-    const wrong: string[] = [];
-    for (const [module, targets] of graph) {
-      for (const target of targets) {
-        if (!mayImport(module, target)) wrong.push(`${module} -> ${target}`);
-      }
-    }
-    assertEquals(wrong, []);
-  },
-});
-
-Deno.test({
-  name: "imports run in no circle",
-  timeout,
-  fn() {
-    const left = new Map(graph);
-    for (let before = -1; before !== left.size;) {
-      before = left.size;
-      for (const [module, targets] of left) {
-        if (!targets.some((target) => left.has(target))) left.delete(module);
-      }
-    }
-    // What is left imports each other, or imports those that do.
-    assertEquals([...left.keys()], []);
-  },
-});
-
-Deno.test({
-  name: "every module begins with what it is",
-  timeout,
-  fn() {
-    for (const module of graph.keys()) {
-      const [first] = Deno.readTextFileSync(join(ROOT, module)).split("\n");
-      assert(first.startsWith("/**"), module);
-    }
-  },
-});
-
-Deno.test({
-  name: "lib/ knows no runtime: that is ffi/current.ts's to say",
-  timeout,
-  fn() {
-    for (const [module, targets] of graph) {
-      if (!module.startsWith("lib/")) continue;
-      assert(
-        !targets.some((target) => /runtime_\w+\.ts$/.test(target)),
-        module,
-      );
-      assert(
-        !/\b(Deno|Bun)\./.test(codeOf(module)),
-        `${module} uses a runtime's own`,
-      );
-    }
-  },
+    assert(
+      !/\b(Deno|Bun)\./.test(codeOf(module)),
+      `${module} uses a runtime's own`,
+    );
+  }
 });
 
 /** A module without its comments. */
@@ -211,23 +178,19 @@ function codeOf(module: string): string {
 const REPLACED =
   /(?<![.\w])(set|clear)(Timeout|Interval|Immediate)\b|(?<![.\w])queueMicrotask\b|\b(performance|Date|Temporal|scheduler|nextTick|hrtime|MessageChannel)\b|"node:(timers|perf_hooks)|AbortSignal\.timeout|globalThis\.(set|clear|queue)/g;
 
-Deno.test({
-  name: "ffi/event_loop.ts is where timers, microtasks and clocks come from",
-  timeout,
-  fn() {
-    for (const module of ["ffi", "lib"].flatMap(filesIn)) {
-      if (module === "ffi/event_loop.ts") continue;
-      const code = codeOf(module);
-      const [, names = ""] =
-        /import \{([^}]*)\} from "[./]*(?:ffi)?\/event_loop\.ts";/.exec(code) ??
-          [];
-      const imported = new Set(names.split(",").map((name) => name.trim()));
-      const used = code.match(REPLACED) ?? [];
-      assertEquals(
-        used.filter((name) => !imported.has(name)),
-        [],
-        `${module} uses what test runners replace`,
-      );
-    }
-  },
+test("ffi/event_loop.ts is where timers, microtasks and clocks come from", () => {
+  for (const module of ["ffi", "lib"].flatMap(filesIn)) {
+    if (module === "ffi/event_loop.ts") continue;
+    const code = codeOf(module);
+    const [, names = ""] =
+      /import \{([^}]*)\} from "[./]*(?:ffi)?\/event_loop\.ts";/.exec(code) ??
+        [];
+    const imported = new Set(names.split(",").map((name) => name.trim()));
+    const used = code.match(REPLACED) ?? [];
+    assertEquals(
+      used.filter((name) => !imported.has(name)),
+      [],
+      `${module} uses what test runners replace`,
+    );
+  }
 });

@@ -3,8 +3,7 @@
 import { assert, assertEquals } from "@std/assert";
 import { join } from "node:path";
 import { ROOT } from "./pages.ts";
-
-const timeout = 60_000;
+import { test } from "../helpers/test.ts";
 
 /** What `deno doc --json` tells, as far as it is looked at here. */
 interface Documented {
@@ -50,29 +49,21 @@ function calledOf({ name, def }: Declaration): Documented[] {
     .map((member) => ({ ...member, name: `${name}.${member.name}` }));
 }
 
-Deno.test({
-  name: "mod.ts: every function, class, type and method has an example",
-  timeout,
-  fn() {
-    const described = declared.filter(({ kind }) => kind !== "variable")
-      .flatMap((declaration) => [declaration, ...calledOf(declaration)]);
-    assert(described.length > 60, "deno doc tells of hardly any");
-    const without = described.filter((one) => examplesOf(one).length === 0);
-    assertEquals(without.map(({ name }) => name), []);
-  },
+test("mod.ts: every function, class, type and method has an example", () => {
+  const described = declared.filter(({ kind }) => kind !== "variable")
+    .flatMap((declaration) => [declaration, ...calledOf(declaration)]);
+  assert(described.length > 60, "deno doc tells of hardly any");
+  const without = described.filter((one) => examplesOf(one).length === 0);
+  assertEquals(without.map(({ name }) => name), []);
 });
 
-Deno.test({
-  name: "mod.ts: every constant is in an example of what it is for",
-  timeout,
-  fn() {
-    const examples = declared.flatMap((one) => [one, ...calledOf(one)])
-      .flatMap(examplesOf).join("\n");
-    const constants = declared.filter(({ kind }) => kind === "variable");
-    assert(constants.length > 20, "deno doc tells of hardly any");
-    const unused = constants.filter(({ name }) =>
-      !new RegExp(`\\b${name}\\b`).test(examples)
-    );
-    assertEquals(unused.map(({ name }) => name), []);
-  },
+test("mod.ts: every constant is in an example of what it is for", () => {
+  const examples = declared.flatMap((one) => [one, ...calledOf(one)])
+    .flatMap(examplesOf).join("\n");
+  const constants = declared.filter(({ kind }) => kind === "variable");
+  assert(constants.length > 20, "deno doc tells of hardly any");
+  const unused = constants.filter(({ name }) =>
+    !new RegExp(`\\b${name}\\b`).test(examples)
+  );
+  assertEquals(unused.map(({ name }) => name), []);
 });

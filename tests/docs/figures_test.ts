@@ -5,8 +5,8 @@ import { join } from "node:path";
 import type { Results } from "../../scripts/bench/results.ts";
 import { type Chart, CHARTS, fillTables } from "../../scripts/bench/tables.ts";
 import { pages, ROOT } from "./pages.ts";
+import { test } from "../helpers/test.ts";
 
-const timeout = 10_000;
 const REMEDY = "run deno task bench:charts";
 
 const results: Results = JSON.parse(
@@ -23,71 +23,51 @@ function unformatted(text: string): string {
 
 for (const { path, text } of pages) {
   if (!text.includes("<!-- bench:")) continue;
-  Deno.test({
-    name: `${path} has the figures of docs/bench/results.json`,
-    timeout,
-    fn() {
-      const charts = Object.keys(CHARTS)
-        .filter((name) => drawn.includes(name)) as Chart[];
-      const filled = fillTables(text, results, charts);
-      assertEquals(unformatted(text), unformatted(filled), REMEDY);
-    },
+  test(`${path} has the figures of docs/bench/results.json`, () => {
+    const charts = Object.keys(CHARTS)
+      .filter((name) => drawn.includes(name)) as Chart[];
+    const filled = fillTables(text, results, charts);
+    assertEquals(unformatted(text), unformatted(filled), REMEDY);
   });
 }
 
-Deno.test({
-  name: "the charts are drawn from docs/bench/results.json",
-  timeout,
-  fn() {
-    assert(drawn.length > 0);
-    for (const name of drawn) {
-      assert(name in CHARTS, `${name}.svg is no chart`);
-      const svg = Deno.readTextFileSync(join(ROOT, `docs/bench/${name}.svg`));
-      assert(svg.includes(`<desc>Figures of ${results.date}</desc>`), REMEDY);
-    }
-  },
+test("the charts are drawn from docs/bench/results.json", () => {
+  assert(drawn.length > 0);
+  for (const name of drawn) {
+    assert(name in CHARTS, `${name}.svg is no chart`);
+    const svg = Deno.readTextFileSync(join(ROOT, `docs/bench/${name}.svg`));
+    assert(svg.includes(`<desc>Figures of ${results.date}</desc>`), REMEDY);
+  }
 });
 
-Deno.test({
-  name: "the figures name the machine, its kernel and the versions",
-  timeout,
-  fn() {
-    const { machine, versions, date } = results;
-    for (const name of ["processor", "cores", "system", "filesystem"]) {
-      assert(machine[name], `the machine has no ${name}`);
-    }
-    for (const name of ["deno", "node", "bun", "fio", "libc"]) {
-      assert(versions[name], `there is no version of ${name}`);
-    }
-    const page = pages.find(({ path }) => path === "docs/benchmarks.md")!;
-    const text = unformatted(page.text);
-    for (const value of [machine.processor, machine.system, versions.deno]) {
-      assert(text.includes(String(value)), `docs/benchmarks.md lacks ${value}`);
-    }
-    assert(text.includes(date.slice(0, 10)));
-  },
+test("the figures name the machine, its kernel and the versions", () => {
+  const { machine, versions, date } = results;
+  for (const name of ["processor", "cores", "system", "filesystem"]) {
+    assert(machine[name], `the machine has no ${name}`);
+  }
+  for (const name of ["deno", "node", "bun", "fio", "libc"]) {
+    assert(versions[name], `there is no version of ${name}`);
+  }
+  const page = pages.find(({ path }) => path === "docs/benchmarks.md")!;
+  const text = unformatted(page.text);
+  for (const value of [machine.processor, machine.system, versions.deno]) {
+    assert(text.includes(String(value)), `docs/benchmarks.md lacks ${value}`);
+  }
+  assert(text.includes(date.slice(0, 10)));
 });
 
-Deno.test({
-  name: "fillTables() replaces what stands between the comments, and only that",
-  timeout,
-  fn() {
-    const page = "before\n<!-- bench:run -->\nold\n<!-- /bench:run -->\n" +
-      "after\n";
-    const filled = fillTables(page, results, []);
-    assert(!filled.includes("old"));
-    assert(filled.startsWith("before\n<!-- bench:run -->\n\n"));
-    assert(filled.endsWith("\n\n<!-- /bench:run -->\nafter\n"));
-    assert(filled.includes(String(results.machine.processor)));
-    assertEquals(fillTables(filled, results, []), filled);
-  },
+test("fillTables() replaces what stands between the comments, and only that", () => {
+  const page = "before\n<!-- bench:run -->\nold\n<!-- /bench:run -->\n" +
+    "after\n";
+  const filled = fillTables(page, results, []);
+  assert(!filled.includes("old"));
+  assert(filled.startsWith("before\n<!-- bench:run -->\n\n"));
+  assert(filled.endsWith("\n\n<!-- /bench:run -->\nafter\n"));
+  assert(filled.includes(String(results.machine.processor)));
+  assertEquals(fillTables(filled, results, []), filled);
 });
 
-Deno.test({
-  name: "fillTables() throws for a table that there is not",
-  timeout,
-  fn() {
-    const page = "<!-- bench:nothing -->\n<!-- /bench:nothing -->";
-    assertThrows(() => fillTables(page, results, []), Error, '"nothing"');
-  },
+test("fillTables() throws for a table that there is not", () => {
+  const page = "<!-- bench:nothing -->\n<!-- /bench:nothing -->";
+  assertThrows(() => fillTables(page, results, []), Error, '"nothing"');
 });

@@ -1,11 +1,11 @@
 // docs/guides/platforms.md tells apart what is tested and what is not.
 
 import { assert, assertEquals } from "@std/assert";
-import { platformFor } from "../../ffi/platform.ts";
+import { platformFor } from "../../ffi/platforms.ts";
 import { supported } from "../../mod.ts";
 import { pages } from "./pages.ts";
+import { test } from "../helpers/test.ts";
 
-const timeout = 10_000;
 const STATES = ["run and tested", "compiled against only", "never tried"];
 
 const page = pages.find(({ path }) => path === "docs/guides/platforms.md")!;
@@ -24,30 +24,23 @@ const tables = [
   ["netbsd", "netbsd"],
 ] as const;
 
-Deno.test({
-  name: "docs/guides/platforms.md has every platform with a table, and a state",
-  timeout,
-  fn() {
-    const names = tables.flatMap(([os, libc]) =>
-      ["x86_64", "aarch64"].map((arch) => platformFor(os, arch, libc)!.name)
-    );
-    assertEquals([...states.keys()].toSorted(), names.toSorted());
-    for (const [name, state] of states) {
-      assert(STATES.includes(state), `${name} is "${state}"`);
-    }
-    for (const state of STATES) {
-      assert(page.text.includes(`**${state}**:`), `${state} is not explained`);
-    }
-  },
+test("docs/guides/platforms.md has every platform with a table, and a state", () => {
+  const names = tables.flatMap(([os, libc]) =>
+    ["x86_64", "aarch64"].map((arch) => platformFor(os, arch, libc)!.name)
+  );
+  assertEquals([...states.keys()].toSorted(), names.toSorted());
+  for (const [name, state] of states) {
+    assert(STATES.includes(state), `${name} is "${state}"`);
+  }
+  for (const state of STATES) {
+    assert(page.text.includes(`**${state}**:`), `${state} is not explained`);
+  }
 });
 
-Deno.test({
-  name: "docs/guides/platforms.md says of this platform that it is tested",
+test("docs/guides/platforms.md says of this platform that it is tested", {
   ignore: !supported().available || Deno.build.os !== "linux",
-  timeout,
-  fn() {
-    const { platform } = supported();
-    if (platform.includes("musl")) return;
-    assertEquals(states.get(platform), "run and tested");
-  },
+}, () => {
+  const { platform } = supported();
+  if (platform.includes("musl")) return;
+  assertEquals(states.get(platform), "run and tested");
 });

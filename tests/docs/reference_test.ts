@@ -1,10 +1,9 @@
 // The reference that `deno doc` makes of mod.ts.
 
 import { assert, assertEquals } from "@std/assert";
-import { Directory } from "../helpers.ts";
+import { Directory, test } from "../helpers/mod.ts";
 import { ROOT } from "./pages.ts";
 
-const timeout = 60_000;
 /** Longer lines of an example are cut off on a page of the reference. */
 const EXAMPLE_COLUMNS = 76;
 
@@ -42,10 +41,9 @@ function symbols(): Set<string> {
   );
 }
 
-Deno.test({
-  name: "every link of the reference leads to a page of it",
-  timeout,
-  fn() {
+test(
+  "every link of the reference leads to a page of it",
+  () => {
     const targets = texts().flatMap((text) =>
       [...text.matchAll(/\{@link(?:code)?\s+([^\s|}]+)/g)]
         .map(([, target]) => target)
@@ -54,16 +52,15 @@ Deno.test({
     const pages = symbols();
     assertEquals(targets.filter((target) => !pages.has(target)), []);
   },
-});
+);
 
-Deno.test({
-  name: "no example of the reference is wider than its page",
-  timeout,
-  fn() {
+test(
+  "no example of the reference is wider than its page",
+  () => {
     const lines = texts()
       .flatMap((text) => [...text.matchAll(/^```ts.*?^```/gms)])
       .flatMap(([block]) => block.split("\n"));
     assert(lines.length > 0);
     assertEquals(lines.filter((line) => line.length > EXAMPLE_COLUMNS), []);
   },
-});
+);

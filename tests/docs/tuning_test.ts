@@ -4,8 +4,7 @@ import { assertEquals } from "@std/assert";
 import { settings } from "../../lib/system/settings.ts";
 import { metrics } from "../../mod.ts";
 import { pages } from "./pages.ts";
-
-const timeout = 10_000;
+import { test } from "../helpers/test.ts";
 
 const page = pages.find(({ path }) => path === "docs/guides/tuning.md")!;
 
@@ -19,24 +18,16 @@ function rowsOf(title: string): string[][] {
   );
 }
 
-Deno.test({
-  name: "docs/guides/tuning.md has every setting with its default",
-  timeout,
-  fn() {
-    const defaults = Object.entries(settings)
-      .map(([name, value]) => [name, String(value ?? "by the engine")]);
-    assertEquals(
-      rowsOf("setting").map(([name, value]) => [name, value]),
-      defaults,
-    );
-  },
+test("docs/guides/tuning.md has every setting with its default", () => {
+  const defaults = Object.entries(settings)
+    .map(([name, value]) => [name, String(value ?? "by the engine")]);
+  assertEquals(
+    rowsOf("setting").map(([name, value]) => [name, value]),
+    defaults,
+  );
 });
 
-Deno.test({
-  name: "docs/guides/tuning.md has every count of metrics()",
-  timeout,
-  fn() {
-    const named = rowsOf("count").flatMap(([names]) => names.split(", "));
-    assertEquals(named, Object.keys(metrics()));
-  },
+test("docs/guides/tuning.md has every count of metrics()", () => {
+  const named = rowsOf("count").flatMap(([names]) => names.split(", "));
+  assertEquals(named, Object.keys(metrics()));
 });

@@ -7,6 +7,7 @@ import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import * as esbuild from "esbuild";
 import { cp, readdir } from "node:fs/promises";
 import { join } from "node:path";
+import { isLinux, test } from "../helpers/mod.ts";
 import {
   mustRun,
   NAME,
@@ -18,38 +19,37 @@ import {
 } from "./project.ts";
 import { findRuntimes, type OtherRuntime } from "./runtimes.ts";
 
-const TIMEOUT_MS = 120_000;
+/** npm, compilers and bundlers take their time. */
+const limit_ms = 120_000;
 
-const isLinux = Deno.build.os === "linux";
 const project = await newProject();
 const { directory } = project;
 const runtimes = await findRuntimes(directory);
 globalThis.addEventListener("unload", () => project[Symbol.dispose]());
-
-function test(
-  name: string,
-  fn: (t: Deno.TestContext) => Promise<void>,
-  ignore = false,
-): void {
-  Deno.test({ name, ignore, timeout: TIMEOUT_MS, fn });
-}
 
 type FoundRuntime = OtherRuntime & { path: string };
 
 /** A test for each runtime. */
 function testEach(
   name: string,
-  fn: (runtime: FoundRuntime, t: Deno.TestContext) => Promise<void>,
-  ignore = false,
+  ...rest: [EachFunction] | [options: { ignore: boolean }, fn: EachFunction]
 ): void {
+  const [{ ignore }, fn] = rest.length === 1
+    ? [{ ignore: false }, ...rest]
+    : rest;
   for (const runtime of runtimes) {
     test(
       `${runtime.name}: ${name}`,
+      { ignore: ignore || runtime.path === null, limit_ms },
       (t) => fn(runtime as FoundRuntime, t),
-      ignore || runtime.path === null,
     );
   }
 }
+
+type EachFunction = (
+  runtime: FoundRuntime,
+  t: Deno.TestContext,
+) => Promise<void>;
 
 function runProgram(
   { path, hasUsing }: FoundRuntime,
@@ -69,7 +69,7 @@ async function withFifo(fn: (path: string) => Promise<void>): Promise<void> {
   }
 }
 
-test("the package has its files and no others", async () => {
+test("the package has its files and no others", { limit_ms }, async () => {
   const listed = await mustRun(directory, "tar", "-tzf", project.tarball);
   const names = listed.trim().split("\n")
     .map((name) => name.replace(/^package\//, ""));
@@ -95,7 +95,7 @@ test("the package has its files and no others", async () => {
   assertEquals(others, []);
 });
 
-test("the package depends on koffi alone", async () => {
+test("the package depends on koffi alone", { limit_ms }, async () => {
   const text = await Deno.readTextFile(
     join(directory, "node_modules", NAME, "package.json"),
   );
@@ -112,18 +112,22 @@ test("the package depends on koffi alone", async () => {
   );
 });
 
-test("the package names no place where it was built", async () => {
-  const { code, stdout } = await run(
-    join(directory, "node_modules", NAME),
-    "grep",
-    "-rlE",
-    "file:///|/tmp/",
-    ".",
-  );
-  assertEquals([code, stdout], [1, ""]);
-});
+test(
+  "the package names no place where it was built",
+  { limit_ms },
+  async () => {
+    const { code, stdout } = await run(
+      join(directory, "node_modules", NAME),
+      "grep",
+      "-rlE",
+      "file:///|/tmp/",
+      ".",
+    );
+    assertEquals([code, stdout], [1, ""]);
+  },
+);
 
-test("npm accepts the package", async () => {
+test("npm accepts the package", { limit_ms }, async () => {
   const { code, stderr } = await run(
     directory,
     "npm",
@@ -138,44 +142,48 @@ test("npm accepts the package", async () => {
 });
 
 for (const resolution of ["nodenext", "bundler"]) {
-  test(`its types are right with moduleResolution ${resolution}`, async () => {
-    await mustRun(
-      directory,
-      "npm",
-      "install",
-      "--no-save",
-      "typescript",
-      "@types/node",
-    );
-    await Deno.writeTextFile(
-      join(directory, "require.cts"),
-      `import { AioFile } from ${JSON.stringify(NAME)};
+  test(
+    `its types are right with moduleResolution ${resolution}`,
+    { limit_ms },
+    async () => {
+      await mustRun(
+        directory,
+        "npm",
+        "install",
+        "--no-save",
+        "typescript",
+        "@types/node",
+      );
+      await Deno.writeTextFile(
+        join(directory, "require.cts"),
+        `import { AioFile } from ${JSON.stringify(NAME)};
       export const file: Promise<AioFile> = AioFile.open("package.json");`,
-    );
-    await Deno.writeTextFile(
-      join(directory, "tsconfig.json"),
-      JSON.stringify({
-        compilerOptions: {
-          module: resolution === "bundler" ? "esnext" : resolution,
-          moduleResolution: resolution,
-          allowImportingTsExtensions: true,
-          target: "es2022",
-          lib: ["esnext"],
-          types: ["node"],
-          strict: true,
-          noEmit: true,
-        },
-        files: [
-          ...["checks", "exits", "fake_timers", "realm", "workers"].map(
-            sourceOf,
-          ),
-          "require.cts",
-        ],
-      }),
-    );
-    const { code, stdout } = await run(directory, "npx", "tsc");
-    assertEquals(code, 0, stdout);
-  });
+      );
+      await Deno.writeTextFile(
+        join(directory, "tsconfig.json"),
+        JSON.stringify({
+          compilerOptions: {
+            module: resolution === "bundler" ? "esnext" : resolution,
+            moduleResolution: resolution,
+            allowImportingTsExtensions: true,
+            target: "es2022",
+            lib: ["esnext"],
+            types: ["node"],
+            strict: true,
+            noEmit: true,
+          },
+          files: [
+            ...["checks", "exits", "fake_timers", "realm", "workers"].map(
+              sourceOf,
+            ),
+            "require.cts",
+          ],
+        }),
+      );
+      const { code, stdout } = await run(directory, "npx", "tsc");
+      assertEquals(code, 0, stdout);
+    },
+  );
 }
 
 for (const where of ["main thread", "worker"]) {
@@ -205,20 +213,28 @@ const FAKES = [
   "sinon after",
 ];
 
-testEach("works while timers are faked, and afterwards", async (it, t) => {
-  const fakes = it.name.startsWith("Node")
-    ? [...FAKES, "node:test before"]
-    : FAKES;
-  for (const how of fakes) {
-    for (const format of ["import", "require"]) {
-      await t.step(`${how}, by ${format}`, async () => {
-        const args = [...how.split(" "), format];
-        const { stdout, stderr } = await runProgram(it, "fake_timers", ...args);
-        assertEquals(stdout, "used with fakes\nused without\n", stderr);
-      });
+testEach(
+  "works while timers are faked, and afterwards",
+  { ignore: !isLinux },
+  async (it, t) => {
+    const fakes = it.name.startsWith("Node")
+      ? [...FAKES, "node:test before"]
+      : FAKES;
+    for (const how of fakes) {
+      for (const format of ["import", "require"]) {
+        await t.step(`${how}, by ${format}`, async () => {
+          const args = [...how.split(" "), format];
+          const { stdout, stderr } = await runProgram(
+            it,
+            "fake_timers",
+            ...args,
+          );
+          assertEquals(stdout, "used with fakes\nused without\n", stderr);
+        });
+      }
     }
-  }
-}, !isLinux);
+  },
+);
 
 /** What has to hold in a realm with few globals. */
 const IN_A_REALM = {
@@ -241,30 +257,30 @@ const WITH_MORE = {
   signal: "enough",
 };
 
-testEach("works in a realm that has nothing but the language", async (it) => {
+testEach("works in a realm that has nothing but the language", {
+  ignore: !isLinux,
+}, async (it) => {
   const { stdout, stderr } = await runProgram(it, "realm");
   assertEquals(stdout === "" ? stderr : JSON.parse(stdout), IN_A_REALM);
-}, !isLinux);
+});
 
-testEach(
-  "works in a realm with signals, streams and another URL",
-  async (it) => {
-    const { stdout, stderr } = await runProgram(
-      it,
-      "realm",
-      "AbortController",
-      "AbortSignal",
-      "ReadableStream",
-      "WritableStream",
-      "URL",
-    );
-    assertEquals(stdout === "" ? stderr : JSON.parse(stdout), {
-      ...IN_A_REALM,
-      ...WITH_MORE,
-    });
-  },
-  !isLinux,
-);
+testEach("works in a realm with signals, streams and another URL", {
+  ignore: !isLinux,
+}, async (it) => {
+  const { stdout, stderr } = await runProgram(
+    it,
+    "realm",
+    "AbortController",
+    "AbortSignal",
+    "ReadableStream",
+    "WritableStream",
+    "URL",
+  );
+  assertEquals(stdout === "" ? stderr : JSON.parse(stdout), {
+    ...IN_A_REALM,
+    ...WITH_MORE,
+  });
+});
 
 testEach("is there by require(), and beside an import", async ({ path }) => {
   await Deno.writeTextFile(
@@ -326,6 +342,7 @@ testEach("runs the examples of its README", async ({ path, hasUsing }) => {
 
 testEach(
   "ends when nothing is in flight, and not before",
+  { ignore: !isLinux },
   async (runtime) => {
     await withFifo(async (fifo) => {
       const { code, stdout, stderr } = await runProgram(runtime, "exits", fifo);
@@ -333,11 +350,11 @@ testEach(
       assertEquals(stdout, "queue 1\nreadAt 1\nSIGEV_THREAD 1\n");
     });
   },
-  !isLinux,
 );
 
 testEach(
   "lives when workers are terminated in flight",
+  { ignore: !isLinux },
   async (runtime) => {
     await withFifo(async (fifo) => {
       const outcome = await runProgram(runtime, "workers", fifo);
@@ -346,7 +363,6 @@ testEach(
       assertEquals(outcome.code, 5, outcome.stderr);
     });
   },
-  !isLinux,
 );
 
 /** How koffi can be wrong, and what the error says of it. */

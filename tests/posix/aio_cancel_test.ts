@@ -23,17 +23,15 @@ import {
   ignore,
   startRead,
   startWrite,
+  test,
   text,
-  timeout,
   untilRunning,
 } from "./helpers.ts";
 
-Deno.test({
-  name:
-    "aio_cancel() of a request cancels that one alone [cancel-01, cancel-02, cancel-06, cancel-10]",
-  ignore,
-  timeout,
-  async fn() {
+test(
+  "aio_cancel() of a request cancels that one alone [cancel-01, cancel-02, cancel-06, cancel-10]",
+  { ignore },
+  async () => {
     using fifo = new Fifo();
     const running = await blockedRead(fifo);
     const [before, canceled, after] = [1, 2, 3].map(() => startRead(fifo.fd));
@@ -49,14 +47,12 @@ Deno.test({
     );
     assertErrno(ECANCELED, () => aio_return(canceled));
   },
-});
+);
 
-Deno.test({
-  name:
-    "aio_cancel() of a descriptor cancels what has not started [cancel-01, cancel-03, cancel-06, cancel-09, cancel-11, cancel-12]",
-  ignore,
-  timeout,
-  async fn() {
+test(
+  "aio_cancel() of a descriptor cancels what has not started [cancel-01, cancel-03, cancel-06, cancel-09, cancel-11, cancel-12]",
+  { ignore },
+  async () => {
     using fifo = new Fifo();
     using other = new Fifo();
     const elsewhere = await blockedRead(other);
@@ -71,29 +67,22 @@ Deno.test({
       assertErrno(ECANCELED, () => aio_return(block));
     }
   },
+);
+
+test("aio_cancel() wakes aio_suspend() [cancel-04]", { ignore }, async () => {
+  using fifo = new Fifo();
+  await blockedRead(fifo);
+  const queued = startRead(fifo.fd);
+  const wait = aio_suspend([queued]);
+  assertEquals(aio_cancel(fifo.fd, queued), AIO_CANCELED);
+  await wait;
+  assertErrno(ECANCELED, () => aio_return(queued));
 });
 
-Deno.test({
-  name: "aio_cancel() wakes aio_suspend() [cancel-04]",
-  ignore,
-  timeout,
-  async fn() {
-    using fifo = new Fifo();
-    await blockedRead(fifo);
-    const queued = startRead(fifo.fd);
-    const wait = aio_suspend([queued]);
-    assertEquals(aio_cancel(fifo.fd, queued), AIO_CANCELED);
-    await wait;
-    assertErrno(ECANCELED, () => aio_return(queued));
-  },
-});
-
-Deno.test({
-  name:
-    "aio_cancel() leaves a running request to complete [cancel-05, cancel-07, cancel-09, cancel-11]",
-  ignore,
-  timeout,
-  async fn() {
+test(
+  "aio_cancel() leaves a running request to complete [cancel-05, cancel-07, cancel-09, cancel-11]",
+  { ignore },
+  async () => {
     using fifo = new Fifo();
     const block = await blockedRead(fifo);
     const members = () => [
@@ -115,13 +104,12 @@ Deno.test({
     assertEquals(aio_return(block), 1);
     assertEquals(text(block.aio_buf!), "x");
   },
-});
+);
 
-Deno.test({
-  name: "aio_cancel() leaves a running write to complete [cancel-05]",
-  ignore,
-  timeout,
-  async fn() {
+test(
+  "aio_cancel() leaves a running write to complete [cancel-05]",
+  { ignore },
+  async () => {
     using fifo = new Fifo();
     fifo.fill();
     const block = startWrite(fifo.fd, "x");
@@ -131,14 +119,12 @@ Deno.test({
     await done(block);
     assertEquals(aio_return(block), 1);
   },
-});
+);
 
-Deno.test({
-  name:
-    "aio_cancel() of a request of another descriptor is EINVAL [cancel-08, cancel-14]",
-  ignore,
-  timeout,
-  async fn() {
+test(
+  "aio_cancel() of a request of another descriptor is EINVAL [cancel-08, cancel-14]",
+  { ignore },
+  async () => {
     using fifo = new Fifo();
     using other = new Fifo();
     await blockedRead(fifo);
@@ -148,13 +134,12 @@ Deno.test({
     assertEquals(error.syscall, "aio_cancel");
     assertEquals(aio_error(queued), EINPROGRESS);
   },
-});
+);
 
-Deno.test({
-  name: "aio_cancel() of what is done is AIO_ALLDONE [cancel-13]",
-  ignore,
-  timeout,
-  async fn() {
+test(
+  "aio_cancel() of what is done is AIO_ALLDONE [cancel-13]",
+  { ignore },
+  async () => {
     using directory = new Directory();
     const fd = directory.file("abc");
     // A thread may still be about to leave a FIFO that had this number before.
@@ -167,34 +152,28 @@ Deno.test({
     assertEquals(aio_error(block), 0);
     assertEquals(aio_return(block), 1);
   },
+);
+
+test("aio_cancel() of what is canceled already is AIO_ALLDONE [cancel-13]", {
+  ignore,
+}, async () => {
+  using fifo = new Fifo();
+  await blockedRead(fifo);
+  const queued = startRead(fifo.fd);
+  assertEquals(aio_cancel(fifo.fd, queued), AIO_CANCELED);
+  assertEquals(aio_cancel(fifo.fd, queued), AIO_ALLDONE);
+  assertEquals(aio_error(queued), ECANCELED);
 });
 
-Deno.test({
-  name: "aio_cancel() of what is canceled already is AIO_ALLDONE [cancel-13]",
+test("aio_cancel() of an invalid descriptor is EBADF [cancel-14, cancel-15]", {
   ignore,
-  timeout,
-  async fn() {
-    using fifo = new Fifo();
-    await blockedRead(fifo);
-    const queued = startRead(fifo.fd);
-    assertEquals(aio_cancel(fifo.fd, queued), AIO_CANCELED);
-    assertEquals(aio_cancel(fifo.fd, queued), AIO_ALLDONE);
-    assertEquals(aio_error(queued), ECANCELED);
-  },
-});
-
-Deno.test({
-  name: "aio_cancel() of an invalid descriptor is EBADF [cancel-14, cancel-15]",
-  ignore,
-  timeout,
-  fn() {
-    using directory = new Directory();
-    const closed = directory.file();
-    directory.close(closed);
-    for (const fd of [closed, -1, 1 << 30]) {
-      const error = assertErrno(EBADF, () => aio_cancel(fd));
-      assertEquals(error.code, "EBADF");
-      assertEquals(error.syscall, "aio_cancel");
-    }
-  },
+}, () => {
+  using directory = new Directory();
+  const closed = directory.file();
+  directory.close(closed);
+  for (const fd of [closed, -1, 1 << 30]) {
+    const error = assertErrno(EBADF, () => aio_cancel(fd));
+    assertEquals(error.code, "EBADF");
+    assertEquals(error.syscall, "aio_cancel");
+  }
 });

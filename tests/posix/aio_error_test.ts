@@ -22,7 +22,7 @@ import {
   ignore,
   startRead,
   startWrite,
-  timeout,
+  test,
   untilRunning,
 } from "./helpers.ts";
 
@@ -32,30 +32,25 @@ function errnoOf(call: () => unknown): number {
   return (os.errno as Record<string, number>)[error.code];
 }
 
-Deno.test({
-  name: "aio_error() is 0 once the request has succeeded [error-01, error-05]",
+test("aio_error() is 0 once the request has succeeded [error-01, error-05]", {
   ignore,
-  timeout,
-  async fn() {
-    using directory = new Directory();
-    const fd = directory.file("abc");
-    const sync = new Aiocb({ aio_fildes: fd });
-    aio_fsync(O_SYNC, sync);
-    for (const block of [startRead(fd), startWrite(fd, "x"), sync]) {
-      await done(block);
-      assertEquals(aio_error(block), 0);
-      // Asking does not retrieve.
-      assertEquals(aio_error(block), 0);
-    }
-  },
+}, async () => {
+  using directory = new Directory();
+  const fd = directory.file("abc");
+  const sync = new Aiocb({ aio_fildes: fd });
+  aio_fsync(O_SYNC, sync);
+  for (const block of [startRead(fd), startWrite(fd, "x"), sync]) {
+    await done(block);
+    assertEquals(aio_error(block), 0);
+    // Asking does not retrieve.
+    assertEquals(aio_error(block), 0);
+  }
 });
 
-Deno.test({
-  name:
-    "aio_error() is the errno of the synchronous function [error-01, error-02, error-06]",
-  ignore,
-  timeout,
-  async fn() {
+test(
+  "aio_error() is the errno of the synchronous function [error-01, error-02, error-06]",
+  { ignore },
+  async () => {
     using directory = new Directory();
     using fifo = new Fifo();
     const folder = directory.open(directory.path, constants.O_RDONLY);
@@ -80,14 +75,12 @@ Deno.test({
       assertEquals(aio_error(block), errnoOf(synchronous));
     }
   },
-});
+);
 
-Deno.test({
-  name:
-    "aio_error() is EINPROGRESS until the request is done [error-03, error-07]",
-  ignore,
-  timeout,
-  async fn() {
+test(
+  "aio_error() is EINPROGRESS until the request is done [error-03, error-07]",
+  { ignore },
+  async () => {
     using fifo = new Fifo();
     const running = await blockedRead(fifo);
     const queued = startRead(fifo.fd);
@@ -99,29 +92,24 @@ Deno.test({
     assertEquals(aio_error(running), 0);
     assertEquals(aio_error(queued), EINPROGRESS);
   },
+);
+
+test("aio_error() of a block never submitted is EINVAL [error-04, error-08]", {
+  ignore,
+}, () => {
+  const error = assertErrno(EINVAL, () => aio_error(new Aiocb()));
+  assertEquals(error.code, "EINVAL");
+  assertEquals(error.syscall, "aio_error");
 });
 
-Deno.test({
-  name: "aio_error() of a block never submitted is EINVAL [error-04, error-08]",
-  ignore,
-  timeout,
-  fn() {
-    const error = assertErrno(EINVAL, () => aio_error(new Aiocb()));
-    assertEquals(error.code, "EINVAL");
-    assertEquals(error.syscall, "aio_error");
-  },
-});
-
-Deno.test({
-  name:
-    "aio_error() of a block already retrieved is EINVAL [error-08, error-09]",
-  ignore,
-  timeout,
-  async fn() {
+test(
+  "aio_error() of a block already retrieved is EINVAL [error-08, error-09]",
+  { ignore },
+  async () => {
     using directory = new Directory();
     const block = startRead(directory.file("abc"));
     await done(block);
     aio_return(block);
     assertErrno(EINVAL, () => aio_error(block));
   },
-});
+);

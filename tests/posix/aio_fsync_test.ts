@@ -24,11 +24,11 @@ import {
   runProgram,
   startWrite,
   statusOf,
-  succeeds,
+  test,
   text,
-  timeout,
   untilRunning,
 } from "./helpers.ts";
+import { canStrace, strace } from "../helpers/mod.ts";
 
 /** Submits a synchronization. */
 function startSync(op: number, fd: number): Aiocb {
@@ -37,12 +37,10 @@ function startSync(op: number, fd: number): Aiocb {
   return block;
 }
 
-Deno.test({
-  name:
-    "aio_fsync() is done after the writes queued before it [fsync-01, fsync-03, fsync-04]",
-  ignore,
-  timeout,
-  async fn() {
+test(
+  "aio_fsync() is done after the writes queued before it [fsync-01, fsync-03, fsync-04]",
+  { ignore },
+  async () => {
     using directory = new Directory();
     for (const op of [O_DSYNC, O_SYNC]) {
       const fd = directory.file();
@@ -57,14 +55,12 @@ Deno.test({
       assertEquals(directory.contents(fd), "0123456789".repeat(5));
     }
   },
-});
+);
 
-Deno.test({
-  name:
-    "aio_fsync() returns while the data cannot be synchronized yet [fsync-02, fsync-07, fsync-08]",
-  ignore,
-  timeout,
-  async fn() {
+test(
+  "aio_fsync() returns while the data cannot be synchronized yet [fsync-02, fsync-07, fsync-08]",
+  { ignore },
+  async () => {
     using fifo = new Fifo();
     fifo.fill();
     const write = startWrite(fifo.fd, "x");
@@ -78,34 +74,27 @@ Deno.test({
     assertEquals(aio_error(write), 0);
     assertErrno(aio_error(sync), () => aio_return(sync));
   },
-});
+);
 
-Deno.test({
-  name:
-    "aio_fsync() with O_DSYNC calls fdatasync(), with O_SYNC fsync() [fsync-03, fsync-04]",
-  ignore: ignore || !succeeds("strace", "-o", "/dev/null", "true"),
-  timeout: 2 * timeout,
-  async fn() {
+test(
+  "aio_fsync() with O_DSYNC calls fdatasync(), with O_SYNC fsync() [fsync-03, fsync-04]",
+  { ignore: ignore || !canStrace() },
+  async () => {
     using directory = new Directory();
     const trace = `${directory.path}/trace`;
     const { full, dataOnly } = await runProgram("sync_calls", {
-      wrapper: [
-        ..."strace -f --seccomp-bpf -e trace=fsync,fdatasync -o".split(" "),
-        trace,
-      ],
+      wrapper: strace(trace, "-e", "trace=fsync,fdatasync"),
     });
     const calls = Deno.readTextFileSync(trace);
     assertMatch(calls, new RegExp(`\\bfsync\\(${full}[) ]`));
     assertMatch(calls, new RegExp(`\\bfdatasync\\(${dataOnly}[) ]`));
   },
-});
+);
 
-Deno.test({
-  name:
-    "aio_fsync() that succeeds has the status 0 [fsync-07, fsync-09, fsync-15]",
-  ignore,
-  timeout,
-  async fn() {
+test(
+  "aio_fsync() that succeeds has the status 0 [fsync-07, fsync-09, fsync-15]",
+  { ignore },
+  async () => {
     using directory = new Directory();
     const fd = directory.file("abc");
     const block = new Aiocb({ aio_fildes: fd });
@@ -114,14 +103,12 @@ Deno.test({
     assertEquals(aio_error(block), 0);
     assertEquals(aio_return(block), 0);
   },
-});
+);
 
-Deno.test({
-  name:
-    "aio_fsync() on a file that cannot be synchronized is EINVAL [fsync-09, fsync-10, fsync-18, fsync-19]",
-  ignore,
-  timeout,
-  async fn() {
+test(
+  "aio_fsync() on a file that cannot be synchronized is EINVAL [fsync-09, fsync-10, fsync-18, fsync-19]",
+  { ignore },
+  async () => {
     using fifo = new Fifo();
     for (const op of [O_DSYNC, O_SYNC]) {
       const status = await statusOf(
@@ -131,71 +118,60 @@ Deno.test({
       assertEquals(status, EINVAL);
     }
   },
+);
+
+test("aio_fsync() ignores the other members of the block [fsync-12]", {
+  ignore,
+}, async () => {
+  using directory = new Directory();
+  const fd = directory.file("abc");
+  const buffer = bytes("xyz");
+  const block = new Aiocb({
+    aio_fildes: fd,
+    aio_buf: buffer,
+    aio_nbytes: 3,
+    aio_offset: 2n ** 62n,
+    aio_lio_opcode: LIO_NOP,
+    aio_reqprio: 99,
+  });
+  aio_fsync(O_SYNC, block);
+  await done(block);
+  assertEquals(aio_return(block), 0);
+  assertEquals(directory.contents(fd), "abc");
+  assertEquals(text(buffer), "xyz");
 });
 
-Deno.test({
-  name: "aio_fsync() ignores the other members of the block [fsync-12]",
+test("aio_fsync() outlives a control block disposed of in flight [fsync-13]", {
   ignore,
-  timeout,
-  async fn() {
-    using directory = new Directory();
-    const fd = directory.file("abc");
-    const buffer = bytes("xyz");
-    const block = new Aiocb({
-      aio_fildes: fd,
-      aio_buf: buffer,
-      aio_nbytes: 3,
-      aio_offset: 2n ** 62n,
-      aio_lio_opcode: LIO_NOP,
-      aio_reqprio: 99,
-    });
-    aio_fsync(O_SYNC, block);
-    await done(block);
-    assertEquals(aio_return(block), 0);
-    assertEquals(directory.contents(fd), "abc");
-    assertEquals(text(buffer), "xyz");
-  },
+}, async () => {
+  using fifo = new Fifo();
+  fifo.fill();
+  const write = startWrite(fifo.fd, "x");
+  await untilRunning(fifo.fd);
+  startSync(O_SYNC, fifo.fd)[Symbol.dispose]();
+  const after = startSync(O_SYNC, fifo.fd);
+  fifo.drain();
+  await done(write, after);
+  assertEquals(aio_return(write), 1);
 });
 
-Deno.test({
-  name: "aio_fsync() outlives a control block disposed of in flight [fsync-13]",
+test("aio_fsync() of a block in progress is EINVAL [read-12, write-12]", {
   ignore,
-  timeout,
-  async fn() {
-    using fifo = new Fifo();
-    fifo.fill();
-    const write = startWrite(fifo.fd, "x");
-    await untilRunning(fifo.fd);
-    startSync(O_SYNC, fifo.fd)[Symbol.dispose]();
-    const after = startSync(O_SYNC, fifo.fd);
-    fifo.drain();
-    await done(write, after);
-    assertEquals(aio_return(write), 1);
-  },
+}, async () => {
+  using fifo = new Fifo();
+  fifo.fill();
+  const write = startWrite(fifo.fd, "x");
+  assertErrno(EINVAL, () => aio_fsync(O_SYNC, write));
+  assertEquals(aio_error(write), EINPROGRESS);
+  fifo.drain();
+  await done(write);
+  assertEquals(aio_return(write), 1);
 });
 
-Deno.test({
-  name: "aio_fsync() of a block in progress is EINVAL [read-12, write-12]",
-  ignore,
-  timeout,
-  async fn() {
-    using fifo = new Fifo();
-    fifo.fill();
-    const write = startWrite(fifo.fd, "x");
-    assertErrno(EINVAL, () => aio_fsync(O_SYNC, write));
-    assertEquals(aio_error(write), EINPROGRESS);
-    fifo.drain();
-    await done(write);
-    assertEquals(aio_return(write), 1);
-  },
-});
-
-Deno.test({
-  name:
-    "aio_fsync() of an invalid descriptor is EBADF at the call [fsync-15, fsync-17]",
-  ignore,
-  timeout,
-  fn() {
+test(
+  "aio_fsync() of an invalid descriptor is EBADF at the call [fsync-15, fsync-17]",
+  { ignore },
+  () => {
     using directory = new Directory();
     const closed = directory.file();
     directory.close(closed);
@@ -210,33 +186,25 @@ Deno.test({
       }
     }
   },
+);
+
+test("aio_fsync() synchronizes through a read-only descriptor [fsync-17]", {
+  ignore,
+}, async () => {
+  using directory = new Directory();
+  const fd = directory.file("abc", constants.O_RDONLY);
+  const status = await statusOf(
+    (block) => aio_fsync(O_SYNC, block),
+    new Aiocb({ aio_fildes: fd }),
+  );
+  assertEquals(status, 0);
 });
 
-Deno.test({
-  name: "aio_fsync() synchronizes through a read-only descriptor [fsync-17]",
-  ignore,
-  timeout,
-  async fn() {
-    using directory = new Directory();
-    const fd = directory.file("abc", constants.O_RDONLY);
-    const status = await statusOf(
-      (block) => aio_fsync(O_SYNC, block),
-      new Aiocb({ aio_fildes: fd }),
-    );
-    assertEquals(status, 0);
-  },
-});
-
-Deno.test({
-  name: "aio_fsync() with another op is EINVAL [fsync-20]",
-  ignore,
-  timeout,
-  fn() {
-    using directory = new Directory();
-    const block = new Aiocb({ aio_fildes: directory.file("abc") });
-    for (const op of [0, 1, O_SYNC | 1, constants.O_RDWR, -1]) {
-      assertErrno(EINVAL, () => aio_fsync(op, block));
-    }
-    assertErrno(EINVAL, () => aio_error(block));
-  },
+test("aio_fsync() with another op is EINVAL [fsync-20]", { ignore }, () => {
+  using directory = new Directory();
+  const block = new Aiocb({ aio_fildes: directory.file("abc") });
+  for (const op of [0, 1, O_SYNC | 1, constants.O_RDWR, -1]) {
+    assertErrno(EINVAL, () => aio_fsync(op, block));
+  }
+  assertErrno(EINVAL, () => aio_error(block));
 });

@@ -26,16 +26,14 @@ import {
   ignore,
   startRead,
   startWrite,
+  test,
   text,
-  timeout,
 } from "./helpers.ts";
 
-Deno.test({
-  name:
-    "aio_return() is what read(), write() and fsync() return [return-01, return-02, return-06]",
-  ignore,
-  timeout,
-  async fn() {
+test(
+  "aio_return() is what read(), write() and fsync() return [return-01, return-02, return-06]",
+  { ignore },
+  async () => {
     using directory = new Directory();
     using fifo = new Fifo();
     const fd = directory.file("0123456789");
@@ -56,14 +54,12 @@ Deno.test({
       assertEquals(aio_return(block), count);
     }
   },
-});
+);
 
-Deno.test({
-  name:
-    "aio_return() of a failed request throws its errno, and has retrieved it [return-02, return-04, return-08]",
-  ignore,
-  timeout,
-  async fn() {
+test(
+  "aio_return() of a failed request throws its errno, and has retrieved it [return-02, return-04, return-08]",
+  { ignore },
+  async () => {
     using directory = new Directory();
     const fd = directory.open("/dev/full", constants.O_WRONLY);
     const block = startWrite(fd, "x");
@@ -73,14 +69,12 @@ Deno.test({
     assertErrno(EINVAL, () => aio_return(block));
     assertErrno(EINVAL, () => aio_error(block));
   },
-});
+);
 
-Deno.test({
-  name:
-    "aio_return() of a canceled request throws ECANCELED, and has retrieved it [return-02, return-04]",
-  ignore,
-  timeout,
-  async fn() {
+test(
+  "aio_return() of a canceled request throws ECANCELED, and has retrieved it [return-02, return-04]",
+  { ignore },
+  async () => {
     using fifo = new Fifo();
     await blockedRead(fifo);
     const queued = startRead(fifo.fd);
@@ -88,14 +82,12 @@ Deno.test({
     assertErrno(ECANCELED, () => aio_return(queued));
     assertErrno(EINVAL, () => aio_return(queued));
   },
-});
+);
 
-Deno.test({
-  name:
-    "aio_return() before the request is done is EINPROGRESS, and retrieves nothing [return-03, return-07]",
-  ignore,
-  timeout,
-  async fn() {
+test(
+  "aio_return() before the request is done is EINPROGRESS, and retrieves nothing [return-03, return-07]",
+  { ignore },
+  async () => {
     using fifo = new Fifo();
     const block = await blockedRead(fifo);
     assertErrno(EINPROGRESS, () => aio_return(block));
@@ -104,30 +96,25 @@ Deno.test({
     await done(block);
     assertEquals(aio_return(block), 1);
   },
+);
+
+test("aio_return() twice is EINVAL [return-04, return-08, return-09]", {
+  ignore,
+}, async () => {
+  using directory = new Directory();
+  const block = startRead(directory.file("abc"));
+  await done(block);
+  assertEquals(aio_return(block), 1);
+  const error = assertErrno(EINVAL, () => aio_return(block));
+  assertEquals(error.code, "EINVAL");
+  assertEquals(error.syscall, "aio_return");
+  assertErrno(EINVAL, () => aio_error(block));
 });
 
-Deno.test({
-  name: "aio_return() twice is EINVAL [return-04, return-08, return-09]",
-  ignore,
-  timeout,
-  async fn() {
-    using directory = new Directory();
-    const block = startRead(directory.file("abc"));
-    await done(block);
-    assertEquals(aio_return(block), 1);
-    const error = assertErrno(EINVAL, () => aio_return(block));
-    assertEquals(error.code, "EINVAL");
-    assertEquals(error.syscall, "aio_return");
-    assertErrno(EINVAL, () => aio_error(block));
-  },
-});
-
-Deno.test({
-  name:
-    "aio_return() works again when the block has been submitted again [return-05]",
-  ignore,
-  timeout,
-  async fn() {
+test(
+  "aio_return() works again when the block has been submitted again [return-05]",
+  { ignore },
+  async () => {
     using directory = new Directory();
     const fd = directory.file("0123456789");
     const block = new Aiocb({ aio_fildes: fd, aio_buf: bytes("----") });
@@ -151,30 +138,24 @@ Deno.test({
     await done(block);
     assertEquals(aio_return(block), 0);
   },
+);
+
+test("aio_return() works again after a request that failed [return-05]", {
+  ignore,
+}, async () => {
+  using directory = new Directory();
+  const full = directory.open("/dev/full", constants.O_WRONLY);
+  const block = startWrite(full, "abc");
+  await done(block);
+  assertErrno(ENOSPC, () => aio_return(block));
+  block.aio_fildes = directory.file();
+  aio_write(block);
+  await done(block);
+  assertEquals(aio_return(block), 3);
 });
 
-Deno.test({
-  name: "aio_return() works again after a request that failed [return-05]",
+test("aio_return() of a block never submitted is EINVAL [return-09]", {
   ignore,
-  timeout,
-  async fn() {
-    using directory = new Directory();
-    const full = directory.open("/dev/full", constants.O_WRONLY);
-    const block = startWrite(full, "abc");
-    await done(block);
-    assertErrno(ENOSPC, () => aio_return(block));
-    block.aio_fildes = directory.file();
-    aio_write(block);
-    await done(block);
-    assertEquals(aio_return(block), 3);
-  },
-});
-
-Deno.test({
-  name: "aio_return() of a block never submitted is EINVAL [return-09]",
-  ignore,
-  timeout,
-  fn() {
-    assertErrno(EINVAL, () => aio_return(new Aiocb()));
-  },
+}, () => {
+  assertErrno(EINVAL, () => aio_return(new Aiocb()));
 });

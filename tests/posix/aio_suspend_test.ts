@@ -29,15 +29,13 @@ import {
   runProgram,
   startRead,
   startWrite,
-  timeout,
+  test,
 } from "./helpers.ts";
 
-Deno.test({
-  name:
-    "aio_suspend() waits until one of the requests is done [suspend-01, suspend-10, suspend-15]",
-  ignore,
-  timeout,
-  async fn() {
+test(
+  "aio_suspend() waits until one of the requests is done [suspend-01, suspend-10, suspend-15]",
+  { ignore },
+  async () => {
     using one = new Fifo();
     using other = new Fifo();
     const blocks = [await blockedRead(one), await blockedRead(other)];
@@ -47,48 +45,41 @@ Deno.test({
     assertEquals(await wait, undefined);
     assertEquals(blocks.map(aio_error), [EINPROGRESS, 0]);
   },
+);
+
+test("aio_suspend() lets the event loop run while it waits [suspend-01]", {
+  ignore,
+}, async () => {
+  using fifo = new Fifo();
+  const block = await blockedRead(fifo);
+  const wait = aio_suspend([block], PATIENCE_MS);
+  let turns = 0;
+  while (turns < 10) {
+    await delay(1);
+    turns++;
+  }
+  assertEquals(aio_error(block), EINPROGRESS);
+  // What it waits for is done by this thread, which is therefore not held.
+  fifo.feed("x");
+  await wait;
+  assertEquals(aio_return(block), 1);
 });
 
-Deno.test({
-  name: "aio_suspend() lets the event loop run while it waits [suspend-01]",
-  ignore,
-  timeout,
-  async fn() {
-    using fifo = new Fifo();
-    const block = await blockedRead(fifo);
-    const wait = aio_suspend([block], PATIENCE_MS);
-    let turns = 0;
-    while (turns < 10) {
-      await delay(1);
-      turns++;
-    }
-    assertEquals(aio_error(block), EINPROGRESS);
-    // What it waits for is done by this thread, which is therefore not held.
-    fifo.feed("x");
-    await wait;
-    assertEquals(aio_return(block), 1);
-  },
-});
-
-Deno.test({
-  name:
-    "aio_suspend() goes on when signals reach every thread [suspend-02, suspend-13, listio-29]",
-  ignore,
-  timeout,
-  async fn() {
+test(
+  "aio_suspend() goes on when signals reach every thread [suspend-02, suspend-13, listio-29]",
+  { ignore },
+  async () => {
     const { suspend, list, signals } = await runProgram("signal_storm");
     assert(signals > 0, "no signal was handled");
     assertEquals(suspend, { afterSignals: "pending", outcome: "resolved" });
     assertEquals(list, { afterSignals: "pending", outcome: "resolved" });
   },
-});
+);
 
-Deno.test({
-  name:
-    "aio_suspend() rejects with EAGAIN when the time has passed [suspend-03, suspend-09, suspend-11, suspend-12]",
-  ignore,
-  timeout,
-  async fn() {
+test(
+  "aio_suspend() rejects with EAGAIN when the time has passed [suspend-03, suspend-09, suspend-11, suspend-12]",
+  { ignore },
+  async () => {
     using fifo = new Fifo();
     const block = await blockedRead(fifo);
     for (const timeout_ms of [0, 1, 20.5]) {
@@ -104,14 +95,12 @@ Deno.test({
     await aio_suspend([block], PATIENCE_MS);
     assertEquals(aio_return(block), 1);
   },
-});
+);
 
-Deno.test({
-  name:
-    "aio_suspend() resolves at once if a request is done already [suspend-04, suspend-10]",
-  ignore,
-  timeout,
-  async fn() {
+test(
+  "aio_suspend() resolves at once if a request is done already [suspend-04, suspend-10]",
+  { ignore },
+  async () => {
     using directory = new Directory();
     using fifo = new Fifo();
     const blocked = await blockedRead(fifo);
@@ -125,27 +114,22 @@ Deno.test({
     await aio_suspend([blocked, failed]);
     assertEquals(aio_error(blocked), EINPROGRESS);
   },
+);
+
+test("aio_suspend() resolves when a request of its list fails [suspend-01]", {
+  ignore,
+}, async () => {
+  using fifo = new Fifo();
+  const blocked = await blockedRead(fifo);
+  const failing = startRead(-1);
+  await aio_suspend([blocked, failing], PATIENCE_MS);
+  assert(aio_error(failing) > 0);
 });
 
-Deno.test({
-  name: "aio_suspend() resolves when a request of its list fails [suspend-01]",
-  ignore,
-  timeout,
-  async fn() {
-    using fifo = new Fifo();
-    const blocked = await blockedRead(fifo);
-    const failing = startRead(-1);
-    await aio_suspend([blocked, failing], PATIENCE_MS);
-    assert(aio_error(failing) > 0);
-  },
-});
-
-Deno.test({
-  name:
-    "aio_suspend() takes requests of every function [suspend-05, suspend-06]",
-  ignore,
-  timeout,
-  async fn() {
+test(
+  "aio_suspend() takes requests of every function [suspend-05, suspend-06]",
+  { ignore },
+  async () => {
     using directory = new Directory();
     const fd = directory.file("abc");
     const listed = new Aiocb({
@@ -162,13 +146,12 @@ Deno.test({
       assertEquals(aio_error(block), 0);
     }
   },
-});
+);
 
-Deno.test({
-  name: "aio_suspend() waits for one among many [suspend-05]",
-  ignore,
-  timeout,
-  async fn() {
+test(
+  "aio_suspend() waits for one among many [suspend-05]",
+  { ignore },
+  async () => {
     using fifo = new Fifo();
     const blocks = [await blockedRead(fifo)];
     while (blocks.length < 1000) blocks.push(startRead(fifo.fd));
@@ -181,13 +164,12 @@ Deno.test({
     fifo.feed("x".repeat(999));
     await done(...blocks);
   },
-});
+);
 
-Deno.test({
-  name: "aio_suspend() ignores null entries [suspend-07]",
-  ignore,
-  timeout,
-  async fn() {
+test(
+  "aio_suspend() ignores null entries [suspend-07]",
+  { ignore },
+  async () => {
     using fifo = new Fifo();
     const block = await blockedRead(fifo);
     const list = [null, null, block, null];
@@ -198,38 +180,33 @@ Deno.test({
     assertEquals(aio_error(block), 0);
     await aio_suspend(list, 0);
   },
-});
+);
 
-Deno.test({
-  name: "aio_suspend() of no request at all resolves [suspend-07]",
-  ignore,
-  timeout,
-  async fn() {
+test(
+  "aio_suspend() of no request at all resolves [suspend-07]",
+  { ignore },
+  async () => {
     await aio_suspend([]);
     await aio_suspend([null, null]);
     await aio_suspend([null], 0);
   },
+);
+
+test("aio_suspend() of a block never submitted is EINVAL [suspend-08]", {
+  ignore,
+}, async () => {
+  using fifo = new Fifo();
+  const block = await blockedRead(fifo);
+  const idle = new Aiocb();
+  await assertRejectsErrno(EINVAL, () => aio_suspend([idle], 0));
+  await assertRejectsErrno(EINVAL, () => aio_suspend([block, idle], 0));
+  assertEquals(aio_error(block), EINPROGRESS);
 });
 
-Deno.test({
-  name: "aio_suspend() of a block never submitted is EINVAL [suspend-08]",
-  ignore,
-  timeout,
-  async fn() {
-    using fifo = new Fifo();
-    const block = await blockedRead(fifo);
-    const idle = new Aiocb();
-    await assertRejectsErrno(EINVAL, () => aio_suspend([idle], 0));
-    await assertRejectsErrno(EINVAL, () => aio_suspend([block, idle], 0));
-    assertEquals(aio_error(block), EINPROGRESS);
-  },
-});
-
-Deno.test({
-  name: "aio_suspend() leaves the list to its caller [suspend-05]",
-  ignore,
-  timeout,
-  async fn() {
+test(
+  "aio_suspend() leaves the list to its caller [suspend-05]",
+  { ignore },
+  async () => {
     using fifo = new Fifo();
     const block = await blockedRead(fifo);
     const list: (Aiocb | null)[] = [block];
@@ -244,4 +221,4 @@ Deno.test({
     await aio_suspend([block], PATIENCE_MS);
     assertEquals(aio_return(block), 1);
   },
-});
+);

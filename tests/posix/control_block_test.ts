@@ -32,8 +32,8 @@ import {
   runProgram,
   startRead,
   startWrite,
+  test,
   text,
-  timeout,
 } from "./helpers.ts";
 
 /** Another value for each member, and none that it has already. */
@@ -53,42 +53,36 @@ function changes(): [string, (block: Aiocb) => void][] {
   ];
 }
 
-Deno.test({
-  name: "Aiocb has the members of the standard [aio-01]",
-  ignore,
-  timeout,
-  fn() {
-    const buffer = bytes("abcdef");
-    const block = new Aiocb({
-      aio_fildes: 5,
-      aio_offset: 2n ** 40n,
-      aio_buf: buffer,
-      aio_nbytes: 4,
-      aio_lio_opcode: LIO_WRITE,
-      aio_reqprio: 3,
-      aio_sigevent: { sigev_notify: SIGEV_NONE },
-    });
-    assertEquals(block.aio_fildes, 5);
-    assertEquals(BigInt(block.aio_offset), 2n ** 40n);
-    assertEquals(block.aio_buf, buffer);
-    assertEquals(block.aio_nbytes, 4);
-    assertEquals(block.aio_lio_opcode, LIO_WRITE);
-    assertEquals(block.aio_reqprio, 3);
-    assertEquals(block.aio_sigevent.sigev_notify, SIGEV_NONE);
+test("Aiocb has the members of the standard [aio-01]", { ignore }, () => {
+  const buffer = bytes("abcdef");
+  const block = new Aiocb({
+    aio_fildes: 5,
+    aio_offset: 2n ** 40n,
+    aio_buf: buffer,
+    aio_nbytes: 4,
+    aio_lio_opcode: LIO_WRITE,
+    aio_reqprio: 3,
+    aio_sigevent: { sigev_notify: SIGEV_NONE },
+  });
+  assertEquals(block.aio_fildes, 5);
+  assertEquals(BigInt(block.aio_offset), 2n ** 40n);
+  assertEquals(block.aio_buf, buffer);
+  assertEquals(block.aio_nbytes, 4);
+  assertEquals(block.aio_lio_opcode, LIO_WRITE);
+  assertEquals(block.aio_reqprio, 3);
+  assertEquals(block.aio_sigevent.sigev_notify, SIGEV_NONE);
 
-    const plain = new Aiocb({ aio_buf: buffer });
-    assertEquals(plain.aio_fildes, -1);
-    assertEquals(plain.aio_nbytes, buffer.byteLength);
-    assertEquals(plain.aio_reqprio, 0);
-    assertEquals(plain.aio_sigevent.sigev_notify, SIGEV_NONE);
-  },
+  const plain = new Aiocb({ aio_buf: buffer });
+  assertEquals(plain.aio_fildes, -1);
+  assertEquals(plain.aio_nbytes, buffer.byteLength);
+  assertEquals(plain.aio_reqprio, 0);
+  assertEquals(plain.aio_sigevent.sigev_notify, SIGEV_NONE);
 });
 
-Deno.test({
-  name: "Aiocb leaves the file beyond 2^32 within reach [aio-03]",
-  ignore,
-  timeout,
-  async fn() {
+test(
+  "Aiocb leaves the file beyond 2^32 within reach [aio-03]",
+  { ignore },
+  async () => {
     using directory = new Directory();
     const fd = directory.file();
     const offset = 2n ** 33n + 1n;
@@ -106,55 +100,47 @@ Deno.test({
     assertEquals(text(read.aio_buf!.subarray(0, 3)), "far");
     assertEquals(Deno.statSync(`/proc/self/fd/${fd}`).size, 2 ** 33 + 4);
   },
+);
+
+test("Aiocb runs requests of one priority in the order of calls [aio-05]", {
+  ignore,
+}, async () => {
+  using fifo = new Fifo();
+  const blocks = [await blockedRead(fifo)];
+  while (blocks.length < 9) blocks.push(startRead(fifo.fd));
+  fifo.feed("123456789");
+  await done(...blocks);
+  assertEquals(
+    blocks.map((block) => text(block.aio_buf!)).join(""),
+    "123456789",
+  );
 });
 
-Deno.test({
-  name: "Aiocb runs requests of one priority in the order of calls [aio-05]",
+test("Aiocb has one address, by which each request is known [aio-07]", {
   ignore,
-  timeout,
-  async fn() {
-    using fifo = new Fifo();
-    const blocks = [await blockedRead(fifo)];
-    while (blocks.length < 9) blocks.push(startRead(fifo.fd));
-    fifo.feed("123456789");
-    await done(...blocks);
-    assertEquals(
-      blocks.map((block) => text(block.aio_buf!)).join(""),
-      "123456789",
-    );
-  },
+}, async () => {
+  using fifo = new Fifo();
+  const block = new Aiocb({
+    aio_fildes: fifo.fd,
+    aio_buf: allocatePinned(1),
+  });
+  for (const data of "ab") {
+    aio_read(block);
+    const { address } = block;
+    assertNotEquals(address, 0n);
+    assertNotEquals(address, new Aiocb().address);
+    fifo.feed(data);
+    await done(block);
+    assertEquals(block.address, address);
+    assertEquals(aio_return(block), 1);
+    assertEquals(block.address, address);
+  }
 });
 
-Deno.test({
-  name: "Aiocb has one address, by which each request is known [aio-07]",
-  ignore,
-  timeout,
-  async fn() {
-    using fifo = new Fifo();
-    const block = new Aiocb({
-      aio_fildes: fifo.fd,
-      aio_buf: allocatePinned(1),
-    });
-    for (const data of "ab") {
-      aio_read(block);
-      const { address } = block;
-      assertNotEquals(address, 0n);
-      assertNotEquals(address, new Aiocb().address);
-      fifo.feed(data);
-      await done(block);
-      assertEquals(block.address, address);
-      assertEquals(aio_return(block), 1);
-      assertEquals(block.address, address);
-    }
-  },
-});
-
-Deno.test({
-  name:
-    "Aiocb throws TypeError when a member is changed in progress [aio-10, aio-11]",
-  ignore,
-  timeout,
-  async fn() {
+test(
+  "Aiocb throws TypeError when a member is changed in progress [aio-10, aio-11]",
+  { ignore },
+  async () => {
     using fifo = new Fifo();
     const running = await blockedRead(fifo);
     const queued = startRead(fifo.fd);
@@ -170,7 +156,7 @@ Deno.test({
     await done(running, queued);
     assertEquals([running, queued].map(aio_return), [1, 1]);
   },
-});
+);
 
 function members(block: Aiocb) {
   return {
@@ -184,12 +170,10 @@ function members(block: Aiocb) {
   };
 }
 
-Deno.test({
-  name:
-    "Aiocb is the program's own again when the request is retrieved [aio-10]",
-  ignore,
-  timeout,
-  async fn() {
+test(
+  "Aiocb is the program's own again when the request is retrieved [aio-10]",
+  { ignore },
+  async () => {
     using directory = new Directory();
     const fd = directory.file("0123456789");
     const block = startRead(fd);
@@ -205,14 +189,12 @@ Deno.test({
     assertEquals(aio_return(block), 2);
     assertEquals(text(block.aio_buf), "45");
   },
-});
+);
 
-Deno.test({
-  name:
-    "Aiocb can be disposed of idle, in progress and done, and twice [aio-12]",
-  ignore,
-  timeout,
-  async fn() {
+test(
+  "Aiocb can be disposed of idle, in progress and done, and twice [aio-12]",
+  { ignore },
+  async () => {
     using directory = new Directory();
     using fifo = new Fifo();
     const finished = startRead(directory.file("abc"));
@@ -229,56 +211,47 @@ Deno.test({
     // The two before it have run, although nobody holds them any more.
     assertEquals(text(last.aio_buf!), "3");
   },
+);
+
+test("Aiocb dropped in progress keeps its memory until it is done [aio-12]", {
+  ignore,
+}, async () => {
+  const { collected, last } = await runProgram("dropped_blocks", {
+    flags: ["--allow-all", "--v8-flags=--expose-gc"],
+  });
+  assert(collected, "the collector has not run");
+  // One byte went to each of the blocks that nobody holds.
+  assertEquals(last, "y");
 });
 
-Deno.test({
-  name: "Aiocb dropped in progress keeps its memory until it is done [aio-12]",
+test("Aiocb has the return status of the synchronous operation [aio-13]", {
   ignore,
-  timeout,
-  async fn() {
-    const { collected, last } = await runProgram("dropped_blocks", {
-      flags: ["--v8-flags=--expose-gc"],
-    });
-    assert(collected, "the collector has not run");
-    // One byte went to each of the blocks that nobody holds.
-    assertEquals(last, "y");
-  },
+}, async () => {
+  using directory = new Directory();
+  const fd = directory.file("0123456789");
+  const sync = new Aiocb({ aio_fildes: fd });
+  aio_fsync(O_SYNC, sync);
+  const blocks = [startRead(fd, 4), startWrite(fd, "abcde"), sync];
+  await done(...blocks);
+  assertEquals(blocks.map(aio_return), [4, 5, 0]);
 });
 
-Deno.test({
-  name: "Aiocb has the return status of the synchronous operation [aio-13]",
+test("Aiocb with an aio_reqprio leaves the process's own priority [aio-14]", {
   ignore,
-  timeout,
-  async fn() {
-    using directory = new Directory();
-    const fd = directory.file("0123456789");
-    const sync = new Aiocb({ aio_fildes: fd });
-    aio_fsync(O_SYNC, sync);
-    const blocks = [startRead(fd, 4), startWrite(fd, "abcde"), sync];
-    await done(...blocks);
-    assertEquals(blocks.map(aio_return), [4, 5, 0]);
-  },
-});
-
-Deno.test({
-  name: "Aiocb with an aio_reqprio leaves the process's own priority [aio-14]",
-  ignore,
-  timeout,
-  async fn() {
-    using fifo = new Fifo();
-    const before = priorities();
-    const running = await blockedRead(fifo);
-    const block = new Aiocb({
-      aio_fildes: fifo.fd,
-      aio_buf: allocatePinned(1),
-      aio_reqprio: 20,
-    });
-    aio_read(block);
-    assertEquals(priorities(), before);
-    fifo.feed("12");
-    await done(running, block);
-    assertEquals(priorities(), before);
-  },
+}, async () => {
+  using fifo = new Fifo();
+  const before = priorities();
+  const running = await blockedRead(fifo);
+  const block = new Aiocb({
+    aio_fildes: fifo.fd,
+    aio_buf: allocatePinned(1),
+    aio_reqprio: 20,
+  });
+  aio_read(block);
+  assertEquals(priorities(), before);
+  fifo.feed("12");
+  await done(running, block);
+  assertEquals(priorities(), before);
 });
 
 /** Priority, nice value, real-time priority and policy of this process. */

@@ -5,17 +5,8 @@
  *
  * @module
  */
-import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
-import {
-  closeSync,
-  constants,
-  openSync,
-  readdirSync,
-  readFileSync,
-  readSync,
-  writeSync,
-} from "node:fs";
-import { setTimeout as delay } from "node:timers/promises";
+import { assertEquals, assertRejects, assertThrows } from "@std/assert";
+import { readSync, writeSync } from "node:fs";
 import {
   aio_cancel,
   aio_error,
@@ -30,10 +21,41 @@ import {
   EINPROGRESS,
   LIO_READ,
   LIO_WRITE,
+  SIGEV_THREAD,
+  type Sigevent,
 } from "../../mod.ts";
-import { timeLimit } from "../emulation.ts";
+import {
+  closeSync,
+  constants,
+  decode as text,
+  delay,
+  Directory as FileDirectory,
+  drain,
+  encode,
+  fill,
+  isPending,
+  makeFifo,
+  openSync,
+  PATIENCE_MS,
+  type ProgramOptions,
+  report,
+  succeeds,
+  test,
+  untilRunning,
+} from "../helpers/mod.ts";
 
-export { closeSync, constants, delay, openSync };
+export {
+  closeSync,
+  constants,
+  delay,
+  isPending,
+  openSync,
+  PATIENCE_MS,
+  succeeds,
+  test,
+  text,
+  untilRunning,
+};
 
 /**
  * Whether these tests are left out: they assert what Linux with the GNU C
@@ -41,36 +63,31 @@ export { closeSync, constants, delay, openSync };
  */
 export const ignore = !Deno.build.target.endsWith("-linux-gnu");
 
-/** For each test, in milliseconds. */
-export const timeout = 10_000;
-
-/** Longer than anything here takes; a wait that reaches it is a failure. */
-export const PATIENCE_MS = timeLimit(5_000);
+/** The files with the tests of the standard's sentences, which carry their ids. */
+export function sentenceFiles(): string[] {
+  const others = ["assertions_test.ts", "cancellation_test.ts"];
+  return [...Deno.readDirSync(new URL(".", import.meta.url))]
+    .map(({ name }) => name)
+    .filter((name) => name.endsWith("_test.ts") && !others.includes(name));
+}
 
 /** Pinned memory with `text` in it. */
 export function bytes(text: string): Uint8Array {
-  const encoded = new TextEncoder().encode(text);
+  const encoded = encode(text);
   const pinned = allocatePinned(encoded.length);
   pinned.set(encoded);
   return pinned;
 }
 
-/** The text in `view`, which may be shared memory. */
-export function text(view: Uint8Array): string {
-  return new TextDecoder().decode(view.slice());
-}
-
 /** A directory that is removed at the end, with the descriptors opened in it. */
 export class Directory implements Disposable {
-  readonly path = Deno.makeTempDirSync({ prefix: "posix_aio_" });
+  readonly #directory = new FileDirectory();
+  readonly path = this.#directory.path;
   readonly #descriptors = new Set<number>();
-  #files = 0;
 
   /** Opens a new file that contains `contents`, for reading and writing. */
   file(contents = "", flags: number = constants.O_RDWR): number {
-    const path = `${this.path}/file${this.#files++}`;
-    Deno.writeTextFileSync(path, contents);
-    return this.open(path, flags);
+    return this.open(this.#directory.file(contents), flags);
   }
 
   /** Opens `path`; the descriptor is closed with the directory. */
@@ -93,7 +110,7 @@ export class Directory implements Disposable {
 
   [Symbol.dispose](): void {
     for (const fd of this.#descriptors) closeSync(fd);
-    Deno.removeSync(this.path, { recursive: true });
+    this.#directory[Symbol.dispose]();
   }
 }
 
@@ -108,8 +125,7 @@ export class Fifo implements Disposable {
   readonly fd: number;
 
   constructor() {
-    const made = new Deno.Command("mkfifo", { args: [this.path] }).outputSync();
-    assert(made.success, "mkfifo failed");
+    makeFifo(this.path);
     this.fd = this.#directory.open(this.path, constants.O_RDWR);
   }
 
@@ -125,7 +141,7 @@ export class Fifo implements Disposable {
 
   /** Puts `data` in. */
   feed(data: string): void {
-    writeSync(this.fd, new TextEncoder().encode(data));
+    writeSync(this.fd, encode(data));
   }
 
   /** Takes out what is there, at most `length` bytes; there must be some. */
@@ -136,31 +152,18 @@ export class Fifo implements Disposable {
 
   /** Puts in as many bytes as it holds, so that the next write blocks. */
   fill(): void {
-    const fd = openSync(this.path, constants.O_WRONLY | constants.O_NONBLOCK);
-    const filling = new Uint8Array(4096).fill(0x2e);
-    try {
-      for (;;) writeSync(fd, filling);
-    } catch (error) {
-      assertEquals((error as { code?: string }).code, "EAGAIN");
-    } finally {
-      closeSync(fd);
-    }
+    this.#withoutWaiting(fill);
   }
 
   /** Takes out everything without blocking; returns it. */
   drain(): string {
-    const fd = openSync(this.path, constants.O_RDONLY | constants.O_NONBLOCK);
-    const into = new Uint8Array(1 << 16);
-    let all = "";
+    return text(this.#withoutWaiting(drain));
+  }
+
+  #withoutWaiting<T>(act: (fd: number) => T): T {
+    const fd = openSync(this.path, constants.O_RDWR | constants.O_NONBLOCK);
     try {
-      for (;;) {
-        const count = readSync(fd, into);
-        if (count === 0) return all;
-        all += text(into.subarray(0, count));
-      }
-    } catch (error) {
-      assertEquals((error as { code?: string }).code, "EAGAIN");
-      return all;
+      return act(fd);
     } finally {
       closeSync(fd);
     }
@@ -218,31 +221,6 @@ export async function done(...blocks: Aiocb[]): Promise<void> {
   }
 }
 
-/** The system call numbers of read and write, on x86-64 and on aarch64. */
-const BLOCKING_CALLS = new Set(["0", "1", "63", "64"]);
-
-/** Whether a thread of this process is inside read or write on `fd`. */
-function isBusy(fd: number): boolean {
-  return readdirSync("/proc/self/task").some((task) => {
-    try {
-      const call = readFileSync(`/proc/self/task/${task}/syscall`, "utf8");
-      const [number, argument] = call.split(" ");
-      return BLOCKING_CALLS.has(number) && Number(argument) === fd;
-    } catch {
-      return false; // The thread ended meanwhile.
-    }
-  });
-}
-
-/** Waits until a thread of the system has begun with a request on `fd`. */
-export async function untilRunning(fd: number): Promise<void> {
-  const deadline = performance.now() + PATIENCE_MS;
-  while (!isBusy(fd)) {
-    assert(performance.now() < deadline, `nothing runs on descriptor ${fd}`);
-    await delay(1);
-  }
-}
-
 /** Starts a read on an empty FIFO; resolves when a thread blocks in it. */
 export async function blockedRead(fifo: Fifo): Promise<Aiocb> {
   const block = startRead(fifo.fd);
@@ -271,13 +249,31 @@ export async function statusOf(
   return status;
 }
 
-/** Whether `promise` is still pending after `wait_ms`. */
-export async function isPending(
-  promise: Promise<unknown>,
-  wait_ms = 50,
-): Promise<boolean> {
-  const pending = Symbol();
-  return await Promise.race([promise, delay(wait_ms, pending)]) === pending;
+/** Collects the values with which notification functions are called. */
+export class Calls {
+  readonly values: number[] = [];
+
+  /** A notification that is recorded here. */
+  sigevent(value: number, check = () => {}): Sigevent {
+    return {
+      sigev_notify: SIGEV_THREAD,
+      sigev_value: value,
+      sigev_notify_function: (value) => {
+        this.values.push(value);
+        check();
+      },
+    };
+  }
+
+  /** Waits for `count` calls, and a little longer for any too many. */
+  async settle(count: number): Promise<number[]> {
+    const deadline = performance.now() + PATIENCE_MS;
+    while (this.values.length < count && performance.now() < deadline) {
+      await delay(1);
+    }
+    await delay(50);
+    return this.values;
+  }
 }
 
 /** Asserts that `call` throws an `AioError` with `errno`; returns it. */
@@ -297,43 +293,10 @@ export async function assertRejectsErrno(
   return error as AioError;
 }
 
-/**
- * Runs one of the programs beside these tests in a process of its own.
- *
- * @returns What it prints, which is JSON.
- */
-export async function runProgram(
+/** Runs one of the programs beside these tests, as `report()` does. */
+export function runProgram(
   name: string,
-  { wrapper = [] as string[], flags = [] as string[] } = {},
-  // deno-lint-ignore no-explicit-any
-): Promise<any> {
-  const program = new URL(`./programs/${name}.ts`, import.meta.url);
-  const [command, ...args] = [
-    ...wrapper,
-    Deno.execPath(),
-    "run",
-    "--allow-all",
-    ...flags,
-    program.href,
-  ];
-  const process = new Deno.Command(command, {
-    args,
-    stdout: "piped",
-    stderr: "piped",
-    signal: AbortSignal.timeout(2 * PATIENCE_MS),
-  });
-  const { success, signal, stdout, stderr } = await process.output();
-  const errors = new TextDecoder().decode(stderr);
-  assert(success, `${name} ended with ${signal ?? "an error"}: ${errors}`);
-  return JSON.parse(new TextDecoder().decode(stdout));
-}
-
-/** Whether a command runs here and succeeds. */
-export function succeeds(command: string, ...args: string[]): boolean {
-  try {
-    const { success } = new Deno.Command(command, { args }).outputSync();
-    return success;
-  } catch {
-    return false;
-  }
+  options?: ProgramOptions,
+): ReturnType<typeof report> {
+  return report(`../posix/programs/${name}`, options);
 }

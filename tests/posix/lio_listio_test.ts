@@ -39,8 +39,8 @@ import {
   runProgram,
   startRead,
   startWrite,
+  test,
   text,
-  timeout,
   untilRunning,
 } from "./helpers.ts";
 
@@ -66,12 +66,10 @@ function write(fd: number, data: string, offset: number | bigint = 0): Aiocb {
   });
 }
 
-Deno.test({
-  name:
-    "lio_listio() does a list of requests in one call [listio-01, listio-12, listio-13, listio-14, listio-15, listio-16, listio-17, listio-18]",
-  ignore,
-  timeout,
-  async fn() {
+test(
+  "lio_listio() does a list of requests in one call [listio-01, listio-12, listio-13, listio-14, listio-15, listio-16, listio-17, listio-18]",
+  { ignore },
+  async () => {
     using directory = new Directory();
     const [source, target] = [directory.file("0123456789"), directory.file()];
     const memory = bytes("----------");
@@ -89,14 +87,12 @@ Deno.test({
     assertEquals(text(memory), "--456-----");
     assertEquals(directory.contents(target), "abcd");
   },
-});
+);
 
-Deno.test({
-  name:
-    "lio_listio() with LIO_WAIT resolves when all are done [listio-02, listio-03, listio-21]",
-  ignore,
-  timeout,
-  async fn() {
+test(
+  "lio_listio() with LIO_WAIT resolves when all are done [listio-02, listio-03, listio-21]",
+  { ignore },
+  async () => {
     using directory = new Directory();
     using one = new Fifo();
     using other = new Fifo();
@@ -110,14 +106,12 @@ Deno.test({
     await wait;
     assertEquals(list.map(aio_return), [1, 1, 1]);
   },
-});
+);
 
-Deno.test({
-  name:
-    "lio_listio() with LIO_NOWAIT has queued all when it returns [listio-02, listio-04, listio-20, listio-37]",
-  ignore,
-  timeout,
-  async fn() {
+test(
+  "lio_listio() with LIO_NOWAIT has queued all when it returns [listio-02, listio-04, listio-20, listio-37]",
+  { ignore },
+  async () => {
     using fifo = new Fifo();
     const list = [read(fifo.fd), read(fifo.fd), read(fifo.fd)];
     const queued = lio_listio(LIO_NOWAIT, list);
@@ -128,33 +122,26 @@ Deno.test({
     await done(...list);
     assertEquals(list.map(aio_return), [1, 1, 1]);
   },
+);
+
+test("lio_listio() ignores null entries [listio-08]", { ignore }, async () => {
+  using directory = new Directory();
+  const block = read(directory.file("abc"), 3);
+  await lio_listio(LIO_WAIT, [null, block, null]);
+  assertEquals(aio_return(block), 3);
+  await lio_listio(LIO_NOWAIT, [null, block, null]);
+  await done(block);
+  assertEquals(aio_return(block), 3);
+  for (const mode of [LIO_WAIT, LIO_NOWAIT]) {
+    await lio_listio(mode, [null, null]);
+    await lio_listio(mode, []);
+  }
 });
 
-Deno.test({
-  name: "lio_listio() ignores null entries [listio-08]",
-  ignore,
-  timeout,
-  async fn() {
-    using directory = new Directory();
-    const block = read(directory.file("abc"), 3);
-    await lio_listio(LIO_WAIT, [null, block, null]);
-    assertEquals(aio_return(block), 3);
-    await lio_listio(LIO_NOWAIT, [null, block, null]);
-    await done(block);
-    assertEquals(aio_return(block), 3);
-    for (const mode of [LIO_WAIT, LIO_NOWAIT]) {
-      await lio_listio(mode, [null, null]);
-      await lio_listio(mode, []);
-    }
-  },
-});
-
-Deno.test({
-  name:
-    "lio_listio() refuses memory that can move, and starts nothing [listio-10, listio-31]",
-  ignore,
-  timeout,
-  async fn() {
+test(
+  "lio_listio() refuses memory that can move, and starts nothing [listio-10, listio-31]",
+  { ignore },
+  async () => {
     using directory = new Directory();
     const fd = directory.file("abc");
     const good = write(fd, "xyz");
@@ -169,100 +156,81 @@ Deno.test({
     assertErrno(EINVAL, () => aio_error(good));
     assertEquals(directory.contents(fd), "abc");
   },
+);
+
+test("lio_listio() outlives control blocks disposed of in flight [listio-09]", {
+  ignore,
+}, async () => {
+  using fifo = new Fifo();
+  const list = [read(fifo.fd), read(fifo.fd)];
+  const buffers = list.map((block) => block.aio_buf!);
+  const wait = lio_listio(LIO_WAIT, list);
+  for (const block of list) block[Symbol.dispose]();
+  fifo.feed("12");
+  await wait.catch(() => {}); // Whether it is told of them is open.
+  const last = startRead(fifo.fd);
+  fifo.feed("3");
+  await done(last);
+  assertEquals([...buffers, last.aio_buf!].map(text), ["1", "2", "3"]);
 });
 
-Deno.test({
-  name:
-    "lio_listio() outlives control blocks disposed of in flight [listio-09]",
-  ignore,
-  timeout,
-  async fn() {
-    using fifo = new Fifo();
-    const list = [read(fifo.fd), read(fifo.fd)];
-    const buffers = list.map((block) => block.aio_buf!);
-    const wait = lio_listio(LIO_WAIT, list);
-    for (const block of list) block[Symbol.dispose]();
-    fifo.feed("12");
-    await wait.catch(() => {}); // Whether it is told of them is open.
-    const last = startRead(fifo.fd);
-    fifo.feed("3");
-    await done(last);
-    assertEquals([...buffers, last.aio_buf!].map(text), ["1", "2", "3"]);
-  },
+test("lio_listio() skips LIO_NOP [listio-11]", { ignore }, async () => {
+  using directory = new Directory();
+  const fd = directory.file("abc");
+  for (const mode of [LIO_WAIT, LIO_NOWAIT]) {
+    const skipped = write(fd, "xyz");
+    skipped.aio_lio_opcode = LIO_NOP;
+    const block = read(fd, 3);
+    await lio_listio(mode, [skipped, block]);
+    await done(block);
+    assertEquals(aio_return(block), 3);
+    // It is no request: there is nothing to ask of it, and it can be changed.
+    assertErrno(EINVAL, () => aio_error(skipped));
+    skipped.aio_offset = 1;
+    assertEquals(directory.contents(fd), "abc");
+  }
 });
 
-Deno.test({
-  name: "lio_listio() skips LIO_NOP [listio-11]",
+test("lio_listio() honours aio_reqprio as aio_read() does [listio-16]", {
   ignore,
-  timeout,
-  async fn() {
-    using directory = new Directory();
-    const fd = directory.file("abc");
-    for (const mode of [LIO_WAIT, LIO_NOWAIT]) {
-      const skipped = write(fd, "xyz");
-      skipped.aio_lio_opcode = LIO_NOP;
-      const block = read(fd, 3);
-      await lio_listio(mode, [skipped, block]);
-      await done(block);
-      assertEquals(aio_return(block), 3);
-      // It is no request: there is nothing to ask of it, and it can be changed.
-      assertErrno(EINVAL, () => aio_error(skipped));
-      skipped.aio_offset = 1;
-      assertEquals(directory.contents(fd), "abc");
-    }
-  },
+}, async () => {
+  using fifo = new Fifo();
+  const running = await blockedRead(fifo);
+  const list = [20, 10, 0].map((priority) => {
+    const block = read(fifo.fd);
+    block.aio_reqprio = priority;
+    return block;
+  });
+  await lio_listio(LIO_NOWAIT, list);
+  fifo.feed("1234");
+  await done(running, ...list);
+  assertEquals(list.map((block) => text(block.aio_buf!)), ["4", "3", "2"]);
 });
 
-Deno.test({
-  name: "lio_listio() honours aio_reqprio as aio_read() does [listio-16]",
+test("lio_listio() transfers nothing past the offset maximum [listio-19]", {
   ignore,
-  timeout,
-  async fn() {
-    using fifo = new Fifo();
-    const running = await blockedRead(fifo);
-    const list = [20, 10, 0].map((priority) => {
-      const block = read(fifo.fd);
-      block.aio_reqprio = priority;
-      return block;
-    });
-    await lio_listio(LIO_NOWAIT, list);
-    fifo.feed("1234");
-    await done(running, ...list);
-    assertEquals(list.map((block) => text(block.aio_buf!)), ["4", "3", "2"]);
-  },
+}, async () => {
+  using directory = new Directory();
+  const fd = directory.file("abc");
+  const block = write(fd, "xy", OFFSET_MAX - 1n);
+  await assertRejectsErrno(EIO, () => lio_listio(LIO_WAIT, [block]));
+  assert([EFBIG, EINVAL].includes(aio_error(block)));
+  assertEquals(fstatSync(fd).size, 3);
 });
 
-Deno.test({
-  name: "lio_listio() transfers nothing past the offset maximum [listio-19]",
-  ignore,
-  timeout,
-  async fn() {
-    using directory = new Directory();
-    const fd = directory.file("abc");
-    const block = write(fd, "xy", OFFSET_MAX - 1n);
-    await assertRejectsErrno(EIO, () => lio_listio(LIO_WAIT, [block]));
-    assert([EFBIG, EINVAL].includes(aio_error(block)));
-    assertEquals(fstatSync(fd).size, 3);
-  },
-});
-
-Deno.test({
-  name:
-    "lio_listio() at the limit of the file size has the status EFBIG [listio-30, listio-36]",
-  ignore,
-  timeout,
-  async fn() {
+test(
+  "lio_listio() at the limit of the file size has the status EFBIG [listio-30, listio-36]",
+  { ignore },
+  async () => {
     const { listed } = await runProgram("file_size_limit");
     assertEquals(listed, { errno: EIO, statuses: [0, EFBIG] });
   },
-});
+);
 
-Deno.test({
-  name:
-    "lio_listio() rejects with EIO when one failed, and the rest is done [listio-21, listio-22, listio-23, listio-24, listio-25, listio-30, listio-32, listio-33]",
-  ignore,
-  timeout,
-  async fn() {
+test(
+  "lio_listio() rejects with EIO when one failed, and the rest is done [listio-21, listio-22, listio-23, listio-24, listio-25, listio-30, listio-32, listio-33]",
+  { ignore },
+  async () => {
     using directory = new Directory();
     const fd = directory.file("abc");
     const full = directory.open("/dev/full", constants.O_WRONLY);
@@ -280,14 +248,12 @@ Deno.test({
     assertEquals(aio_return(list[3]), 1);
     assertEquals(directory.contents(fd), "abcd");
   },
-});
+);
 
-Deno.test({
-  name:
-    "lio_listio() with LIO_NOWAIT succeeds although requests fail later [listio-20, listio-22, listio-23, listio-24]",
-  ignore,
-  timeout,
-  async fn() {
+test(
+  "lio_listio() with LIO_NOWAIT succeeds although requests fail later [listio-20, listio-22, listio-23, listio-24]",
+  { ignore },
+  async () => {
     using directory = new Directory();
     const full = directory.open("/dev/full", constants.O_WRONLY);
     const list = [write(full, "x"), read(directory.file("abc"), 3)];
@@ -295,14 +261,12 @@ Deno.test({
     await done(...list);
     assertEquals(list.map(aio_error), [ENOSPC, 0]);
   },
-});
+);
 
-Deno.test({
-  name:
-    "lio_listio() has the error statuses of aio_read() and aio_write() [listio-25, listio-33]",
-  ignore,
-  timeout,
-  async fn() {
+test(
+  "lio_listio() has the error statuses of aio_read() and aio_write() [listio-25, listio-33]",
+  { ignore },
+  async () => {
     using directory = new Directory();
     const folder = directory.open(directory.path, constants.O_RDONLY);
     const writeOnly = directory.file("abc", constants.O_WRONLY);
@@ -323,14 +287,12 @@ Deno.test({
     await done(...single);
     assertEquals(list.map(aio_error), single.map(aio_error));
   },
-});
+);
 
-Deno.test({
-  name:
-    "lio_listio() with an unknown aio_lio_opcode goes on with the rest [listio-23, listio-30, listio-32]",
-  ignore,
-  timeout,
-  async fn() {
+test(
+  "lio_listio() with an unknown aio_lio_opcode goes on with the rest [listio-23, listio-30, listio-32]",
+  { ignore },
+  async () => {
     using directory = new Directory();
     const fd = directory.file("abc");
     const [bad, good] = [read(fd), read(fd, 3)];
@@ -340,14 +302,12 @@ Deno.test({
     assertErrno(EINVAL, () => aio_return(bad));
     assertEquals(aio_return(good), 3);
   },
-});
+);
 
-Deno.test({
-  name:
-    "lio_listio() with an aio_reqprio out of range goes on with the rest [listio-23, listio-30, listio-32]",
-  ignore,
-  timeout,
-  async fn() {
+test(
+  "lio_listio() with an aio_reqprio out of range goes on with the rest [listio-23, listio-30, listio-32]",
+  { ignore },
+  async () => {
     using directory = new Directory();
     const fd = directory.file("abc");
     const [bad, good] = [read(fd), read(fd, 3)];
@@ -357,14 +317,12 @@ Deno.test({
     assertErrno(EINVAL, () => aio_return(bad));
     assertEquals(aio_return(good), 3);
   },
-});
+);
 
-Deno.test({
-  name:
-    "lio_listio() with LIO_NOWAIT that cannot queue one is EAGAIN, and queues the rest [listio-26, listio-30, listio-31]",
-  ignore,
-  timeout,
-  async fn() {
+test(
+  "lio_listio() with LIO_NOWAIT that cannot queue one is EAGAIN, and queues the rest [listio-26, listio-30, listio-31]",
+  { ignore },
+  async () => {
     using directory = new Directory();
     const fd = directory.file("abc");
     const [bad, good] = [read(fd), read(fd, 3)];
@@ -376,25 +334,21 @@ Deno.test({
     await done(good);
     assertEquals([bad, good].map(aio_error), [EINVAL, 0]);
   },
-});
+);
 
-Deno.test({
-  name:
-    "lio_listio() without resources is EAGAIN, for each request too [listio-26, listio-34]",
-  ignore,
-  timeout,
-  async fn() {
+test(
+  "lio_listio() without resources is EAGAIN, for each request too [listio-26, listio-34]",
+  { ignore },
+  async () => {
     const { list } = await runProgram("no_resources");
     assertEquals(list, { errno: EAGAIN, statuses: [EAGAIN, EAGAIN] });
   },
-});
+);
 
-Deno.test({
-  name:
-    "lio_listio() with another mode is EINVAL and starts nothing [listio-28, listio-31]",
-  ignore,
-  timeout,
-  async fn() {
+test(
+  "lio_listio() with another mode is EINVAL and starts nothing [listio-28, listio-31]",
+  { ignore },
+  async () => {
     using directory = new Directory();
     const fd = directory.file("abc");
     const block = write(fd, "xyz");
@@ -409,14 +363,12 @@ Deno.test({
     assertEquals(aio_cancel(fd), AIO_ALLDONE);
     assertEquals(directory.contents(fd), "abc");
   },
-});
+);
 
-Deno.test({
-  name:
-    "lio_listio() with a block in progress is EINVAL and starts nothing [listio-31, read-12]",
-  ignore,
-  timeout,
-  async fn() {
+test(
+  "lio_listio() with a block in progress is EINVAL and starts nothing [listio-31, read-12]",
+  { ignore },
+  async () => {
     using directory = new Directory();
     using fifo = new Fifo();
     const fd = directory.file("abc");
@@ -432,14 +384,12 @@ Deno.test({
     assertEquals(aio_error(running), EINPROGRESS);
     assertEquals(directory.contents(fd), "abc");
   },
-});
+);
 
-Deno.test({
-  name:
-    "lio_listio() with a block twice is EINVAL and starts nothing [listio-31, read-12]",
-  ignore,
-  timeout,
-  async fn() {
+test(
+  "lio_listio() with a block twice is EINVAL and starts nothing [listio-31, read-12]",
+  { ignore },
+  async () => {
     using directory = new Directory();
     const fd = directory.file("abc");
     const block = write(fd, "xyz");
@@ -450,14 +400,12 @@ Deno.test({
     assertErrno(EINVAL, () => aio_error(block));
     assertEquals(directory.contents(fd), "abc");
   },
-});
+);
 
-Deno.test({
-  name:
-    "lio_listio() requests can be canceled, which is EIO for the list [listio-30, listio-35]",
-  ignore,
-  timeout,
-  async fn() {
+test(
+  "lio_listio() requests can be canceled, which is EIO for the list [listio-30, listio-35]",
+  { ignore },
+  async () => {
     using fifo = new Fifo();
     const list = [read(fifo.fd), read(fifo.fd)];
     const wait = lio_listio(LIO_WAIT, list);
@@ -468,21 +416,16 @@ Deno.test({
     await assertRejectsErrno(EIO, () => wait);
     assertEquals(list.map(aio_error), [0, ECANCELED]);
   },
-});
+);
 
-Deno.test({
-  name: "lio_listio() takes a long list [listio-01]",
-  ignore,
-  timeout,
-  async fn() {
-    using directory = new Directory();
-    const fd = directory.file();
-    const list = Array.from(
-      { length: 2000 },
-      (_, index) => write(fd, String(index % 10), index),
-    );
-    await lio_listio(LIO_WAIT, list);
-    assert(list.every((block) => aio_return(block) === 1));
-    assertEquals(directory.contents(fd), "0123456789".repeat(200));
-  },
+test("lio_listio() takes a long list [listio-01]", { ignore }, async () => {
+  using directory = new Directory();
+  const fd = directory.file();
+  const list = Array.from(
+    { length: 2000 },
+    (_, index) => write(fd, String(index % 10), index),
+  );
+  await lio_listio(LIO_WAIT, list);
+  assert(list.every((block) => aio_return(block) === 1));
+  assertEquals(directory.contents(fd), "0123456789".repeat(200));
 });

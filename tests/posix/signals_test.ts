@@ -21,7 +21,7 @@ import {
   ignore,
   PATIENCE_MS,
   runProgram,
-  timeout,
+  test,
 } from "./helpers.ts";
 
 const SIGUSR1 = 10;
@@ -55,12 +55,10 @@ function signalOf(name: Deno.Signal): Promise<void> {
   return promise;
 }
 
-Deno.test({
-  name:
-    "aio_read() with SIGEV_SIGNAL sends the signal to its listener [read-09, aio-08, sigev-02]",
-  ignore,
-  timeout,
-  async fn() {
+test(
+  "aio_read() with SIGEV_SIGNAL sends the signal to its listener [read-09, aio-08, sigev-02]",
+  { ignore },
+  async () => {
     using fifo = new Fifo();
     const signal = signalOf("SIGUSR1");
     const block = new Aiocb({
@@ -74,14 +72,12 @@ Deno.test({
     await done(block);
     assertEquals(aio_return(block), 1);
   },
-});
+);
 
-Deno.test({
-  name:
-    "lio_listio() with SIGEV_SIGNAL sends the signal to its listener [listio-06, sigev-02]",
-  ignore,
-  timeout,
-  async fn() {
+test(
+  "lio_listio() with SIGEV_SIGNAL sends the signal to its listener [listio-06, sigev-02]",
+  { ignore },
+  async () => {
     using directory = new Directory();
     const fd = directory.file("abc");
     const signal = signalOf("SIGUSR2");
@@ -100,14 +96,12 @@ Deno.test({
     await signal;
     assertEquals(list.map(aio_return), [1, 1, 1]);
   },
-});
+);
 
-Deno.test({
-  name:
-    "aio_read() queues a signal with its value and SI_ASYNCIO [read-09, sigev-03, sigev-04]",
-  ignore,
-  timeout: 2 * timeout,
-  async fn() {
+test(
+  "aio_read() queues a signal with its value and SI_ASYNCIO [read-09, sigev-03, sigev-04]",
+  { ignore },
+  async () => {
     assertEquals(await scenario("read"), {
       signo: SIGRTMIN + 1,
       code: SI_ASYNCIO,
@@ -115,14 +109,12 @@ Deno.test({
       own: true,
     });
   },
-});
+);
 
-Deno.test({
-  name:
-    "aio_write() queues a signal with its value and SI_ASYNCIO [write-10, sigev-03, sigev-04]",
-  ignore,
-  timeout: 2 * timeout,
-  async fn() {
+test(
+  "aio_write() queues a signal with its value and SI_ASYNCIO [write-10, sigev-03, sigev-04]",
+  { ignore },
+  async () => {
     assertEquals(await scenario("write"), {
       signo: SIGUSR1,
       code: SI_ASYNCIO,
@@ -130,140 +122,114 @@ Deno.test({
       own: true,
     });
   },
+);
+
+test("aio_fsync() queues a signal when it is done [fsync-11, sigev-03]", {
+  ignore,
+}, async () => {
+  assertEquals(await scenario("fsync"), [1, 2]);
 });
 
-Deno.test({
-  name: "aio_fsync() queues a signal when it is done [fsync-11, sigev-03]",
+test("aio_read() sends no signal before it is done [read-09, aio-08]", {
   ignore,
-  timeout: 2 * timeout,
-  async fn() {
-    assertEquals(await scenario("fsync"), [1, 2]);
-  },
+}, async () => {
+  assertEquals(await scenario("notBefore"), { early: null, values: [3] });
 });
 
-Deno.test({
-  name: "aio_read() sends no signal before it is done [read-09, aio-08]",
-  ignore,
-  timeout: 2 * timeout,
-  async fn() {
-    assertEquals(await scenario("notBefore"), { early: null, values: [3] });
-  },
-});
-
-Deno.test({
-  name:
-    "aio_read() with SIGEV_NONE, or without, sends nothing [aio-09, sigev-01]",
-  ignore,
-  timeout: 2 * timeout,
-  async fn() {
+test(
+  "aio_read() with SIGEV_NONE, or without, sends nothing [aio-09, sigev-01]",
+  { ignore },
+  async () => {
     assertEquals(await scenario("none"), []);
   },
-});
+);
 
-Deno.test({
-  name: "aio_read() queues one signal for each request [sigev-03]",
-  ignore,
-  timeout: 2 * timeout,
-  async fn() {
+test(
+  "aio_read() queues one signal for each request [sigev-03]",
+  { ignore },
+  async () => {
     const values: number[] = await scenario("many");
     assertEquals(
       values.toSorted((one, other) => one - other),
       Array.from({ length: 50 }, (_, index) => index),
     );
   },
-});
+);
 
-Deno.test({
-  name: "aio_read() that fails sends its signal too [read-09]",
-  ignore,
-  timeout: 2 * timeout,
-  async fn() {
+test(
+  "aio_read() that fails sends its signal too [read-09]",
+  { ignore },
+  async () => {
     assertEquals(await scenario("failed"), [4]);
   },
+);
+
+test("aio_cancel() has the signals of canceled requests sent [cancel-04]", {
+  ignore,
+}, async () => {
+  const { one, all } = await scenario("canceled");
+  assertEquals(one, [6]);
+  assertEquals(all.toSorted(), [5, 7]);
 });
 
-Deno.test({
-  name: "aio_cancel() has the signals of canceled requests sent [cancel-04]",
-  ignore,
-  timeout: 2 * timeout,
-  async fn() {
-    const { one, all } = await scenario("canceled");
-    assertEquals(one, [6]);
-    assertEquals(all.toSorted(), [5, 7]);
-  },
-});
-
-Deno.test({
-  name:
-    "aio_cancel() leaves the signal of a running request for its end [cancel-05]",
-  ignore,
-  timeout: 2 * timeout,
-  async fn() {
+test(
+  "aio_cancel() leaves the signal of a running request for its end [cancel-05]",
+  { ignore },
+  async () => {
     assertEquals(await scenario("notCanceled"), {
       outcome: AIO_NOTCANCELED,
       early: [],
       values: [8],
     });
   },
-});
+);
 
-Deno.test({
-  name:
-    "lio_listio() sends its signal once, when the whole list is done [listio-04, listio-06]",
-  ignore,
-  timeout: 2 * timeout,
-  async fn() {
+test(
+  "lio_listio() sends its signal once, when the whole list is done [listio-04, listio-06]",
+  { ignore },
+  async () => {
     assertEquals(await scenario("list"), { early: [[], []], values: [9] });
   },
-});
+);
 
-Deno.test({
-  name:
-    "lio_listio() honours the requests' own notifications [listio-06, listio-16]",
-  ignore,
-  timeout: 2 * timeout,
-  async fn() {
+test(
+  "lio_listio() honours the requests' own notifications [listio-06, listio-16]",
+  { ignore },
+  async () => {
     const values: number[] = await scenario("individual");
     assertEquals(values.at(-1), 9);
     assertEquals(values.toSorted(), [1, 2, 3, 4, 9]);
   },
+);
+
+test("lio_listio() sends its signal when requests have failed [listio-06]", {
+  ignore,
+}, async () => {
+  assertEquals(await scenario("listFailed"), [9]);
 });
 
-Deno.test({
-  name: "lio_listio() sends its signal when requests have failed [listio-06]",
-  ignore,
-  timeout: 2 * timeout,
-  async fn() {
-    assertEquals(await scenario("listFailed"), [9]);
-  },
-});
-
-Deno.test({
-  name: "lio_listio() without sigevent sends nothing [listio-05]",
-  ignore,
-  timeout: 2 * timeout,
-  async fn() {
+test(
+  "lio_listio() without sigevent sends nothing [listio-05]",
+  { ignore },
+  async () => {
     assertEquals(await scenario("listWithout"), []);
   },
-});
+);
 
-Deno.test({
-  name:
-    "lio_listio() of nothing but null and LIO_NOP sends its signal [listio-06, listio-08, listio-11]",
-  ignore,
-  timeout: 2 * timeout,
-  async fn() {
+test(
+  "lio_listio() of nothing but null and LIO_NOP sends its signal [listio-06, listio-08, listio-11]",
+  { ignore },
+  async () => {
     assertEquals(await scenario("listOfNothing"), [9]);
   },
-});
+);
 
-Deno.test({
-  name: "lio_listio() with LIO_WAIT ignores sigevent [listio-03]",
-  ignore,
-  timeout: 2 * timeout,
-  async fn() {
+test(
+  "lio_listio() with LIO_WAIT ignores sigevent [listio-03]",
+  { ignore },
+  async () => {
     const values: number[] = await scenario("wait");
     assert(!values.includes(9), "the list's signal was sent");
     assertEquals(values, [1]);
   },
-});
+);

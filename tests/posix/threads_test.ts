@@ -20,45 +20,20 @@ import {
   LIO_READ,
   LIO_WAIT,
   O_SYNC,
-  SIGEV_THREAD,
   type Sigevent,
 } from "../../mod.ts";
 import {
   assertErrno,
   blockedRead,
   bytes,
+  Calls,
   delay,
   Directory,
   done,
   Fifo,
   ignore,
-  PATIENCE_MS,
-  timeout,
+  test,
 } from "./helpers.ts";
-
-/** Collects the values with which notification functions are called. */
-class Calls {
-  readonly values: number[] = [];
-
-  /** A notification that is recorded here. */
-  sigevent(value: number): Sigevent {
-    return {
-      sigev_notify: SIGEV_THREAD,
-      sigev_value: value,
-      sigev_notify_function: (value) => this.values.push(value),
-    };
-  }
-
-  /** Waits for `count` calls, and a little longer for any too many. */
-  async settle(count: number): Promise<number[]> {
-    const deadline = performance.now() + PATIENCE_MS;
-    while (this.values.length < count && performance.now() < deadline) {
-      await delay(1);
-    }
-    await delay(20);
-    return this.values;
-  }
-}
 
 function read(fd: number, sigevent?: Sigevent): Aiocb {
   return new Aiocb({
@@ -69,12 +44,10 @@ function read(fd: number, sigevent?: Sigevent): Aiocb {
   });
 }
 
-Deno.test({
-  name:
-    "aio_read() with SIGEV_THREAD calls the function once, with the value [read-09, sigev-05, sigev-06]",
-  ignore,
-  timeout,
-  async fn() {
+test(
+  "aio_read() with SIGEV_THREAD calls the function once, with the value [read-09, sigev-05, sigev-06]",
+  { ignore },
+  async () => {
     using fifo = new Fifo();
     const calls = new Calls();
     const block = read(fifo.fd, calls.sigevent(-7));
@@ -86,14 +59,12 @@ Deno.test({
     // When the function is called, the request is done.
     assertEquals(aio_return(block), 1);
   },
-});
+);
 
-Deno.test({
-  name:
-    "aio_write() with SIGEV_THREAD calls the function once, with the value [write-10, sigev-05, sigev-06]",
-  ignore,
-  timeout,
-  async fn() {
+test(
+  "aio_write() with SIGEV_THREAD calls the function once, with the value [write-10, sigev-05, sigev-06]",
+  { ignore },
+  async () => {
     using directory = new Directory();
     const calls = new Calls();
     const block = new Aiocb({
@@ -105,14 +76,12 @@ Deno.test({
     assertEquals(await calls.settle(1), [2147483647]);
     assertEquals(aio_return(block), 1);
   },
-});
+);
 
-Deno.test({
-  name:
-    "aio_fsync() with SIGEV_THREAD calls the function once, with the value [fsync-11, sigev-05, sigev-06]",
-  ignore,
-  timeout,
-  async fn() {
+test(
+  "aio_fsync() with SIGEV_THREAD calls the function once, with the value [fsync-11, sigev-05, sigev-06]",
+  { ignore },
+  async () => {
     using directory = new Directory();
     const calls = new Calls();
     const block = new Aiocb({
@@ -123,74 +92,63 @@ Deno.test({
     assertEquals(await calls.settle(1), [3]);
     assertEquals(aio_return(block), 0);
   },
+);
+
+test("aio_read() with SIGEV_THREAD keeps many notifications apart [sigev-06]", {
+  ignore,
+}, async () => {
+  using directory = new Directory();
+  const fd = directory.file("abc");
+  const calls = new Calls();
+  const blocks = Array.from(
+    { length: 200 },
+    (_, index) => read(fd, calls.sigevent(index)),
+  );
+  for (const block of blocks) aio_read(block);
+  const values = await calls.settle(blocks.length);
+  assertEquals(
+    values.toSorted((one, other) => one - other),
+    blocks.map((_, index) => index),
+  );
+  for (const block of blocks) assertEquals(aio_return(block), 1);
 });
 
-Deno.test({
-  name:
-    "aio_read() with SIGEV_THREAD keeps many notifications apart [sigev-06]",
-  ignore,
-  timeout,
-  async fn() {
-    using directory = new Directory();
-    const fd = directory.file("abc");
-    const calls = new Calls();
-    const blocks = Array.from(
-      { length: 200 },
-      (_, index) => read(fd, calls.sigevent(index)),
-    );
-    for (const block of blocks) aio_read(block);
-    const values = await calls.settle(blocks.length);
-    assertEquals(
-      values.toSorted((one, other) => one - other),
-      blocks.map((_, index) => index),
-    );
-    for (const block of blocks) assertEquals(aio_return(block), 1);
-  },
-});
-
-Deno.test({
-  name: "aio_read() that fails calls its function too [read-09]",
-  ignore,
-  timeout,
-  async fn() {
+test(
+  "aio_read() that fails calls its function too [read-09]",
+  { ignore },
+  async () => {
     const calls = new Calls();
     const block = read(-1, calls.sigevent(4));
     aio_read(block);
     assertEquals(await calls.settle(1), [4]);
     assertErrno(aio_error(block), () => aio_return(block));
   },
+);
+
+test("aio_cancel() has the functions of canceled requests called [cancel-04]", {
+  ignore,
+}, async () => {
+  using fifo = new Fifo();
+  const calls = new Calls();
+  const running = await blockedRead(fifo);
+  const queued = [5, 6, 7].map((value) => {
+    const block = read(fifo.fd, calls.sigevent(value));
+    aio_read(block);
+    return block;
+  });
+  assertEquals(aio_cancel(fifo.fd, queued[1]), AIO_CANCELED);
+  assertEquals(await calls.settle(1), [6]);
+  assertEquals(aio_cancel(fifo.fd), AIO_NOTCANCELED);
+  assertEquals((await calls.settle(3)).toSorted(), [5, 6, 7]);
+  assertEquals(queued.map(aio_error), queued.map(() => ECANCELED));
+  fifo.feed("x");
+  await done(running);
 });
 
-Deno.test({
-  name:
-    "aio_cancel() has the functions of canceled requests called [cancel-04]",
-  ignore,
-  timeout,
-  async fn() {
-    using fifo = new Fifo();
-    const calls = new Calls();
-    const running = await blockedRead(fifo);
-    const queued = [5, 6, 7].map((value) => {
-      const block = read(fifo.fd, calls.sigevent(value));
-      aio_read(block);
-      return block;
-    });
-    assertEquals(aio_cancel(fifo.fd, queued[1]), AIO_CANCELED);
-    assertEquals(await calls.settle(1), [6]);
-    assertEquals(aio_cancel(fifo.fd), AIO_NOTCANCELED);
-    assertEquals((await calls.settle(3)).toSorted(), [5, 6, 7]);
-    assertEquals(queued.map(aio_error), queued.map(() => ECANCELED));
-    fifo.feed("x");
-    await done(running);
-  },
-});
-
-Deno.test({
-  name:
-    "lio_listio() with SIGEV_THREAD calls the function once, when the whole list is done [listio-04, listio-06, sigev-05]",
-  ignore,
-  timeout,
-  async fn() {
+test(
+  "lio_listio() with SIGEV_THREAD calls the function once, when the whole list is done [listio-04, listio-06, sigev-05]",
+  { ignore },
+  async () => {
     using directory = new Directory();
     using fifo = new Fifo();
     const calls = new Calls();
@@ -204,14 +162,12 @@ Deno.test({
     assertEquals(await calls.settle(1), [9]);
     assertEquals(list.map(aio_return), [1, 1, 1]);
   },
-});
+);
 
-Deno.test({
-  name:
-    "lio_listio() calls the functions of the requests and of the list [listio-06, listio-16]",
-  ignore,
-  timeout,
-  async fn() {
+test(
+  "lio_listio() calls the functions of the requests and of the list [listio-06, listio-16]",
+  { ignore },
+  async () => {
     using directory = new Directory();
     const fd = directory.file("abc");
     const calls = new Calls();
@@ -220,30 +176,24 @@ Deno.test({
     assertEquals((await calls.settle(4)).toSorted(), [1, 2, 3, 9]);
     await done(...list);
   },
-});
+);
 
-Deno.test({
-  name:
-    "lio_listio() of nothing with SIGEV_THREAD calls the function [listio-06, listio-08]",
-  ignore,
-  timeout,
-  async fn() {
+test(
+  "lio_listio() of nothing with SIGEV_THREAD calls the function [listio-06, listio-08]",
+  { ignore },
+  async () => {
     const calls = new Calls();
     await lio_listio(LIO_NOWAIT, [null], calls.sigevent(9));
     assertEquals(await calls.settle(1), [9]);
   },
-});
+);
 
-Deno.test({
-  name:
-    "lio_listio() with LIO_WAIT never calls the list's function [listio-03]",
+test("lio_listio() with LIO_WAIT never calls the list's function [listio-03]", {
   ignore,
-  timeout,
-  async fn() {
-    using directory = new Directory();
-    const calls = new Calls();
-    const block = read(directory.file("abc"), calls.sigevent(1));
-    await lio_listio(LIO_WAIT, [block], calls.sigevent(9));
-    assertEquals(await calls.settle(1), [1]);
-  },
+}, async () => {
+  using directory = new Directory();
+  const calls = new Calls();
+  const block = read(directory.file("abc"), calls.sigevent(1));
+  await lio_listio(LIO_WAIT, [block], calls.sigevent(9));
+  assertEquals(await calls.settle(1), [1]);
 });

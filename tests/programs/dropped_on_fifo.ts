@@ -10,7 +10,7 @@ import {
   Aiocb,
   allocatePinned,
 } from "../../mod.ts";
-import { delay, Fifo, untilBlocked } from "../helpers.ts";
+import { delay, Fifo, untilBlocked } from "../helpers/mod.ts";
 import { BLOCK_BYTES, fillBlock, isBlock, wrongBlocks } from "./blocks.ts";
 
 declare const gc: () => void;

@@ -11,7 +11,7 @@ import {
   LIO_READ,
   LIO_WAIT,
 } from "../../mod.ts";
-import { constants, decode, pattern, turn } from "../helpers.ts";
+import { constants, decode, pattern, turn } from "../helpers/mod.ts";
 
 const MIB = 1024 * 1024;
 

@@ -3,7 +3,7 @@
  * came of each: a number of bytes, or a code and how far it came.
  */
 import { type AioError, AioFile } from "../../mod.ts";
-import { pattern } from "../helpers.ts";
+import { pattern } from "../helpers/mod.ts";
 
 const [path, count, bytes] = Deno.args.map((arg) => Number(arg) || arg);
 await using file = await AioFile.open(path as string, { append: true });

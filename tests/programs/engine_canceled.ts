@@ -2,35 +2,14 @@
  * Cancels a request that waits for a thread, in one of several situations.
  * Prints what became of it and of the others, which have to be served.
  */
-import {
-  aio_read,
-  aio_suspend,
-  Aiocb,
-  AioFile,
-  allocatePinned,
-  CompletionQueue,
-  configure,
-} from "../../mod.ts";
-import { delay, Fifo, isPending, timeLimit } from "../helpers.ts";
+import { AioFile, CompletionQueue, configure } from "../../mod.ts";
+import { delay, Fifo, isPending, timeLimit } from "../helpers/mod.ts";
 
 const [task, path, other] = Deno.args;
 const PATIENCE_MS = timeLimit(1_500);
 // Before the first file, or it has no effect.
 configure({ threads: 1 });
 const fifos = [new Fifo(), new Fifo()];
-
-/** Has the only thread wait for a FIFO, or wait to do so. */
-function occupy(fifo: Fifo): () => Promise<void> {
-  const cb = new Aiocb({
-    aio_fildes: fifo.file.fd,
-    aio_buf: allocatePinned(1),
-  });
-  aio_read(cb);
-  return async () => {
-    fifo.feed("x");
-    await aio_suspend([cb]);
-  };
-}
 
 /** What comes of promises within a while. */
 async function outcomes(promises: Promise<unknown>[]): Promise<unknown[]> {
@@ -58,7 +37,7 @@ const canceledWith = { signal };
 async function room(): Promise<Promise<unknown>[]> {
   configure({ maxInFlight: 1 });
   const [file, second] = [await AioFile.open(path), await AioFile.open(other)];
-  const release = occupy(fifos[0]);
+  const release = fifos[0].occupyThread();
   const reads = made([
     file.readAt(bytes(), 0, canceledWith),
     second.readAt(bytes(), 0),
@@ -72,7 +51,7 @@ async function room(): Promise<Promise<unknown>[]> {
 /** The next append of the file waits for the canceled one. */
 async function append(): Promise<Promise<unknown>[]> {
   const file = await AioFile.open(path, { append: true });
-  const release = occupy(fifos[0]);
+  const release = fifos[0].occupyThread();
   const appends = made([
     file.append(bytes(), canceledWith),
     file.append(bytes()),
@@ -87,7 +66,7 @@ async function append(): Promise<Promise<unknown>[]> {
 /** Appends that have come together wait for a thread, and one is canceled. */
 async function together(): Promise<Promise<unknown>[]> {
   const file = await AioFile.open(path, { append: true });
-  const release = occupy(fifos[0]);
+  const release = fifos[0].occupyThread();
   const appends = made([file.append(bytes())]);
   await delay(5); // It is on its way, by itself.
   appends.push(...made([
@@ -95,7 +74,7 @@ async function together(): Promise<Promise<unknown>[]> {
     file.append(bytes(), canceledWith),
     file.append(bytes()),
   ]));
-  const releaseSecond = occupy(fifos[1]);
+  const releaseSecond = fifos[1].occupyThread();
   await release();
   await appends[0]; // The others are handed to the system then.
   await delay(5);
@@ -110,7 +89,7 @@ async function together(): Promise<Promise<unknown>[]> {
 async function queue(): Promise<Promise<unknown>[]> {
   configure({ maxInFlight: 1 });
   const [file, second] = [await AioFile.open(path), await AioFile.open(other)];
-  const release = occupy(fifos[0]);
+  const release = fifos[0].occupyThread();
   const queue = new CompletionQueue<number>();
   queue.read(file, bytes(), 0, 1);
   queue.read(second, bytes(), 0, 2);
@@ -131,13 +110,13 @@ async function queue(): Promise<Promise<unknown>[]> {
 async function behind(priorities: number[]): Promise<Promise<unknown>[]> {
   configure({ lanes: 1 });
   const file = await AioFile.open(path);
-  const release = occupy(fifos[0]);
+  const release = fifos[0].occupyThread();
   const read = (index: number, options = {}) =>
     file.readAt(bytes(), 0, { priority: priorities[index], ...options });
   const reads = made([read(0), read(1, canceledWith)]);
   if (priorities[2] >= priorities[1]) reads.push(read(2));
   await delay(5);
-  const releaseSecond = occupy(fifos[1]);
+  const releaseSecond = fifos[1].occupyThread();
   const releasing = release();
   Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 100);
   if (reads.length === 2) reads.push(read(2));

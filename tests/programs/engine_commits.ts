@@ -11,7 +11,7 @@ import {
   CompletionQueue,
   configure,
 } from "../../mod.ts";
-import { openSync } from "../helpers.ts";
+import { openSync } from "../helpers/mod.ts";
 
 const [path, task, ...options] = Deno.args;
 const MIB = 1024 * 1024;

@@ -17,7 +17,7 @@ import {
   openSync,
   pattern,
   timeLimit,
-} from "../helpers.ts";
+} from "../helpers/mod.ts";
 
 const [task, path, count] = Deno.args;
 const BLOCK_BYTES = 4096;

@@ -11,7 +11,7 @@ import {
   configure,
   SIGEV_THREAD,
 } from "../../mod.ts";
-import { delay, Fifo, isPending, pattern, timeLimit } from "../helpers.ts";
+import { delay, Fifo, isPending, pattern, timeLimit } from "../helpers/mod.ts";
 import {
   becomeOrdinaryUser,
   limit,

@@ -4,7 +4,7 @@
  */
 import process from "node:process";
 import { CompletionQueue } from "../../mod.ts";
-import { delay, Fifo, timeLimit } from "../helpers.ts";
+import { delay, Fifo, timeLimit } from "../helpers/mod.ts";
 
 const [task] = Deno.args;
 const SECOND_US = 1_000_000;

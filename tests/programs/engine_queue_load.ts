@@ -11,7 +11,7 @@ import {
   type CompletionQueueOptions,
   metrics,
 } from "../../mod.ts";
-import { pattern } from "../helpers.ts";
+import { pattern } from "../helpers/mod.ts";
 
 const [directory, notify, count] = Deno.args;
 const REQUESTS = Number(count);

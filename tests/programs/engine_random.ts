@@ -3,17 +3,13 @@
  * FIFOs, one of them or both. Prints how many were settled, and what was wrong.
  */
 import {
-  aio_read,
-  aio_return,
-  aio_suspend,
-  Aiocb,
   AioFile,
   allocatePinned,
   CompletionQueue,
   configure,
   metrics,
 } from "../../mod.ts";
-import { delay, Fifo, isPending, pattern, timeLimit } from "../helpers.ts";
+import { delay, Fifo, isPending, pattern, timeLimit } from "../helpers/mod.ts";
 
 const [directory, firstSeed] = Deno.args;
 const ROUNDS = 100;
@@ -52,20 +48,6 @@ const fifos = [new Fifo(), new Fifo()];
 const queue = new CompletionQueue<number>();
 const wrong: string[] = [];
 const appended: number[] = [];
-
-/** Has one thread wait, as soon as one is free. */
-function occupy(fifo: Fifo): () => Promise<void> {
-  const cb = new Aiocb({
-    aio_fildes: fifo.file.fd,
-    aio_buf: allocatePinned(1),
-  });
-  aio_read(cb);
-  return async () => {
-    fifo.feed("x");
-    await aio_suspend([cb]);
-    aio_return(cb);
-  };
-}
 
 async function read(signal: AbortSignal): Promise<void> {
   const into = random(2) === 0 ? new Uint8Array(50) : allocatePinned(50);
@@ -126,7 +108,7 @@ async function drained(): Promise<void> {
 
 /** Returns whether everything was settled. */
 async function round(first: number): Promise<boolean> {
-  const releases = fifos.map(occupy);
+  const releases = fifos.map((fifo) => fifo.occupyThread());
   const controllers: AbortController[] = [];
   const all: Promise<void>[] = [];
   for (let id = first; id < first + REQUESTS; id++) {
@@ -142,7 +124,7 @@ async function round(first: number): Promise<boolean> {
     if (random(10) === 0) {
       // A thread serves others, but not many: what holds it waits again.
       all.push(releases.shift()!());
-      releases.push(occupy(fifos[random(fifos.length)]));
+      releases.push(fifos[random(fifos.length)].occupyThread());
       pause(1);
     }
   }

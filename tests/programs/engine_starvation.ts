@@ -3,7 +3,7 @@
  * then. Prints whether the files were done without that, and what was read.
  */
 import { aio_init, AioFile, configure } from "../../mod.ts";
-import { Fifo, isPending, pattern, timeLimit } from "../helpers.ts";
+import { Fifo, isPending, pattern, timeLimit } from "../helpers/mod.ts";
 
 const [directory, options, fifoCount, fileCount] = Deno.args;
 const { before, init, after } = JSON.parse(options);

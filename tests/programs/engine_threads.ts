@@ -10,7 +10,7 @@ import {
   allocatePinned,
   configure,
 } from "../../mod.ts";
-import { delay, Fifo } from "../helpers.ts";
+import { delay, Fifo } from "../helpers/mod.ts";
 
 const threads = Number(Deno.args[0]);
 configure({ threads });

@@ -2,16 +2,8 @@
  * Cancels synchronizations that the system cannot take yet, because it has as
  * many requests as it may have. Prints what came of each.
  */
-import {
-  aio_read,
-  aio_return,
-  aio_suspend,
-  Aiocb,
-  AioFile,
-  allocatePinned,
-  configure,
-} from "../../mod.ts";
-import { delay, Fifo } from "../helpers.ts";
+import { AioFile, configure } from "../../mod.ts";
+import { delay, Fifo } from "../helpers/mod.ts";
 
 configure({ threads: 1, maxInFlight: 1 });
 await using fifo = new Fifo();
@@ -20,17 +12,11 @@ await using file = await AioFile.open(Deno.args[1], { write: true });
 
 /** Has the only thread wait, and a request of another file wait for it. */
 async function occupy(): Promise<() => Promise<void>> {
-  const cb = new Aiocb({
-    aio_fildes: fifo.file.fd,
-    aio_buf: allocatePinned(1),
-  });
-  aio_read(cb);
+  const release = fifo.occupyThread();
   await delay(5);
   const read = busy.readAt(new Uint8Array(1), 0);
   return async () => {
-    fifo.feed("x");
-    await aio_suspend([cb]);
-    aio_return(cb);
+    await release();
     await read;
   };
 }

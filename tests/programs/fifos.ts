@@ -3,8 +3,7 @@
  *
  * @module
  */
-import { assert } from "@std/assert";
-import { constants, openSync } from "../helpers.ts";
+import { constants, makeFifo, openSync } from "../helpers/mod.ts";
 
 const { O_NONBLOCK, O_RDWR } = constants;
 
@@ -26,8 +25,7 @@ export function makeFifos(count: number, flags = 0): OpenFifo[] {
   const directory = Deno.makeTempDirSync();
   const args = Array.from({ length: count }, (_, at) => `${directory}/${at}`);
   if (count === 0) return [];
-  const made = new Deno.Command("mkfifo", { args }).outputSync();
-  assert(made.success, "mkfifo failed");
+  makeFifo(...args);
   return args.map((path) => ({
     fd: openSync(path, O_RDWR | flags),
     control: openSync(path, O_RDWR | O_NONBLOCK),

@@ -12,7 +12,7 @@ import {
   metrics,
   SIGEV_THREAD,
 } from "../../mod.ts";
-import { pattern } from "../helpers.ts";
+import { pattern } from "../helpers/mod.ts";
 
 function isPattern(bytes: Uint8Array, start: number): boolean {
   const expected = pattern(bytes.length, start);

@@ -9,7 +9,7 @@ import {
   metrics,
   type OpenOptions,
 } from "../../mod.ts";
-import { closeSync, delay, openSync } from "../helpers.ts";
+import { closeSync, delay, openSync } from "../helpers/mod.ts";
 
 const [path, how] = Deno.args;
 /** Longer than lanes that nobody uses stay open where they may be closed. */

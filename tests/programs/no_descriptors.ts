@@ -1,6 +1,6 @@
 /** Opens files until there are no descriptors left, and reads nevertheless. */
 import { AioFile } from "../../mod.ts";
-import { pattern } from "../helpers.ts";
+import { pattern } from "../helpers/mod.ts";
 import { particularsOf } from "./particulars.ts";
 
 const BLOCK_BYTES = 512;

@@ -1,6 +1,6 @@
 /** Reads while the system may not start a thread, and once it may. */
 import { AioFile } from "../../mod.ts";
-import { delay, isPending } from "../helpers.ts";
+import { delay, isPending } from "../helpers/mod.ts";
 import {
   becomeOrdinaryUser,
   limit,

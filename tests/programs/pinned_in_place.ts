@@ -3,15 +3,8 @@
  * memory that the thread reads into before the event loop has another turn.
  * Prints what was written, and what was where.
  */
-import {
-  aio_read,
-  aio_suspend,
-  Aiocb,
-  AioFile,
-  allocatePinned,
-  configure,
-} from "../../mod.ts";
-import { decode, delay, encode, Fifo } from "../helpers.ts";
+import { AioFile, allocatePinned, configure } from "../../mod.ts";
+import { decode, delay, encode, Fifo } from "../helpers/mod.ts";
 
 const PATIENCE_MS = 5_000;
 const [path] = Deno.args;
@@ -19,24 +12,13 @@ configure({ threads: 1, lanes: 1 });
 const file = await AioFile.open(path, { read: true, write: true });
 await using fifo = new Fifo();
 
-/** Has the only thread wait for a FIFO. */
-function occupy(): () => Promise<void> {
-  const fd = fifo.file.fd;
-  const cb = new Aiocb({ aio_fildes: fd, aio_buf: allocatePinned(1) });
-  aio_read(cb);
-  return async () => {
-    fifo.feed("x");
-    await aio_suspend([cb]);
-  };
-}
-
 const memories = () => [
   new Uint8Array(1),
   new Uint8Array(new SharedArrayBuffer(1)),
   allocatePinned(1),
 ];
 
-const release = occupy();
+const release = fifo.occupyThread();
 const from = memories();
 const writes = from.map((memory, at) => {
   memory.set(encode("A"));

@@ -10,7 +10,8 @@ import {
   isPending,
   pattern,
   timeLimit,
-} from "../helpers.ts";
+} from "../helpers/mod.ts";
+import { openSockets, SOCK_STREAM } from "../helpers/channels.ts";
 import { makeFifos } from "./fifos.ts";
 import { printOutcome } from "./where.ts";
 
@@ -30,14 +31,11 @@ const LINES = 20;
 /** More than a socket holds. */
 const LONG_BYTES = 2 * 1024 * 1024;
 
-const AF_UNIX = 1;
-const SOCK_STREAM = 1;
 const MSG_DONTWAIT = 0x40;
 
 const libc = Deno.dlopen(
   "libc.so.6",
   {
-    socketpair: { parameters: ["i32", "i32", "i32", "buffer"], result: "i32" },
     recv: { parameters: ["i32", "buffer", "usize", "i32"], result: "isize" },
     send: { parameters: ["i32", "buffer", "usize", "i32"], result: "isize" },
   } as const,
@@ -45,13 +43,10 @@ const libc = Deno.dlopen(
 
 /** A file on one end of a socket, and the descriptor of the other end. */
 function connect(): { file: AioFile; peer: number } {
-  const fds = new Int32Array(2);
   // SOCK_NONBLOCK has the same value as O_NONBLOCK.
   const type = SOCK_STREAM | (options.isNonblocking ? constants.O_NONBLOCK : 0);
-  if (libc.socketpair(AF_UNIX, type, 0, new Uint8Array(fds.buffer)) !== 0) {
-    throw new Error("socketpair() failed");
-  }
-  return { file: AioFile.adopt(fds[0]), peer: fds[1] };
+  const [fd, peer] = openSockets(type);
+  return { file: AioFile.adopt(fd), peer };
 }
 
 /** Takes `length` bytes, or those that come until nothing does for a while. */

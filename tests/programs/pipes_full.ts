@@ -5,7 +5,7 @@
  */
 import { readSync, writeSync } from "node:fs";
 import { AioFile, configure } from "../../mod.ts";
-import { delay, isPending, pattern, timeLimit } from "../helpers.ts";
+import { delay, isPending, pattern, timeLimit } from "../helpers/mod.ts";
 import { makeFifos, type OpenFifo } from "./fifos.ts";
 import { printOutcome } from "./where.ts";
 

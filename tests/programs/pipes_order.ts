@@ -5,7 +5,7 @@
  */
 import { readSync } from "node:fs";
 import { AioFile, configure } from "../../mod.ts";
-import { constants, delay } from "../helpers.ts";
+import { constants, delay } from "../helpers/mod.ts";
 import { makeFifos } from "./fifos.ts";
 import { printOutcome } from "./where.ts";
 

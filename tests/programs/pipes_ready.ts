@@ -5,7 +5,7 @@
  */
 import { readSync, writeSync } from "node:fs";
 import { AioFile } from "../../mod.ts";
-import { delay, isPending, timeLimit } from "../helpers.ts";
+import { delay, isPending, timeLimit } from "../helpers/mod.ts";
 import { makeFifos } from "./fifos.ts";
 import { printOutcome } from "./where.ts";
 

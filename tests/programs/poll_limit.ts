@@ -3,8 +3,8 @@
  * Prints the limit, and how many were done.
  */
 import { AioFile } from "../../mod.ts";
-import { openPipe, write } from "../channels.ts";
-import { isPending, timeLimit, turn } from "../helpers.ts";
+import { openPipe, write } from "../helpers/channels.ts";
+import { isPending, timeLimit, turn } from "../helpers/mod.ts";
 
 const READS = Number(Deno.args[0]);
 const PATIENCE_MS = timeLimit(5_000);

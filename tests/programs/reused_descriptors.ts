@@ -4,7 +4,7 @@
  * opens some, and prints how many of these were written to.
  */
 import { fstatSync, openSync, readlinkSync } from "node:fs";
-import { delay } from "../helpers.ts";
+import { delay } from "../helpers/mod.ts";
 
 const ROUNDS = 6;
 const WORKERS = 3;

@@ -3,7 +3,7 @@
  * the system has begun it, in one of several ways. Prints what came of it.
  */
 import { type AioError, AioFile, CompletionQueue } from "../../mod.ts";
-import { pattern, untilBlocked } from "../helpers.ts";
+import { pattern, untilBlocked } from "../helpers/mod.ts";
 
 const [path, how, operation, byteLength, isReadOnly] = Deno.args;
 const write = isReadOnly !== "true";

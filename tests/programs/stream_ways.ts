@@ -5,8 +5,13 @@
  */
 import { readdirSync, readlinkSync } from "node:fs";
 import { type AioError, AioFile, allocatePinned, metrics } from "../../mod.ts";
-import { type Channel, openFifo, openPipe, openSockets } from "../channels.ts";
-import { decode, encode, isPending, pattern, turn } from "../helpers.ts";
+import {
+  type Channel,
+  openFifo,
+  openPipe,
+  openSockets,
+} from "../helpers/channels.ts";
+import { decode, encode, isPending, pattern, turn } from "../helpers/mod.ts";
 import { becomeOrdinaryUser } from "../posix/programs/libc.ts";
 
 const [directory, kind, right] = Deno.args;

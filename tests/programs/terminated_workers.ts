@@ -14,7 +14,7 @@ import {
   allocatePinned,
   SIGEV_THREAD,
 } from "../../mod.ts";
-import { constants, delay, Fifo, timeLimit } from "../helpers.ts";
+import { constants, delay, Fifo, timeLimit } from "../helpers/mod.ts";
 import {
   BLOCK_BYTES,
   blocks,

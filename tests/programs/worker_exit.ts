@@ -1,7 +1,7 @@
 /** Exits while a worker and the main thread wait for FIFOs. */
 import { openSync } from "node:fs";
 import { AioFile } from "../../mod.ts";
-import { constants, turn } from "../helpers.ts";
+import { constants, turn } from "../helpers/mod.ts";
 
 const [path, fifoPath] = Deno.args;
 const openFifo = () => openSync(fifoPath, constants.O_RDWR);

@@ -2,9 +2,9 @@
 // waits in the library until it has. The refusals are those of again.c.
 
 import { assert, assertEquals } from "@std/assert";
-import { Directory, report } from "../helpers.ts";
+import { Directory, report, test } from "../helpers/mod.ts";
 import { preload } from "./native.ts";
-import { timeout } from "./scale.ts";
+import { limit_ms } from "./scale.ts";
 
 const again = preload("again");
 if (again === null) {
@@ -12,13 +12,11 @@ if (again === null) {
 }
 
 for (let period = 2; period <= 7; period++) {
-  Deno.test({
-    name:
-      `EAGAIN at one of ${period} submissions reaches no caller, and hangs ` +
+  test(
+    `EAGAIN at one of ${period} submissions reaches no caller, and hangs ` +
       "none",
-    ignore: again === null,
-    timeout,
-    async fn() {
+    { ignore: again === null, limit_ms },
+    async () => {
       using directory = new Directory();
       const { outcomes, refusals, uncaught, left } = await report(
         "../torture/programs/again",
@@ -29,7 +27,7 @@ for (let period = 2; period <= 7; period++) {
             AGAIN_PERIOD: String(period),
             POSIX_AIO_ENGINE: "librt",
           },
-          timeout_ms: timeout,
+          limit_ms,
         },
       );
       const kinds = Object.entries(outcomes);
@@ -41,5 +39,5 @@ for (let period = 2; period <= 7; period++) {
       });
       assert(kinds.length > 0 && refusals > 100, `only ${refusals} refusals`);
     },
-  });
+  );
 }

@@ -22,8 +22,10 @@ import {
   pattern,
   Program,
   run,
-} from "../helpers.ts";
-import { scaled, tell, timeout } from "./scale.ts";
+  strace,
+  test,
+} from "../helpers/mod.ts";
+import { limit_ms, scaled, seed, tell } from "./scale.ts";
 import { Disk, MODES } from "./wal/disk.ts";
 import { check, type Known, Notes, NOTHING } from "./wal/history.ts";
 import {
@@ -37,9 +39,6 @@ import {
 const PROGRAM = "../torture/programs/wal_load";
 const KILLS = scaled(10, 200);
 
-const seed = Number(
-  Deno.env.get("TORTURE_SEED") ?? crypto.getRandomValues(new Int32Array(1))[0],
-);
 const random = xoroshiro128plus(seed);
 
 /** When to kill: some time after a line of this kind has come so many times. */
@@ -66,7 +65,7 @@ async function killed(
 ): Promise<Notes> {
   const { line, times, wait_ms } = chooseMoment();
   const args = [path, String(round), String(seed), "Infinity"];
-  await using program = new Program(PROGRAM, { args, timeout_ms: timeout });
+  await using program = new Program(PROGRAM, { args, limit_ms });
   const lines: string[] = [];
   for (let left = times; left > 0;) {
     const next = await program.line();
@@ -94,43 +93,41 @@ async function repeatably<T>(what: string, body: () => Promise<T>): Promise<T> {
   }
 }
 
-Deno.test({
-  name: `WriteAheadLog keeps what it acknowledged, killed ${KILLS} times`,
-  timeout,
-  async fn() {
-    using directory = new Directory();
-    const path = directory.at("log");
-    let known: Known = NOTHING;
-    const counts = { acknowledged: 0, others: 0, torn: 0, forgotten: 0 };
-    for (let round = 1; round <= KILLS; round++) {
-      await repeatably(`round ${round}`, async () => {
-        const notes = await killed(path, round, known.next - 1);
-        const { opened } = notes;
-        if (opened !== null) {
-          const { first, next } = known;
-          assertEquals(opened, { first, last: next - 1 });
-        }
-        const { records, summary } = await readAll(path);
-        const now = check(round, known, notes, records, summary);
-        counts.acknowledged += notes.acknowledged.size;
-        counts.others += now.next - 1 - notes.guaranteed;
-        counts.forgotten += now.first - known.first;
-        if (summary.tornBytes > 0) counts.torn++;
-        known = now;
-        if (round % 3 !== 0) return;
-        // A kill seldom comes amid a write.
-        tear(path);
-        const { first, next } = (await readAll(path)).summary;
-        known = { ...known, first, next };
-      });
-    }
-    const { acknowledged, others, torn, forgotten } = counts;
-    tell(
-      `${KILLS} kills: ${acknowledged} records were acknowledged, ${others} ` +
-        `more were there, ${forgotten} were forgotten; ${torn} torn tails`,
-    );
-    assert(acknowledged > 0);
-  },
+test(`WriteAheadLog keeps what it acknowledged, killed ${KILLS} times`, {
+  limit_ms,
+}, async () => {
+  using directory = new Directory();
+  const path = directory.at("log");
+  let known: Known = NOTHING;
+  const counts = { acknowledged: 0, others: 0, torn: 0, forgotten: 0 };
+  for (let round = 1; round <= KILLS; round++) {
+    await repeatably(`round ${round}`, async () => {
+      const notes = await killed(path, round, known.next - 1);
+      const { opened } = notes;
+      if (opened !== null) {
+        const { first, next } = known;
+        assertEquals(opened, { first, last: next - 1 });
+      }
+      const { records, summary } = await readAll(path);
+      const now = check(round, known, notes, records, summary);
+      counts.acknowledged += notes.acknowledged.size;
+      counts.others += now.next - 1 - notes.guaranteed;
+      counts.forgotten += now.first - known.first;
+      if (summary.tornBytes > 0) counts.torn++;
+      known = now;
+      if (round % 3 !== 0) return;
+      // A kill seldom comes amid a write.
+      tear(path);
+      const { first, next } = (await readAll(path)).summary;
+      known = { ...known, first, next };
+    });
+  }
+  const { acknowledged, others, torn, forgotten } = counts;
+  tell(
+    `${KILLS} kills: ${acknowledged} records were acknowledged, ${others} ` +
+      `more were there, ${forgotten} were forgotten; ${torn} torn tails`,
+  );
+  assert(acknowledged > 0);
 });
 
 /** Leaves what a write that was cut short leaves. */
@@ -162,9 +159,6 @@ async function readAll(
 
 // The record of an emulated process does not show how it opens its files.
 const canTrace = !isEmulated && canStrace();
-if (!canTrace) {
-  console.log("There is no strace to be used: no loss of power is simulated.");
-}
 
 const RUNS = scaled(1, 5);
 const CUTS = scaled(20, 400);
@@ -175,22 +169,22 @@ async function traced(log: string, endings: string[]): Promise<Event[]> {
   using directory = new Directory();
   const [record, notes] = [directory.at("record"), directory.at("notes")];
   const paths = [log, `${dirname(log)}/.log.new`, dirname(log), notes];
-  const strace = [
-    "strace -f --seccomp-bpf -qq -y -xx",
-    `-s ${STRING_BYTES_MAX} -o ${record} -e trace=${TRACED}`,
-    ...paths.map((path) => `-P ${path}`),
-  ].join(" ");
+  const recording = strace(
+    record,
+    ...["-y", "-xx", "-s", String(STRING_BYTES_MAX), "-e", `trace=${TRACED}`],
+    ...paths.flatMap((path) => ["-P", path]),
+  ).join(" ");
   // One record of them all: what one leaves in the page cache, the next one finds.
   const rounds = endings.map((ending, index) =>
     `"$@" ${index + 1} ${seed} ${APPENDS} ${ending}`
   );
-  const script = `exec ${strace} sh -ec '${
+  const script = `exec ${recording} sh -ec '${
     rounds.join("; ")
   }' sh "$@" > ${notes}`;
   const { code, stderr } = await run(PROGRAM, {
     args: [log],
     wrapper: ["sh", "-c", script, "sh"],
-    timeout_ms: timeout,
+    limit_ms,
   });
   assertEquals([code, stderr], [0, ""]);
   return parse(Deno.readTextFileSync(record));
@@ -302,39 +296,35 @@ async function recover(
   return recovered;
 }
 
-Deno.test({
-  name: "WriteAheadLog keeps what it acknowledged when the power fails",
+test("WriteAheadLog keeps what it acknowledged when the power fails", {
   ignore: !canTrace,
-  timeout,
-  async fn() {
-    const total = { states: 0, torn: 0, unsynced: 0 };
-    for (let round = 0; round < RUNS; round++) {
-      using directory = new Directory();
-      const log = directory.at("log");
-      const events = await traced(log, ["unsynced", "unsynced", "closed"]);
-      await repeatably(`run ${round}`, async () => {
-        const { states, torn, unsynced } = await cutPower(log, events);
-        total.states += states;
-        total.torn += torn;
-        total.unsynced = Math.max(total.unsynced, unsynced);
-      });
-    }
-    tell(
-      `${total.states} states of a disk without power were recovered, ` +
-        `${total.torn} of them torn, with up to ${total.unsynced} changes lost`,
-    );
-    assert(total.torn > 0 && total.unsynced > 1);
-  },
-});
-
-Deno.test({
-  name: "A loss of power is found that a log does not survive",
-  ignore: !canTrace,
-  timeout,
-  async fn() {
+  limit_ms,
+}, async () => {
+  const total = { states: 0, torn: 0, unsynced: 0 };
+  for (let round = 0; round < RUNS; round++) {
     using directory = new Directory();
     const log = directory.at("log");
-    const events = await traced(log, ["unsafe"]);
-    await assertRejects(() => cutPower(log, events), Error, "was told");
-  },
+    const events = await traced(log, ["unsynced", "unsynced", "closed"]);
+    await repeatably(`run ${round}`, async () => {
+      const { states, torn, unsynced } = await cutPower(log, events);
+      total.states += states;
+      total.torn += torn;
+      total.unsynced = Math.max(total.unsynced, unsynced);
+    });
+  }
+  tell(
+    `${total.states} states of a disk without power were recovered, ` +
+      `${total.torn} of them torn, with up to ${total.unsynced} changes lost`,
+  );
+  assert(total.torn > 0 && total.unsynced > 1);
+});
+
+test("A loss of power is found that a log does not survive", {
+  ignore: !canTrace,
+  limit_ms,
+}, async () => {
+  using directory = new Directory();
+  const log = directory.at("log");
+  const events = await traced(log, ["unsafe"]);
+  await assertRejects(() => cutPower(log, events), Error, "was told");
 });

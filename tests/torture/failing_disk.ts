@@ -10,7 +10,7 @@
  */
 import { assert } from "@std/assert";
 import { openSync, readSync, writeFileSync } from "node:fs";
-import { Directory } from "../helpers.ts";
+import { Directory } from "../helpers/mod.ts";
 import { succeedsInNamespace } from "./namespace.ts";
 
 /** Of the file system. */

@@ -2,10 +2,10 @@
 // acknowledged as durable is on that disk.
 
 import { assert, assertEquals } from "@std/assert";
-import { Directory, report } from "../helpers.ts";
+import { test } from "../helpers/mod.ts";
 import { canHaveDisks } from "./failing_disk.ts";
-import { namespace } from "./namespace.ts";
-import { replay, scaled, tell, timeout } from "./scale.ts";
+import { reportInNamespace } from "./namespace.ts";
+import { limit_ms, scaled, seed, tell } from "./scale.ts";
 
 const ignore = !canHaveDisks();
 if (ignore) {
@@ -14,34 +14,18 @@ if (ignore) {
   );
 }
 
-const seed = replay.seed ??
-  crypto.getRandomValues(new Uint32Array(1))[0] % 1_000_000;
-
-/** Runs a program that has a disk of its own. */
-async function outcomeOf(name: string, options: object) {
-  using directory = new Directory();
-  const given = { directory: directory.path, ...options };
-  return await report(`../torture/programs/${name}`, {
-    args: [JSON.stringify(given)],
-    wrapper: [...namespace],
-    timeout_ms: timeout,
-  });
-}
-
-Deno.test({
-  name: "a disk that fails loses what it should, and fsync(2) tells of it",
+test("a disk that fails loses what it should, and fsync(2) tells of it", {
   ignore,
-  timeout,
-  async fn() {
-    const outcome = await outcomeOf("disk_truth", {});
-    const { expected, told, onDisk, read, count } = outcome;
-    assert(expected.length > 0 && expected.length < count);
-    assertEquals({ told, onDisk, read }, {
-      told: expected,
-      onDisk: expected,
-      read: expected,
-    });
-  },
+  limit_ms,
+}, async () => {
+  const outcome = await reportInNamespace("disk_truth", {});
+  const { expected, told, onDisk, read, count } = outcome;
+  assert(expected.length > 0 && expected.length < count);
+  assertEquals({ told, onDisk, read }, {
+    told: expected,
+    onDisk: expected,
+    read: expected,
+  });
 });
 
 const ARRIVALS = [
@@ -71,12 +55,11 @@ const WRITES = [
 
 for (const [who, syncs] of Object.entries(WRITERS)) {
   for (const arrival of ARRIVALS) {
-    Deno.test({
-      name: "syncData() rejects when a synchronization that ran since its " +
+    test(
+      "syncData() rejects when a synchronization that ran since its " +
         `write was done fails, of ${who}: ${arrival}`,
-      ignore,
-      timeout,
-      async fn() {
+      { ignore, limit_ms },
+      async () => {
         for (const writes of WRITES) {
           const rounds = scaled(2, 30);
           const given = {
@@ -86,7 +69,7 @@ for (const [who, syncs] of Object.entries(WRITERS)) {
             arrival,
             areOthersGood: false,
           };
-          const outcome = await outcomeOf("disk_writers", given);
+          const outcome = await reportInNamespace("disk_writers", given);
           const settled = rounds * syncs.length;
           assertEquals({ writes, ...outcome }, {
             writes,
@@ -98,66 +81,60 @@ for (const [who, syncs] of Object.entries(WRITERS)) {
           });
         }
       },
-    });
+    );
   }
 }
 
-Deno.test({
-  name: "syncData() resolves for what is written after one that failed",
+test("syncData() resolves for what is written after one that failed", {
   ignore,
-  timeout,
-  async fn() {
-    const rounds = scaled(2, 30);
-    const outcome = await outcomeOf("disk_writers", {
-      rounds,
-      syncs: ["syncData", "sync", "syncData"],
-      writes: ["writeAt"],
-      arrival: "written and asked when it has ended",
-      areOthersGood: true,
-    });
-    assertEquals(outcome, {
-      violations: [],
-      resolved: 3 * rounds,
-      rejected: 0,
-      synced: 2 * rounds,
-      unsynced: rounds,
-    });
-  },
+  limit_ms,
+}, async () => {
+  const rounds = scaled(2, 30);
+  const outcome = await reportInNamespace("disk_writers", {
+    rounds,
+    syncs: ["syncData", "sync", "syncData"],
+    writes: ["writeAt"],
+    arrival: "written and asked when it has ended",
+    areOthersGood: true,
+  });
+  assertEquals(outcome, {
+    violations: [],
+    resolved: 3 * rounds,
+    rejected: 0,
+    synced: 2 * rounds,
+    unsynced: rounds,
+  });
 });
 
 for (const synchronous of [undefined, "data", "full"] as const) {
   const file = synchronous === undefined
     ? "a file"
     : `a file with synchronous: "${synchronous}"`;
-  Deno.test({
-    name:
-      `whatever is acknowledged of ${file} is on disk, whatever the program`,
+  test(`whatever is acknowledged of ${file} is on disk, whatever the program`, {
     ignore,
-    timeout,
-    async fn() {
-      const rounds = scaled(8, 300);
-      const { violations, ...counts } = await outcomeOf("disk_random", {
-        seed,
-        rounds,
-        synchronous,
-      });
-      tell(`TORTURE_SEED=${seed} ${JSON.stringify(counts)}`);
-      assertEquals(violations.slice(0, 10), [], `TORTURE_SEED=${seed}`);
-      assert(counts.synced > 0 && counts.unsynced > 0, "nothing happened");
-    },
+    limit_ms,
+  }, async () => {
+    const rounds = scaled(8, 300);
+    const { violations, ...counts } = await reportInNamespace("disk_random", {
+      seed,
+      rounds,
+      synchronous,
+    });
+    tell(`TORTURE_SEED=${seed} ${JSON.stringify(counts)}`);
+    assertEquals(violations.slice(0, 10), [], `TORTURE_SEED=${seed}`);
+    assert(counts.synced > 0 && counts.unsynced > 0, "nothing happened");
   });
 }
 
 for (const synchronous of ["data", "full"]) {
   for (const direct of [false, true]) {
-    Deno.test({
-      name: `writeAt() that resolves with synchronous: "${synchronous}"` +
+    test(
+      `writeAt() that resolves with synchronous: "${synchronous}"` +
         `${direct ? " and direct" : ""} is on disk, with many in flight`,
-      ignore,
-      timeout,
-      async fn() {
+      { ignore, limit_ms },
+      async () => {
         for (let round = 0; round < scaled(1, 20); round++) {
-          const outcome = await outcomeOf("disk_synchronous", {
+          const outcome = await reportInNamespace("disk_synchronous", {
             seed: seed + round,
             synchronous,
             direct,
@@ -176,6 +153,6 @@ for (const synchronous of ["data", "full"]) {
           assert(failing.rejected > 100 && good.resolved > 0);
         }
       },
-    });
+    );
   }
 }

@@ -6,7 +6,7 @@
  */
 import { assert } from "@std/assert";
 import { existsSync } from "node:fs";
-import { delay, Directory, succeeds } from "../helpers.ts";
+import { delay, Directory, succeeds } from "../helpers/mod.ts";
 import { succeedsInNamespace } from "./namespace.ts";
 
 /** It is mounted within this time. */

@@ -3,10 +3,10 @@
 // error reaches somebody, once.
 
 import { assert, assertEquals } from "@std/assert";
-import { Directory, report } from "../helpers.ts";
+import { test } from "../helpers/mod.ts";
 import { buildFailingFs } from "./failing_fs.ts";
-import { namespace } from "./namespace.ts";
-import { replay, scaled, timeout } from "./scale.ts";
+import { reportInNamespace } from "./namespace.ts";
+import { limit_ms, scaled, seed, tell } from "./scale.ts";
 
 const program = buildFailingFs();
 const ignore = program === null;
@@ -17,27 +17,16 @@ if (ignore) {
   );
 }
 
-const seed = replay.seed ??
-  crypto.getRandomValues(new Uint32Array(1))[0] % 1_000_000;
-
 /** Runs a program that has the file system for itself. */
-async function outcomeOf(name: string, options: object) {
-  using directory = new Directory();
-  const given = { where: "main", program, directory: directory.path };
-  return await report(`../torture/programs/${name}`, {
-    args: [JSON.stringify({ ...given, ...options })],
-    wrapper: [...namespace],
-    timeout_ms: timeout,
-  });
+function outcomeOf(name: string, options: object) {
+  return reportInNamespace(name, { where: "main", program, ...options });
 }
 
-Deno.test({
-  name: "a file system that loses what is written tells of it on closing",
+test("a file system that loses what is written tells of it on closing", {
   ignore,
-  timeout,
-  async fn() {
-    assertEquals(await outcomeOf("fs_errors", { task: "no library" }), -1);
-  },
+  limit_ms,
+}, async () => {
+  assertEquals(await outcomeOf("fs_errors", { task: "no library" }), -1);
 });
 
 const CLOSES = {
@@ -53,47 +42,43 @@ const CLOSES = {
 
 for (const [task, code] of Object.entries(CLOSES)) {
   for (const where of ["main", "worker"]) {
-    Deno.test({
-      name: "close() rejects with the error that any descriptor of the file " +
+    test(
+      "close() rejects with the error that any descriptor of the file " +
         `tells, both times: ${task}${
           where === "worker" ? ", in a worker" : ""
         }`,
-      ignore,
-      timeout,
-      async fn() {
+      { ignore, limit_ms },
+      async () => {
         assertEquals(
           await outcomeOf("fs_errors", { task, where }),
           [code, code, "resolved"],
         );
       },
-    });
+    );
   }
 }
 
 for (const where of ["main", "worker"]) {
   const inWorker = where === "worker" ? ", in a worker" : "";
 
-  Deno.test({
-    name:
-      "syncData() rejects with what closing a descriptor that was not used " +
+  test(
+    "syncData() rejects with what closing a descriptor that was not used " +
       `has told${inWorker}`,
-    ignore,
-    timeout,
-    async fn() {
+    { ignore, limit_ms },
+    async () => {
       const task = "syncData after syncData, writeAt and some time";
       assertEquals(
         await outcomeOf("fs_errors", { task, where }),
         ["ENOSPC", "ENOSPC", "resolved"],
       );
     },
-  });
+  );
 
-  Deno.test({
-    name: "syncData() and sync() cover writeAt() and append() where errors " +
+  test(
+    "syncData() and sync() cover writeAt() and append() where errors " +
       `belong to the open file${inWorker}`,
-    ignore,
-    timeout,
-    async fn() {
+    { ignore, limit_ms },
+    async () => {
       const task = "sync of what one open file has written";
       const outcomes = await outcomeOf("fs_errors", { task, where });
       const told = Object.keys(outcomes).map((name) => [
@@ -103,15 +88,13 @@ for (const where of ["main", "worker"]) {
       assertEquals(told.length, 8);
       assertEquals(outcomes, Object.fromEntries(told));
     },
-  });
+  );
 
-  Deno.test({
-    name:
-      "syncData() rejects, until something is written, when somebody else " +
+  test(
+    "syncData() rejects, until something is written, when somebody else " +
       `had the page cache written back, and that failed${inWorker}`,
-    ignore,
-    timeout,
-    async fn() {
+    { ignore, limit_ms },
+    async () => {
       const task = "sync after a write-back that failed";
       const isWriteback = true;
       const outcomes = await outcomeOf("fs_errors", {
@@ -128,7 +111,7 @@ for (const where of ["main", "worker"]) {
         if (where === "main") assertEquals(later, ["resolved", "resolved"]);
       }
     },
-  });
+  );
 }
 
 const FILES = [
@@ -140,23 +123,22 @@ const FILES = [
 ];
 
 for (const options of FILES) {
-  Deno.test({
-    name: "whatever is acknowledged survives a loss of power, whatever the " +
+  test(
+    "whatever is acknowledged survives a loss of power, whatever the " +
       `program, with ${JSON.stringify(options)}`,
-    ignore,
-    timeout,
-    async fn() {
+    { ignore, limit_ms },
+    async () => {
       const rounds = scaled(4, 400);
       const { violations, ...counts } = await outcomeOf("fs_random", {
         seed,
         rounds,
         ...options,
       });
-      console.log(`TORTURE_SEED=${seed}`, counts);
+      tell(`TORTURE_SEED=${seed} ${JSON.stringify(counts)}`);
       assertEquals(violations.slice(0, 10), [], `TORTURE_SEED=${seed}`);
       // Of a synchronous file it is the writes that fail.
       const { synced, unsynced, rejected } = counts;
       assert(synced > 0 && unsynced + rejected > 0, "nothing happened");
     },
-  });
+  );
 }

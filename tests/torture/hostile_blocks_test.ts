@@ -29,9 +29,16 @@ import {
   SIGEV_NONE,
   SIGEV_THREAD,
 } from "../../mod.ts";
-import { closeSync, decode, Directory, encode, openSync } from "../helpers.ts";
+import {
+  closeSync,
+  decode,
+  Directory,
+  encode,
+  openSync,
+  test,
+} from "../helpers/mod.ts";
 import { classOf, outcomeOf } from "./hostile/trial.ts";
-import { replay, scaled, timeout } from "./scale.ts";
+import { limit_ms, replay, scaled } from "./scale.ts";
 
 /** No descriptor of this process is one of these. */
 const ABSURD_FDS = [-1, -2, -(2 ** 31), 2 ** 31 - 1, 1_000_000];
@@ -101,38 +108,36 @@ async function finish(block: Aiocb): Promise<void> {
   if (result !== undefined && !isUnknown) throw result;
 }
 
-Deno.test({
-  name: "any control block is served or refused with the documented error",
-  timeout,
-  async fn() {
-    using directory = new Directory();
-    const fd = openSync(directory.file("contents"), "r+");
-    const property = fc.asyncProperty(
-      absurdFields(fd),
-      fc.array(fc.constantFrom(...Object.keys(ACTIONS)), {
-        minLength: 1,
-        maxLength: 12,
-      }),
-      async (fields, names) => {
-        const block = new Aiocb(fields);
-        for (const name of names) {
-          const { how, result } = await outcomeOf(() => ACTIONS[name](block));
-          if (how === "accepting") continue;
-          const found = classOf(result);
-          assert(
-            found === "AioError" || found === "TypeError",
-            `${name}: ${result}`,
-          );
-        }
-        await finish(block);
-      },
-    );
-    try {
-      await fc.assert(property, { numRuns: scaled(300, 20_000), ...replay });
-    } finally {
-      closeSync(fd);
-    }
-  },
+test("any control block is served or refused with the documented error", {
+  limit_ms,
+}, async () => {
+  using directory = new Directory();
+  const fd = openSync(directory.file("contents"), "r+");
+  const property = fc.asyncProperty(
+    absurdFields(fd),
+    fc.array(fc.constantFrom(...Object.keys(ACTIONS)), {
+      minLength: 1,
+      maxLength: 12,
+    }),
+    async (fields, names) => {
+      const block = new Aiocb(fields);
+      for (const name of names) {
+        const { how, result } = await outcomeOf(() => ACTIONS[name](block));
+        if (how === "accepting") continue;
+        const found = classOf(result);
+        assert(
+          found === "AioError" || found === "TypeError",
+          `${name}: ${result}`,
+        );
+      }
+      await finish(block);
+    },
+  );
+  try {
+    await fc.assert(property, { numRuns: scaled(300, 20_000), ...replay });
+  } finally {
+    closeSync(fd);
+  }
 });
 
 /** What to do with a file, each with an outcome of its own. */
@@ -156,37 +161,34 @@ function everything(file: AioFile): Promise<unknown>[] {
   ];
 }
 
-Deno.test({
-  name: "a file whose descriptor was closed by others fails with EBADF",
-  timeout,
-  async fn() {
-    using directory = new Directory();
-    const path = directory.file("contents");
-    const file = await AioFile.open(path, { read: true, write: true });
-    closeSync(file.fd);
-    const outcomes = await Promise.allSettled(everything(file));
-    for (const [index, outcome] of outcomes.entries()) {
-      // A writable stream tells of a failure when it is closed.
-      if (index === outcomes.length - 1) continue;
-      assertEquals(outcome.status, "rejected", `call ${index}`);
-      const { reason } = outcome as PromiseRejectedResult;
-      assert(reason instanceof AioError, `call ${index}: ${reason}`);
-      assertEquals((reason as AioError).code, "EBADF");
-    }
-    const { result } = await outcomeOf(() => file.close());
-    assert(result instanceof AioError);
-    assertEquals((result as AioError).code, "EBADF");
-    assertEquals(Deno.readTextFileSync(path), "contents");
-    assertEquals(metrics().inFlight, 0);
-    assertEquals(metrics().queued, 0);
-  },
+test("a file whose descriptor was closed by others fails with EBADF", {
+  limit_ms,
+}, async () => {
+  using directory = new Directory();
+  const path = directory.file("contents");
+  const file = await AioFile.open(path, { read: true, write: true });
+  closeSync(file.fd);
+  const outcomes = await Promise.allSettled(everything(file));
+  for (const [index, outcome] of outcomes.entries()) {
+    // A writable stream tells of a failure when it is closed.
+    if (index === outcomes.length - 1) continue;
+    assertEquals(outcome.status, "rejected", `call ${index}`);
+    const { reason } = outcome as PromiseRejectedResult;
+    assert(reason instanceof AioError, `call ${index}: ${reason}`);
+    assertEquals((reason as AioError).code, "EBADF");
+  }
+  const { result } = await outcomeOf(() => file.close());
+  assert(result instanceof AioError);
+  assertEquals((result as AioError).code, "EBADF");
+  assertEquals(Deno.readTextFileSync(path), "contents");
+  assertEquals(metrics().inFlight, 0);
+  assertEquals(metrics().queued, 0);
 });
 
-Deno.test({
-  name:
-    "a file whose descriptor is another file's by now works on that, as in C",
-  timeout,
-  async fn() {
+test(
+  "a file whose descriptor is another file's by now works on that, as in C",
+  { limit_ms },
+  async () => {
     using directory = new Directory();
     const paths = [directory.file("contents"), directory.file("something")];
     const file = await AioFile.open(paths[0], { read: true, write: true });
@@ -204,4 +206,4 @@ Deno.test({
     assertEquals((result as { code?: string }).code, "EBADF");
     assertEquals(metrics().inFlight, 0);
   },
-});
+);

@@ -19,7 +19,8 @@ import {
   Sentinel,
   VALUES,
 } from "./hostile/values.ts";
-import { isLong, tell, timeout } from "./scale.ts";
+import { isLong, limit_ms, tell } from "./scale.ts";
+import { test } from "../helpers/test.ts";
 
 /** How many second wrong values each first one is combined with, if not all. */
 const SECONDS_SHORT = 3;
@@ -148,22 +149,20 @@ function isOfValue({ name }: Call, message: string): boolean {
     message.includes("called on incompatible receiver");
 }
 
-Deno.test({
-  name: "any function refuses any wrong value, and nothing is submitted",
-  timeout,
-  async fn() {
-    await inWorld(async (world) => {
-      const trial = new Trial(world);
-      for (const call of CALLS) await trial.accepts(call);
-      for await (const _ of world.queue.drain());
-      for (const call of CALLS) {
-        await trial.refusesOne(call);
-        await trial.refusesTwo(call);
-      }
-      trial.assertNoComplaints();
-      const { inFlight, queued } = metrics();
-      assertEquals({ inFlight, queued }, { inFlight: 0, queued: 0 });
-      tell(`${CALLS.length} calls, ${trial.figures}`);
-    });
-  },
+test("any function refuses any wrong value, and nothing is submitted", {
+  limit_ms,
+}, async () => {
+  await inWorld(async (world) => {
+    const trial = new Trial(world);
+    for (const call of CALLS) await trial.accepts(call);
+    for await (const _ of world.queue.drain());
+    for (const call of CALLS) {
+      await trial.refusesOne(call);
+      await trial.refusesTwo(call);
+    }
+    trial.assertNoComplaints();
+    const { inFlight, queued } = metrics();
+    assertEquals({ inFlight, queued }, { inFlight: 0, queued: 0 });
+    tell(`${CALLS.length} calls, ${trial.figures}`);
+  });
 });

@@ -10,13 +10,11 @@ import {
   Fifo,
   isLinux,
   pattern,
+  test,
   turn,
-} from "../helpers.ts";
+} from "../helpers/mod.ts";
 import { outcomeOf } from "./hostile/trial.ts";
-import { timeout } from "./scale.ts";
-import { testsOnFirstThread } from "../first_thread.ts";
-
-const testOnFirstThread = testsOnFirstThread(import.meta.url);
+import { limit_ms } from "./scale.ts";
 
 const LENGTH = 16;
 const MAX_LENGTH = 64;
@@ -151,103 +149,99 @@ function assertEnded(
 }
 
 for (const [name, submit] of Object.entries(SUBMITS)) {
-  testOnFirstThread({
-    name: `a buffer may be taken away from under a read, with ${name}`,
+  test(`a buffer may be taken away from under a read, with ${name}`, {
     ignore: !isLinux,
-    timeout,
-    async fn() {
-      const bytes = pattern(LENGTH);
-      takenOver.length = 0;
-      for (const { make, change, isHarmless } of CHANGES) {
-        await using fifo = new Fifo();
-        const views = [make(), make()];
-        const running = outcomeOf(() => submit(fifo.file, "read", views[0]));
-        await turn();
-        const waiting = outcomeOf(() => submit(fifo.file, "read", views[1]));
-        views.forEach(change);
-        fifo.feed(bytes);
-        assertEnded(await running, isHarmless);
-        fifo.feed(bytes);
-        assertEnded(await waiting, isHarmless);
-        if (!isHarmless) continue;
-        for (const view of views) assertBytes(view.subarray(0, LENGTH), bytes);
-      }
-      for (const buffer of takenOver) {
-        assertBytes(new Uint8Array(buffer), new Uint8Array(buffer.byteLength));
-      }
-      assertEquals(metrics().inFlight, 0);
-    },
+    limit_ms,
+    onFirstThread: import.meta.url,
+  }, async () => {
+    const bytes = pattern(LENGTH);
+    takenOver.length = 0;
+    for (const { make, change, isHarmless } of CHANGES) {
+      await using fifo = new Fifo();
+      const views = [make(), make()];
+      const running = outcomeOf(() => submit(fifo.file, "read", views[0]));
+      await turn();
+      const waiting = outcomeOf(() => submit(fifo.file, "read", views[1]));
+      views.forEach(change);
+      fifo.feed(bytes);
+      assertEnded(await running, isHarmless);
+      fifo.feed(bytes);
+      assertEnded(await waiting, isHarmless);
+      if (!isHarmless) continue;
+      for (const view of views) assertBytes(view.subarray(0, LENGTH), bytes);
+    }
+    for (const buffer of takenOver) {
+      assertBytes(new Uint8Array(buffer), new Uint8Array(buffer.byteLength));
+    }
+    assertEquals(metrics().inFlight, 0);
   });
 
-  testOnFirstThread({
-    name: `a buffer may be taken away from under a write, with ${name}`,
+  test(`a buffer may be taken away from under a write, with ${name}`, {
     ignore: !isLinux,
-    timeout,
-    async fn() {
-      const bytes = pattern(LENGTH, 1);
-      for (const { make, change, isHarmless } of CHANGES) {
-        await using fifo = new Fifo();
-        fifo.fill();
-        const views = [make(), make()];
-        for (const view of views) view.set(bytes);
-        const running = outcomeOf(() => submit(fifo.file, "write", views[0]));
-        await turn();
-        const waiting = outcomeOf(() => submit(fifo.file, "write", views[1]));
-        views.forEach(change);
-        const whole = isHarmless ? concat([bytes, bytes]) : new Uint8Array();
-        const written = [await fifo.take(fifo.filling + whole.length)];
-        assertEnded(await running, isHarmless);
-        assertEnded(await waiting, isHarmless);
-        written.push(fifo.drain());
-        const found = concat(written).subarray(fifo.filling);
-        // All of what was there before the change, or nothing.
-        assertBytes(found, whole);
-      }
-      assertEquals(metrics().inFlight, 0);
-    },
+    limit_ms,
+    onFirstThread: import.meta.url,
+  }, async () => {
+    const bytes = pattern(LENGTH, 1);
+    for (const { make, change, isHarmless } of CHANGES) {
+      await using fifo = new Fifo();
+      fifo.fill();
+      const views = [make(), make()];
+      for (const view of views) view.set(bytes);
+      const running = outcomeOf(() => submit(fifo.file, "write", views[0]));
+      await turn();
+      const waiting = outcomeOf(() => submit(fifo.file, "write", views[1]));
+      views.forEach(change);
+      const whole = isHarmless ? concat([bytes, bytes]) : new Uint8Array();
+      const written = [await fifo.take(fifo.filling + whole.length)];
+      assertEnded(await running, isHarmless);
+      assertEnded(await waiting, isHarmless);
+      written.push(fifo.drain());
+      const found = concat(written).subarray(fifo.filling);
+      // All of what was there before the change, or nothing.
+      assertBytes(found, whole);
+    }
+    assertEquals(metrics().inFlight, 0);
   });
 }
 
-Deno.test({
-  name: "writable() fails for a chunk that is taken away while it is written",
-  timeout,
-  async fn() {
-    using directory = new Directory();
-    // Longer than what is copied at once, so that a part of it waits.
-    const byteLength = 3 * 256 * 1024;
-    const options = { maxByteLength: 2 * byteLength };
-    const takings: ((buffer: ArrayBuffer) => void)[] = [
-      (buffer) => void buffer.transfer(),
-      (buffer) => buffer.resize(byteLength - 1),
-      (buffer) => buffer.resize(0),
-      (buffer) => buffer.resize(byteLength + 1),
-    ];
-    for (const take of takings) {
-      await using file = await AioFile.open(directory.file(), { write: true });
-      const writer = file.writable({ depth: 1 }).getWriter();
-      writer.closed.catch(() => {}); // As write() does.
-      await writer.write(new Uint8Array(1)); // From now on writes begin at once.
-      const buffer = new ArrayBuffer(byteLength, options);
-      const writing = outcomeOf(() => writer.write(new Uint8Array(buffer)));
-      take(buffer);
-      const { how, result } = await writing;
-      assertEquals(how, "rejecting");
-      assert(result instanceof TypeError, String(result));
-      assertEquals(
-        (result as TypeError).message,
-        `The chunk of ${byteLength} bytes was detached or resized while it ` +
-          "was written",
-      );
-    }
-
-    const path = directory.file();
-    await using file = await AioFile.open(path, { write: true });
+test("writable() fails for a chunk that is taken away while it is written", {
+  limit_ms,
+}, async () => {
+  using directory = new Directory();
+  // Longer than what is copied at once, so that a part of it waits.
+  const byteLength = 3 * 256 * 1024;
+  const options = { maxByteLength: 2 * byteLength };
+  const takings: ((buffer: ArrayBuffer) => void)[] = [
+    (buffer) => void buffer.transfer(),
+    (buffer) => buffer.resize(byteLength - 1),
+    (buffer) => buffer.resize(0),
+    (buffer) => buffer.resize(byteLength + 1),
+  ];
+  for (const take of takings) {
+    await using file = await AioFile.open(directory.file(), { write: true });
     const writer = file.writable({ depth: 1 }).getWriter();
-    const shared = new SharedArrayBuffer(byteLength, options);
-    const writing = writer.write(new Uint8Array(shared, 0, byteLength));
-    shared.grow(2 * byteLength);
-    await writing;
-    await writer.close();
-    assertEquals(Deno.statSync(path).size, byteLength);
-  },
+    writer.closed.catch(() => {}); // As write() does.
+    await writer.write(new Uint8Array(1)); // From now on writes begin at once.
+    const buffer = new ArrayBuffer(byteLength, options);
+    const writing = outcomeOf(() => writer.write(new Uint8Array(buffer)));
+    take(buffer);
+    const { how, result } = await writing;
+    assertEquals(how, "rejecting");
+    assert(result instanceof TypeError, String(result));
+    assertEquals(
+      (result as TypeError).message,
+      `The chunk of ${byteLength} bytes was detached or resized while it ` +
+        "was written",
+    );
+  }
+
+  const path = directory.file();
+  await using file = await AioFile.open(path, { write: true });
+  const writer = file.writable({ depth: 1 }).getWriter();
+  const shared = new SharedArrayBuffer(byteLength, options);
+  const writing = writer.write(new Uint8Array(shared, 0, byteLength));
+  shared.grow(2 * byteLength);
+  await writing;
+  await writer.close();
+  assertEquals(Deno.statSync(path).size, byteLength);
 });

@@ -10,7 +10,14 @@ import {
   CompletionQueue,
   metrics,
 } from "../../mod.ts";
-import { decode, Directory, Fifo, isLinux, isPending } from "../helpers.ts";
+import {
+  decode,
+  Directory,
+  Fifo,
+  isLinux,
+  isPending,
+  test,
+} from "../helpers/mod.ts";
 import { READERS } from "./hostile/objects.ts";
 import {
   classOf,
@@ -21,7 +28,7 @@ import {
   type World,
 } from "./hostile/trial.ts";
 import { Sentinel, VALUES } from "./hostile/values.ts";
-import { tell, timeout } from "./scale.ts";
+import { limit_ms, tell } from "./scale.ts";
 
 /** An object with a getter in the place of one property. */
 function withGetter(object: object, key: string, get: () => unknown): object {
@@ -45,119 +52,111 @@ function assertNothingInFlight(): void {
   assertEquals(submitted, completed + failed + canceled);
 }
 
-Deno.test({
-  name: "any function lets the error of a getter through, and submits nothing",
-  timeout,
-  async fn() {
-    await inWorld(async (world) => {
-      for (const { name, reports, right, call } of READERS) {
-        for (const key of Object.keys(right(world))) {
-          const sentinel = new Sentinel(key);
-          const object = withGetter(right(world), key, () => {
-            throw sentinel;
-          });
-          const { submitted } = metrics();
-          const { how, result } = await outcomeOf(() => call(world, object));
-          assertEquals(result, sentinel, `${name} with ${key}`);
-          assertEquals(how, reports, `${name} with ${key}`);
-          assertEquals(metrics().submitted, submitted, `${name} with ${key}`);
-        }
-      }
-    });
-  },
-});
-
-Deno.test({
-  name: "any function reads each property once, so that no answer can change",
-  timeout,
-  async fn() {
-    await inWorld(async (world) => {
-      for (const { name, right, call } of READERS) {
-        const object = right(world);
-        const reads = new Map<PropertyKey, number>();
-        const watched = new Proxy(object, {
-          get(target, key) {
-            reads.set(key, (reads.get(key) ?? 0) + 1);
-            return Reflect.get(target, key);
-          },
+test("any function lets the error of a getter through, and submits nothing", {
+  limit_ms,
+}, async () => {
+  await inWorld(async (world) => {
+    for (const { name, reports, right, call } of READERS) {
+      for (const key of Object.keys(right(world))) {
+        const sentinel = new Sentinel(key);
+        const object = withGetter(right(world), key, () => {
+          throw sentinel;
         });
-        const { how, result } = await outcomeOf(() => call(world, watched));
-        const keys = Object.keys(object);
-        assertEquals(how, "accepting", `${name}: ${result}`);
-        assertEquals([...reads.keys()].sort(), keys.sort(), name);
-        for (const [key, count] of reads) {
-          assertEquals(count, 1, `${name} reads ${String(key)}`);
-        }
-        await drain(world);
-      }
-      assertNothingInFlight();
-    });
-  },
-});
-
-Deno.test({
-  name: "any function survives a getter that closes the file or the queue",
-  timeout,
-  async fn() {
-    for (const { name, right, call } of READERS) {
-      for (const key of Object.keys(right({} as World))) {
-        for (const what of ["file", "queue"] as const) {
-          await inWorld(async (world) => {
-            const object = right(world);
-            let closing: Promise<void> | undefined;
-            const closer = withGetter(object, key, () => {
-              closing ??= world[what].close();
-              return Reflect.get(object, key);
-            });
-            const { how, result } = await outcomeOf(() => call(world, closer));
-            if (how !== "accepting") {
-              assertEquals(codeOf(result), "EBADF", name);
-            }
-            await closing;
-            await drain(world);
-            assertNothingInFlight();
-          });
-        }
+        const { submitted } = metrics();
+        const { how, result } = await outcomeOf(() => call(world, object));
+        assertEquals(result, sentinel, `${name} with ${key}`);
+        assertEquals(how, reports, `${name} with ${key}`);
+        assertEquals(metrics().submitted, submitted, `${name} with ${key}`);
       }
     }
-  },
+  });
 });
 
-Deno.test({
-  name: "close() waits for a request that is being made when a getter calls it",
-  ignore: !isLinux,
-  timeout,
-  async fn() {
-    await using fifo = new Fifo();
-    await inWorld(async ({ file, queue }) => {
-      const into = new Uint8Array(1);
-      let closing: Promise<void> | undefined;
-      queue.submit([
-        { type: "read", file: fifo.file, buffer: into, offset: 0, tag: 0 },
-        {
-          type: "read",
-          file,
-          get buffer() {
-            closing = fifo.file.close();
-            return new Uint8Array(1);
-          },
-          offset: 0,
-          tag: 1,
+test("any function reads each property once, so that no answer can change", {
+  limit_ms,
+}, async () => {
+  await inWorld(async (world) => {
+    for (const { name, right, call } of READERS) {
+      const object = right(world);
+      const reads = new Map<PropertyKey, number>();
+      const watched = new Proxy(object, {
+        get(target, key) {
+          reads.set(key, (reads.get(key) ?? 0) + 1);
+          return Reflect.get(target, key);
         },
-      ]);
-      const isWaiting = await isPending(closing!);
-      fifo.feed("x");
-      await closing;
-      assert(isWaiting);
-      assertEquals(decode(into), "x");
-    });
-  },
+      });
+      const { how, result } = await outcomeOf(() => call(world, watched));
+      const keys = Object.keys(object);
+      assertEquals(how, "accepting", `${name}: ${result}`);
+      assertEquals([...reads.keys()].sort(), keys.sort(), name);
+      for (const [key, count] of reads) {
+        assertEquals(count, 1, `${name} reads ${String(key)}`);
+      }
+      await drain(world);
+    }
+    assertNothingInFlight();
+  });
 });
 
-Deno.test({
-  name: "any method refuses to work without its object",
-  timeout,
-  async fn() {
+test("any function survives a getter that closes the file or the queue", {
+  limit_ms,
+}, async () => {
+  for (const { name, right, call } of READERS) {
+    for (const key of Object.keys(right({} as World))) {
+      for (const what of ["file", "queue"] as const) {
+        await inWorld(async (world) => {
+          const object = right(world);
+          let closing: Promise<void> | undefined;
+          const closer = withGetter(object, key, () => {
+            closing ??= world[what].close();
+            return Reflect.get(object, key);
+          });
+          const { how, result } = await outcomeOf(() => call(world, closer));
+          if (how !== "accepting") {
+            assertEquals(codeOf(result), "EBADF", name);
+          }
+          await closing;
+          await drain(world);
+          assertNothingInFlight();
+        });
+      }
+    }
+  }
+});
+
+test("close() waits for a request that is being made when a getter calls it", {
+  ignore: !isLinux,
+  limit_ms,
+}, async () => {
+  await using fifo = new Fifo();
+  await inWorld(async ({ file, queue }) => {
+    const into = new Uint8Array(1);
+    let closing: Promise<void> | undefined;
+    queue.submit([
+      { type: "read", file: fifo.file, buffer: into, offset: 0, tag: 0 },
+      {
+        type: "read",
+        file,
+        get buffer() {
+          closing = fifo.file.close();
+          return new Uint8Array(1);
+        },
+        offset: 0,
+        tag: 1,
+      },
+    ]);
+    const isWaiting = await isPending(closing!);
+    fifo.feed("x");
+    await closing;
+    assert(isWaiting);
+    assertEquals(decode(into), "x");
+  });
+});
+
+test(
+  "any method refuses to work without its object",
+  { limit_ms },
+  async () => {
     const figures = new Figures();
     const receivers = [
       ...VALUES,
@@ -188,7 +187,7 @@ Deno.test({
     });
     tell(String(figures));
   },
-});
+);
 
 /** The members that return promises. */
 const PROMISING = new Set([
@@ -229,57 +228,54 @@ function membersOf(prototype: object): Member[] {
   });
 }
 
-Deno.test({
-  name: "any method of a closed file reports EBADF, whatever it is given",
-  timeout,
-  async fn() {
-    await inWorld(async ({ path }) => {
-      const file = await AioFile.open(path, { read: true, write: true });
-      await file.close();
-      const bytes = new Uint8Array(8);
-      const request = { type: "read" as const, buffer: bytes, offset: 0 };
-      const signal = AbortSignal.abort();
-      const calls: (() => unknown)[] = [
-        () => file.readAt(bytes, 0),
-        () => file.readAt(bytes, 0, { signal }),
-        () => file.readAt(bytes, 0, { priority: 1000 }),
-        () => file.writeAt(bytes, 0),
-        () => file.append(bytes),
-        () => file.sync(),
-        () => file.syncData(),
-        () => file.batch([request]),
-        () => file.cancel(),
-        () => file.size(),
-        () => file.truncate(),
-        () => file.truncate(-1),
-        () => file.readable(),
-        () => file.readable({ depth: 0 }),
-        () => file.writable(),
-      ];
-      await using queue = new CompletionQueue<number>();
-      calls.push(
-        () => queue.read(file, bytes, 0, 1),
-        () => queue.write(file, bytes, 0, 1),
-        () => queue.sync(file, 1),
-        () => queue.submit([{ ...request, file, tag: 1 }]),
-      );
-      const { submitted } = metrics();
-      for (const call of calls) {
-        const { result } = await outcomeOf(call);
-        assertEquals(codeOf(result), "EBADF", `${call}`);
-      }
-      await file.close();
-      assertEquals(metrics().submitted, submitted);
-      assertEquals(queue.inFlight, 0);
-    });
-  },
+test("any method of a closed file reports EBADF, whatever it is given", {
+  limit_ms,
+}, async () => {
+  await inWorld(async ({ path }) => {
+    const file = await AioFile.open(path, { read: true, write: true });
+    await file.close();
+    const bytes = new Uint8Array(8);
+    const request = { type: "read" as const, buffer: bytes, offset: 0 };
+    const signal = AbortSignal.abort();
+    const calls: (() => unknown)[] = [
+      () => file.readAt(bytes, 0),
+      () => file.readAt(bytes, 0, { signal }),
+      () => file.readAt(bytes, 0, { priority: 1000 }),
+      () => file.writeAt(bytes, 0),
+      () => file.append(bytes),
+      () => file.sync(),
+      () => file.syncData(),
+      () => file.batch([request]),
+      () => file.cancel(),
+      () => file.size(),
+      () => file.truncate(),
+      () => file.truncate(-1),
+      () => file.readable(),
+      () => file.readable({ depth: 0 }),
+      () => file.writable(),
+    ];
+    await using queue = new CompletionQueue<number>();
+    calls.push(
+      () => queue.read(file, bytes, 0, 1),
+      () => queue.write(file, bytes, 0, 1),
+      () => queue.sync(file, 1),
+      () => queue.submit([{ ...request, file, tag: 1 }]),
+    );
+    const { submitted } = metrics();
+    for (const call of calls) {
+      const { result } = await outcomeOf(call);
+      assertEquals(codeOf(result), "EBADF", `${call}`);
+    }
+    await file.close();
+    assertEquals(metrics().submitted, submitted);
+    assertEquals(queue.inFlight, 0);
+  });
 });
 
-Deno.test({
-  name:
-    "a closed CompletionQueue reports EBADF for each request, and yields none",
-  timeout,
-  async fn() {
+test(
+  "a closed CompletionQueue reports EBADF for each request, and yields none",
+  { limit_ms },
+  async () => {
     await inWorld(async ({ file }) => {
       const queue = new CompletionQueue<number>();
       await queue.close();
@@ -303,12 +299,12 @@ Deno.test({
       for await (const _ of queue.drain()) throw new Error("a completion");
     });
   },
-});
+);
 
-Deno.test({
-  name: "a signal is asked what it is, not what its properties say",
-  timeout,
-  async fn() {
+test(
+  "a signal is asked what it is, not what its properties say",
+  { limit_ms },
+  async () => {
     await inWorld(async ({ file }) => {
       const fail = () => {
         throw new Sentinel("a method of the signal throws");
@@ -336,12 +332,12 @@ Deno.test({
       assertNothingInFlight();
     });
   },
-});
+);
 
-Deno.test({
-  name: "a file keeps its descriptor, whatever is assigned to it",
-  timeout,
-  async fn() {
+test(
+  "a file keeps its descriptor, whatever is assigned to it",
+  { limit_ms },
+  async () => {
     using directory = new Directory();
     const path = directory.file("contents");
     await using other = await AioFile.open(directory.file("other"));
@@ -354,7 +350,7 @@ Deno.test({
     await file.close();
     assertEquals(await other.size(), 5);
   },
-});
+);
 
 function assign(file: { fd: number }, fd: number): void {
   file.fd = fd;

@@ -4,9 +4,9 @@
 // The system calls are held back by seccomp(2), see faults.c.
 
 import { assert, assertEquals } from "@std/assert";
-import { Directory, report } from "../helpers.ts";
+import { Directory, report, test } from "../helpers/mod.ts";
 import { faults } from "./native.ts";
-import { scaled, tell, timeout } from "./scale.ts";
+import { limit_ms, scaled, tell } from "./scale.ts";
 import { positions, starve } from "./starve.ts";
 
 const ignore = faults === null;
@@ -39,13 +39,11 @@ const REQUESTS = [
 ];
 
 for (const requests of REQUESTS) {
-  Deno.test({
-    name: `${requests}: every fault of a system call comes out as what it is`,
+  test(`${requests}: every fault of a system call comes out as what it is`, {
     ignore,
-    timeout,
-    async fn() {
-      for (const lanes of scaled([2], [1, 2, 8])) await inject(requests, lanes);
-    },
+    limit_ms,
+  }, async () => {
+    for (const lanes of scaled([2], [1, 2, 8])) await inject(requests, lanes);
   });
 }
 
@@ -58,7 +56,7 @@ async function inject(requests: string, lanes: number): Promise<void> {
     {
       args: [directory.path, requests, extent, String(lanes)],
       env: { LD_PRELOAD: faults! },
-      timeout_ms: timeout,
+      limit_ms,
     },
   );
   const cases = Object.values(outcomes);
@@ -80,45 +78,41 @@ const REFUSALS = [
 ] as const;
 
 for (const { call, error, codes } of REFUSALS) {
-  Deno.test({
-    name: `${error} of ${call}: requests wait, or go on with what there is`,
+  test(`${error} of ${call}: requests wait, or go on with what there is`, {
     ignore,
-    timeout,
-    async fn() {
-      const first = (count: number) =>
-        Array.from({ length: count }, (_, at) => at + 1);
-      const where = scaled(
-        positions([10], [1]),
-        positions(first(20), first(20)),
-      );
-      let refused = 0;
-      let failed = 0;
-      for (const position of where) {
-        const [hits, failures] = await starve({
-          faults: faults!,
-          call,
-          error,
-          position,
-          codes: [...codes],
-          mayFilesFail: false,
-        });
-        refused += hits;
-        failed += failures;
-      }
-      tell(
-        `${where.length} cases: ${refused} refused, ${failed} failed`,
-      );
-    },
+    limit_ms,
+  }, async () => {
+    const first = (count: number) =>
+      Array.from({ length: count }, (_, at) => at + 1);
+    const where = scaled(
+      positions([10], [1]),
+      positions(first(20), first(20)),
+    );
+    let refused = 0;
+    let failed = 0;
+    for (const position of where) {
+      const [hits, failures] = await starve({
+        faults: faults!,
+        call,
+        error,
+        position,
+        codes: [...codes],
+        mayFilesFail: false,
+      });
+      refused += hits;
+      failed += failures;
+    }
+    tell(
+      `${where.length} cases: ${refused} refused, ${failed} failed`,
+    );
   });
 }
 
-Deno.test({
-  name:
-    "readAt() of a file that says EAGAIN waits, spares the processor, and " +
+test(
+  "readAt() of a file that says EAGAIN waits, spares the processor, and " +
     "can be canceled",
-  ignore,
-  timeout,
-  async fn() {
+  { ignore, limit_ms },
+  async () => {
     using directory = new Directory();
     const { tries, ...outcomes } = await report(
       "../torture/programs/endless_again",
@@ -135,4 +129,4 @@ Deno.test({
       left: [0, 0],
     });
   },
-});
+);

@@ -1,21 +1,21 @@
 // Load: many files, several workers, and an event loop that has other work.
 
 import { assert, assertEquals } from "@std/assert";
-import { Directory, isEmulated, report } from "../helpers.ts";
-import { scaled, tell, timeout } from "./scale.ts";
+import { Directory, isEmulated, report, test } from "../helpers/mod.ts";
+import { limit_ms, scaled, tell } from "./scale.ts";
 
 const SECONDS = scaled(isEmulated ? 20 : 3, 60);
 /** The longest that a request should wait; measured and told, not asserted. */
 const WAIT_MS_MAX = 1_000;
 
-Deno.test({
-  name: "64 files, 4 workers and a server all go on under load",
-  timeout,
-  async fn() {
+test(
+  "64 files, 4 workers and a server all go on under load",
+  { limit_ms },
+  async () => {
     using directory = new Directory();
     const figures = await report("../torture/programs/load", {
       args: [directory.path, String(SECONDS)],
-      timeout_ms: timeout,
+      limit_ms,
     });
     const { idle, loaded, requests, p99_ms, max_ms, commit_max_ms } = figures;
     const inMs = (value: number) => `${value.toFixed(1)} ms`;
@@ -30,4 +30,4 @@ Deno.test({
     assert(figures.rarest > 0, "something was never done");
     assert(idle.answers > 0 && loaded.answers > 0, "nobody was answered");
   },
-});
+);

@@ -12,9 +12,10 @@ import {
   report,
   run,
   succeeds,
-} from "../helpers.ts";
+  test,
+} from "../helpers/mod.ts";
 import { preload } from "./native.ts";
-import { scaled, tell, timeout } from "./scale.ts";
+import { limit_ms, scaled, tell } from "./scale.ts";
 
 const LIFE = "../torture/programs/memory_life";
 const MISUSE = "../torture/programs/memory_misuse";
@@ -27,23 +28,21 @@ if (inFlight === null) {
 /** How often everything happens once, and how many workers are terminated. */
 const EXTENT = scaled(["4", "3"], ["300", "150"]);
 
-Deno.test({
-  name: "memory in flight is not freed, unmapped or used for something else",
+test("memory in flight is not freed, unmapped or used for something else", {
   ignore: inFlight === null,
-  timeout,
-  async fn() {
-    using directory = new Directory();
-    const { submissions, frees, violations } = await report(LIFE, {
-      args: [directory.path, ...EXTENT],
-      flags: ["--allow-all", "--v8-flags=--expose-gc"],
-      env: { LD_PRELOAD: inFlight! },
-      timeout_ms: timeout,
-    });
-    tell(`${submissions} requests, and memory freed ${frees} times`);
-    assert(submissions > 1_000, `${submissions} requests`);
-    assert(frees > 0, "nobody freed anything");
-    assertEquals(violations, 0);
-  },
+  limit_ms,
+}, async () => {
+  using directory = new Directory();
+  const { submissions, frees, violations } = await report(LIFE, {
+    args: [directory.path, ...EXTENT],
+    flags: ["--allow-all", "--v8-flags=--expose-gc"],
+    env: { LD_PRELOAD: inFlight! },
+    limit_ms,
+  });
+  tell(`${submissions} requests, and memory freed ${frees} times`);
+  assert(submissions > 1_000, `${submissions} requests`);
+  assert(frees > 0, "nobody freed anything");
+  assertEquals(violations, 0);
 });
 
 for (
@@ -54,18 +53,16 @@ for (
     "reads into a buffer in flight",
   ]
 ) {
-  Deno.test({
-    name: `a program that ${misuse} is caught by who watches`,
+  test(`a program that ${misuse} is caught by who watches`, {
     ignore: inFlight === null,
-    timeout,
-    async fn() {
-      const { violations } = await report(MISUSE, {
-        args: [misuse],
-        env: { LD_PRELOAD: inFlight! },
-        timeout_ms: timeout,
-      });
-      assert(violations > 0);
-    },
+    limit_ms,
+  }, async () => {
+    const { violations } = await report(MISUSE, {
+      args: [misuse],
+      env: { LD_PRELOAD: inFlight! },
+      limit_ms,
+    });
+    assert(violations > 0);
   });
 }
 
@@ -92,7 +89,7 @@ function memcheck(program: string, ...args: string[]): Promise<Ended> {
       "--leak-check=no",
       "--error-exitcode=99",
     ],
-    timeout_ms: timeout,
+    limit_ms,
   });
 }
 
@@ -102,32 +99,28 @@ function errorsOf({ stderr }: Ended): number {
   return Number(errors);
 }
 
-Deno.test({
-  name: "memcheck finds no access to memory that was given up",
+test("memcheck finds no access to memory that was given up", {
   ignore: !hasValgrind,
-  timeout,
-  async fn() {
-    using directory = new Directory();
-    const extent = scaled(["1", "0"], ["10", "10"]);
-    const ended = await memcheck(LIFE, directory.path, ...extent);
-    assertEquals(errorsOf(ended), 0, ended.stderr);
-    assertEquals({ code: ended.code, signal: ended.signal }, {
-      code: 0,
-      signal: null,
-    }, ended.stderr);
-    const { requests } = JSON.parse(ended.stdout);
-    tell(`${requests} requests of promises, batches and queues`);
-  },
+  limit_ms,
+}, async () => {
+  using directory = new Directory();
+  const extent = scaled(["1", "0"], ["10", "10"]);
+  const ended = await memcheck(LIFE, directory.path, ...extent);
+  assertEquals(errorsOf(ended), 0, ended.stderr);
+  assertEquals({ code: ended.code, signal: ended.signal }, {
+    code: 0,
+    signal: null,
+  }, ended.stderr);
+  const { requests } = JSON.parse(ended.stdout);
+  tell(`${requests} requests of promises, batches and queues`);
 });
 
-Deno.test({
-  name: "memcheck finds that glibc writes to a block that was freed in flight",
+test("memcheck finds that glibc writes to a block that was freed in flight", {
   ignore: !hasValgrind,
-  timeout,
-  async fn() {
-    const ended = await memcheck(MISUSE, "frees a block in flight");
-    assert(errorsOf(ended) > 0);
-    assertMatch(ended.stderr, /Invalid write of size \d+\n.*handle_fildes_io/);
-    assertEquals(ended.code, 99);
-  },
+  limit_ms,
+}, async () => {
+  const ended = await memcheck(MISUSE, "frees a block in flight");
+  assert(errorsOf(ended) > 0);
+  assertMatch(ended.stderr, /Invalid write of size \d+\n.*handle_fildes_io/);
+  assertEquals(ended.code, 99);
 });

@@ -8,13 +8,15 @@
 
 import { assert } from "@std/assert";
 import fc from "fast-check";
-import { Directory, hasDirectTransfers, timeLimit } from "../helpers.ts";
+import {
+  Directory,
+  hasDirectTransfers,
+  test,
+  timeLimit,
+} from "../helpers/mod.ts";
 import { Machine } from "./model/machine.ts";
 import { type Program, program } from "./model/program.ts";
-import { isLong, replay, scaled, timeout } from "./scale.ts";
-import { testsOnFirstThread } from "../first_thread.ts";
-
-const testOnFirstThread = testsOnFirstThread(import.meta.url);
+import { isLong, limit_ms, replay, scaled } from "./scale.ts";
 
 const PROGRAMS = scaled(150, 10_000);
 /** The short form ends here: a slow machine runs fewer, but never too few. */
@@ -70,14 +72,13 @@ for (
     ["a number of lanes", {}],
   ] as const
 ) {
-  testOnFirstThread({
-    name: `any program does what the model says, with ${lanes}`,
-    timeout,
-    async fn() {
-      const programs = await runPrograms(change);
-      // What is repeated begins at the program that failed.
-      const least = replay.path === undefined ? PROGRAMS_MIN : 1;
-      assert(programs >= least, `only ${programs} programs ran`);
-    },
+  test(`any program does what the model says, with ${lanes}`, {
+    limit_ms,
+    onFirstThread: import.meta.url,
+  }, async () => {
+    const programs = await runPrograms(change);
+    // What is repeated begins at the program that failed.
+    const least = replay.path === undefined ? PROGRAMS_MIN : 1;
+    assert(programs >= least, `only ${programs} programs ran`);
   });
 }

@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { Directory, isEmulated, isLinux, succeeds } from "../helpers.ts";
+import { Directory, isEmulated, isLinux, succeeds } from "../helpers/mod.ts";
 
 const directory = new Directory();
 addEventListener("unload", () => directory[Symbol.dispose]());

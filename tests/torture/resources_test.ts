@@ -2,9 +2,16 @@
 // breaks.
 
 import { assert, assertEquals } from "@std/assert";
-import { Directory, isEmulated, isLinux, pattern, report } from "../helpers.ts";
+import {
+  Directory,
+  isEmulated,
+  isLinux,
+  pattern,
+  report,
+  test,
+} from "../helpers/mod.ts";
 import { faults } from "./native.ts";
-import { isLong, scaled, tell, timeout } from "./scale.ts";
+import { isLong, limit_ms, scaled, tell } from "./scale.ts";
 import { positions, starve } from "./starve.ts";
 
 if (faults === null) {
@@ -40,29 +47,24 @@ const MEMORY = [
 ] as const;
 
 for (const { name, call, codes, mayFilesFail, where } of MEMORY) {
-  Deno.test({
-    name,
-    ignore: faults === null,
-    timeout,
-    async fn() {
-      let refused = 0;
-      let failed = 0;
-      for (const position of where) {
-        const [hits, failures] = await starve({
-          faults: faults!,
-          call,
-          error: "ENOMEM",
-          position,
-          codes: [...codes],
-          mayFilesFail,
-        });
-        refused += hits;
-        failed += failures;
-      }
-      tell(
-        `${where.length} cases: ${refused} refused, ${failed} failed`,
-      );
-    },
+  test(name, { ignore: faults === null, limit_ms }, async () => {
+    let refused = 0;
+    let failed = 0;
+    for (const position of where) {
+      const [hits, failures] = await starve({
+        faults: faults!,
+        call,
+        error: "ENOMEM",
+        position,
+        codes: [...codes],
+        mayFilesFail,
+      });
+      refused += hits;
+      failed += failures;
+    }
+    tell(
+      `${where.length} cases: ${refused} refused, ${failed} failed`,
+    );
   });
 }
 
@@ -117,43 +119,39 @@ function inMb(bytes: number): string {
 
 const REQUESTS = scaled(200_000, 10_000_000);
 
-Deno.test({
-  name:
-    `${REQUESTS} requests leave memory, descriptors and threads as they were`,
-  ignore: !isLinux,
-  timeout,
-  async fn() {
+test(
+  `${REQUESTS} requests leave memory, descriptors and threads as they were`,
+  { ignore: !isLinux, limit_ms },
+  async () => {
     using directory = new Directory();
     const { made, left, ...counts } = await report("../torture/programs/soak", {
       args: [directory.path, String(REQUESTS)],
       flags: FLAGS,
-      timeout_ms: timeout,
+      limit_ms,
     });
     assert(made >= REQUESTS, `${made} requests`);
     assertEquals(left, [0, 0]);
     assertFlat(counts);
   },
-});
+);
 
 const FILES = scaled(3_000, 100_000);
 
-Deno.test({
-  name: `${FILES} files opened and closed leave no descriptor and no memory`,
+test(`${FILES} files opened and closed leave no descriptor and no memory`, {
   ignore: !isLinux,
-  timeout,
-  async fn() {
-    using directory = new Directory();
-    const { opened, ...counts } = await report(
-      "../torture/programs/open_close",
-      {
-        args: [directory.path, String(FILES)],
-        flags: FLAGS,
-        timeout_ms: timeout,
-      },
-    );
-    assert(opened >= FILES, `${opened} files`);
-    assertFlat(counts);
-  },
+  limit_ms,
+}, async () => {
+  using directory = new Directory();
+  const { opened, ...counts } = await report(
+    "../torture/programs/open_close",
+    {
+      args: [directory.path, String(FILES)],
+      flags: FLAGS,
+      limit_ms,
+    },
+  );
+  assert(opened >= FILES, `${opened} files`);
+  assertFlat(counts);
 });
 
 const WORKERS = scaled(20, 1_000);
@@ -181,75 +179,68 @@ const WORKER_MODES = [
 ];
 
 for (const { how, name, bytesMax, descriptorsMax } of WORKER_MODES) {
-  Deno.test({
-    name,
-    ignore: !isLinux,
-    timeout,
-    async fn() {
-      using directory = new Directory();
-      const { before, after, bytes } = await report(
-        "../torture/programs/passing_workers",
-        {
-          args: [directory.file(pattern(1_000_000)), how, String(WORKERS)],
-          flags: FLAGS,
-          // What is left has to fit beside everything else.
-          wrapper: [
-            "bash",
-            "-c",
-            'ulimit -n "$(ulimit -Hn)"; exec "$@"',
-            "bash",
-          ],
-          timeout_ms: timeout,
-        },
-      );
-      const perWorker = (name: keyof Counts) =>
-        (after[name] - before[name]) / WORKERS;
-      tell(
-        `each left ${(perWorker("memory") / KIB).toFixed(0)} KiB and ` +
-          `${perWorker("descriptors").toFixed(2)} descriptors`,
-      );
-      // An emulator keeps memory that the process has given back.
-      assert(
-        isEmulated || perWorker("memory") <= bytesMax,
-        "memory is left behind",
-      );
-      assert(
-        perWorker("descriptors") <= descriptorsMax,
-        "descriptors are left behind",
-      );
-      assert(after.threads <= before.threads, "threads are left behind");
-      assertEquals(bytes, 4096);
-    },
+  test(name, { ignore: !isLinux, limit_ms }, async () => {
+    using directory = new Directory();
+    const { before, after, bytes } = await report(
+      "../torture/programs/passing_workers",
+      {
+        args: [directory.file(pattern(1_000_000)), how, String(WORKERS)],
+        flags: FLAGS,
+        // What is left has to fit beside everything else.
+        wrapper: [
+          "bash",
+          "-c",
+          'ulimit -n "$(ulimit -Hn)"; exec "$@"',
+          "bash",
+        ],
+        limit_ms,
+      },
+    );
+    const perWorker = (name: keyof Counts) =>
+      (after[name] - before[name]) / WORKERS;
+    tell(
+      `each left ${(perWorker("memory") / KIB).toFixed(0)} KiB and ` +
+        `${perWorker("descriptors").toFixed(2)} descriptors`,
+    );
+    // An emulator keeps memory that the process has given back.
+    assert(
+      isEmulated || perWorker("memory") <= bytesMax,
+      "memory is left behind",
+    );
+    assert(
+      perWorker("descriptors") <= descriptorsMax,
+      "descriptors are left behind",
+    );
+    assert(after.threads <= before.threads, "threads are left behind");
+    assertEquals(bytes, 4096);
   });
 }
 
-Deno.test({
-  name: "EMFILE is an error of that call only, and files need no more lanes",
+test("EMFILE is an error of that call only, and files need no more lanes", {
   ignore: !isLinux,
-  timeout,
-  async fn() {
-    using directory = new Directory();
-    const { opened, without, withSome } = await report(
-      "../torture/programs/few_descriptors",
-      {
-        args: [directory.path],
-        wrapper: ["bash", "-c", 'ulimit -n 80; exec "$@"', "bash"],
-        timeout_ms: timeout,
-      },
-    );
-    const emfile = { code: "EMFILE", errno: 24, syscall: "open" };
-    const path = `${directory.path}/file${opened + 4}`;
-    assertEquals(without, {
-      opening: { ...emfile, path },
-      appending: { ...emfile, path: `${directory.path}/file0` },
-      requests: {},
-      again: { ...emfile, path },
-    });
-    assertEquals(withSome, {
-      appending: { resolved: 1 },
-      growth: 1,
-      opening: { resolved: "opened" },
-      requests: {},
-    });
-  },
+  limit_ms,
+}, async () => {
+  using directory = new Directory();
+  const { opened, without, withSome } = await report(
+    "../torture/programs/few_descriptors",
+    {
+      args: [directory.path],
+      wrapper: ["bash", "-c", 'ulimit -n 80; exec "$@"', "bash"],
+      limit_ms,
+    },
+  );
+  const emfile = { code: "EMFILE", errno: 24, syscall: "open" };
+  const path = `${directory.path}/file${opened + 4}`;
+  assertEquals(without, {
+    opening: { ...emfile, path },
+    appending: { ...emfile, path: `${directory.path}/file0` },
+    requests: {},
+    again: { ...emfile, path },
+  });
+  assertEquals(withSome, {
+    appending: { resolved: 1 },
+    growth: 1,
+    opening: { resolved: "opened" },
+    requests: {},
+  });
 });

@@ -19,14 +19,19 @@ export function tell(figures: string): void {
 }
 
 /** The time limit of a test; it is there for what hangs, not for what is slow. */
-export const timeout: number = scaled(120_000, 3_600_000);
+export const limit_ms: number = scaled(120_000, 3_600_000);
 
 /**
  * What makes random tests repeat a failure: `TORTURE_SEED` and `TORTURE_PATH`, as
  * fast-check printed them.
  */
 export const replay: { seed?: number; path?: string } = {};
-const seed = Deno.env.get("TORTURE_SEED");
-const path = Deno.env.get("TORTURE_PATH");
-if (seed !== undefined) replay.seed = Number(seed);
+const [givenSeed, path] = ["TORTURE_SEED", "TORTURE_PATH"].map((name) =>
+  Deno.env.get(name)
+);
+if (givenSeed !== undefined) replay.seed = Number(givenSeed);
 if (path !== undefined) replay.path = path;
+
+/** What random tests without fast-check begin with. */
+export const seed: number = replay.seed ??
+  crypto.getRandomValues(new Uint32Array(1))[0] % 1_000_000;

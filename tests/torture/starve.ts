@@ -4,8 +4,8 @@
  * @module
  */
 import { assert, assertEquals } from "@std/assert";
-import { Directory, report } from "../helpers.ts";
-import { timeout } from "./scale.ts";
+import { Directory, report } from "../helpers/mod.ts";
+import { limit_ms } from "./scale.ts";
 
 /** What is refused, and what may come of it. */
 export interface Refusal {
@@ -36,7 +36,7 @@ export async function starve(refusal: Refusal): Promise<[number, number]> {
     {
       args: [directory.path, call, error, position],
       env: { LD_PRELOAD: faults },
-      timeout_ms: timeout,
+      limit_ms,
     },
   );
   const what = `${error} of ${call}, ${position}`;

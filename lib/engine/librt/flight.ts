@@ -15,8 +15,8 @@ import { offsetAfter } from "../../checks/offset.ts";
 import type { Linked } from "../../collections/linked_list.ts";
 import { LIO_READ, LIO_WRITE, SIGEV_THREAD } from "../../system/constants.ts";
 import type { EngineRequest, Notify } from "../engine.ts";
-import { hasRoomForCallback } from "./notification.ts";
-import { canNotifyByThread, Notification } from "./sigevent.ts";
+import { canNotifyByThread, hasRoomForCallback } from "./callbacks.ts";
+import { Notification } from "./notification.ts";
 
 /**
  * How many notifications are due at once. Each one costs the system a thread, and
@@ -92,9 +92,11 @@ export class Flight implements Linked<Flight> {
 
   #announceTo(fn: () => void): void {
     this.#notification = new Notification({
-      sigev_notify: SIGEV_THREAD,
-      sigev_notify_function: fn,
-    }, "aio_read");
+      notify: SIGEV_THREAD,
+      signo: 0,
+      value: 0,
+      fn,
+    });
     this.block.packSigevent(this.#notification.native);
   }
 

@@ -34,7 +34,6 @@ const HARVEST_BYTES_MAX = 1024 * 1024;
 export class Lane implements Waitable, FlightLane {
   readonly fd: number;
   position = -1;
-  readonly isEndless = false;
   readonly #owner: ChannelOwner;
   /** Learns from transfers; `null` where one lane is right. */
   readonly #count: LaneCount | null;

@@ -1,3 +1,4 @@
+/** How many lanes serve a file best. */
 import { clock_ms as systemClock_ms } from "../../../ffi/event_loop.ts";
 import { deviceBytesRead } from "./device_reads.ts";
 import { threads } from "../../system/threads.ts";

@@ -1,88 +1,99 @@
 /**
- * `SIGEV_THREAD`: functions that are called when a request is done.
- *
- * One native callback serves the whole isolate and is never closed, so that no
- * notification can arrive at a function that is gone. The value that travels
- * through the system is a ticket; it leads back to the user's function and
- * value.
+ * How the end of a request, or of a list, is announced: what the system is asked
+ * for, and what the library does where the system cannot.
  *
  * @module
  */
-import { AsyncResource } from "node:async_hooks";
-import { queueMicrotask } from "../../../ffi/event_loop.ts";
-import type { NativeCallback } from "../../../ffi/runtime.ts";
-import { runtime } from "../../../ffi/current.ts";
+import { setTimeout } from "../../../ffi/event_loop.ts";
+import type { SigeventValues } from "../../../ffi/layout.ts";
+import {
+  canNotifyByThread,
+  deliver,
+  expectNotification,
+  forgetNotification,
+  hasRoomForCallback,
+  isExpected,
+  notifyFunctionAddress,
+  renewTicket,
+} from "./callbacks.ts";
+import { callListio } from "./listio.ts";
+import { SIGEV_NONE, SIGEV_THREAD } from "../../system/constants.ts";
 
-/** A notification that is still to come. */
-interface Expected {
-  readonly fn: (value: number) => void;
+/**
+ * After how long the library calls a function that the system did not call: not
+ * soon, because a thread of the system's may only be late, and the process must
+ * not end before that has called.
+ */
+const LOST_MS = 1_000;
+
+/** What is to be announced, checked. */
+export interface NotificationFields {
+  /** `SIGEV_NONE`, `SIGEV_SIGNAL` or `SIGEV_THREAD`. */
+  readonly notify: number;
+  /** The signal, where one is sent. */
+  readonly signo: number;
+  /** What comes with it, 32 bits. */
   readonly value: number;
+  /** What `SIGEV_THREAD` calls. */
+  readonly fn: ((value: number) => void) | null;
 }
 
-const expected = new Map<number, Expected>();
-const TICKET_MAX = 0x7fff_ffff;
-let callback: NativeCallback | null = null;
-let lastTicket = 0;
+/** See the module's documentation. */
+export class Notification {
+  /** What goes into the native struct. */
+  readonly native: SigeventValues;
+  /**
+   * Whether the library has to notice the completion itself and then
+   * {@linkcode deliver}: where the system cannot call, and where koffi has as many
+   * calls due as it takes.
+   */
+  readonly isEmulated: boolean;
+  #ticket: number | null;
+  /** Whether the system announces it too early. */
+  #isTakenOver = false;
 
-/** The native address to put into `sigev_notify_function`. */
-export function notifyFunctionAddress(): number {
-  callback ??= runtime.callback(deliver);
-  return callback.address;
-}
+  constructor({ notify, signo, value, fn }: NotificationFields) {
+    const isThread = notify === SIGEV_THREAD;
+    this.isEmulated = isThread &&
+      (!canNotifyByThread() || !hasRoomForCallback());
+    const isCalled = isThread && !this.isEmulated;
+    // First, so that there is a callback for what is expected to reference.
+    const address = isCalled ? notifyFunctionAddress() : 0;
+    this.#ticket = isThread ? expectNotification(fn!, value) : null;
+    this.native = {
+      notify: this.isEmulated ? SIGEV_NONE : notify,
+      signo,
+      value: this.#ticket ?? value,
+      function: address,
+    };
+  }
 
-/**
- * Whether one more notification may be due.
- *
- * @param most How many the caller wants due at once; the runtime has a bound too.
- */
-export function hasRoomForCallback(most = Infinity): boolean {
-  return expected.size < Math.min(most, runtime.callbacksMax);
-}
+  /**
+   * The system is going to announce it too early: the library does when it is
+   * due. An early call is ignored, an early signal is one too many.
+   */
+  takeOver(): void {
+    if (this.#isTakenOver || this.native.notify === SIGEV_NONE) return;
+    this.#isTakenOver = true;
+    if (this.#ticket !== null) this.#ticket = renewTicket(this.#ticket);
+  }
 
-/**
- * Expects one notification. While one is to come, the process stays alive.
- *
- * @returns The ticket to put into `sigev_value`.
- */
-export function expectNotification(
-  fn: (value: number) => void,
-  value: number,
-): number {
-  do {
-    lastTicket = lastTicket === TICKET_MAX ? 1 : lastTicket + 1;
-  } while (expected.has(lastTicket));
-  // It is called from a thread of the system, which knows no AsyncLocalStorage.
-  expected.set(lastTicket, { fn: AsyncResource.bind(fn), value });
-  callback?.setReferenced(true);
-  return lastTicket;
-}
+  /** What is to be announced is done. */
+  due(): void {
+    // A list of nothing is done at once.
+    if (this.#isTakenOver && this.#ticket === null) {
+      callListio([], this.native);
+      return;
+    }
+    if (this.#ticket === null || !isExpected(this.#ticket)) return;
+    if (this.isEmulated || this.#isTakenOver) deliver(this.#ticket);
+    // glibc drops a notification for which it has no thread or no memory. The
+    // callback keeps the process alive until one has come.
+    else setTimeout(deliver, LOST_MS, this.#ticket).unref();
+  }
 
-/** Replaces a ticket whose notification is not to count. */
-export function renewTicket(ticket: number): number {
-  const { fn, value } = expected.get(ticket)!;
-  const renewed = expectNotification(fn, value);
-  forgetNotification(ticket);
-  return renewed;
-}
-
-/** Whether the notification of a ticket is still to come. */
-export function isExpected(ticket: number): boolean {
-  return expected.has(ticket);
-}
-
-/** Takes a ticket back: its request was never queued. */
-export function forgetNotification(ticket: number): void {
-  expected.delete(ticket);
-  if (expected.size === 0) callback?.setReferenced(false);
-}
-
-/** Calls the function of a ticket, once. */
-export function deliver(ticket: number): void {
-  const notification = expected.get(ticket);
-  if (notification === undefined) return;
-  forgetNotification(ticket);
-  // The system's thread waits until this returns; and what the user's function
-  // throws must be an ordinary uncaught error.
-  const { fn, value } = notification;
-  queueMicrotask(() => fn(value));
+  /** Expects it no more: nothing was queued that would announce itself. */
+  forget(): void {
+    if (this.#ticket !== null) forgetNotification(this.#ticket);
+  }
 }

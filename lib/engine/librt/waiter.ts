@@ -1,21 +1,26 @@
 /**
  * How completions are found. One waiter an isolate: it looks at the head of
  * every lane and at every control block somebody waits for, first by polling
- * from the event loop, then in `aio_suspend` on a thread beside it.
+ * from the event loop, then in `aio_suspend` on a thread beside it. What nobody
+ * waits for it looks at now and then.
  *
  * @module
  */
-import { clock_ms, setImmediate, setTimeout } from "../../../ffi/event_loop.ts";
-import { writeAddress, writeTimespec } from "../../../ffi/layout.ts";
 import {
-  freeNative,
-  type NativeMemory,
-  tryAllocateNative,
-} from "../../../ffi/memory.ts";
+  clearTimeout,
+  clock_ms,
+  coalesced,
+  setImmediate,
+  setTimeout,
+} from "../../../ffi/event_loop.ts";
 import type { ControlBlock } from "../../../ffi/control_block.ts";
 import { mayEndFirst } from "../../../ffi/isolate.ts";
-import type { Pointer } from "../../../ffi/runtime.ts";
-import { runtime } from "../../../ffi/current.ts";
+import {
+  releaseSuspendList,
+  SUSPEND_LIST_MAX,
+  takeSuspendList,
+} from "../../../ffi/suspend_list.ts";
+import { assert } from "../../checks/assert.ts";
 import { librt } from "../../system/librt.ts";
 import type { Notify } from "../engine.ts";
 import { settings } from "../../system/settings.ts";
@@ -27,19 +32,23 @@ import { giveMemoryBack } from "../../system/worker_memory.ts";
 export interface Waitable {
   /** The control block that is done next, or `null` if there is none. */
   readonly head: ControlBlock | null;
-  /** How that is to be noticed; asked only while there is a head. */
-  readonly headNotify: Notify;
-  /** Whether that may take any time, as with pipes. */
-  readonly isEndless: boolean;
+  /**
+   * How that is to be noticed; asked only while there is a head. `"endless"` is
+   * `"auto"` for what may take any time, as with pipes.
+   */
+  readonly headNotify: Notify | "endless";
   /** Hands over what is done. Returns how many requests that were. */
   harvest(): number;
   /** Its place among those waited for, or -1. Kept by the waiter. */
   position: number;
 }
 
-/** How many control blocks one `aio_suspend` call names at most. */
-const SUSPEND_LIST_MAX = 256;
-const ADDRESS_BYTES = 8;
+/** Requests that nobody waits for. */
+export interface Unattended {
+  /** Looks which of them are done. */
+  check(): void;
+}
+
 /** How many `aio_suspend` calls, a thread each, are out at once at most. */
 const SUSPENDS_MAX = 4;
 /**
@@ -70,23 +79,9 @@ const LOST_NOTIFICATION_MS = 100;
 const BUSY_POLL_MS = 10;
 const SPACED_POLL_MS = 1;
 
-/** The memory of one `aio_suspend` call, reused for later ones. */
-interface SuspendCall {
-  readonly memory: NativeMemory;
-  readonly timeout: Pointer;
-}
-
-/** Where in the memory of a call the time-out stands, behind the list. */
-const TIMEOUT_AT = SUSPEND_LIST_MAX * ADDRESS_BYTES;
-
-function newSuspendCall(): SuspendCall | null {
-  const { timespec } = librt().platform;
-  const memory = tryAllocateNative(TIMEOUT_AT + timespec.size);
-  return memory === null ? null : {
-    memory,
-    timeout: runtime.pointerTo(memory.address + TIMEOUT_AT),
-  };
-}
+/** How often to look at what nobody waits for: less and less often. */
+const UNATTENDED_MS_MIN = 1;
+const UNATTENDED_MS_MAX = 100;
 
 /** Counters for {@linkcode metrics}. */
 export const waits = { suspends: 0, polls: 0 };
@@ -94,15 +89,19 @@ export const waits = { suspends: 0, polls: 0 };
 /** Finds completions, see the module's documentation. */
 export class Waiter {
   readonly #waitables: Waitable[] = [];
-  readonly #idleCalls: SuspendCall[] = [];
+  readonly #unattended = new Set<Unattended>();
+  #unattendedTimer: ReturnType<typeof setTimeout> | null = null;
+  #unattended_ms = UNATTENDED_MS_MIN;
   #callsOut = 0;
   #timeout_ms = SUSPEND_MS_MIN;
   #turnIsDue = false;
-  #timerIsDue = false;
   /** When the last completion was found, or waiting began. */
   #waitingSince_ms = 0;
   /** How long a completion is expected to take. */
   #expected_us = 0;
+  readonly #lookAtUnnamed = this.#lookAfter(UNNAMED_MS);
+  readonly #pollSpaced = this.#lookAfter(SPACED_POLL_MS);
+  readonly #lookForLost = this.#lookAfter(LOST_NOTIFICATION_MS);
 
   /** Waits for `waitable` until it has no head any more. */
   add(waitable: Waitable): void {
@@ -119,11 +118,46 @@ export class Waiter {
     const { position } = waitable;
     if (position < 0) return;
     waitable.position = -1;
+    assert(
+      this.#waitables[position] === waitable,
+      "the waiter knows its waitables by their position",
+    );
     const last = this.#waitables.pop()!;
     if (last === waitable) return;
     this.#waitables[position] = last;
     last.position = position;
   }
+
+  /** Looks at requests now and then, and soon at first, until they are done. */
+  keepLooking(requests: Unattended): void {
+    this.#unattended.add(requests);
+    this.#unattended_ms = UNATTENDED_MS_MIN;
+    this.#lookLater();
+  }
+
+  /** Those requests are done. */
+  stopLooking(requests: Unattended): void {
+    this.#unattended.delete(requests);
+    if (this.#unattended.size > 0 || this.#unattendedTimer === null) return;
+    clearTimeout(this.#unattendedTimer);
+    this.#unattendedTimer = null;
+  }
+
+  /** As long as the timer is there, the process stays alive. */
+  #lookLater(): void {
+    this.#unattendedTimer ??= setTimeout(
+      this.#lookAtUnattended,
+      this.#unattended_ms,
+    );
+  }
+
+  readonly #lookAtUnattended = (): void => {
+    this.#unattendedTimer = null;
+    for (const requests of this.#unattended) requests.check();
+    if (this.#unattended.size === 0) return;
+    this.#unattended_ms = Math.min(this.#unattended_ms * 2, UNATTENDED_MS_MAX);
+    this.#lookLater();
+  };
 
   /**
    * Looks in the next turn of the event loop. Notifications by `SIGEV_THREAD` come
@@ -156,7 +190,7 @@ export class Waiter {
       submissions.release();
     }
     // Handing over and submitting change what there is to wait for.
-    this.#removeIdle();
+    this.#removeDone();
     if (this.#waitables.length === 0) return this.#rest();
     const now_ms = clock_ms();
     const waited_ms = now_ms - this.#waitingSince_ms;
@@ -184,15 +218,15 @@ export class Waiter {
         continue;
       }
       if (headNotify === "poll") isPollWanted = true;
-      else if (headNotify === "auto" && isPolling) isTurnWanted = true;
+      else if (headNotify !== "suspend" && isPolling) isTurnWanted = true;
       else if (head!.holds === 0) unnamed.push(head!);
     }
     if (unnamed.length > 0) this.#suspendOn(unnamed);
     if (isTurnWanted || isPollWanted && waited_ms < BUSY_POLL_MS) {
       this.#nextTurn();
-    } else if (isPollWanted) this.#lookIn(SPACED_POLL_MS);
+    } else if (isPollWanted) this.#pollSpaced();
     // glibc drops a notification for which it can make no thread.
-    else if (isThreadAwaited) this.#lookIn(LOST_NOTIFICATION_MS);
+    else if (isThreadAwaited) this.#lookForLost();
   }
 
   /** How long to poll before a thread waits. */
@@ -200,7 +234,9 @@ export class Waiter {
     const { pollMicroseconds } = settings;
     if (this.#waitables.length <= HEADS_PER_POLL) return pollMicroseconds;
     let heads = 0;
-    for (const { isEndless } of this.#waitables) if (!isEndless) heads++;
+    for (const { headNotify } of this.#waitables) {
+      if (headNotify !== "endless") heads++;
+    }
     const polls = Math.min(heads / HEADS_PER_POLL, POLLS_MAX);
     return pollMicroseconds * Math.max(1, polls);
   }
@@ -217,10 +253,16 @@ export class Waiter {
     return done;
   }
 
-  #removeIdle(): void {
+  #removeDone(): void {
     for (let at = this.#waitables.length - 1; at >= 0; at--) {
       if (this.#waitables[at].head === null) this.remove(this.#waitables[at]);
     }
+  }
+
+  /** What has {@linkcode look} called once, after a time. */
+  #lookAfter(delay_ms: number): () => void {
+    const schedule = (fn: () => void) => setTimeout(fn, delay_ms);
+    return coalesced(schedule, () => this.look());
   }
 
   /** Has threads wait for heads that no call names yet. */
@@ -231,43 +273,27 @@ export class Waiter {
       this.#startCall(heads.slice(named, named + SUSPEND_LIST_MAX));
       named += SUSPEND_LIST_MAX;
     }
-    if (named < heads.length) this.#lookIn(UNNAMED_MS);
-  }
-
-  #lookIn(delay_ms: number): void {
-    if (this.#timerIsDue) return;
-    this.#timerIsDue = true;
-    setTimeout(() => {
-      this.#timerIsDue = false;
-      this.look();
-    }, delay_ms);
+    if (named < heads.length) this.#lookAtUnnamed();
   }
 
   /** There is nothing to wait for. */
   #rest(): void {
-    if (!mayEndFirst()) return;
-    for (const { memory } of this.#idleCalls) freeNative(memory);
-    this.#idleCalls.length = 0;
-    giveMemoryBack();
+    if (mayEndFirst()) giveMemoryBack();
   }
 
   async #startCall(blocks: ControlBlock[]): Promise<void> {
-    const { platform, aio_suspend } = librt();
-    const call = this.#idleCalls.pop() ?? newSuspendCall();
-    if (call === null) return this.#lookIn(UNNAMED_MS);
-    const { pointer, view } = call.memory;
-    for (let index = 0; index < blocks.length; index++) {
-      blocks[index].hold();
-      writeAddress(view, index * ADDRESS_BYTES, blocks[index].address);
-    }
-    writeTimespec(view, TIMEOUT_AT, platform.timespec, this.#timeout_ms);
+    const list = takeSuspendList();
+    if (list === null) return this.#lookAtUnnamed();
+    for (const block of blocks) block.hold();
+    list.pack(blocks, this.#timeout_ms);
     this.#timeout_ms = Math.min(this.#timeout_ms * 2, SUSPEND_MS_MAX);
     waits.suspends++;
     this.#callsOut++;
-    await aio_suspend(pointer, blocks.length, call.timeout);
+    await librt().aio_suspend(list.pointer, blocks.length, list.timeout);
+    assert(this.#callsOut > 0, "more aio_suspend calls end than are out");
     this.#callsOut--;
     for (const block of blocks) block.unhold();
-    this.#idleCalls.push(call);
+    releaseSuspendList(list);
     this.look();
   }
 }

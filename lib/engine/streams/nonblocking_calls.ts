@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { writeAddress, writeSize } from "../../../ffi/layout.ts";
+import { iovecOf } from "../../../ffi/iovec.ts";
 import { KeptMemory } from "../../../ffi/memory.ts";
 import { runtime } from "../../../ffi/current.ts";
 import { EAGAIN, ENOSYS, platform } from "../../system/constants.ts";
@@ -22,14 +22,11 @@ const READY_BYTES_MAX = platform.os === "linux" ? 4096 : 512;
 /** Of a terminal that says nothing. */
 const TERMINAL_READY_BYTES_MAX = 1;
 
-const IOVEC_BYTES = 16;
-const IOVEC_LENGTH_AT = 8;
 /** For what has no offsets. */
 const NO_OFFSET = -1;
 /** As long as the name of a terminal may be. */
 const NAME_BYTES = 64;
 
-const vector = new KeptMemory(IOVEC_BYTES);
 const terminalName = new KeptMemory(NAME_BYTES);
 
 /** What one call is to transfer. */
@@ -129,12 +126,10 @@ export class NonblockingCalls {
   ): number {
     const { preadv2, pwritev2 } = librt();
     const call = isWrite ? pwritev2 : preadv2;
-    const memory = vector.get();
-    if (call === null || memory === null) return -ENOSYS;
-    writeAddress(memory.view, 0, address);
-    writeSize(memory.view, IOVEC_LENGTH_AT, byteLength);
+    const iovec = iovecOf(address, byteLength);
+    if (call === null || iovec === null) return -ENOSYS;
     const at = this.#hasOffsets ? offset : NO_OFFSET;
-    return outcome(call(fd, memory.pointer, 1, at, flags));
+    return outcome(call(fd, iovec, 1, at, flags));
   }
 }
 

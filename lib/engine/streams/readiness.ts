@@ -8,17 +8,13 @@ import { setTimeout } from "../../../ffi/event_loop.ts";
 import {
   freeNative,
   KeptMemory,
-  type NativeMemory,
   tryAllocateNative,
 } from "../../../ffi/memory.ts";
-import { platform } from "../../system/constants.ts";
+import { openPipe, type PipeEnds } from "../../../ffi/pipe.ts";
+import { packPollfd, POLLFD, returnedEvents } from "../../../ffi/pollfd.ts";
 import { librt } from "../../system/librt.ts";
 
-/** `struct pollfd` and its flags are the same on every system. */
-const POLLFD_BYTES = 8;
-const FD_AT = 0;
-const EVENTS_AT = 4;
-const REVENTS_AT = 6;
+// The same on every system.
 export const POLLIN = 1;
 export const POLLOUT = 4;
 /** Told of whether it was asked for or not: errors, and the other end is gone. */
@@ -49,28 +45,24 @@ class Wake {
 
   /** @returns `null` if the process may have no more descriptors. */
   static open(): Wake | null {
-    const memory = ends.get();
-    if (memory === null || librt().pipe(memory.pointer) !== 0) return null;
-    const fds = [0, 4].map((at) => memory.view.getInt32(at, true));
-    const { F_SETFD, FD_CLOEXEC } = platform.constants;
-    for (const fd of fds) librt().fcntl(fd, F_SETFD, FD_CLOEXEC);
-    return new Wake(fds[0], fds[1]);
+    const ends = openPipe();
+    return ends === null ? null : new Wake(ends);
   }
 
-  private constructor(fd: number, writeFd: number) {
-    this.fd = fd;
+  private constructor({ readFd, writeFd }: PipeEnds) {
+    this.fd = readFd;
     this.#writeFd = writeFd;
   }
 
   wake(): void {
-    const memory = ends.get();
+    const memory = byte.get();
     if (this.#isWoken || memory === null) return;
     this.#isWoken = librt().write(this.#writeFd, memory.pointer, 1) === 1;
   }
 
   /** Takes the byte out, so that the next call waits. */
   rest(): void {
-    const memory = ends.get();
+    const memory = byte.get();
     if (!this.#isWoken || memory === null) return;
     this.#isWoken = librt().read(this.fd, memory.pointer, 1) !== 1;
   }
@@ -81,8 +73,8 @@ class Wake {
   }
 }
 
-const ends = new KeptMemory(2 * 4);
-const pollfd = new KeptMemory(POLLFD_BYTES);
+const byte = new KeptMemory(1);
+const pollfd = new KeptMemory(POLLFD.size);
 
 class Readiness {
   readonly #waiting = new Set<Waiting>();
@@ -148,17 +140,17 @@ class Readiness {
     }
     const wake = this.#wake;
     if (wake !== null) wanted.set(wake.fd, POLLIN);
-    const memory = tryAllocateNative(wanted.size * POLLFD_BYTES);
+    const memory = tryAllocateNative(wanted.size * POLLFD.size);
     if (memory === null) return null;
     let count = 0;
-    for (const [fd, events] of wanted) pack(memory, count++, { fd, events });
+    for (const [fd, events] of wanted) packPollfd(memory, count++, fd, events);
     const timeout_ms = wake === null ? POLL_UNWAKEABLE_MS : POLL_MS;
     const { poll_nonblocking } = librt();
     const result = await poll_nonblocking(memory.pointer, count, timeout_ms);
     wake?.rest();
     const returned = new Map<number, number>();
     for (const fd of wanted.keys()) {
-      returned.set(fd, eventsAt(memory, returned.size));
+      returned.set(fd, returnedEvents(memory, returned.size));
     }
     freeNative(memory);
     return result === -1 ? null : returned;
@@ -172,26 +164,11 @@ class Readiness {
   }
 }
 
-function pack(
-  { view }: NativeMemory,
-  index: number,
-  { fd, events }: Pick<Waiting, "fd" | "events">,
-): void {
-  const at = index * POLLFD_BYTES;
-  view.setInt32(at + FD_AT, fd, true);
-  view.setInt16(at + EVENTS_AT, events, true);
-  view.setInt16(at + REVENTS_AT, 0, true);
-}
-
-function eventsAt({ view }: NativeMemory, index: number): number {
-  return view.getInt16(index * POLLFD_BYTES + REVENTS_AT, true);
-}
-
 /** Whether a transfer would not wait at this moment, or would fail at once. */
 export function isReady(fd: number, events: number): boolean {
   const memory = pollfd.get();
   if (memory === null) return false;
-  pack(memory, 0, { fd, events });
+  packPollfd(memory, 0, fd, events);
   return librt().poll(memory.pointer, 1, 0) !== 0;
 }
 

@@ -28,16 +28,12 @@ import {
   startRead,
   untilRunning,
 } from "../helpers.ts";
-import { libc, runAgain, signalSet } from "./libc.ts";
+import { blockSignals, receive, signalSet } from "./libc.ts";
 
 const SIGNAL = 35;
-const SIG_BLOCK = 0;
 
 const set = signalSet(SIGNAL);
-if (Deno.args[0] !== "blocked") {
-  libc.pthread_sigmask(SIG_BLOCK, set, null);
-  runAgain("blocked");
-}
+blockSignals(set);
 
 function signal(value: number): Sigevent {
   return {
@@ -47,24 +43,14 @@ function signal(value: number): Sigevent {
   };
 }
 
-/** The value of the next signal, or `null` if none comes in time. */
-function receive(timeout_ms: number): number | null {
-  const info = new Int32Array(32);
-  const timeout = new BigInt64Array([
-    BigInt(Math.trunc(timeout_ms / 1000)),
-    BigInt(timeout_ms % 1000) * 1_000_000n,
-  ]);
-  return libc.sigtimedwait(set, info, timeout) < 0 ? null : info[6];
-}
-
 /** The values of `count` signals, and of any too many. */
 function receiveAll(count: number): number[] {
   const values: number[] = [];
   for (;;) {
     const isMissing = values.length < count;
-    const value = receive(isMissing ? PATIENCE_MS : 100);
-    if (value === null) return values;
-    values.push(value);
+    const received = receive(set, isMissing ? PATIENCE_MS : 100);
+    if (received === null) return values;
+    values.push(received.value);
   }
 }
 
@@ -102,7 +88,10 @@ async function list() {
   fifo.feed("x");
   await done(blocked, ...blocks);
   await delay(200);
-  return { last: receive(PATIENCE_MS), statuses: blocks.map(aio_error) };
+  return {
+    last: receive(set, PATIENCE_MS)?.value,
+    statuses: blocks.map(aio_error),
+  };
 }
 
 /** A synchronization has no lower priority, whatever its block says. */

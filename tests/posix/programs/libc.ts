@@ -5,7 +5,7 @@
  * @module
  */
 
-import { timeLimit } from "../../emulation.ts";
+import { timeLimit } from "../../helpers/system.ts";
 
 export const libc = Deno.dlopen(
   "libc.so.6",
@@ -84,6 +84,38 @@ export function signalSet(...signals: number[]): BigUint64Array<ArrayBuffer> {
   return set;
 }
 
+/** A signal that arrived: `siginfo_t` as Linux has it. */
+export interface Received {
+  signo: number;
+  code: number;
+  value: number;
+  own: boolean;
+}
+
+/** The next signal of a set, or `null` if none comes in time. */
+export function receive(
+  set: BigUint64Array<ArrayBuffer>,
+  timeout_ms: number,
+): Received | null {
+  const info = new Int32Array(32);
+  const timeout = new BigInt64Array([
+    BigInt(Math.trunc(timeout_ms / 1000)),
+    BigInt(timeout_ms % 1000) * 1_000_000n,
+  ]);
+  const signo = libc.sigtimedwait(set, info, timeout);
+  if (signo < 0) return null;
+  return { signo, code: info[2], value: info[6], own: info[4] === Deno.pid };
+}
+
+/** Has these signals wait to be received, on each thread of the process. */
+export function blockSignals(set: BigUint64Array<ArrayBuffer>): void {
+  if (Deno.args[0] === "blocked") return;
+  libc.pthread_sigmask(SIG_BLOCK, set, null);
+  runAgain("blocked");
+}
+
+const SIG_BLOCK = 0;
+
 const encoder = new TextEncoder();
 
 /** Text as C has it. */
@@ -92,7 +124,7 @@ function cString(value: string): Uint8Array<ArrayBuffer> {
 }
 
 /** Replaces this process's program by another run of itself. */
-export function runAgain(...args: string[]): never {
+function runAgain(...args: string[]): never {
   const argv = [
     Deno.execPath(),
     "run",

@@ -33,37 +33,13 @@ import {
   PATIENCE_MS,
   untilRunning,
 } from "../helpers.ts";
-import { libc, runAgain, signalSet } from "./libc.ts";
+import { blockSignals, receive, signalSet } from "./libc.ts";
 
 const SIGUSR1 = 10;
 const SIGRTMIN = 34;
-const SIG_BLOCK = 0;
 
 const set = signalSet(SIGUSR1, SIGRTMIN + 1, SIGRTMIN + 2);
-if (Deno.args[0] !== "blocked") {
-  libc.pthread_sigmask(SIG_BLOCK, set, null);
-  runAgain("blocked");
-}
-
-/** A signal that arrived: `siginfo_t` as Linux has it. */
-interface Received {
-  signo: number;
-  code: number;
-  value: number;
-  own: boolean;
-}
-
-/** The next signal, or `null` if none comes in time. */
-function receive(timeout_ms = PATIENCE_MS): Received | null {
-  const info = new Int32Array(32);
-  const timeout = new BigInt64Array([
-    BigInt(Math.trunc(timeout_ms / 1000)),
-    BigInt(timeout_ms % 1000) * 1_000_000n,
-  ]);
-  const signo = libc.sigtimedwait(set, info, timeout);
-  if (signo < 0) return null;
-  return { signo, code: info[2], value: info[6], own: info[4] === Deno.pid };
-}
+blockSignals(set);
 
 /** The values of the signals up to that of the last request, `END`. */
 const END = -1;
@@ -94,7 +70,7 @@ async function valuesUntilEnd(): Promise<number[]> {
   await done(last);
   const values: number[] = [];
   for (;;) {
-    const received = receive();
+    const received = receive(set, PATIENCE_MS);
     if (received === null || received.value === END) return values;
     values.push(received.value);
   }
@@ -105,7 +81,7 @@ const scenarios: Record<string, () => Promise<unknown>> = {
     const block = read(fd, signal(42));
     aio_read(block);
     await done(block);
-    return receive();
+    return receive(set, PATIENCE_MS);
   },
   async write() {
     const block = new Aiocb({
@@ -115,7 +91,7 @@ const scenarios: Record<string, () => Promise<unknown>> = {
     });
     aio_write(block);
     await done(block);
-    return receive();
+    return receive(set, PATIENCE_MS);
   },
   async fsync() {
     const blocks = [O_SYNC, O_DSYNC].map((op, index) => {
@@ -134,7 +110,7 @@ const scenarios: Record<string, () => Promise<unknown>> = {
     using fifo = new Fifo();
     const block = read(fifo.fd, signal(3));
     aio_read(block);
-    const early = receive(50);
+    const early = receive(set, 50);
     fifo.feed("x");
     await done(block);
     return { early, values: await valuesUntilEnd() };
@@ -237,6 +213,6 @@ const scenarios: Record<string, () => Promise<unknown>> = {
 const results: Record<string, unknown> = {};
 for (const [name, run] of Object.entries(scenarios)) {
   results[name] = await run().catch((error) => String(error));
-  while (receive(0) !== null); // What a failed scenario left behind.
+  while (receive(set, 0) !== null); // What a failed scenario left behind.
 }
 console.log(JSON.stringify(results));

@@ -31,7 +31,7 @@ import {
   SIGEV_SIGNAL,
   SIGEV_THREAD,
 } from "../../../mod.ts";
-import { closeSync, openSync } from "../../helpers.ts";
+import { closeSync, openSync } from "../../helpers/mod.ts";
 import type { World } from "./trial.ts";
 import { optional, type Refusal, type Takes, takes } from "./values.ts";
 

@@ -16,7 +16,7 @@ import {
   LIO_READ,
   SIGEV_NONE,
 } from "../../../mod.ts";
-import { closeSync, openSync } from "../../helpers.ts";
+import { closeSync, openSync } from "../../helpers/mod.ts";
 import type { Call } from "./calls.ts";
 import type { World } from "./trial.ts";
 

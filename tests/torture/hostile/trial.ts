@@ -4,7 +4,7 @@
  * @module
  */
 import { AioError, AioFile, CompletionQueue } from "../../../mod.ts";
-import { closeSync, Directory, openSync } from "../../helpers.ts";
+import { closeSync, Directory, openSync } from "../../helpers/mod.ts";
 
 /** What the calls are made on. */
 export interface World {

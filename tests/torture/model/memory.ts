@@ -6,7 +6,7 @@
  */
 import { Buffer } from "node:buffer";
 import { allocatePinned } from "../../../mod.ts";
-import { assertBytes } from "../../helpers.ts";
+import { assertBytes } from "../../helpers/mod.ts";
 
 /** Where a buffer lies that stays where it is. */
 export const LASTING = [

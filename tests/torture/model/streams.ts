@@ -5,7 +5,7 @@
  * @module
  */
 import { AioError } from "../../../mod.ts";
-import { concat } from "../../helpers.ts";
+import { concat } from "../../helpers/mod.ts";
 import { BLOCK_BYTES, type Handle } from "./model_file.ts";
 import type { ActionOf } from "./requests.ts";
 import type { World } from "./world.ts";

@@ -21,7 +21,7 @@ import {
   openSync,
   pattern,
   timeLimit,
-} from "../../helpers.ts";
+} from "../../helpers/mod.ts";
 import { makeFifo } from "./fifo.ts";
 
 const [directory] = Deno.args;

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { delay } from "../../helpers.ts";
+import { delay } from "../../helpers/mod.ts";
 
 /** What is counted. */
 export interface Counts {

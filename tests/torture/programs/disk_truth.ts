@@ -4,7 +4,7 @@
  * after it was mounted again.
  */
 import { readFileSync, writeSync } from "node:fs";
-import { closeSync, openSync } from "../../helpers.ts";
+import { closeSync, openSync } from "../../helpers/mod.ts";
 import { fsyncSync } from "node:fs";
 import { BLOCK_BYTES, FailingDisk } from "../failing_disk.ts";
 

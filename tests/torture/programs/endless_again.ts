@@ -3,7 +3,7 @@
  * often it was asked, and what came of requests meanwhile.
  */
 import { AioFile, metrics } from "../../../mod.ts";
-import { delay, encode, isPending } from "../../helpers.ts";
+import { delay, encode, isPending } from "../../helpers/mod.ts";
 import { particularsOf } from "../../programs/particulars.ts";
 import { countOf, EVERY, order, stop, watch } from "./faults.ts";
 

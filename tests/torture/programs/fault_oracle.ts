@@ -6,7 +6,7 @@
 import { assert, assertEquals } from "@std/assert";
 import { AioError, type AioFile } from "../../../mod.ts";
 import { platform } from "../../../lib/system/constants.ts";
-import { assertBytes } from "../../helpers.ts";
+import { assertBytes } from "../../helpers/mod.ts";
 import type { Call, Recorded } from "./faults.ts";
 
 const { EINTR, EAGAIN, EIO } = platform.errno;

@@ -34,7 +34,7 @@ import {
   constants,
   openSync,
   pattern,
-} from "../../helpers.ts";
+} from "../../helpers/mod.ts";
 import type { Calls } from "./fault_cases.ts";
 import {
   assertError,

@@ -2,7 +2,7 @@
  * Uses files while there are no descriptors left, and once there are some again.
  * Prints what failed, and why.
  */
-import { assertBytes, delay, pattern, timeLimit } from "../../helpers.ts";
+import { assertBytes, delay, pattern, timeLimit } from "../../helpers/mod.ts";
 import { AioFile, configure } from "../../../mod.ts";
 import { particularsOf } from "../../programs/particulars.ts";
 

@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert";
-import { encode } from "../../helpers.ts";
+import { encode } from "../../helpers/mod.ts";
 
 const libc = Deno.dlopen("libc.so.6", {
   mkfifo: { parameters: ["buffer", "u32"], result: "i32" },

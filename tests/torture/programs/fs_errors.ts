@@ -4,7 +4,7 @@
  */
 import { writeSync } from "node:fs";
 import { AioFile } from "../../../mod.ts";
-import { delay, openSync } from "../../helpers.ts";
+import { delay, openSync } from "../../helpers/mod.ts";
 import { printOutcome } from "../../programs/where.ts";
 import { FailingFs } from "../failing_fs.ts";
 

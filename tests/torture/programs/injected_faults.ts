@@ -5,7 +5,7 @@
  */
 import { assert, assertEquals } from "@std/assert";
 import { configure, metrics } from "../../../mod.ts";
-import { delay } from "../../helpers.ts";
+import { delay } from "../../helpers/mod.ts";
 import { casesOf, type FaultCase } from "./fault_cases.ts";
 import { SCENARIOS } from "./fault_scenarios.ts";
 import { hitsOf, order, recorded, reset, stop, watch } from "./faults.ts";

@@ -3,7 +3,7 @@
  * Prints how long the answers took, in milliseconds.
  */
 import { createHistogram } from "node:perf_hooks";
-import { delay } from "../../helpers.ts";
+import { delay } from "../../helpers/mod.ts";
 
 const [url, duration_ms] = Deno.args;
 const CONNECTIONS = 8;

@@ -6,7 +6,7 @@
  */
 import { createHistogram } from "node:perf_hooks";
 import { AioFile, allocatePinned, metrics } from "../../../mod.ts";
-import { delay, pattern } from "../../helpers.ts";
+import { delay, pattern } from "../../helpers/mod.ts";
 
 const FILE_BYTES = 1 << 20;
 const BLOCK_BYTES = 4096;

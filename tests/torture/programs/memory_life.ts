@@ -23,7 +23,13 @@ import {
   O_SYNC,
   SIGEV_THREAD,
 } from "../../../mod.ts";
-import { closeSync, constants, delay, Fifo, openSync } from "../../helpers.ts";
+import {
+  closeSync,
+  constants,
+  delay,
+  Fifo,
+  openSync,
+} from "../../helpers/mod.ts";
 import { watched } from "./watched.ts";
 
 const [directory, rounds, workers] = Deno.args;

@@ -6,7 +6,7 @@ import { aio_read, aio_suspend, Aiocb, allocatePinned } from "../../../mod.ts";
 import { librt } from "../../../ffi/librt.ts";
 import { runtime } from "../../../ffi/current.ts";
 import { requestOf } from "../../../lib/posix/aiocb.ts";
-import { constants, delay, Fifo, openSync } from "../../helpers.ts";
+import { constants, delay, Fifo, openSync } from "../../helpers/mod.ts";
 import { watched } from "./watched.ts";
 
 const BLOCK_BYTES = 65_536;

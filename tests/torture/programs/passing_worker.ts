@@ -7,7 +7,7 @@ import {
   AioFile,
   allocatePinned,
 } from "../../../mod.ts";
-import { closeSync, openSync } from "../../helpers.ts";
+import { closeSync, openSync } from "../../helpers/mod.ts";
 
 const REQUESTS = 64;
 /** What is left in flight stays; what is done must not, so there is more of it. */

@@ -12,7 +12,7 @@ import {
   type BatchRequest,
   CompletionQueue,
 } from "../../../mod.ts";
-import { delay } from "../../helpers.ts";
+import { delay } from "../../helpers/mod.ts";
 import { type Ledger, recordOf } from "./ledger.ts";
 
 /** Whether the next writes are meant to reach the disk. */

@@ -13,7 +13,7 @@ import {
   CompletionQueue,
   metrics,
 } from "../../../mod.ts";
-import { assertBytes, pattern } from "../../helpers.ts";
+import { assertBytes, pattern } from "../../helpers/mod.ts";
 import { count, countAtRest, type Counts } from "./counts.ts";
 
 const [directory, requests] = Deno.args;

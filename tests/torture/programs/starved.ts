@@ -33,7 +33,7 @@ import {
   delay,
   openSync,
   pattern,
-} from "../../helpers.ts";
+} from "../../helpers/mod.ts";
 import {
   type Call,
   countOf,

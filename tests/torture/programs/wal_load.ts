@@ -8,7 +8,7 @@ import { uniformInt } from "pure-rand/distribution/uniformInt";
 import { xoroshiro128plus } from "pure-rand/generator/xoroshiro128plus";
 import { WriteAheadLog } from "../../../examples/write_ahead_log.ts";
 import { AioFile, metrics } from "../../../mod.ts";
-import { delay, pattern } from "../../helpers.ts";
+import { delay, pattern } from "../../helpers/mod.ts";
 import { recordOf } from "../wal/history.ts";
 
 const WRITERS = 64;

@@ -11,7 +11,7 @@ import type {
   LogRecord,
   LogSummary,
 } from "../../../examples/write_ahead_log.ts";
-import { concat, decode, encode, pattern } from "../../helpers.ts";
+import { concat, decode, encode, pattern } from "../../helpers/mod.ts";
 
 /** Made once, so that what fills a record is a part of it. */
 const FILLING = pattern(1 << 20);

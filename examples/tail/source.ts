@@ -1,0 +1,200 @@
+/**
+ * A part of the tool `tail.ts`: a file that it prints and follows.
+ *
+ * @module
+ */
+
+import { type BigIntStats, fstatSync } from "node:fs";
+import * as fs from "node:fs/promises";
+import process from "node:process";
+import { setTimeout as delay } from "node:timers/promises";
+import { AioFile, allocatePinned } from "../../mod.ts";
+import { print } from "../shared/tool.ts";
+import {
+  BLOCK_BYTES,
+  Keeper,
+  type Part,
+  Skipper,
+  startOfLastLines,
+} from "./part.ts";
+
+/** The name that standard input has among files. */
+export const STANDARD_INPUT = "-";
+
+/** Writes blocks of several files, with a header where the file changes. */
+export class Output {
+  readonly #hasHeaders: boolean;
+  #current: Source | null = null;
+
+  constructor(hasHeaders: boolean) {
+    this.#hasHeaders = hasHeaders;
+  }
+
+  /** What follows is of this file. */
+  begin(source: Source): void {
+    if (source === this.#current) return;
+    const gap = this.#current === null ? "" : "\n";
+    this.#current = source;
+    if (!this.#hasHeaders) return;
+    print(`${gap}==> ${source.title} <==\n`);
+  }
+
+  write(source: Source, bytes: Uint8Array): void {
+    if (bytes.length === 0) return;
+    this.begin(source);
+    print(bytes);
+  }
+}
+
+/** Tells on standard error. */
+export function complain(message: string): void {
+  console.error(`tail: ${message}`);
+}
+
+/** A file that is named on the command line. */
+export class Source {
+  readonly path: string;
+  readonly #output: Output;
+  readonly #block: Uint8Array = allocatePinned(BLOCK_BYTES);
+  /** Aborted when there may be something new. */
+  #news = new AbortController();
+  #file: AioFile | null = null;
+  #stats: BigIntStats | null = null;
+  /** Whether that was told. */
+  #isMissing = true;
+  /** Where the next bytes are read. */
+  #offset = 0;
+
+  constructor(path: string, output: Output) {
+    this.path = path;
+    this.#output = output;
+  }
+
+  get title(): string {
+    return this.path === STANDARD_INPUT ? "standard input" : this.path;
+  }
+
+  get isOpen(): boolean {
+    return this.#file !== null;
+  }
+
+  /** What comes through a pipe ends with it. */
+  get mayGrow(): boolean {
+    return this.path !== STANDARD_INPUT || (this.#stats?.isFile() ?? false);
+  }
+
+  wake(): void {
+    this.#news.abort();
+  }
+
+  async open(): Promise<void> {
+    this.#file = this.path === STANDARD_INPUT
+      ? AioFile.adopt(process.stdin.fd, { closeFd: false })
+      : await AioFile.open(this.path);
+    this.#stats = fstatSync(this.#file.fd, { bigint: true });
+    this.#offset = 0;
+    this.#isMissing = false;
+  }
+
+  async close(): Promise<void> {
+    await this.#file?.close();
+    this.#file = null;
+  }
+
+  /** Prints a part, up to the end that the file has now. */
+  async print(part: Part): Promise<void> {
+    this.#output.begin(this);
+    // Files of /proc claim to be empty, and pipes have no size.
+    const size = this.#stats!.isFile() ? Number(this.#stats!.size) : 0;
+    if (size === 0) await this.#printSequentially(part);
+    else await this.#printFrom(await this.#startOf(part, size), part, size);
+  }
+
+  /** Prints what is appended, until that fails. */
+  async follow(isByName: boolean, interval_ms: number): Promise<never> {
+    for (;;) {
+      if (isByName) await this.#reopenIfReplaced();
+      if (this.#file !== null) await this.#printNew();
+      await this.#wait(interval_ms);
+    }
+  }
+
+  /** Resolves when there may be something new, also since the last time. */
+  async #wait(timeout_ms: number): Promise<void> {
+    const { signal } = this.#news;
+    await delay(timeout_ms, undefined, { signal }).catch(() => {});
+    this.#news = new AbortController();
+  }
+
+  /** Where a part begins, as far as that is known without reading all before. */
+  async #startOf(part: Part, size: number): Promise<number> {
+    const { unit, isFromStart, count } = part;
+    if (isFromStart) return unit === "bytes" ? Math.max(0, count - 1) : 0;
+    if (unit === "bytes") return Math.max(0, size - count);
+    return await startOfLastLines(this.#file!, size, count);
+  }
+
+  async #printFrom(start: number, part: Part, size: number): Promise<void> {
+    this.#offset = Math.max(start, size);
+    const length = this.#offset - start;
+    const isSkipping = part.isFromStart && part.unit === "lines";
+    const skipper = isSkipping ? new Skipper(part) : null;
+    const blocks = this.#file!.readable({ offset: start, length });
+    for await (const block of blocks) {
+      this.#output.write(this, skipper?.take(block) ?? block);
+    }
+  }
+
+  async #printSequentially(part: Part): Promise<void> {
+    const skipper = new Skipper(part);
+    const keeper = new Keeper(part);
+    for (;;) {
+      const bytes = await this.#file!.readAt(this.#block, this.#offset);
+      if (bytes === 0) break;
+      this.#offset += bytes;
+      const block = this.#block.subarray(0, bytes);
+      if (part.isFromStart) this.#output.write(this, skipper.take(block));
+      else keeper.add(block.slice());
+    }
+    if (!part.isFromStart) this.#output.write(this, keeper.last());
+  }
+
+  async #printNew(): Promise<void> {
+    const file = this.#file!;
+    if (this.#stats!.isFile() && await file.size() < this.#offset) {
+      complain(`${this.path}: file truncated`);
+      this.#offset = 0;
+    }
+    for (;;) {
+      const bytes = await file.readAt(this.#block, this.#offset);
+      if (bytes === 0) return;
+      this.#offset += bytes;
+      this.#output.write(this, this.#block.subarray(0, bytes));
+    }
+  }
+
+  /** Another file may have the name now, or none; then the old one is kept. */
+  async #reopenIfReplaced(): Promise<void> {
+    const stats = await fs.stat(this.path, { bigint: true }).catch(() => null);
+    const isSame = this.#file !== null && stats?.ino === this.#stats!.ino &&
+      stats.dev === this.#stats!.dev;
+    if (isSame) {
+      this.#isMissing = false;
+      return;
+    }
+    const replaced = this.#file;
+    // Its last words.
+    if (replaced !== null) await this.#printNew();
+    try {
+      if (stats === null || stats.isDirectory()) throw null;
+      await this.open();
+    } catch {
+      if (!this.#isMissing) complain(`${this.path} has become inaccessible`);
+      this.#isMissing = true;
+      return;
+    }
+    await replaced?.close();
+    const what = replaced === null ? "appeared" : "been replaced";
+    complain(`${this.path} has ${what}; following the new file`);
+  }
+}

@@ -1,0 +1,70 @@
+/**
+ * What the descendants of 4.4BSD have in common: macOS, FreeBSD, NetBSD.
+ *
+ * @module
+ */
+import type { SigeventLayout } from "../layout.ts";
+import { COMMON_CONSTANTS, numbered } from "./shared.ts";
+
+/** FreeBSD's is longer. */
+export const BSD_SIGEVENT: SigeventLayout = {
+  size: 32,
+  notify: 0,
+  signo: 4,
+  value: 8,
+  function: 16,
+  attributes: 24,
+};
+
+/** What is Linux's own is 0 elsewhere. */
+export const BSD_CONSTANTS = {
+  ...COMMON_CONSTANTS,
+  LIO_NOP: 0,
+  SIGEV_NONE: 0,
+  SIGEV_SIGNAL: 1,
+  O_ACCMODE: 3,
+  O_APPEND: 0x8,
+  O_SYNC: 0x80,
+  O_NONBLOCK: 0x4,
+  F_GETPIPE_SZ: 0,
+  RWF_NOWAIT: 0,
+  SYS_gettid: 0,
+  SYS_getdents64: 0,
+} as const;
+
+/** FreeBSD and NetBSD agree on these. */
+export const FREE_AND_NETBSD_CONSTANTS = {
+  ...BSD_CONSTANTS,
+  LIO_WRITE: 1,
+  LIO_READ: 2,
+  LIO_NOWAIT: 0,
+  LIO_WAIT: 1,
+  AIO_CANCELED: 1,
+  AIO_NOTCANCELED: 2,
+  AIO_ALLDONE: 3,
+  SIGEV_THREAD: 2,
+  O_NOCTTY: 0x8000,
+  F_NOCACHE: 0,
+} as const;
+
+/** What 4.4BSD left to all its descendants; 45 differs among them. */
+export const BSD_ERRNO: Readonly<Record<string, number>> = {
+  ...numbered(
+    1,
+    `EPERM ENOENT ESRCH EINTR EIO ENXIO E2BIG ENOEXEC EBADF ECHILD EDEADLK
+    ENOMEM EACCES EFAULT ENOTBLK EBUSY EEXIST EXDEV ENODEV ENOTDIR EISDIR
+    EINVAL ENFILE EMFILE ENOTTY ETXTBSY EFBIG ENOSPC ESPIPE EROFS EMLINK EPIPE
+    EDOM ERANGE EAGAIN EINPROGRESS EALREADY ENOTSOCK EDESTADDRREQ EMSGSIZE
+    EPROTOTYPE ENOPROTOOPT EPROTONOSUPPORT ESOCKTNOSUPPORT`,
+  ),
+  ...numbered(
+    46,
+    `EPFNOSUPPORT EAFNOSUPPORT EADDRINUSE EADDRNOTAVAIL ENETDOWN ENETUNREACH
+    ENETRESET ECONNABORTED ECONNRESET ENOBUFS EISCONN ENOTCONN ESHUTDOWN
+    ETOOMANYREFS ETIMEDOUT ECONNREFUSED ELOOP ENAMETOOLONG EHOSTDOWN
+    EHOSTUNREACH ENOTEMPTY EPROCLIM EUSERS EDQUOT ESTALE EREMOTE EBADRPC
+    ERPCMISMATCH EPROGUNAVAIL EPROGMISMATCH EPROCUNAVAIL ENOLCK ENOSYS EFTYPE
+    EAUTH ENEEDAUTH`,
+  ),
+  EWOULDBLOCK: 35,
+};

@@ -1,0 +1,26 @@
+/**
+ * Linux with musl, from the headers of musl 1.2.3.
+ *
+ * @module
+ */
+import type { System } from "../platform.ts";
+import { LINUX, LINUX_AIOCB, linuxConstants } from "./linux.ts";
+
+/** The table. */
+export const LINUX_MUSL: System = {
+  ...LINUX,
+  libc: "musl",
+  namePrefix: "linux-musl",
+  // The first is Alpine's name; musl takes the second for itself anywhere.
+  libraries: (arch) => [`libc.musl-${arch}.so.1`, "libc.so"],
+  aiocb: {
+    ...LINUX_AIOCB,
+    status: null,
+    source: "aio.h and signal.h of musl 1.2.3",
+  },
+  aioinit: null,
+  rusage: null,
+  constants: (arch) => linuxConstants(arch, 0o10000003),
+  // Each request has a thread; only appends and syncs wait for earlier ones.
+  serialPerDescriptor: false,
+};

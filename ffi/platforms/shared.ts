@@ -1,0 +1,26 @@
+/**
+ * What all platforms share, or need to write their tables.
+ *
+ * @module
+ */
+import type { TimespecLayout } from "../layout.ts";
+
+/** Every system here is LP64 with a 64-bit `time_t`. */
+export const TIMESPEC: TimespecLayout = { size: 16, tv_sec: 0, tv_nsec: 8 };
+
+/** The constants that all systems agree on. */
+export const COMMON_CONSTANTS = {
+  O_RDONLY: 0,
+  O_WRONLY: 1,
+  O_RDWR: 2,
+  F_SETFD: 2,
+  FD_CLOEXEC: 1,
+  F_GETFL: 3,
+} as const;
+
+/** Numbers the names of a list on from the given one. */
+export function numbered(first: number, names: string): Record<string, number> {
+  return Object.fromEntries(
+    names.trim().split(/\s+/).map((name, index) => [name, first + index]),
+  );
+}

@@ -1,0 +1,430 @@
+// The example program, run as a user runs it, beside tail(1) of the GNU coreutils.
+
+import { assert, assertEquals, assertStringIncludes } from "@std/assert";
+import { AioFile } from "../../mod.ts";
+import { startOfLastLines } from "../../examples/tail.ts";
+import {
+  assertBytes,
+  concat,
+  decode,
+  Directory,
+  encode,
+  isLinux,
+  succeeds,
+  testWith,
+  until,
+} from "../helpers/mod.ts";
+import { commandOf, executeForBytes, type Finished, start } from "./example.ts";
+
+const test = testWith(() => new Directory());
+const BLOCK_BYTES = 64 * 1024;
+
+const hasCoreutils = isLinux &&
+  succeeds("sh", "-c", "tail --version | grep -q coreutils");
+if (!hasCoreutils) {
+  console.log("There is no tail(1) of the coreutils to compare with.");
+}
+
+/** Commands that print the last part of files. */
+const OURS = commandOf("tail", ["--allow-ffi", "--allow-read"]);
+const THEIRS = ["tail"];
+
+function spawn(tail: string[], args: string[]): Deno.ChildProcess {
+  return start([...tail, ...args], { stdin: "piped" });
+}
+
+function run(
+  tail: string[],
+  args: string[],
+  input = new Uint8Array(0),
+): Promise<Finished<Uint8Array>> {
+  return executeForBytes([...tail, ...args], { input });
+}
+
+/** One that follows files, and what it has printed. */
+class Following implements AsyncDisposable {
+  readonly child: Deno.ChildProcess;
+  printed = "";
+  complained = "";
+  readonly #done: Promise<unknown>;
+
+  constructor(tail: string[], args: string[]) {
+    this.child = spawn(tail, args);
+    this.#done = Promise.all([
+      this.#collect(this.child.stdout, (text) => this.printed += text),
+      this.#collect(this.child.stderr, (text) => this.complained += text),
+    ]);
+  }
+
+  /** Waits until it has printed this in all. */
+  async until(printed: string): Promise<void> {
+    await until(
+      () => this.printed === printed,
+      () => `It has: ${this.printed}`,
+    );
+  }
+
+  /** Waits until it has complained about something. */
+  async untilComplained(text: string): Promise<void> {
+    await until(
+      () => this.complained.includes(text),
+      () => `It has: ${this.complained}`,
+    );
+  }
+
+  async end(): Promise<Deno.CommandStatus> {
+    await this.#done;
+    return await this.child.status;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    try {
+      this.child.kill("SIGKILL");
+    } catch {
+      // It has ended.
+    }
+    await this.child.stdin.close().catch(() => {});
+    await this.end();
+  }
+
+  async #collect(
+    stream: ReadableStream<Uint8Array>,
+    add: (text: string) => void,
+  ): Promise<void> {
+    const decoder = new TextDecoder();
+    for await (const part of stream) {
+      add(decoder.decode(part, { stream: true }));
+    }
+  }
+}
+
+function append(path: string, data: string | Uint8Array): void {
+  const bytes = typeof data === "string" ? encode(data) : data;
+  Deno.writeFileSync(path, bytes, { append: true });
+}
+
+/** A text whose lines have all lengths, with characters of one to four bytes. */
+function lines(count: number): Uint8Array<ArrayBuffer> {
+  const characters = ["a", "é", "€", "𝄞"];
+  const text = Array.from(
+    { length: count },
+    (_, line) => `${line} ${characters[line % 4].repeat(line % 97)}`,
+  );
+  return encode(text.join("\n") + "\n");
+}
+
+const CONTENTS: Record<string, Uint8Array> = {
+  "empty": new Uint8Array(0),
+  "one newline": encode("\n"),
+  "newlines": encode("\n".repeat(12)),
+  "no newline": encode("text"),
+  "an unfinished last line": encode("one\ntwo\nthree"),
+  "lines with returns": encode("one\r\ntwo\r\nthree\r\nfour\r\n"),
+  "any bytes": crypto.getRandomValues(new Uint8Array(20_000)),
+  "many lines": lines(10_000),
+  "a long line": concat([encode("a\n"), new Uint8Array(200_000), encode("\n")]),
+  "a block": new Uint8Array(BLOCK_BYTES).fill(10),
+  "a newline before a block": concat([
+    encode("a\nb\n"),
+    new Uint8Array(BLOCK_BYTES),
+  ]),
+  "a newline after a block": concat([
+    encode("a\nb"),
+    new Uint8Array(BLOCK_BYTES - 1),
+    encode("\n"),
+  ]),
+};
+
+const PARTS = [
+  [],
+  ...["0", "1", "2", "11", "2000", "100000", "+0", "+1", "+2", "+9000"].map(
+    (lines) => ["-n", lines],
+  ),
+  ...["0", "1", "65535", "65536", "65537", "1M", "+0", "+1", "+5", "+65538"]
+    .map((bytes) => ["-c", bytes]),
+];
+
+for (const part of PARTS) {
+  test(
+    `tail.ts ${part.join(" ")} prints what tail(1) does`.replace("  ", " "),
+    { ignore: !hasCoreutils },
+    async (directory) => {
+      const paths = Object.values(CONTENTS).map((bytes) =>
+        directory.file(bytes)
+      );
+      const args = [...part, ...paths];
+      const [ours, theirs] = await Promise.all([
+        run(OURS, args),
+        run(THEIRS, args),
+      ]);
+      assertEquals([ours.code, ours.stderr], [0, ""]);
+      assertBytes(ours.stdout, theirs.stdout);
+    },
+  );
+}
+
+for (const what of ["empty", "an unfinished last line", "many lines"]) {
+  test(`tail.ts prints what tail(1) does of a pipe with ${what}`, {
+    ignore: !hasCoreutils,
+  }, async () => {
+    const parts = [["-n", "3"], ["-n", "+3"], ["-c", "9"], ["-c", "+9"]];
+    for (const part of [...parts, ["-n", "3000"], ["-n", "0"], ["-v", "-"]]) {
+      const [ours, theirs] = await Promise.all([
+        run(OURS, part, CONTENTS[what].slice()),
+        run(THEIRS, part, CONTENTS[what].slice()),
+      ]);
+      assertEquals([ours.code, ours.stderr], [0, ""], part.join(" "));
+      assertBytes(ours.stdout, theirs.stdout);
+    }
+  });
+}
+
+test("startOfLastLines() finds each line of a file", async (directory) => {
+  for (const bytes of Object.values(CONTENTS)) {
+    await using file = await AioFile.open(directory.file(bytes));
+    const starts = bytes.length > 0 ? [0] : [];
+    for (let at = -1; (at = bytes.indexOf(10, at + 1)) >= 0;) {
+      if (at + 1 < bytes.length) starts.push(at + 1);
+    }
+    const counts = [0, 1, 2, 3, 7, 100, 5000, starts.length, starts.length + 1];
+    for (const count of counts) {
+      const expected = count === 0
+        ? bytes.length
+        : starts[Math.max(0, starts.length - count)] ?? 0;
+      const start = await startOfLastLines(file, bytes.length, count);
+      assertEquals(start, expected, `${count} of ${starts.length} lines`);
+    }
+  }
+});
+
+test("tail.ts prints names with --verbose, and none with --quiet", async (directory) => {
+  const [one, two] = [directory.file("one\n"), directory.file("two\n")];
+  const verbose = await run(OURS, ["--verbose", one]);
+  assertEquals(decode(verbose.stdout), `==> ${one} <==\none\n`);
+  const quiet = await run(OURS, ["--quiet", one, two]);
+  assertEquals(decode(quiet.stdout), "one\ntwo\n");
+});
+
+test(
+  "tail.ts prints the last lines of a file of /proc",
+  { ignore: !isLinux },
+  async () => {
+    // The runtime wants all permissions for it.
+    const tail = commandOf("tail", ["-A"]);
+    const args = ["-n", "1", "/proc/self/limits"];
+    const { code, stdout } = await run(tail, args);
+    assertEquals(code, 0);
+    assert(/^Max realtime timeout [^\n]*\n$/.test(decode(stdout)));
+  },
+);
+
+test("tail.ts goes on with the other files when one cannot be read", async (directory) => {
+  const [missing, file] = [directory.at("missing"), directory.file("one\n")];
+  const { code, stdout, stderr } = await run(OURS, [
+    missing,
+    directory.path,
+    file,
+  ]);
+  assertEquals(code, 1);
+  assertStringIncludes(decode(stdout), `==> ${file} <==\none\n`);
+  const complaints = stderr.trimEnd().split("\n");
+  assertEquals(complaints.length, 2, stderr);
+  assertStringIncludes(
+    complaints[0],
+    `tail: Cannot open "${missing}": No such`,
+  );
+  assertStringIncludes(complaints[1], "Is a directory");
+});
+
+test("tail.ts -f ends when there is nothing to follow", async (directory) => {
+  const { code, stderr } = await run(OURS, ["-f", directory.at("missing")]);
+  assertEquals(code, 1);
+  assertStringIncludes(stderr, "no files remaining");
+  const piped = await run(OURS, ["-f"], encode("one\n"));
+  assertEquals([piped.code, decode(piped.stdout)], [0, "one\n"]);
+});
+
+test("tail.ts -f prints what is appended, as it comes", async (directory) => {
+  const path = directory.file("one\ntwo\n");
+  await using tail = new Following(OURS, ["-n", "1", "-f", path]);
+  await tail.until("two\n");
+  let expected = "two\n";
+  for (const byte of encode("thrée\n𝄞")) {
+    append(path, new Uint8Array([byte]));
+  }
+  await tail.until(expected += "thrée\n𝄞");
+  const much = "x".repeat(3 * BLOCK_BYTES) + "\n";
+  append(path, much);
+  await tail.until(expected += much);
+  assertEquals(tail.complained, "");
+});
+
+test("tail.ts -f goes on with a file that gets another name", async (directory) => {
+  const path = directory.file("one\n");
+  await using tail = new Following(OURS, ["-f", path]);
+  await tail.until("one\n");
+  Deno.renameSync(path, directory.at("renamed"));
+  append(path, "another file\n");
+  append(directory.at("renamed"), "two\n");
+  await tail.until("one\ntwo\n");
+  Deno.removeSync(directory.at("renamed"));
+  append(path, "another file\n");
+  assertEquals(tail.complained, "");
+});
+
+test("tail.ts -f begins anew when the file becomes shorter", async (directory) => {
+  const path = directory.file("one\ntwo\n");
+  await using tail = new Following(OURS, ["-f", path]);
+  await tail.until("one\ntwo\n");
+  Deno.writeTextFileSync(path, "three\n");
+  await tail.until("one\ntwo\nthree\n");
+  await tail.untilComplained(`tail: ${path}: file truncated`);
+});
+
+test("tail.ts -f finds by itself what the system does not tell", async (directory) => {
+  // What is written by another name, in another directory, is not told of this one.
+  const path = directory.file("one\n");
+  Deno.mkdirSync(directory.at("other"));
+  Deno.linkSync(path, directory.at("other/name"));
+  await using tail = new Following(OURS, ["-f", "-s", "0.1", path]);
+  await tail.until("one\n");
+  append(directory.at("other/name"), "two\n");
+  await tail.until("one\ntwo\n");
+});
+
+test("tail.ts -F takes the new file when a log is rotated", async (directory) => {
+  const path = directory.file("one\n");
+  await using tail = new Following(OURS, ["-F", path]);
+  let expected = "one\n";
+  await tail.until(expected);
+  for (let round = 0; round < 5; round++) {
+    append(path, `last of ${round}\n`);
+    Deno.renameSync(path, directory.at(`old${round}`));
+    append(path, `first of ${round}\n`);
+    expected += `last of ${round}\nfirst of ${round}\n`;
+    await tail.until(expected);
+  }
+  await tail.untilComplained("has been replaced; following the new file");
+});
+
+test("tail.ts -F reads the old file until there is a new one", async (directory) => {
+  const path = directory.file("one\n");
+  await using tail = new Following(OURS, ["-F", path]);
+  await tail.until("one\n");
+  Deno.renameSync(path, directory.at("old"));
+  await tail.untilComplained(`tail: ${path} has become inaccessible\n`);
+  append(directory.at("old"), "late\n");
+  await tail.until("one\nlate\n");
+  append(path, "new\n");
+  await tail.until("one\nlate\nnew\n");
+  Deno.writeTextFileSync(path, "x\n");
+  await tail.until("one\nlate\nnew\nx\n");
+  await tail.untilComplained("file truncated");
+});
+
+test("tail.ts -F waits for a file that is not there yet", async (directory) => {
+  const path = directory.at("log");
+  await using tail = new Following(OURS, ["-F", path]);
+  await tail.untilComplained(`tail: Cannot open "${path}": No such file`);
+  append(path, "one\n");
+  await tail.until("one\n");
+  await tail.untilComplained(`${path} has appeared; following the new file`);
+});
+
+test(
+  "tail.ts prints what tail(1) does of several files that grow and are rotated",
+  { ignore: !hasCoreutils },
+  async (directory) => {
+    const paths = [0, 1, 2].map((number) =>
+      directory.file(`first ${number}\n`)
+    );
+    const args = ["-s", "0.1", "-n", "1", "-F", ...paths];
+    await using ours = new Following(OURS, args);
+    await using theirs = new Following(THEIRS, args);
+    const settled = async (text: string) => {
+      await until(() => theirs.printed.endsWith(text), () => theirs.printed);
+      await ours.until(theirs.printed);
+    };
+    await settled("first 2\n");
+    const steps: [number, string, "rotate" | "truncate" | null][] = [
+      [2, "same file\n", null],
+      [0, "another file\n", null],
+      [0, "the same again\n", null],
+      [1, "unfinished", null],
+      [1, " and finished\n", null],
+      [1, "rotated\n", "rotate"],
+      [1, "and grown\n", null],
+      [2, "cut\n", "truncate"],
+      [0, "long ".repeat(30_000) + "\n", null],
+      [0, "r\n", "rotate"],
+    ];
+    for (const [number, text, change] of steps) {
+      const path = paths[number];
+      if (change === "rotate") Deno.renameSync(path, `${path}.old`);
+      if (change === "truncate") Deno.writeTextFileSync(path, text);
+      else append(path, text);
+      await settled(text);
+    }
+  },
+);
+
+for (const signal of ["SIGINT", "SIGTERM"] as const) {
+  test(`tail.ts -f ends at ${signal} without a word`, async (directory) => {
+    await using tail = new Following(OURS, ["-f", directory.file("one\n")]);
+    await tail.until("one\n");
+    tail.child.kill(signal);
+    assertEquals((await tail.end()).signal, signal);
+    assertEquals(tail.complained, "");
+  });
+}
+
+test("tail.ts -f ends without a word when nobody reads on", async (directory) => {
+  const path = directory.file("one\n");
+  const child = spawn(OURS, ["-f", path]);
+  await child.stdin.close();
+  const output = child.stdout.getReader();
+  assertEquals(decode((await output.read()).value!), "one\n");
+  await output.cancel();
+  append(path, "two\n");
+  assertEquals((await child.status).code, 141);
+  assertEquals(await new Response(child.stderr).text(), "");
+});
+
+test(
+  "tail.ts reports that standard output takes no more",
+  { ignore: !isLinux },
+  async (directory) => {
+    const command = `exec "$@" > /dev/full`;
+    const tail: string[] = ["sh", "-c", command, "sh", ...OURS];
+    const { code, stderr } = await run(tail, [directory.file("one\n")]);
+    assertEquals(code, 1);
+    assertStringIncludes(stderr, "tail: cannot write to standard output: ");
+  },
+);
+
+const MISUSES: [string[], string][] = [
+  [["-n", "x", "file"], '--lines cannot be "x"'],
+  [["-c", "1T", "file"], '--bytes cannot be "1T"'],
+  [["-n", "1", "-c", "1", "file"], "--lines and --bytes exclude each other"],
+  [["-s", "x", "-f", "file"], '--interval cannot be "x"'],
+  [["-F", "-"], "standard input has no name to follow"],
+  [["--retry", "file"], "Unknown option '--retry'"],
+];
+for (const [args, message] of MISUSES) {
+  test(`tail.ts refuses "${args.join(" ")}", and exits with 2`, async () => {
+    const { code, stdout, stderr } = await run(OURS, args);
+    assertEquals([code, decode(stdout)], [2, ""]);
+    assertEquals(stderr.trimEnd().split("\n").length, 1, stderr);
+    assertStringIncludes(stderr, message);
+    assertStringIncludes(stderr, "--help");
+  });
+}
+
+test("tail.ts --help names every option", async () => {
+  const { code, stdout } = await run(OURS, ["--help"]);
+  assertEquals(code, 0);
+  const options = ["lines", "bytes", "follow", "follow-name", "interval"];
+  for (const option of [...options, "quiet", "verbose", "help"]) {
+    assertStringIncludes(decode(stdout), `--${option} `);
+  }
+});

@@ -1,0 +1,189 @@
+// Isolates that end before the process does, which `deno test` has one of for
+// each file, and the one on the process's first thread, which does not.
+
+import { assert, assertEquals } from "@std/assert";
+import { mayEndFirst } from "../../ffi/isolate.ts";
+import { platform } from "../../lib/system/constants.ts";
+import { addressInPlace } from "../../lib/system/pinned.ts";
+import {
+  aio_read,
+  aio_return,
+  aio_suspend,
+  Aiocb,
+  AioFile,
+  allocatePinned,
+  CompletionQueue,
+  metrics,
+  SIGEV_THREAD,
+} from "../../mod.ts";
+import {
+  decode,
+  delay,
+  Directory,
+  endBefore,
+  Fifo,
+  isLinux,
+  makeFifo,
+  openSync,
+  Program,
+  report,
+  test,
+  WHOLE_FILE,
+} from "../helpers/mod.ts";
+import { sentenceFiles } from "../posix/helpers.ts";
+
+/** Takes longer to read than one look at it takes. */
+const LARGE_BYTES = 1024 * 1024;
+
+/** Files whose tests pass on any thread; the first one takes another way. */
+const FILES = [
+  "file/aio_file_test.ts",
+  "file/batch_test.ts",
+  "file/completion_queue_test.ts",
+  "file/memory_test.ts",
+  "file/streams_test.ts",
+  "requests/append_test.ts",
+  "requests/group_commit_test.ts",
+  ...sentenceFiles().map((name) => `posix/${name}`),
+];
+
+/** All tests of a file take their time. */
+const limit_ms = 60_000;
+
+for (const file of FILES) {
+  test(`mayEndFirst() is false on the first thread, where ${file} passes`, {
+    limit_ms,
+  }, async () => {
+    const { tests, ...outcome } = await report("first_thread", {
+      args: [WHOLE_FILE, new URL(`../${file}`, import.meta.url).href],
+      flags: ["--allow-all", "--v8-flags=--expose-gc"],
+      limit_ms,
+    });
+    assert(tests > 0, "the file has no test");
+    assertEquals(outcome, { mayEndFirst: false, failed: {} });
+  });
+}
+
+test("mayEndFirst() is true in an isolate of `deno test`, where all works", async () => {
+  assert(mayEndFirst());
+  using directory = new Directory();
+  const path = directory.file("contents");
+  const fd = openSync(path, "r");
+  await using file = AioFile.adopt(fd, { closeFd: true });
+  const called = Promise.withResolvers<number>();
+  using cb = new Aiocb({
+    aio_fildes: fd,
+    aio_buf: allocatePinned(8),
+    aio_sigevent: {
+      sigev_notify: SIGEV_THREAD,
+      sigev_value: 5,
+      sigev_notify_function: called.resolve,
+    },
+  });
+  aio_read(cb);
+  assertEquals(await called.promise, 5);
+  assertEquals(aio_return(cb), 8);
+  assertEquals(decode(cb.aio_buf!), "contents");
+
+  await using queue = new CompletionQueue<string>({ notify: "thread" });
+  const pinned = allocatePinned(8);
+  queue.read(file, pinned, 0, "all");
+  for await (const { bytes, error } of queue.drain()) {
+    assertEquals([bytes, error], [8, null]);
+  }
+  assertEquals(decode(pinned), "contents");
+});
+
+test("aio_read() gives the system no memory of an isolate that may end first", {
+  ignore: !isLinux,
+}, async () => {
+  const memory = allocatePinned(1 << 20);
+  const start = Deno.UnsafePointer.value(Deno.UnsafePointer.of(memory));
+  await using fifo = new Fifo();
+  using cb = new Aiocb({ aio_fildes: fifo.file.fd, aio_buf: memory });
+  aio_read(cb);
+  const block = new Deno.UnsafePointerView(
+    Deno.UnsafePointer.create(cb.address)!,
+  );
+  const given = block.getBigUint64(platform.aiocb.buf);
+  assert(given < start || given >= start + BigInt(memory.byteLength));
+  fifo.feed("x");
+  await aio_suspend([cb]);
+  assertEquals(aio_return(cb), 1);
+  assertEquals(decode(memory.subarray(0, 1)), "x");
+});
+
+test('CompletionQueue with notify "thread" suspends where that may end first', {
+  ignore: !isLinux,
+}, async () => {
+  using directory = new Directory();
+  const path = directory.file(new Uint8Array(LARGE_BYTES));
+  await using file = await AioFile.open(path);
+  await using queue = new CompletionQueue<number>({ notify: "thread" });
+  const { suspends } = metrics();
+  const memory = new Uint8Array(LARGE_BYTES);
+  for (let count = 0; count < 20; count++) {
+    queue.read(file, memory, 0, count);
+    for await (const { bytes } of queue.drain()) {
+      assertEquals(bytes, LARGE_BYTES);
+    }
+  }
+  assert(metrics().suspends > suspends, "it did not suspend");
+});
+
+test("addressInPlace() is 0 in an isolate that may end first", () => {
+  assertEquals(addressInPlace(allocatePinned(8)), 0);
+  assertEquals(addressInPlace(new Uint8Array(new SharedArrayBuffer(8))), 0);
+});
+
+test("SIGEV_THREAD does no harm when `deno run --watch` starts again", {
+  ignore: !isLinux,
+}, async () => {
+  using directory = new Directory();
+  await using fifo = new Fifo();
+  const watched = directory.file();
+  await using program = new Program("watched", {
+    args: [fifo.path, directory.at("marker")],
+    flags: ["--allow-all", `--watch=${watched}`],
+  });
+  assertEquals(await program.line(), "in flight");
+  // Until it has looked at the file for the first time.
+  await delay(500);
+  Deno.writeTextFileSync(watched, "changed");
+  assertEquals(await program.line(), "alive in the same process");
+});
+
+/** How many bytes a read takes out of a FIFO after its isolate has ended. */
+const TAKEN = {
+  "aio_read()": 1000,
+  "SIGEV_THREAD": 1000,
+  // It waits in the library, and is gone with it.
+  "readAt()": 0,
+};
+
+for (const [how, taken] of Object.entries(TAKEN)) {
+  test(`${how} in flight does no harm when its isolate has ended`, {
+    ignore: !isLinux,
+  }, async () => {
+    using directory = new Directory();
+    const [FIFO, REPORT] = [directory.at("fifo"), directory.at("report")];
+    makeFifo(FIFO);
+    const programs = ["ended_isolate", "next_isolate"].map((name) =>
+      new URL(`../programs/${name}.ts`, import.meta.url).pathname
+    );
+    // One after another, in one process.
+    const { success, stdout, stderr } = await new Deno.Command(
+      Deno.execPath(),
+      {
+        args: ["test", "-A", "--no-check", "--quiet", ...programs],
+        env: { FIFO, REPORT, HOW: how, NO_COLOR: "1" },
+        signal: endBefore(),
+      },
+    ).output();
+    assert(success, decode(stdout) + decode(stderr));
+    assertEquals(JSON.parse(Deno.readTextFileSync(REPORT)), {
+      taken,
+      overwritten: 0,
+    });
+  });
+}

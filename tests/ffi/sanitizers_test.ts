@@ -1,0 +1,41 @@
+// A program whose tests use files passes Deno's sanitizers: they take what is open
+// when a test ends, and was not when it began, for a leak.
+
+import { assertEquals, assertMatch } from "@std/assert";
+import { fileURLToPath } from "node:url";
+import {
+  endBefore,
+  isLinux,
+  test,
+  withoutCacheNotices,
+} from "../helpers/mod.ts";
+import { oldestDeno } from "../helpers/oldest_deno.ts";
+
+const PROGRAM = fileURLToPath(
+  new URL("../programs/sanitized.ts", import.meta.url),
+);
+const oldest = await oldestDeno();
+
+for (
+  const [name, command] of [
+    ["this Deno", [Deno.execPath()]],
+    ["the oldest Deno", oldest],
+  ] as const
+) {
+  test(`a test that uses files passes the sanitizers of ${name}`, {
+    ignore: !isLinux || command === null,
+  }, async () => {
+    const [program, ...args] = command!;
+    const { code, stdout, stderr } = await new Deno.Command(program, {
+      args: [...args, "test", "-A", "--no-check", "--quiet", PROGRAM],
+      env: { NO_COLOR: "1" },
+      stdin: "null",
+      signal: endBefore(),
+    }).output();
+    const [text, errors] = [stdout, stderr].map((bytes) =>
+      withoutCacheNotices(new TextDecoder().decode(bytes))
+    );
+    assertMatch(text, /ok \| \d+ passed \| 0 failed/, text + errors);
+    assertEquals(code, 0, text + errors);
+  });
+}

@@ -1,0 +1,201 @@
+// Permissions of the runtime: the work goes through native calls, but what a
+// program may open is what the runtime lets it open.
+
+import { assert, assertEquals, assertStringIncludes } from "@std/assert";
+import type { OpenOptions } from "../../mod.ts";
+import {
+  Directory,
+  endBefore,
+  isLinux,
+  report,
+  succeeds,
+  test,
+} from "../helpers/mod.ts";
+
+/** Opens paths with Deno.open() and AioFile.open(), and compares. */
+function attempts(
+  flags: string[],
+  cases: [path: string, options: OpenOptions][],
+  // deno-lint-ignore no-explicit-any
+): Promise<any> {
+  return report("permission", { flags, args: [JSON.stringify(cases)] });
+}
+
+const denied = { name: "NotCapable", isNotCapable: true };
+const opened = { name: "opened" };
+
+/** What both do alike. */
+function alike<T>(...outcomes: T[]): { deno: T; aio: T }[] {
+  return outcomes.map((outcome) => ({ deno: outcome, aio: outcome }));
+}
+
+test("AioFile.open() without --allow-read fails as Deno.open() does", async () => {
+  using directory = new Directory();
+  const path = directory.file("contents");
+  const outcomes = await attempts(["--allow-ffi", "--allow-write"], [
+    [path, { read: true }],
+    [path, { read: true, write: true }],
+    [directory.at("missing"), { read: true }],
+    [path, { write: true }],
+  ]);
+  assertEquals(outcomes, alike<unknown>(denied, denied, denied, opened));
+});
+
+test("AioFile.open() without --allow-write fails as Deno.open() does", async () => {
+  using directory = new Directory();
+  const path = directory.file("contents");
+  const created = directory.at("created");
+  const outcomes = await attempts(["--allow-ffi", "--allow-read"], [
+    [path, { read: true }],
+    [path, { write: true }],
+    [path, { append: true }],
+    [path, { read: true, write: true }],
+    [path, { write: true, truncate: true }],
+    [created, { write: true, create: true }],
+    [created, { append: true, createNew: true }],
+  ]);
+  assertEquals(outcomes, [
+    ...alike<unknown>(opened),
+    ...alike<unknown>(...Array(6).fill(denied)),
+  ]);
+  assertEquals(Deno.readTextFileSync(path), "contents");
+  assertEquals([...Deno.readDirSync(directory.path)].length, 1);
+});
+
+test("AioFile.open() with neither permission fails as Deno.open() does", async () => {
+  using directory = new Directory();
+  const path = directory.file();
+  const outcomes = await attempts(["--allow-ffi"], [
+    [path, { read: true }],
+    [path, { write: true }],
+  ]);
+  assertEquals(outcomes, alike(denied, denied));
+});
+
+test("AioFile.open() keeps to the directories of the permissions", {
+  ignore: !isLinux,
+}, async () => {
+  using allowed = new Directory();
+  using other = new Directory();
+  const inside = allowed.file("inside");
+  const outside = other.file("outside");
+  Deno.symlinkSync(outside, allowed.at("link"));
+  const outcomes = await attempts(
+    [
+      "--allow-ffi",
+      `--allow-read=${allowed.path}`,
+      `--allow-write=${allowed.path}`,
+    ],
+    [
+      [inside, { read: true, write: true }],
+      [allowed.at("new"), { write: true, create: true }],
+      [outside, { read: true }],
+      [outside, { write: true }],
+      [`${allowed.path}/../${outside.split("/").slice(2).join("/")}`, {
+        read: true,
+      }],
+      [allowed.at("link"), { read: true }],
+      [allowed.at("link"), { write: true }],
+      ["/proc/self/mem", { read: true }],
+    ],
+  );
+  const ours = outcomes.map(({ aio }: { aio: unknown }) => aio);
+  const theirs = outcomes.map(({ deno }: { deno: unknown }) => deno);
+  assertEquals(ours, theirs);
+  for (const at of [0, 1]) assertEquals(theirs[at], opened);
+  for (const at of [2, 3, 4, 7]) assertEquals(theirs[at], denied);
+});
+
+test("append() cannot write where only reading is allowed", async () => {
+  using directory = new Directory();
+  const path = directory.file("contents");
+  const outcome = await report("permission_to_append", {
+    flags: ["--allow-ffi", "--allow-read"],
+    args: [path],
+  });
+  assertEquals(outcome, { append: "EBADF", write: "EBADF", read: 8 });
+  assertEquals(Deno.readTextFileSync(path), "contents");
+});
+
+test("without --allow-ffi importing works and the first call says so", async () => {
+  using directory = new Directory();
+  const path = directory.file("contents");
+  for (const flags of [[], ["--allow-read", "--allow-write"]]) {
+    const { imported, open, adopt, block, read, available, reason } =
+      await report("no_ffi", { flags, args: [path] });
+    assert(imported);
+    for (const outcome of [open, adopt, block, read]) {
+      assertEquals(outcome.isNotCapable, true, outcome.message);
+      assertStringIncludes(outcome.message, "ffi");
+    }
+    assertEquals(available, false);
+    assertStringIncludes(reason, "ffi");
+  }
+});
+
+test("--allow-ffi for some libraries only is refused, and says what it takes", {
+  ignore: !isLinux,
+}, async () => {
+  using directory = new Directory();
+  const path = directory.file("contents");
+  const rights = ["--allow-read", "--allow-write"];
+  // Deno takes these for files in the working directory.
+  const names = "--allow-ffi=librt.so.1,libc.so.6,libc.so";
+  const { open, block, available, reason } = await report("no_ffi", {
+    flags: [names, ...rights],
+    args: [path],
+  });
+  for (const outcome of [open, block]) {
+    assertEquals(outcome.isNotCapable, true, outcome.message);
+    assertStringIncludes(outcome.message, "--allow-ffi without a path");
+  }
+  assertEquals(available, false);
+  assertStringIncludes(reason, "--allow-ffi without a path");
+  const paths = "--allow-ffi=/lib,/usr/lib,/lib64,/usr/lib64";
+  const byPath = await report("no_ffi", {
+    flags: [paths, ...rights],
+    args: [path],
+  });
+  assertEquals(byPath.available, false);
+  assertEquals(byPath.open.isNotCapable, true, byPath.open.message);
+});
+
+const OLD_DENO = "deno@2.7.11";
+// It comes from the npm registry, which is not everywhere.
+const hasOldDeno = succeeds(
+  "timeout",
+  "30",
+  "npx",
+  "-y",
+  OLD_DENO,
+  "--version",
+);
+if (!hasOldDeno) console.log(`npx cannot get ${OLD_DENO}: it is not tested`);
+
+test("a Deno that is too old is refused, with the version it takes", {
+  ignore: !hasOldDeno,
+}, () => {
+  const program = new URL("../programs/too_old.ts", import.meta.url).pathname;
+  const { success, stdout, stderr } = new Deno.Command("npx", {
+    args: ["-y", OLD_DENO, "run", "-A", "--no-lock", program],
+    signal: endBefore(),
+  }).outputSync();
+  const decoder = new TextDecoder();
+  assert(success, decoder.decode(stderr));
+  const { version, available, reason, errors } = JSON.parse(
+    decoder.decode(stdout),
+  );
+  assertEquals(version, "2.7.11");
+  assertEquals(available, false);
+  assertStringIncludes(reason, "2.7.12");
+  for (const { name, code, errno, message } of errors) {
+    assertEquals({ name, code, errno }, {
+      name: "AioError",
+      code: "ENOSYS",
+      errno: 38,
+    });
+    assertStringIncludes(message, "2.7.11");
+    assertStringIncludes(message, "2.7.12");
+  }
+  assertEquals(errors.length, 4);
+});

@@ -1,0 +1,25 @@
+/**
+ * What the tests run on.
+ *
+ * @module
+ */
+
+/** FIFOs that can be opened for both, and `/proc`, are Linux's. */
+export const isLinux = Deno.build.os === "linux";
+
+/** Whether the processor is emulated; set by `scripts/test_arm64.ts`. */
+export const isEmulated = Deno.env.get("POSIX_AIO_EMULATED") === "1";
+
+/** A time limit in milliseconds, longer where the processor is emulated. */
+export function timeLimit(limit_ms: number): number {
+  return isEmulated ? 10 * limit_ms : limit_ms;
+}
+
+/** Whether a command runs here and succeeds. */
+export function succeeds(command: string, ...args: string[]): boolean {
+  try {
+    return new Deno.Command(command, { args }).outputSync().success;
+  } catch {
+    return false;
+  }
+}

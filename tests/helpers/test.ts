@@ -1,0 +1,109 @@
+/**
+ * `test()`: a test with a time limit, which is there for what hangs, not for what
+ * is slow.
+ *
+ * @module
+ */
+import { assertEquals } from "@std/assert";
+import { timeLimit } from "./system.ts";
+
+/** The usual limit. */
+export const LIMIT_MS = 30_000;
+
+/** What is special about a test. */
+export interface TestOptions {
+  /** Whether it has nothing to look at here. */
+  ignore?: boolean;
+  /** Its time limit, if not the usual one. */
+  limit_ms?: number;
+  /**
+   * The `import.meta.url` of its file, if it needs the process's first thread, and
+   * so a process of its own. `deno test` gives each file an isolate that may end
+   * before the process does, and there the library gives native threads neither
+   * pinned memory nor functions.
+   */
+  onFirstThread?: string;
+}
+
+/** What a test does. */
+export type TestFunction = (t: Deno.TestContext) => void | Promise<void>;
+
+type Rest<Fn> = [fn: Fn] | [options: TestOptions, fn: Fn];
+
+function optionsAndFn<Fn>(rest: Rest<Fn>): [TestOptions, Fn] {
+  return rest.length === 1 ? [{}, rest[0]] : rest;
+}
+
+/** Makes a test; it may take longer where the processor is emulated. */
+export function test(name: string, ...rest: Rest<TestFunction>): void {
+  const [options, fn] = optionsAndFn(rest);
+  const { ignore = false, limit_ms = LIMIT_MS, onFirstThread } = options;
+  const timeout = timeLimit(limit_ms);
+  const here = { name, ignore, timeout, fn };
+  if (onFirstThread === undefined) return Deno.test(here);
+  const [flag, chosen] = Deno.args;
+  if (flag === ONLY && name === chosen) runHere(fn);
+  if (flag === ONLY || flag === WHOLE_FILE) return;
+  Deno.test({ ...here, fn: () => runOnly(onFirstThread, name, limit_ms) });
+}
+
+/** A `test()` that gives each test something of its own, which goes with it. */
+export function testWith<T extends Disposable>(
+  make: () => T,
+): (name: string, ...rest: Rest<(own: T) => void | Promise<void>>) => void {
+  return (name, ...rest) => {
+    const [options, fn] = optionsAndFn(rest);
+    test(name, options, async () => {
+      using own = make();
+      await fn(own);
+    });
+  };
+}
+
+/** The argument of a process that runs all other tests of a file, and its URL. */
+export const WHOLE_FILE = "--whole-file";
+
+/** The argument of a process that runs one test, and its name. */
+const ONLY = "--only-test";
+
+/** How a test ends there that came to its end. */
+const PASSED = "passed, to the end";
+
+const EXPOSE_GC = "--v8-flags=--expose-gc";
+
+/** What ends the process of a test before the time of the test is up. */
+export function endBefore(limit_ms: number = LIMIT_MS): AbortSignal {
+  return AbortSignal.timeout(timeLimit(limit_ms) - MARGIN_MS);
+}
+
+const MARGIN_MS = 1_000;
+
+async function runOnly(
+  file: string,
+  name: string,
+  limit_ms: number,
+): Promise<void> {
+  const { code, signal, stdout, stderr } = await new Deno.Command(
+    Deno.execPath(),
+    {
+      args: ["run", "-A", "--quiet", EXPOSE_GC, file, ONLY, name],
+      env: { NO_COLOR: "1" },
+      stdin: "null",
+      signal: endBefore(limit_ms),
+    },
+  ).output();
+  const [text, errors] = [stdout, stderr].map((bytes) =>
+    new TextDecoder().decode(bytes)
+  );
+  const isPassed = text.endsWith(`${PASSED}\n`);
+  assertEquals(
+    { code, signal, isPassed },
+    { code: 0, signal: null, isPassed: true },
+    text + errors,
+  );
+}
+
+async function runHere(fn: TestFunction): Promise<void> {
+  await fn({} as Deno.TestContext);
+  console.log(PASSED);
+}

@@ -1,0 +1,81 @@
+// The script that runs these tests on an emulated processor, where it cannot.
+
+import { assert, assertEquals, assertStringIncludes } from "@std/assert";
+import { join } from "node:path";
+import { runTestFiles, testFilesIn } from "../../scripts/arm64/test_files.ts";
+import { Directory, endBefore, isLinux, test } from "../helpers/mod.ts";
+
+const SCRIPT = new URL("../../scripts/test_arm64.ts", import.meta.url).pathname;
+
+/** What the script prints where no command can be found. */
+async function complaint(): Promise<string> {
+  using directory = new Directory();
+  const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
+    args: ["run", "--quiet", "--allow-all", SCRIPT],
+    env: { PATH: directory.path, TMPDIR: directory.path, NO_COLOR: "1" },
+    signal: endBefore(),
+  }).output();
+  assertEquals(code, 2);
+  assertEquals(stdout.length, 0);
+  assertEquals([...Deno.readDirSync(directory.path)], []);
+  return new TextDecoder().decode(stderr).trimEnd();
+}
+
+test("test_arm64.ts says in a line what is missing, and what brings it", {
+  ignore: !isLinux || Deno.build.arch === "aarch64",
+}, async () => {
+  const line = await complaint();
+  assertEquals(line.split("\n").length, 1);
+  assert(line.startsWith("test:arm64: missing here: qemu-aarch64"), line);
+  assertStringIncludes(line, "apt-get install qemu-user-static gcc-aarch64");
+});
+
+test("test_arm64.ts leaves an ARM64 machine to `deno task test`", {
+  ignore: !isLinux || Deno.build.arch !== "aarch64",
+}, async () => {
+  assertStringIncludes(await complaint(), "`deno task test` does it");
+});
+
+test("testFilesIn() finds the tests of a directory, without those ignored", () => {
+  using directory = new Directory();
+  const at = (name: string) => join(directory.path, name);
+  for (const name of ["inner", "ignored"]) Deno.mkdirSync(at(name));
+  const tests = ["a_test.ts", "inner/b_test.ts"].map(at);
+  for (const file of [...tests, at("ignored/c_test.ts"), at("helpers.ts")]) {
+    Deno.writeTextFileSync(file, "");
+  }
+  const found = testFilesIn(directory.path, [at("ignored")]);
+  assertEquals(found.sort(), tests);
+  assertEquals(testFilesIn(tests[0], []), [tests[0]]);
+  // The examples of a directory without such files are tests, too.
+  assertEquals(testFilesIn(at("ignored"), [at("ignored")]), [at("ignored")]);
+});
+
+test("runTestFiles() tells how many tests of all files passed and failed", async () => {
+  using directory = new Directory();
+  const test = (name: string, body: string) =>
+    `Deno.test("${name}", () => { ${body} });`;
+  const contents = [
+    test("one", "") + test("two", "") + test("three", "throw new Error()"),
+    test("four", ""),
+    "throw new Error('does not load');",
+  ];
+  const files = contents.map((content, index) => {
+    const path = join(directory.path, `${index}_test.ts`);
+    Deno.writeTextFileSync(path, content);
+    return path;
+  });
+  const spawn = (file: string) =>
+    Promise.resolve(
+      new Deno.Command(Deno.execPath(), {
+        args: ["test", "--no-config", "--no-check", file],
+        stdout: "piped",
+        stderr: "piped",
+      }).spawn(),
+    );
+  const print = () => {};
+  assertEquals(await runTestFiles(files, spawn, { print }), {
+    passed: 3,
+    failed: 2,
+  });
+});
