@@ -8,8 +8,8 @@
 import { runtime } from "../../ffi/current.ts";
 import { clock_ms, coalesced, setImmediate } from "../../ffi/event_loop.ts";
 import { KeptMemory, type NativeMemory } from "../../ffi/memory.ts";
-import { writeAddress, writeSize } from "../../ffi/layout.ts";
-import type { VectorTransfer } from "../../ffi/runtime.ts";
+import { iovecOf } from "../../ffi/iovec.ts";
+import type { NativeFunctions } from "../../ffi/runtime.ts";
 import {
   bufferOf,
   byteLengthOf,
@@ -39,7 +39,6 @@ const READS_PER_CLOCK = 8;
 const SKIPPED_MAX = 64;
 
 const bounce = new KeptMemory(BOUNCE_BYTES_MAX);
-const vector = new KeptMemory(16);
 
 /** What a read was answered with where the page cache does not have it. */
 export const MISS = -1;
@@ -102,7 +101,7 @@ export const turn: Turn = new Turn();
 /** The reads of one file that the page cache answers. */
 export class PageCache {
   readonly #fd: number;
-  readonly #preadv2: VectorTransfer;
+  readonly #preadv2: NonNullable<NativeFunctions["preadv2"]>;
   readonly #flags: number = platform.constants.RWF_NOWAIT;
   #isThere = true;
   /** How many reads are not to be asked for, because others missed. */
@@ -117,7 +116,10 @@ export class PageCache {
     return isThere ? new PageCache(fd, preadv2) : null;
   }
 
-  private constructor(fd: number, preadv2: VectorTransfer) {
+  private constructor(
+    fd: number,
+    preadv2: NonNullable<NativeFunctions["preadv2"]>,
+  ) {
     this.#fd = fd;
     this.#preadv2 = preadv2;
   }
@@ -160,13 +162,10 @@ export class PageCache {
   }
 
   #call(address: number, byteLength: number, offset: number | bigint): number {
-    const memory = vector.get();
-    if (memory === null) return -EAGAIN;
-    writeAddress(memory.view, 0, address);
-    writeSize(memory.view, 8, byteLength);
+    const iovec = iovecOf(address, byteLength);
+    if (iovec === null) return -EAGAIN;
     const at = typeof offset === "bigint" ? offset : BigInt(offset);
-    const { pointer } = memory;
-    const bytes = this.#preadv2(this.#fd, pointer, 1, at, this.#flags);
+    const bytes = this.#preadv2(this.#fd, iovec, 1, at, this.#flags);
     return bytes === -1 ? -runtime.errno() : bytes;
   }
 
