@@ -1,7 +1,7 @@
 /** Options of requests and of files, and the checks of them. */
 import { assertObject, outOfRange } from "../checks/arguments.ts";
 import { assertBytes, nameOf } from "../checks/bytes.ts";
-import { limits } from "../system/limits.ts";
+import { systemLimits } from "../system/limits.ts";
 
 /**
  * Options of every request.
@@ -127,11 +127,9 @@ export function checkedRequest(request: BatchRequest): BatchRequest {
   return { type, buffer, offset, priority };
 }
 
-let priorityMax: number | null = null;
-
 /** @throws {RangeError} Unless it is a priority that the system knows. */
 export function assertPriority(priority: number): void {
-  priorityMax ??= Math.max(limits().AIO_PRIO_DELTA_MAX, 0);
+  const priorityMax = Math.max(systemLimits().AIO_PRIO_DELTA_MAX, 0);
   if (
     Number.isInteger(priority) && priority >= 0 && priority <= priorityMax
   ) return;

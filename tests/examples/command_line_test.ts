@@ -12,8 +12,7 @@ import {
   sizeOf,
   UsageError,
 } from "../../examples/shared/command_line.ts";
-
-const timeout = 10_000;
+import { test } from "../helpers/test.ts";
 
 const USAGE = `Does something.
 
@@ -25,33 +24,25 @@ usage: tool.ts [options] FILE, unless --nothing is given
   -q, --quiet        say NOTHING
   --help             print this`;
 
-Deno.test({
-  name: "CommandLine takes the options that stand in the usage text",
-  timeout,
-  fn() {
-    const args = ["a", "-qd", "3", "--size=4K", "b", "--depth", "5"];
-    const line = new CommandLine(USAGE, args);
-    assertEquals(line.names, ["a", "b"]);
-    assertEquals(line.given, ["quiet", "depth", "size", "depth"]);
-    assertEquals(line.flag("quiet"), true);
-    assertEquals(line.text("size"), "4K");
-    assertEquals(line.number("size", sizeOf), 4096);
-    assertEquals(line.integer("depth", 1, 5), 5);
-  },
+test("CommandLine takes the options that stand in the usage text", () => {
+  const args = ["a", "-qd", "3", "--size=4K", "b", "--depth", "5"];
+  const line = new CommandLine(USAGE, args);
+  assertEquals(line.names, ["a", "b"]);
+  assertEquals(line.given, ["quiet", "depth", "size", "depth"]);
+  assertEquals(line.flag("quiet"), true);
+  assertEquals(line.text("size"), "4K");
+  assertEquals(line.number("size", sizeOf), 4096);
+  assertEquals(line.integer("depth", 1, 5), 5);
 });
 
-Deno.test({
-  name: "CommandLine tells what was not given",
-  timeout,
-  fn() {
-    const line = new CommandLine(USAGE, []);
-    assertEquals(line.names, []);
-    assertEquals(line.given, []);
-    assertEquals(line.flag("quiet"), false);
-    assertEquals(line.text("size"), undefined);
-    assertEquals(line.number("size", sizeOf), undefined);
-    assertEquals(line.integer("depth", 1, 5), undefined);
-  },
+test("CommandLine tells what was not given", () => {
+  const line = new CommandLine(USAGE, []);
+  assertEquals(line.names, []);
+  assertEquals(line.given, []);
+  assertEquals(line.flag("quiet"), false);
+  assertEquals(line.text("size"), undefined);
+  assertEquals(line.number("size", sizeOf), undefined);
+  assertEquals(line.integer("depth", 1, 5), undefined);
 });
 
 for (
@@ -62,72 +53,52 @@ for (
     [["--quiet=yes"], "does not take an argument"],
   ] as const
 ) {
-  Deno.test({
-    name: `CommandLine refuses ${args}, in one sentence`,
-    timeout,
-    fn() {
-      const error = assertThrows(
-        () => new CommandLine(USAGE, [...args]),
-        UsageError,
-        message,
-      );
-      assertEquals(error.message.includes(". "), false);
-    },
+  test(`CommandLine refuses ${args}, in one sentence`, () => {
+    const error = assertThrows(
+      () => new CommandLine(USAGE, [...args]),
+      UsageError,
+      message,
+    );
+    assertEquals(error.message.includes(". "), false);
   });
 }
 
 for (const option of ["--help", "-h"]) {
-  Deno.test({
-    name: `CommandLine answers ${option} with the usage text`,
-    timeout,
-    fn() {
-      const parse = () => new CommandLine(USAGE, ["--quiet", option]);
-      assertEquals(assertThrows(parse, Help).message, USAGE);
-    },
+  test(`CommandLine answers ${option} with the usage text`, () => {
+    const parse = () => new CommandLine(USAGE, ["--quiet", option]);
+    assertEquals(assertThrows(parse, Help).message, USAGE);
   });
 }
 
-Deno.test({
-  name: "CommandLine knows no option that the usage text lacks",
-  timeout,
-  fn() {
-    const line = new CommandLine(USAGE, []);
-    assertThrows(() => line.flag("nothing"), TypeError, "--nothing");
-  },
+test("CommandLine knows no option that the usage text lacks", () => {
+  const line = new CommandLine(USAGE, []);
+  assertThrows(() => line.flag("nothing"), TypeError, "--nothing");
 });
 
-Deno.test({
-  name: "CommandLine.integer() and number() refuse what is not in range",
-  timeout,
-  fn() {
-    for (const text of ["0", "6", "-1", "1.5", "x", ""]) {
-      const line = new CommandLine(USAGE, [`--depth=${text}`]);
-      const what = `--depth must be 1 to 5, not "${text}"`;
-      assertThrows(() => line.integer("depth", 1, 5), UsageError, what);
-    }
-    const line = new CommandLine(USAGE, ["--depth=0"]);
-    const more = '--depth must be 1 or more, not "0"';
-    assertThrows(() => line.integer("depth", 1), UsageError, more);
-    const inexact = new CommandLine(USAGE, ["--depth=9007199254740992"]);
-    assertThrows(() => inexact.integer("depth", 1), UsageError, "1 or more");
-    const none = () => NaN;
-    const cannot = '--depth cannot be "0"';
-    assertThrows(() => line.number("depth", none), UsageError, cannot);
-  },
+test("CommandLine.integer() and number() refuse what is not in range", () => {
+  for (const text of ["0", "6", "-1", "1.5", "x", ""]) {
+    const line = new CommandLine(USAGE, [`--depth=${text}`]);
+    const what = `--depth must be 1 to 5, not "${text}"`;
+    assertThrows(() => line.integer("depth", 1, 5), UsageError, what);
+  }
+  const line = new CommandLine(USAGE, ["--depth=0"]);
+  const more = '--depth must be 1 or more, not "0"';
+  assertThrows(() => line.integer("depth", 1), UsageError, more);
+  const inexact = new CommandLine(USAGE, ["--depth=9007199254740992"]);
+  assertThrows(() => inexact.integer("depth", 1), UsageError, "1 or more");
+  const none = () => NaN;
+  const cannot = '--depth cannot be "0"';
+  assertThrows(() => line.number("depth", none), UsageError, cannot);
 });
 
-Deno.test({
-  name: "sizeOf() and decimalOf() read numbers and nothing else",
-  timeout,
-  fn() {
-    const sizes = ["0", "512", "4k", "4K", "3m", "1G", "", "k", "1T", "-1"];
-    assertEquals(
-      sizes.map(sizeOf),
-      [0, 512, 4096, 4096, 3 << 20, 1 << 30, NaN, NaN, NaN, NaN],
-    );
-    assertEquals(
-      ["2", "0.5", "1.", ".5", "1s", "1e3", ""].map(decimalOf),
-      [2, 0.5, NaN, NaN, NaN, NaN, NaN],
-    );
-  },
+test("sizeOf() and decimalOf() read numbers and nothing else", () => {
+  const sizes = ["0", "512", "4k", "4K", "3m", "1G", "", "k", "1T", "-1"];
+  assertEquals(
+    sizes.map(sizeOf),
+    [0, 512, 4096, 4096, 3 << 20, 1 << 30, NaN, NaN, NaN, NaN],
+  );
+  assertEquals(
+    ["2", "0.5", "1.", ".5", "1s", "1e3", ""].map(decimalOf),
+    [2, 0.5, NaN, NaN, NaN, NaN, NaN],
+  );
 });

@@ -7,8 +7,8 @@
 import { assert, assertEquals } from "@std/assert";
 import { globSync } from "node:fs";
 import { fileURLToPath } from "node:url";
+import { test } from "../helpers/test.ts";
 
-const timeout = 10_000;
 const EXAMPLES = fileURLToPath(new URL("../../examples/", import.meta.url));
 
 /** The text of the comment that a file begins with, on one line. */
@@ -18,41 +18,29 @@ function firstComment(path: string): string {
   return text.replace(/^ \* ?/gm, "").replace(/\s+/g, " ");
 }
 
-Deno.test({
-  name: "examples/: every program says whether it is to learn from or to use",
-  timeout,
-  fn() {
-    const paths = globSync("*.{ts,c}", { cwd: EXAMPLES });
-    assert(paths.length > 6);
-    const kinds =
-      /^(A page to learn from|A tool to use|A module to take into a project): /;
-    const silent = paths.filter((path) => !kinds.test(firstComment(path)));
-    assertEquals(silent, []);
-  },
+test("examples/: every program says whether it is to learn from or to use", () => {
+  const paths = globSync("*.{ts,c}", { cwd: EXAMPLES });
+  assert(paths.length > 6);
+  const kinds =
+    /^(A page to learn from|A tool to use|A module to take into a project): /;
+  const silent = paths.filter((path) => !kinds.test(firstComment(path)));
+  assertEquals(silent, []);
 });
 
-Deno.test({
-  name: "examples/: every part of a tool says which one it belongs to",
-  timeout,
-  fn() {
-    const paths = globSync("*/*.ts", { cwd: EXAMPLES })
-      .filter((path) => !path.startsWith("shared/"));
-    assert(paths.length > 10);
-    const silent = paths.filter((path) => {
-      const [tool] = path.split("/");
-      const first = `A part of the tool \`${tool}.ts\`: `;
-      return !firstComment(path).startsWith(first);
-    });
-    assertEquals(silent, []);
-  },
+test("examples/: every part of a tool says which one it belongs to", () => {
+  const paths = globSync("*/*.ts", { cwd: EXAMPLES })
+    .filter((path) => !path.startsWith("shared/"));
+  assert(paths.length > 10);
+  const silent = paths.filter((path) => {
+    const [tool] = path.split("/");
+    const first = `A part of the tool \`${tool}.ts\`: `;
+    return !firstComment(path).startsWith(first);
+  });
+  assertEquals(silent, []);
 });
 
-Deno.test({
-  name: "examples/: a page to learn from fits on a few screens",
-  timeout,
-  fn() {
-    const lines = Deno.readTextFileSync(`${EXAMPLES}simple_copy.ts`)
-      .trimEnd().split("\n").length;
-    assert(lines <= 90, `simple_copy.ts has ${lines} lines`);
-  },
+test("examples/: a page to learn from fits on a few screens", () => {
+  const lines = Deno.readTextFileSync(`${EXAMPLES}simple_copy.ts`)
+    .trimEnd().split("\n").length;
+  assert(lines <= 90, `simple_copy.ts has ${lines} lines`);
 });

@@ -7,28 +7,13 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { copyFile } from "../../examples/simple_copy.ts";
 import { AioError } from "../../mod.ts";
+import { Directory } from "../helpers/files.ts";
+import { testWith } from "../helpers/test.ts";
 
-const timeout = 60_000;
 const PROGRAM =
   new URL("../../examples/simple_copy.ts", import.meta.url).pathname;
 
-function test(
-  name: string,
-  fn: (directory: string) => Promise<void>,
-): void {
-  Deno.test({
-    name,
-    timeout,
-    async fn() {
-      const directory = await Deno.makeTempDir({ prefix: "simple_copy_" });
-      try {
-        await fn(directory);
-      } finally {
-        await Deno.remove(directory, { recursive: true });
-      }
-    },
-  });
-}
+const test = testWith(() => new Directory());
 
 /** Bytes that tell where they belong: no two blocks are the same. */
 function contents(length: number): Uint8Array<ArrayBuffer> {
@@ -54,8 +39,8 @@ async function run(...args: string[]) {
 }
 
 for (const length of [0, 1, 1 << 20, (1 << 20) + 1, (9 << 20) + 4321]) {
-  test(`simple_copy.ts copies a file of ${length} bytes`, async (directory) => {
-    const [source, target] = [`${directory}/source`, `${directory}/target`];
+  test(`simple_copy.ts copies a file of ${length} bytes`, async ({ path }) => {
+    const [source, target] = [`${path}/source`, `${path}/target`];
     const bytes = contents(length);
     await Deno.writeFile(source, bytes);
     assertEquals(await copyFile(source, target), length);
@@ -65,8 +50,8 @@ for (const length of [0, 1, 1 << 20, (1 << 20) + 1, (9 << 20) + 4321]) {
   });
 }
 
-test("simple_copy.ts never writes over a file", async (directory) => {
-  const [source, target] = [`${directory}/source`, `${directory}/target`];
+test("simple_copy.ts never writes over a file", async ({ path }) => {
+  const [source, target] = [`${path}/source`, `${path}/target`];
   await Deno.writeFile(source, contents(10));
   await Deno.writeTextFile(target, "old");
   const error = await assertRejects(() => copyFile(source, target), AioError);
@@ -74,18 +59,18 @@ test("simple_copy.ts never writes over a file", async (directory) => {
   assertEquals(await Deno.readTextFile(target), "old");
 });
 
-test("simple_copy.ts leaves no target when the copy fails", async (directory) => {
+test("simple_copy.ts leaves no target when the copy fails", async ({ path }) => {
   // A directory can be opened to read, and not be read.
-  const [source, target] = [`${directory}/source`, `${directory}/target`];
+  const [source, target] = [`${path}/source`, `${path}/target`];
   await Deno.mkdir(`${source}/inner`, { recursive: true });
   const error = await assertRejects(() => copyFile(source, target), AioError);
   assertEquals(error.code, "EISDIR");
-  const names = [...Deno.readDirSync(directory)].map(({ name }) => name);
+  const names = [...Deno.readDirSync(path)].map(({ name }) => name);
   assertEquals(names, ["source"]);
 });
 
-test("simple_copy.ts tells what it did, and what is wrong", async (directory) => {
-  const [source, target] = [`${directory}/source`, `${directory}/target`];
+test("simple_copy.ts tells what it did, and what is wrong", async ({ path }) => {
+  const [source, target] = [`${path}/source`, `${path}/target`];
   await Deno.writeFile(source, contents(10));
   assertEquals(await run(source, target), {
     code: 0,

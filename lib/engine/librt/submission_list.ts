@@ -10,7 +10,7 @@ import { assert } from "../../checks/assert.ts";
 import { EAGAIN } from "../../system/constants.ts";
 import { counters } from "../../system/counters.ts";
 import { librt } from "../../system/librt.ts";
-import { limits } from "../../system/limits.ts";
+import { systemLimits } from "../../system/limits.ts";
 import { threads } from "../../system/threads.ts";
 import type { Flight } from "./flight.ts";
 import { callListio, LISTIO_MAX } from "./listio.ts";
@@ -95,7 +95,7 @@ class SubmissionList {
 }
 
 function listMax(): number {
-  const { AIO_LISTIO_MAX } = limits();
+  const { AIO_LISTIO_MAX } = systemLimits();
   return AIO_LISTIO_MAX < 0 ? LISTIO_MAX : Math.min(LISTIO_MAX, AIO_LISTIO_MAX);
 }
 
