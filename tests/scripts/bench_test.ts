@@ -1,3 +1,5 @@
+// The benchmark: how it measures, what it makes of figures, and its tables.
+
 import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
 import { denoPeers, library } from "../../scripts/bench/contestants.ts";
 import { parseFio } from "../../scripts/bench/fio.ts";
