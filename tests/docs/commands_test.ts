@@ -3,7 +3,7 @@
 import { assert, assertEquals } from "@std/assert";
 import { join } from "node:path";
 import denoJson from "../../deno.json" with { type: "json" };
-import { succeeds, test } from "../helpers/mod.ts";
+import { execute, succeeds, test } from "../helpers/mod.ts";
 import { exists, pages, ROOT } from "./pages.ts";
 
 /** What blocks of code are of; `ts ignore` would not run. */
@@ -20,17 +20,12 @@ function commandsOf(page: typeof pages[number]): string[] {
 async function run(
   command: string,
 ): Promise<{ success: boolean; output: string }> {
-  const { success, stdout, stderr } = await new Deno.Command("sh", {
-    args: ["-c", command],
+  const PATH = `${join(Deno.execPath(), "..")}:${Deno.env.get("PATH")}`;
+  const { code, stdout, stderr } = await execute(["sh", "-c", command], {
     cwd: ROOT,
-    stdin: "null",
-    env: {
-      NO_COLOR: "1",
-      PATH: `${join(Deno.execPath(), "..")}:${Deno.env.get("PATH")}`,
-    },
-  }).output();
-  const decoder = new TextDecoder();
-  return { success, output: decoder.decode(stdout) + decoder.decode(stderr) };
+    env: { PATH },
+  });
+  return { success: code === 0, output: stdout + stderr };
 }
 
 for (const page of pages) {

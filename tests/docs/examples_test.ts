@@ -3,7 +3,7 @@
 import { assert, assertEquals } from "@std/assert";
 import { join } from "node:path";
 import { ROOT } from "./pages.ts";
-import { test } from "../helpers/test.ts";
+import { execute, test } from "../helpers/mod.ts";
 
 /** What `deno doc --json` tells, as far as it is looked at here. */
 interface Documented {
@@ -19,12 +19,11 @@ interface Declaration extends Documented {
 
 /** All declarations of the public interface. */
 async function declarations(): Promise<Declaration[]> {
-  const { success, stdout } = await new Deno.Command(Deno.execPath(), {
-    args: ["doc", "--json", join(ROOT, "mod.ts")],
-    stderr: "null",
-  }).output();
-  assert(success, "deno doc failed");
-  const { nodes } = JSON.parse(new TextDecoder().decode(stdout));
+  const { code, stdout, stderr } = await execute(
+    [Deno.execPath(), "doc", "--json", join(ROOT, "mod.ts")],
+  );
+  assertEquals(code, 0, stderr);
+  const { nodes } = JSON.parse(stdout);
   const [{ symbols }] = Object.values(nodes) as {
     symbols: { name: string; declarations: Omit<Declaration, "name">[] }[];
   }[];

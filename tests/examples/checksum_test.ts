@@ -14,20 +14,16 @@ import { metrics } from "../../mod.ts";
 import {
   delay,
   Directory,
+  execute,
+  type Finished,
+  type How,
   isLinux,
   makeFifo,
   pattern,
   report,
   testWith,
 } from "../helpers/mod.ts";
-import {
-  commandOf,
-  execute,
-  executeOnTerminal,
-  type Finished,
-  hasPseudoTerminal,
-  type How,
-} from "./example.ts";
+import { commandOf, executeOnTerminal, hasPseudoTerminal } from "./example.ts";
 
 const CHECKSUM = commandOf("checksum", ["--allow-ffi", "--allow-read"]);
 

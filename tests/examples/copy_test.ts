@@ -5,23 +5,19 @@ import { createHash } from "node:crypto";
 import {
   canStrace,
   Directory,
+  execute,
+  finish,
+  type Finished,
   hasDirectTransfers,
   isLinux,
   makeFifo,
+  start,
   strace,
   succeeds,
   testWith,
   until,
 } from "../helpers/mod.ts";
-import {
-  commandOf,
-  execute,
-  executeOnTerminal,
-  finish,
-  type Finished,
-  hasPseudoTerminal,
-  start,
-} from "./example.ts";
+import { commandOf, executeOnTerminal, hasPseudoTerminal } from "./example.ts";
 
 const test = testWith(() => new Directory());
 

@@ -10,8 +10,12 @@ import { distribution, Latencies } from "../../examples/fio/statistics.ts";
 import { parseFio } from "../../scripts/bench/fio.ts";
 import {
   Directory,
+  execute,
+  finish,
+  type Finished,
   hasDirectTransfers,
   isLinux,
+  start,
   succeeds,
   testWith,
   until,
@@ -19,12 +23,8 @@ import {
 import {
   assertFailedAs,
   commandOf,
-  execute,
   executeOnTerminal,
-  finish,
-  type Finished,
   hasPseudoTerminal,
-  start,
 } from "./example.ts";
 
 const test = testWith(() => new Directory());

@@ -3,8 +3,15 @@
 
 import { assert, assertEquals } from "@std/assert";
 import { crc32 } from "node:zlib";
-import { Directory, pattern, succeeds, test } from "../helpers/mod.ts";
-import { commandOf, execute, type Finished } from "./example.ts";
+import {
+  Directory,
+  execute,
+  type Finished,
+  pattern,
+  succeeds,
+  test,
+} from "../helpers/mod.ts";
+import { commandOf } from "./example.ts";
 
 const PORT = commandOf("ported_from_c", ["--allow-ffi", "--allow-read"]);
 const SOURCE = PORT.at(-1)!;

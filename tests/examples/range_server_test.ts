@@ -28,6 +28,7 @@ import {
   delay,
   Directory,
   encode,
+  executeForBytes,
   isLinux,
   makeFifo,
   pattern,
@@ -1051,11 +1052,10 @@ const hasCurl = succeeds("curl", "--version");
 if (!hasCurl) console.log("There is no curl here: its tests are skipped.");
 
 async function curl(...args: string[]): Promise<Uint8Array<ArrayBuffer>> {
-  const { code, stdout, stderr } = await new Deno.Command("curl", {
-    args: ["--silent", "--show-error", "--noproxy", "*", ...args],
-    stdin: "null",
-  }).output();
-  assertEquals(code, 0, new TextDecoder().decode(stderr));
+  const { code, stdout, stderr } = await executeForBytes(
+    ["curl", "--silent", "--show-error", "--noproxy", "*", ...args],
+  );
+  assertEquals(code, 0, stderr);
   return stdout;
 }
 

@@ -7,11 +7,8 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { copyFile } from "../../examples/simple_copy.ts";
 import { AioError } from "../../mod.ts";
-import { Directory } from "../helpers/files.ts";
-import { testWith } from "../helpers/test.ts";
-
-const PROGRAM =
-  new URL("../../examples/simple_copy.ts", import.meta.url).pathname;
+import { Directory, execute, type Finished, testWith } from "../helpers/mod.ts";
+import { commandOf } from "./example.ts";
 
 const test = testWith(() => new Directory());
 
@@ -20,22 +17,8 @@ function contents(length: number): Uint8Array<ArrayBuffer> {
   return Uint8Array.from({ length }, (_, at) => at % 251 + (at >> 20));
 }
 
-async function run(...args: string[]) {
-  const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
-    args: [
-      ...["run", "--quiet", "--no-prompt"],
-      ...["--allow-ffi", "--allow-read", "--allow-write"],
-      ...[PROGRAM, ...args],
-    ],
-    stdin: "null",
-    env: { NO_COLOR: "1" },
-  }).output();
-  const decoder = new TextDecoder();
-  return {
-    code,
-    stdout: decoder.decode(stdout),
-    stderr: decoder.decode(stderr),
-  };
+function run(...args: string[]): Promise<Finished> {
+  return execute([...commandOf("simple_copy"), ...args]);
 }
 
 for (const length of [0, 1, 1 << 20, (1 << 20) + 1, (9 << 20) + 4321]) {

@@ -9,12 +9,15 @@ import {
   decode,
   Directory,
   encode,
+  executeForBytes,
+  type Finished,
   isLinux,
+  start,
   succeeds,
   testWith,
   until,
 } from "../helpers/mod.ts";
-import { commandOf, executeForBytes, type Finished, start } from "./example.ts";
+import { commandOf } from "./example.ts";
 
 const test = testWith(() => new Directory());
 const BLOCK_BYTES = 64 * 1024;
@@ -37,7 +40,7 @@ function run(
   tail: string[],
   args: string[],
   input = new Uint8Array(0),
-): Promise<Finished<Uint8Array>> {
+): Promise<Finished<Uint8Array<ArrayBuffer>>> {
   return executeForBytes([...tail, ...args], { input });
 }
 

@@ -22,19 +22,16 @@ import {
   decode,
   Directory,
   encode,
+  execute,
+  type Finished,
   isLinux,
   pattern,
   report,
+  start,
   strace,
   testWith,
 } from "../helpers/mod.ts";
-import {
-  assertFailedAs,
-  commandOf,
-  execute,
-  type Finished,
-  start,
-} from "./example.ts";
+import { assertFailedAs, commandOf } from "./example.ts";
 
 const test = testWith(() => new Directory());
 const MIB = 1024 * 1024;

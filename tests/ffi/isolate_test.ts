@@ -21,6 +21,7 @@ import {
   delay,
   Directory,
   endBefore,
+  execute,
   Fifo,
   isLinux,
   makeFifo,
@@ -172,15 +173,11 @@ for (const [how, taken] of Object.entries(TAKEN)) {
       new URL(`../programs/${name}.ts`, import.meta.url).pathname
     );
     // One after another, in one process.
-    const { success, stdout, stderr } = await new Deno.Command(
-      Deno.execPath(),
-      {
-        args: ["test", "-A", "--no-check", "--quiet", ...programs],
-        env: { FIFO, REPORT, HOW: how, NO_COLOR: "1" },
-        signal: endBefore(),
-      },
-    ).output();
-    assert(success, decode(stdout) + decode(stderr));
+    const { code, stdout, stderr } = await execute(
+      [Deno.execPath(), "test", "-A", "--no-check", "--quiet", ...programs],
+      { env: { FIFO, REPORT, HOW: how }, signal: endBefore() },
+    );
+    assertEquals(code, 0, stdout + stderr);
     assertEquals(JSON.parse(Deno.readTextFileSync(REPORT)), {
       taken,
       overwritten: 0,

@@ -1,3 +1,6 @@
+// The layouts of C: what is packed is what the headers and the compilers of each
+// platform say.
+
 import { assert, assertEquals, assertNotEquals } from "@std/assert";
 import { IOVEC } from "../../ffi/iovec.ts";
 import {

@@ -3,12 +3,7 @@
 
 import { assertEquals, assertMatch } from "@std/assert";
 import { fileURLToPath } from "node:url";
-import {
-  endBefore,
-  isLinux,
-  test,
-  withoutCacheNotices,
-} from "../helpers/mod.ts";
+import { endBefore, execute, isLinux, test } from "../helpers/mod.ts";
 import { oldestDeno } from "../helpers/oldest_deno.ts";
 
 const PROGRAM = fileURLToPath(
@@ -25,17 +20,11 @@ for (
   test(`a test that uses files passes the sanitizers of ${name}`, {
     ignore: !isLinux || command === null,
   }, async () => {
-    const [program, ...args] = command!;
-    const { code, stdout, stderr } = await new Deno.Command(program, {
-      args: [...args, "test", "-A", "--no-check", "--quiet", PROGRAM],
-      env: { NO_COLOR: "1" },
-      stdin: "null",
-      signal: endBefore(),
-    }).output();
-    const [text, errors] = [stdout, stderr].map((bytes) =>
-      withoutCacheNotices(new TextDecoder().decode(bytes))
+    const { code, stdout, stderr } = await execute(
+      [...command!, "test", "-A", "--no-check", "--quiet", PROGRAM],
+      { signal: endBefore() },
     );
-    assertMatch(text, /ok \| \d+ passed \| 0 failed/, text + errors);
-    assertEquals(code, 0, text + errors);
+    assertMatch(stdout, /ok \| \d+ passed \| 0 failed/, stdout + stderr);
+    assertEquals(code, 0, stdout + stderr);
   });
 }

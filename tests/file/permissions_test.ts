@@ -6,6 +6,7 @@ import type { OpenOptions } from "../../mod.ts";
 import {
   Directory,
   endBefore,
+  execute,
   isLinux,
   report,
   succeeds,
@@ -174,17 +175,14 @@ if (!hasOldDeno) console.log(`npx cannot get ${OLD_DENO}: it is not tested`);
 
 test("a Deno that is too old is refused, with the version it takes", {
   ignore: !hasOldDeno,
-}, () => {
+}, async () => {
   const program = new URL("../programs/too_old.ts", import.meta.url).pathname;
-  const { success, stdout, stderr } = new Deno.Command("npx", {
-    args: ["-y", OLD_DENO, "run", "-A", "--no-lock", program],
-    signal: endBefore(),
-  }).outputSync();
-  const decoder = new TextDecoder();
-  assert(success, decoder.decode(stderr));
-  const { version, available, reason, errors } = JSON.parse(
-    decoder.decode(stdout),
+  const { code, stdout, stderr } = await execute(
+    ["npx", "-y", OLD_DENO, "run", "-A", "--no-lock", program],
+    { signal: endBefore() },
   );
+  assertEquals(code, 0, stderr);
+  const { version, available, reason, errors } = JSON.parse(stdout);
   assertEquals(version, "2.7.11");
   assertEquals(available, false);
   assertStringIncludes(reason, "2.7.12");

@@ -6,6 +6,7 @@
  * @module
  */
 export * from "./bytes.ts";
+export * from "./commands.ts";
 export * from "./errors.ts";
 export * from "./fifo.ts";
 export * from "./files.ts";

@@ -4,6 +4,7 @@
  * @module
  */
 import { assertEquals } from "@std/assert";
+import { withoutCacheNotices } from "./commands.ts";
 import { endBefore } from "./test.ts";
 import { isPending } from "./waiting.ts";
 
@@ -109,11 +110,6 @@ export class Program implements AsyncDisposable {
     }
     await this.end();
   }
-}
-
-/** Takes out what Deno says when another process has its caches locked. */
-export function withoutCacheNotices(stderr: string): string {
-  return stderr.replace(/^Failed to open cache file .*\n/gm, "");
 }
 
 /** Runs a program to its end. */

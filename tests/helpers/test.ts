@@ -5,6 +5,7 @@
  * @module
  */
 import { assertEquals } from "@std/assert";
+import { execute } from "./commands.ts";
 import { timeLimit } from "./system.ts";
 
 /** The usual limit. */
@@ -83,23 +84,15 @@ async function runOnly(
   name: string,
   limit_ms: number,
 ): Promise<void> {
-  const { code, signal, stdout, stderr } = await new Deno.Command(
-    Deno.execPath(),
-    {
-      args: ["run", "-A", "--quiet", EXPOSE_GC, file, ONLY, name],
-      env: { NO_COLOR: "1" },
-      stdin: "null",
-      signal: endBefore(limit_ms),
-    },
-  ).output();
-  const [text, errors] = [stdout, stderr].map((bytes) =>
-    new TextDecoder().decode(bytes)
+  const { code, stdout, stderr } = await execute(
+    [Deno.execPath(), "run", "-A", "--quiet", EXPOSE_GC, file, ONLY, name],
+    { signal: endBefore(limit_ms) },
   );
-  const isPassed = text.endsWith(`${PASSED}\n`);
+  const isPassed = stdout.endsWith(`${PASSED}\n`);
   assertEquals(
-    { code, signal, isPassed },
-    { code: 0, signal: null, isPassed: true },
-    text + errors,
+    { code, isPassed },
+    { code: 0, isPassed: true },
+    stdout + stderr,
   );
 }
 

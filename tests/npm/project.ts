@@ -1,3 +1,4 @@
+/** A project that has the npm package installed, and programs that use it. */
 import * as esbuild from "esbuild";
 import { cp, readdir } from "node:fs/promises";
 import { join } from "node:path";

@@ -1,3 +1,4 @@
+/** The runtimes that the npm package is tested on. */
 import { run } from "./project.ts";
 
 /** A runtime that the package is tested on. */

@@ -1,3 +1,4 @@
+/** What an `AioError` says, to be printed. */
 import { AioError } from "../../mod.ts";
 
 /** What a promise rejects with, to be printed: the parts of an `AioError`. */

@@ -1,3 +1,5 @@
+// The benchmark: how it measures, what it makes of figures, and its tables.
+
 import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
 import { denoPeers, library } from "../../scripts/bench/contestants.ts";
 import { parseFio } from "../../scripts/bench/fio.ts";
@@ -12,7 +14,7 @@ import {
 } from "../../scripts/bench/stolen.ts";
 import { fillTables } from "../../scripts/bench/tables.ts";
 import { type Run, type Work, WORKS } from "../../scripts/bench/workloads.ts";
-import { test } from "../helpers/test.ts";
+import { execute, test } from "../helpers/mod.ts";
 
 test("median() is the middle value of an odd number of values", () => {
   assertEquals(median([30, 10, 20]), 20);
@@ -330,15 +332,14 @@ test("describeDisturbance() tells how many runs were, and how much", () => {
 
 test("bench --help names the options and every work", async () => {
   const script = new URL("../../scripts/bench.ts", import.meta.url);
-  const { success, stdout } = await new Deno.Command(Deno.execPath(), {
-    args: ["run", "-A", script.href, "--help"],
-  }).output();
-  const text = new TextDecoder().decode(stdout);
-  assert(success);
+  const { code, stdout } = await execute(
+    [Deno.execPath(), "run", "-A", script.href, "--help"],
+  );
+  assertEquals(code, 0);
   for (
     const option of ["--quick", "--only", "--rounds", "--retries", "--json"]
   ) {
-    assert(text.includes(option), option);
+    assert(stdout.includes(option), option);
   }
-  for (const { name } of WORKS) assert(text.includes(name), name);
+  for (const { name } of WORKS) assert(stdout.includes(name), name);
 });

@@ -2,7 +2,7 @@
 // program that prints a summary.
 
 import { assertEquals } from "@std/assert";
-import { Directory, test } from "../helpers/mod.ts";
+import { Directory, execute, test } from "../helpers/mod.ts";
 
 const SCRIPT = new URL("../../.ci/run", import.meta.url).pathname;
 const NPX = `#!/bin/sh
@@ -15,15 +15,11 @@ esac
 async function verdict(summary: string, lines: number) {
   using directory = new Directory();
   await Deno.writeTextFile(directory.at("npx"), NPX, { mode: 0o755 });
-  const { code, stdout } = await new Deno.Command("bash", {
-    args: [SCRIPT],
-    env: {
-      PATH: `${directory.path}:${Deno.env.get("PATH")}`,
-      SUMMARY: summary,
-    },
-  }).output();
-  const text = new TextDecoder().decode(stdout).trimEnd();
-  return { code, last: text.split("\n").slice(-lines) };
+  const PATH = `${directory.path}:${Deno.env.get("PATH")}`;
+  const { code, stdout } = await execute(["bash", SCRIPT], {
+    env: { PATH, SUMMARY: summary },
+  });
+  return { code, last: stdout.trimEnd().split("\n").slice(-lines) };
 }
 
 test(".ci/run ends with what passed and failed, after what was ignored", async () => {

@@ -3,22 +3,30 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { join } from "node:path";
 import { runTestFiles, testFilesIn } from "../../scripts/arm64/test_files.ts";
-import { Directory, endBefore, isLinux, test } from "../helpers/mod.ts";
+import {
+  Directory,
+  endBefore,
+  execute,
+  isLinux,
+  start,
+  test,
+} from "../helpers/mod.ts";
 
 const SCRIPT = new URL("../../scripts/test_arm64.ts", import.meta.url).pathname;
 
 /** What the script prints where no command can be found. */
 async function complaint(): Promise<string> {
   using directory = new Directory();
-  const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
-    args: ["run", "--quiet", "--allow-all", SCRIPT],
-    env: { PATH: directory.path, TMPDIR: directory.path, NO_COLOR: "1" },
-    signal: endBefore(),
-  }).output();
-  assertEquals(code, 2);
-  assertEquals(stdout.length, 0);
+  const { code, stdout, stderr } = await execute(
+    [Deno.execPath(), "run", "--quiet", "--allow-all", SCRIPT],
+    {
+      env: { PATH: directory.path, TMPDIR: directory.path },
+      signal: endBefore(),
+    },
+  );
+  assertEquals({ code, stdout }, { code: 2, stdout: "" });
   assertEquals([...Deno.readDirSync(directory.path)], []);
-  return new TextDecoder().decode(stderr).trimEnd();
+  return stderr.trimEnd();
 }
 
 test("test_arm64.ts says in a line what is missing, and what brings it", {
@@ -67,11 +75,7 @@ test("runTestFiles() tells how many tests of all files passed and failed", async
   });
   const spawn = (file: string) =>
     Promise.resolve(
-      new Deno.Command(Deno.execPath(), {
-        args: ["test", "--no-config", "--no-check", file],
-        stdout: "piped",
-        stderr: "piped",
-      }).spawn(),
+      start([Deno.execPath(), "test", "--no-config", "--no-check", file]),
     );
   const print = () => {};
   assertEquals(await runTestFiles(files, spawn, { print }), {

@@ -1,3 +1,4 @@
+/** What the interface promises of stacks, contexts and listeners. */
 import {
   aio_read,
   Aiocb,

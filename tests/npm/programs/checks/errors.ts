@@ -1,3 +1,4 @@
+/** What the interface promises of errors and cancellation. */
 import { AioError, AioFile } from "@posix/aio";
 import assert from "node:assert/strict";
 import { writeSync } from "node:fs";
@@ -11,7 +12,6 @@ import {
   newPath,
 } from "./kit.ts";
 
-/** Errors and cancellation. */
 export const errorChecks: Checks = {
   "open() rejects with an AioError that tells all": async () => {
     const path = newPath();

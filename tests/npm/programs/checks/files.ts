@@ -1,3 +1,4 @@
+/** What the interface promises of files. */
 import {
   type AioError,
   AioFile,

@@ -1,3 +1,4 @@
+/** What the interface promises of pipes. */
 import { AioFile } from "@posix/aio";
 import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";

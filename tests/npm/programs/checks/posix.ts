@@ -1,3 +1,4 @@
+/** What the interface promises of the functions of C. */
 import {
   AIO_ALLDONE,
   aio_cancel,
@@ -32,7 +33,6 @@ import process from "node:process";
 import { isMainThread } from "node:worker_threads";
 import { BLOCK_BYTES, type Checks, fifo, fileOf, isLinux } from "./kit.ts";
 
-/** The C interface. */
 export const posixChecks: Checks = {
   "aio_read(), aio_write() and aio_fsync() do what C's do": async () => {
     aio_init({ aio_num: 64 });

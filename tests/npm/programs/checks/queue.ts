@@ -1,3 +1,4 @@
+/** What the interface promises of completion queues. */
 import { AioFile, allocatePinned, CompletionQueue } from "@posix/aio";
 import assert from "node:assert/strict";
 import { writeSync } from "node:fs";

@@ -1,3 +1,4 @@
+/** What the interface promises of streams. */
 import { AioFile } from "@posix/aio";
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
