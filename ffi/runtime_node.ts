@@ -71,6 +71,10 @@ export const runtime: Runtime = {
     return address as unknown as Pointer;
   },
 
+  offset: (value) => value,
+
+  variable: (name) => process.env[name] ?? null,
+
   addressOfBuffer(buffer: ArrayBufferLike): number {
     // Without koffi nobody is going to use the address.
     if (loadKoffi() !== null) return 0;

@@ -117,12 +117,15 @@ export const SIGNATURES = {
     parameters: ["int", "pointer", "int", "offset", "int"],
     result: "int",
     optional: true,
+    hot: true,
   },
   pwritev2: {
     parameters: ["int", "pointer", "int", "offset", "int"],
     result: "int",
     optional: true,
   },
+  // Of Linux. int fstatfs(int fd, struct statfs *)
+  fstatfs: { parameters: ["int", "pointer"], result: "int", optional: true },
   // Of Linux. int statx(int fd, char *path, int flags, uint mask, struct statx *)
   statx: {
     parameters: ["int", "pointer", "int", "uint", "pointer"],

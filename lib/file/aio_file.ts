@@ -198,18 +198,19 @@ export class AioFile implements AsyncDisposable {
     offset: number | bigint,
     options?: IoOptions,
   ): Promise<number> {
-    if (options === undefined) {
-      try {
-        assertFile(this);
-        assertBytes(into, "into");
-        const at = fileOffset("read", offset);
-        const bytes = this.#file.readCached(into, at);
-        if (bytes >= 0) return Promise.resolve(bytes);
-      } catch (error) {
-        return Promise.reject(error);
-      }
+    if (options !== undefined) {
+      return AioFile.#transfer(this, "read", into, offset, options);
     }
-    return AioFile.#transfer(this, "read", into, offset, options);
+    try {
+      assertFile(this);
+      assertBytes(into, "into");
+      const at = fileOffset("read", offset);
+      const cached = this.#file.readCached(into, at);
+      if (cached?.isWhole) return Promise.resolve(cached.bytes);
+      return AioFile.#transfer(this, "read", into, at, undefined, cached);
+    } catch (error) {
+      return Promise.reject(error);
+    }
   }
 
   /**
@@ -601,6 +602,7 @@ export class AioFile implements AsyncDisposable {
     view: Uint8Array,
     offset: number | bigint,
     options: IoOptions | undefined,
+    cached: { readonly bytes: number } | null = null,
   ): Promise<number> {
     return new Promise((resolve, reject) => {
       assertFile(file);
@@ -609,7 +611,7 @@ export class AioFile implements AsyncDisposable {
       const address = addressInPlace(view);
       const asked = { operation, view, address, offset: at };
       try {
-        file.#enter(asked, options, resolve, reject);
+        file.#enter(asked, options, resolve, reject, cached);
       } catch (error) {
         throw withCallerFirst(error, AioFile.#transfer);
       }
@@ -636,6 +638,7 @@ export class AioFile implements AsyncDisposable {
     options: IoOptions = NO_OPTIONS,
     resolve: Resolve,
     reject: (reason: unknown) => void,
+    cached: { readonly bytes: number } | null = null,
   ): void {
     assertObject(options, "options");
     const { priority = 0, signal } = options;
@@ -654,6 +657,10 @@ export class AioFile implements AsyncDisposable {
       priority: operation === "append" ? 0 : priority,
     };
     const request = new PromisedRequest(queue, fields, resolve, reject);
+    if (cached !== null) {
+      request.isCacheAsked = true;
+      request.transferred = cached.bytes;
+    }
     if (signal !== undefined) request.cancelOn(signal);
     queue.submit(request);
   }

@@ -36,6 +36,10 @@ export interface Metrics {
   suspends: number;
   /** Looks from the event loop so far. */
   polls: number;
+  /** Reads that the page cache answered. */
+  cacheHits: number;
+  /** Reads that it was asked for, and did not have. */
+  cacheMisses: number;
 }
 
 /**
@@ -53,6 +57,7 @@ export interface Metrics {
  */
 export function metrics(): Metrics {
   const { submitted, completed, failed, canceled, inFlight } = counters;
+  const { cacheHits, cacheMisses } = counters;
   const counts = engine.counts();
   return {
     submitted,
@@ -61,6 +66,8 @@ export function metrics(): Metrics {
     canceled,
     inFlight,
     queued: submitted - completed - failed - canceled - inFlight,
+    cacheHits,
+    cacheMisses,
     ...counts,
     lanes: counters.descriptors + counts.lanes,
   };

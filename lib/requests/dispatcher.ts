@@ -8,8 +8,9 @@
 import { setTimeout } from "../../ffi/event_loop.ts";
 import { assert } from "../checks/assert.ts";
 import type { Channel } from "../engine/engine.ts";
-import { MISS, type PageCache, turn } from "../engine/page_cache.ts";
+import type { PageCache } from "../engine/page_cache.ts";
 import { engine } from "../engine/serving.ts";
+import { turn } from "../engine/turn.ts";
 import { counters } from "../system/counters.ts";
 import { settings } from "../system/settings.ts";
 import type { Request, RequestQueue } from "./request.ts";
@@ -119,19 +120,18 @@ class Dispatcher {
     if (cache === null) return true;
     for (;;) {
       const { next } = source;
-      if (next === null || next.operation !== "read" || next.isCacheAsked) {
-        return true;
-      }
-      if (!cache.isAsked(next.length) || next.isViewLost) return true;
-      if (!turn.hasRoom) {
+      if (next === null || next.operation !== "read") return true;
+      const isAsked = !next.isCacheAsked && !next.isViewLost &&
+        cache.isAskedFor(next.length);
+      if (isAsked && !turn.hasRoom) {
         turn.next(source.dispatchNext);
         return false;
       }
       next.isCacheAsked = true;
-      const bytes = cache.read(next.view!, next.offset);
-      if (bytes === MISS) return true;
-      next.transferred = bytes;
-      if (bytes !== next.length && bytes !== 0) return true;
+      if (!isAsked) return true;
+      const isWhole = cache.read(next.view!, next.offset);
+      next.transferred = cache.bytes;
+      if (!isWhole) return true;
       source.take();
       source.settle(next, null);
     }

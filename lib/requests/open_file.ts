@@ -3,7 +3,8 @@ import { runtime } from "../../ffi/current.ts";
 import { queueMicrotask } from "../../ffi/event_loop.ts";
 import { assert } from "../checks/assert.ts";
 import type { FileTraits, Operation } from "../engine/engine.ts";
-import { MISS, turn } from "../engine/page_cache.ts";
+import type { PageCache } from "../engine/page_cache.ts";
+import { turn } from "../engine/turn.ts";
 import { byteLengthOf } from "../checks/bytes.ts";
 import { EBADF, platform } from "../system/constants.ts";
 import { counters } from "../system/counters.ts";
@@ -112,18 +113,17 @@ export class OpenFile {
   /**
    * Reads at once what the page cache has.
    *
-   * @returns How many bytes, or -1 if a request has to be made.
+   * @returns What it has; `null` if it was not asked.
    */
-  readCached(view: Uint8Array, offset: number | bigint): number {
+  readCached(view: Uint8Array, offset: number | bigint): PageCache | null {
     const { cache } = this.#queue;
-    if (this.#closing !== null || cache === null) return MISS;
-    const byteLength = byteLengthOf(view);
-    if (!cache.isAsked(byteLength) || !turn.hasRoom) return MISS;
-    const bytes = cache.read(view, offset);
-    if (bytes !== byteLength) return MISS;
-    counters.submitted++;
-    counters.completed++;
-    return bytes;
+    if (cache === null || this.#closing !== null) return null;
+    if (!cache.isAskedFor(byteLengthOf(view)) || !turn.hasRoom) return null;
+    if (cache.read(view, offset)) {
+      counters.submitted++;
+      counters.completed++;
+    }
+    return cache;
   }
 
   get #queues(): FileQueue[] {

@@ -6,9 +6,9 @@ class Counters {
   completed = 0;
   failed = 0;
   canceled = 0;
-  /** Reads that the page cache answered, wholly or in part. */
+  /** Reads that the page cache answered. */
   cacheHits = 0;
-  /** Reads that it was asked for in vain. */
+  /** Reads that it was asked for, and did not have. */
   cacheMisses = 0;
   /** How many descriptors are open for files, each of them a lane. */
   descriptors = 0;

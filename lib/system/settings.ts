@@ -1,9 +1,11 @@
 /** What `configure()` sets. */
 import {
+  assertFlag,
   assertObject,
   outOfRange,
   positiveInt32,
 } from "../checks/arguments.ts";
+import { runtime } from "../../ffi/current.ts";
 import { tuneOnce } from "./threads.ts";
 
 /**
@@ -61,6 +63,15 @@ export interface Configuration {
    * @default {100}
    */
   pollMicroseconds?: number;
+  /**
+   * Whether reads are asked of the page cache first, where the system can do that
+   * without waiting (Linux). What it has is read at once, on the caller's thread. The
+   * environment variable `POSIX_AIO_PAGE_CACHE=0` has it begin with `false`; Deno
+   * looks at that only where `--allow-env` is given.
+   *
+   * @default {true}
+   */
+  pageCache?: boolean;
 }
 
 /** The settings of this isolate. */
@@ -71,13 +82,14 @@ export const settings: {
   lanes: number | null;
   maxInFlight: number;
   pollMicroseconds: number;
+  /** Whether reads are asked of the page cache first. */
   pageCache: boolean;
 } = {
   threads: null,
   lanes: null,
   maxInFlight: MAX_IN_FLIGHT,
   pollMicroseconds: POLL_MICROSECONDS,
-  pageCache: true,
+  pageCache: runtime.variable("POSIX_AIO_PAGE_CACHE") !== "0",
 };
 
 /**
@@ -85,6 +97,7 @@ export const settings: {
  * it is.
  *
  * @param options What to change.
+ * @throws {TypeError} If `pageCache` is no boolean.
  * @throws {RangeError} If a number of threads, lanes or requests is not a
  * positive integer, or a time is negative.
  *
@@ -97,7 +110,8 @@ export const settings: {
  */
 export function configure(options: Configuration): void {
   assertObject(options, "options");
-  const { threads, lanes, maxInFlight, pollMicroseconds } = options;
+  const { threads, lanes, maxInFlight, pollMicroseconds, pageCache } = options;
+  assertFlag(pageCache, "pageCache");
   if (threads !== undefined) positiveInt32(threads, "threads");
   if (lanes !== undefined) positiveInt32(lanes, "lanes");
   if (maxInFlight !== undefined) positiveInt32(maxInFlight, "maxInFlight");
@@ -115,6 +129,7 @@ export function configure(options: Configuration): void {
   settings.lanes = lanes ?? settings.lanes;
   settings.maxInFlight = maxInFlight ?? settings.maxInFlight;
   settings.pollMicroseconds = pollMicroseconds ?? settings.pollMicroseconds;
+  settings.pageCache = pageCache ?? settings.pageCache;
 }
 
 /** Applies what has to be known before the first request. */

@@ -1,0 +1,53 @@
+/**
+ * The share of each turn of the event loop that answers without waiting may have:
+ * they come in microtasks, and timers would have no turn of their own.
+ */
+import { clock_ms, coalesced, setImmediate } from "../../ffi/event_loop.ts";
+
+/** How many answers one turn has, and for how long. */
+const ANSWERS_MAX = 64;
+const ANSWERS_MS_MAX = 0.25;
+/** To ask for the time costs as much as a good deal of an answer. */
+const ANSWERS_PER_CLOCK = 8;
+
+class Turn {
+  #answers = 0;
+  #begin_ms = 0;
+  #isOver = false;
+  readonly #waiting = new Set<() => void>();
+
+  /** Whether there may be one more answer in this turn. */
+  get hasRoom(): boolean {
+    if (this.#isOver) return false;
+    if (this.#answers === 0) {
+      this.#begin_ms = clock_ms();
+      this.#endSoon();
+    }
+    this.#isOver = this.#answers >= ANSWERS_MAX ||
+      this.#answers % ANSWERS_PER_CLOCK === ANSWERS_PER_CLOCK - 1 &&
+        clock_ms() - this.#begin_ms >= ANSWERS_MS_MAX;
+    return !this.#isOver;
+  }
+
+  /** There is an answer. */
+  count(): void {
+    this.#answers++;
+  }
+
+  /** Calls `fn` once in the next turn. */
+  next(fn: () => void): void {
+    this.#waiting.add(fn);
+    this.#endSoon();
+  }
+
+  readonly #endSoon = coalesced(setImmediate, () => {
+    this.#answers = 0;
+    this.#isOver = false;
+    const waiting = [...this.#waiting];
+    this.#waiting.clear();
+    for (const fn of waiting) fn();
+  });
+}
+
+/** The turn of this isolate's event loop. */
+export const turn: Turn = new Turn();
