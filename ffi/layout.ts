@@ -75,14 +75,6 @@ export interface AioInitLayout {
   readonly aio_idle_time: number;
 }
 
-/** Offsets of `struct rusage`. */
-export interface RusageLayout {
-  /** Bytes the structure takes. */
-  readonly size: number;
-  /** `ru_inblock`, a `long`: blocks of 512 bytes read from devices. */
-  readonly ru_inblock: number;
-}
-
 /** What {@linkcode packAioInit} writes. */
 export interface AioInitValues {
   /** The most threads that serve requests. */

@@ -4,12 +4,7 @@
  *
  * @module
  */
-import type {
-  AiocbLayout,
-  AioInitLayout,
-  RusageLayout,
-  TimespecLayout,
-} from "./layout.ts";
+import type { AiocbLayout, AioInitLayout, TimespecLayout } from "./layout.ts";
 
 /** The operating systems that have a table. */
 export type OperatingSystem = "linux" | "darwin" | "freebsd" | "netbsd";
@@ -87,8 +82,6 @@ export interface Platform {
   readonly timespec: TimespecLayout;
   /** Layout of `struct aioinit`; only glibc has one. */
   readonly aioinit: AioInitLayout | null;
-  /** Layout of `struct rusage`, where it tells what was read from devices. */
-  readonly rusage: RusageLayout | null;
   /** The constants of the C headers. */
   readonly constants: PlatformConstants;
   /**

@@ -79,8 +79,6 @@ export const SIGNATURES = {
   getpid: { parameters: [], result: "int" },
   // What the C library has to tell threads apart: syscall(SYS_gettid) on Linux.
   this_thread: { parameters: ["long"], result: "int" },
-  // int getrusage(int who, struct rusage *usage)
-  getrusage: { parameters: ["int", "pointer"], result: "int" },
 
   // int poll(struct pollfd *list, nfds_t count, int timeout_ms)
   poll: { parameters: ["pointer", "size", "int"], result: "int" },

@@ -63,7 +63,6 @@ export const DARWIN: System = {
   },
   timespec: TIMESPEC,
   aioinit: null,
-  rusage: null,
   constants: () => CONSTANTS,
   errno: ERRNO,
   // The kernel's threads take whatever request is next.

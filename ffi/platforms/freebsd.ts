@@ -54,7 +54,6 @@ export const FREEBSD: System = {
   },
   timespec: TIMESPEC,
   aioinit: null,
-  rusage: null,
   constants: () => CONSTANTS,
   errno: ERRNO,
   // The kernel's threads take whatever request is next.

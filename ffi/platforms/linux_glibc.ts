@@ -19,7 +19,6 @@ export const LINUX_GLIBC: System = {
     source: "aio.h and bits/types/sigevent_t.h of glibc 2.36",
   },
   aioinit: { size: 32, aio_threads: 0, aio_num: 4, aio_idle_time: 24 },
-  rusage: { size: 144, ru_inblock: 88 },
   constants: (arch) => linuxConstants(arch, 3),
   // One thread at a time takes the requests of a descriptor off their list.
   serialPerDescriptor: true,

@@ -19,7 +19,6 @@ export const LINUX_MUSL: System = {
     source: "aio.h and signal.h of musl 1.2.3",
   },
   aioinit: null,
-  rusage: null,
   constants: (arch) => linuxConstants(arch, 0o10000003),
   // Each request has a thread; only appends and syncs wait for earlier ones.
   serialPerDescriptor: false,

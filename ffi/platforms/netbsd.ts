@@ -56,7 +56,6 @@ export const NETBSD: System = {
   },
   timespec: TIMESPEC,
   aioinit: null,
-  rusage: null,
   constants: () => CONSTANTS,
   errno: ERRNO,
   // One kernel thread serves the whole process: further descriptors gain nothing.

@@ -79,15 +79,23 @@ export interface ChannelOwner {
   closeFailed(errno: number): void;
 }
 
+/** What waits for a channel. */
+export interface Demand {
+  /** How many requests of the file are not settled. */
+  readonly outstanding: number;
+  /** Whether some of those that wait go before others. */
+  readonly isSorting: boolean;
+}
+
 /** The way of one open file's requests into the engine. */
 export interface Channel {
   /**
    * Whether it takes one more transfer now. Asked before each.
    *
-   * @param outstanding How many requests of the file are not settled.
-   * @param isSorting Whether some of those that wait go before others.
+   * @param next The transfer.
+   * @param demand What else waits.
    */
-  hasRoom(outstanding: number, isSorting: boolean): boolean;
+  hasRoom(next: EngineRequest, demand: Demand): boolean;
   /**
    * Takes a request. A synchronization does not wait for room.
    *

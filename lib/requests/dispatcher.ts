@@ -7,7 +7,7 @@
  */
 import { setTimeout } from "../../ffi/event_loop.ts";
 import { assert } from "../checks/assert.ts";
-import type { Channel } from "../engine/engine.ts";
+import type { Channel, Demand } from "../engine/engine.ts";
 import type { PageCache } from "../engine/page_cache.ts";
 import { engine } from "../engine/serving.ts";
 import { turn } from "../engine/turn.ts";
@@ -20,13 +20,9 @@ const RETRY_MS_MIN = 1;
 const RETRY_MS_MAX = 64;
 
 /** Where requests come from: those of one file that wait. */
-export interface Source extends RequestQueue {
+export interface Source extends RequestQueue, Demand {
   readonly channel: Channel;
   readonly cache: PageCache | null;
-  /** How many requests are not settled. */
-  readonly outstanding: number;
-  /** Whether some of those that wait go before others. */
-  readonly isSorting: boolean;
   /** The one that is next, or `null` if none may go now. */
   readonly next: Request | null;
   /** Dispatches what waits. */
@@ -188,8 +184,7 @@ function isBounded(source: Source): boolean {
 function canGo(source: Source): boolean {
   const { next } = source;
   return next !== null &&
-    (next.isSync ||
-      source.channel.hasRoom(source.outstanding, source.isSorting));
+    (next.isSync || source.channel.hasRoom(next, source));
 }
 
 /** The dispatcher of this isolate. */

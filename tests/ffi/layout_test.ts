@@ -519,7 +519,7 @@ function placeInOrder(members: Member[]): Record<string, number> {
 /** A label, an expression in C, and the value of the table. */
 type Row = [label: string, expression: string, value: number];
 
-function layoutRows({ aiocb, timespec, aioinit, rusage }: Platform): Row[] {
+function layoutRows({ aiocb, timespec, aioinit }: Platform): Row[] {
   const rows: Row[] = [];
   const add = (struct: string, members: string, layout: object) => {
     const { size, ...offsets } = layout as Record<string, number>;
@@ -558,7 +558,6 @@ function layoutRows({ aiocb, timespec, aioinit, rusage }: Platform): Row[] {
     rows.push([`statx ${field}`, known, value]);
   }
   if (aioinit !== null) add("aioinit", "", aioinit);
-  if (rusage !== null) add("rusage", "", rusage);
   return rows;
 }
 

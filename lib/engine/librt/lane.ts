@@ -20,7 +20,6 @@ import {
 import { librt } from "../../system/librt.ts";
 import type { ChannelOwner, EngineRequest, Notify } from "../engine.ts";
 import type { Flight, FlightLane } from "./flight.ts";
-import type { LaneCount } from "./lane_count.ts";
 import { type Waitable, waiter } from "./waiter.ts";
 
 /**
@@ -35,20 +34,16 @@ export class Lane implements Waitable, FlightLane {
   readonly fd: number;
   position = -1;
   readonly #owner: ChannelOwner;
-  /** Learns from transfers; `null` where one lane is right. */
-  readonly #count: LaneCount | null;
   readonly #flights = new LinkedList<Flight>();
   readonly #native: Librt;
 
   /**
    * @param fd The descriptor.
    * @param owner Hears of what is done.
-   * @param count Takes note of each transfer.
    */
-  constructor(fd: number, owner: ChannelOwner, count: LaneCount | null) {
+  constructor(fd: number, owner: ChannelOwner) {
     this.fd = fd;
     this.#owner = owner;
-    this.#count = count;
     this.#native = librt();
   }
 
@@ -108,24 +103,16 @@ export class Lane implements Waitable, FlightLane {
       if (done === known) known += this.#countDone();
       if (done === known) break;
       const flight = this.#flights.shift();
-      const { block, isInPlace } = flight;
+      const { block, isInPlace, request } = flight;
       const errno = block.status ?? aio_error(block.pointer);
       const bytes = aio_return(block.pointer);
       done++;
       if (!isInPlace) copied += bytes;
-      this.#completed(flight, errno, bytes);
+      flight.landed(bytes);
+      this.#owner.completed(request, errno, bytes);
     }
     if (done > 0) this.#owner.roomAgain();
     return done;
-  }
-
-  #completed(flight: Flight, errno: number, bytes: number): void {
-    const { request, isInPlace } = flight;
-    flight.landed(bytes);
-    if (errno === 0 && !request.isSync) {
-      this.#count?.observe(bytes, !request.isWrite, isInPlace);
-    }
-    this.#owner.completed(request, errno, bytes);
   }
 
   /**

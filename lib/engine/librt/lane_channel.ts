@@ -30,13 +30,14 @@ import { settings } from "../../system/settings.ts";
 import type {
   Channel,
   ChannelOwner,
+  Demand,
   EngineRequest,
   FileTraits,
 } from "../engine.ts";
 import { Flight, takeFlight } from "./flight.ts";
 import { Lane } from "./lane.ts";
 import { laneBudget, type LaneUser } from "./lane_budget.ts";
-import { LaneCount } from "./lane_count.ts";
+import { lanesFor } from "./lane_count.ts";
 import { submissions } from "./submission_list.ts";
 import { waiter } from "./waiter.ts";
 
@@ -58,8 +59,8 @@ export class LaneChannel implements Channel, LaneUser {
   #duplicates = 0;
   /** Whether requests may be served at the same time. */
   readonly #isParallel: boolean;
-  /** `null` where one lane is right. */
-  readonly #count: LaneCount | null;
+  /** Whether the device is what writes wait for, rather than the page cache. */
+  readonly #writesToDevice: boolean;
   /** The one that only synchronizes, so that nothing waits behind it. */
   #syncLane: Lane | null = null;
   /** The one that the next transfer goes to. */
@@ -72,14 +73,13 @@ export class LaneChannel implements Channel, LaneUser {
     this.#file = file;
     this.#owner = owner;
     this.#isParallel = file.isSeekable && !file.isAppending;
-    this.#count = this.#isParallel && platform.serialPerDescriptor
-      ? new LaneCount(file.isDirect || file.isSynchronous)
-      : null;
+    this.#writesToDevice = file.isDirect || file.isSynchronous;
     this.#lanes = mayEndFirst() ? [] : [this.#newLane(fd)];
   }
 
-  hasRoom(outstanding: number, isSorting: boolean): boolean {
-    this.#next = this.#pick(outstanding, isSorting);
+  hasRoom(next: EngineRequest, { outstanding, isSorting }: Demand): boolean {
+    const lanes = this.#wanted(next, outstanding);
+    this.#next = this.#pick(lanes, this.#depthMax(outstanding, isSorting));
     return this.#next !== null;
   }
 
@@ -96,31 +96,41 @@ export class LaneChannel implements Channel, LaneUser {
     }
     if (flight === null) return false;
     lane.add(flight);
-    const isAlone = request.isSync || !this.#isGathering;
-    if (isAlone) return lane.call(flight);
+    const isAlone = request.isSync || !this.#waitsForDevice(request);
+    if (isAlone && !submissions.isGathering) return lane.call(flight);
     submissions.add(flight);
     return true;
   }
 
-  /** Whether requests that are made together should go together. */
-  get #isGathering(): boolean {
-    return submissions.isGathering ||
-      // Many threads serve the file, all of which need glibc's lock.
-      this.#count !== null && this.#count.isDevice;
+  /**
+   * Whether many threads serve the file: those that wait for a device. A read that
+   * the page cache has is not asked of an engine, and of writes into it the system
+   * lets a file have one at a time.
+   */
+  #waitsForDevice({ isWrite }: EngineRequest): boolean {
+    return this.#isParallel && platform.serialPerDescriptor &&
+      (!isWrite || this.#writesToDevice);
+  }
+
+  #wanted(next: EngineRequest, outstanding: number): number {
+    if (!this.#isParallel || !platform.serialPerDescriptor) return 1;
+    if (settings.lanes !== null) return settings.lanes;
+    return this.#waitsForDevice(next) ? lanesFor(outstanding) : 1;
   }
 
   /**
    * The lane to submit to next: the one with the least to do. Of lanes with
    * nothing to do the first, so that a thread that is still awake serves it.
    *
+   * @param wanted How many to use.
+   * @param depthMax How many requests each of them takes.
    * @returns `null` when all of them are full.
    */
-  #pick(outstanding: number, isSorting: boolean): Lane | null {
+  #pick(wanted: number, depthMax: number): Lane | null {
     const lanes = this.#lanes;
-    const wanted = this.#wanted(outstanding);
     const usable = wanted < lanes.length ? wanted : lanes.length;
     let best: Lane | null = null;
-    let depth = this.#depthMax(outstanding, isSorting);
+    let depth = depthMax;
     for (let index = 0; index < usable; index++) {
       const lane = lanes[index];
       if (lane.depth === 0) return lane;
@@ -130,11 +140,6 @@ export class LaneChannel implements Channel, LaneUser {
     }
     if (usable > 1) this.#isUsed = true;
     return usable < wanted ? this.#open() ?? best : best;
-  }
-
-  #wanted(outstanding: number): number {
-    if (this.#count === null) return 1;
-    return settings.lanes ?? this.#count.wanted(outstanding);
   }
 
   #depthMax(outstanding: number, isSorting: boolean): number {
@@ -155,7 +160,7 @@ export class LaneChannel implements Channel, LaneUser {
   }
 
   #newLane(fd: number): Lane {
-    return new Lane(fd, this.#owner, this.#count);
+    return new Lane(fd, this.#owner);
   }
 
   #open(): Lane | null {
