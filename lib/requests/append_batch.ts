@@ -8,7 +8,7 @@ import {
   releaseBounceBuffer,
   takeBounceBuffer,
 } from "../../ffi/bounce_buffer.ts";
-import { copyBytes } from "../checks/bytes.ts";
+import { byteLengthOf, copyBytes } from "../checks/bytes.ts";
 import { AioError } from "../system/error.ts";
 import { CombinedRequest } from "./combined_request.ts";
 import type { Request } from "./request.ts";
@@ -80,10 +80,14 @@ function takeMemory(bytes: number): BounceBuffer | null {
   }
 }
 
-/** Not one that has begun, or whose buffer is gone: that fails by itself. */
+/**
+ * Not one that has begun, or whose buffer is gone, which fails by itself. One of
+ * shared memory may have grown meanwhile: the system takes what was there.
+ */
 function isCombinable(request: Request): boolean {
   return request.operation === "append" && request.transferred === 0 &&
-    request.followers === null && !request.isViewLost;
+    request.followers === null &&
+    byteLengthOf(request.view!) === request.length;
 }
 
 /** Takes a batch apart that was not handed over, or has not begun. */

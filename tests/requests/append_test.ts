@@ -225,3 +225,22 @@ test("append() that is canceled leaves those before and after it", {
   const all = concat([first, fifo.drain()]);
   assertBytes(all.subarray(-3), encode("124"));
 });
+
+test("append() writes what shared memory had, though that has grown since", {
+  // Elsewhere its bytes are copied, and what grows is refused.
+  onFirstThread: import.meta.url,
+}, async () => {
+  using directory = new Directory();
+  const path = directory.file();
+  {
+    await using file = await AioFile.open(path, { append: true });
+    const memory = new SharedArrayBuffer(4, { maxByteLength: 4096 });
+    const growing = new Uint8Array(memory);
+    growing.set(encode("grow"));
+    const appends = [file.append(encode("first")), file.append(growing)];
+    memory.grow(4096);
+    appends.push(file.append(encode("last")));
+    assertEquals(await Promise.all(appends), [5, 4, 4]);
+  }
+  assertEquals(Deno.readTextFileSync(path), "firstgrowlast");
+});
