@@ -57,8 +57,7 @@ export interface Metrics {
  */
 export function metrics(): Metrics {
   const { submitted, completed, failed, canceled, inFlight } = counters;
-  const { cacheHits, cacheMisses } = counters;
-  const counts = engine.counts();
+  const { lanes, suspends, polls } = engine.counts();
   return {
     submitted,
     completed,
@@ -66,10 +65,11 @@ export function metrics(): Metrics {
     canceled,
     inFlight,
     queued: submitted - completed - failed - canceled - inFlight,
-    cacheHits,
-    cacheMisses,
-    ...counts,
-    lanes: counters.descriptors + counts.lanes,
+    lanes: counters.descriptors + lanes,
+    suspends,
+    polls,
+    cacheHits: counters.cacheHits,
+    cacheMisses: counters.cacheMisses,
   };
 }
 
