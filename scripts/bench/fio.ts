@@ -1,7 +1,7 @@
 /** fio, by its engines for the kernel's best interface and for aio(3). */
 
 import { dirname } from "node:path";
-import { type Machine, output } from "./contestant.ts";
+import { isOneCachedRead, type Machine, output } from "./contestant.ts";
 import type { Run, Task } from "./workloads.ts";
 
 export async function findFio({ contestants, missing, versions }: Machine) {
@@ -12,7 +12,7 @@ export async function findFio({ contestants, missing, versions }: Machine) {
   }
   versions.fio = version;
   const engines = await output("fio", ["--enghelp"]) ?? "";
-  for (const engine of ["io_uring", "posixaio"]) {
+  for (const engine of ["io_uring", "posixaio", "psync"]) {
     if (!engines.includes(engine)) {
       missing.push({ what: `fio ${engine}`, how: "a fio built with it" });
       continue;
@@ -20,7 +20,10 @@ export async function findFio({ contestants, missing, versions }: Machine) {
     contestants.push({
       key: `fio-${engine}`,
       label: `fio ${engine}`,
-      offers: (work) => work.group === "main",
+      // The last one blocks: it is for what does not wait.
+      offers: engine === "psync"
+        ? isOneCachedRead
+        : (work) => work.group === "main",
       command: (task) => ({ program: "fio", args: fioArguments(engine, task) }),
       parse: parseFio,
     });

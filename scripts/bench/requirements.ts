@@ -27,7 +27,8 @@ export interface Verdict {
     | "aim missed";
 }
 
-const WARM_32 = "read-4k-warm-d32",
+const WARM_1 = "read-4k-warm-d1",
+  WARM_32 = "read-4k-warm-d32",
   DIRECT_32 = "read-4k-direct-d32",
   DIRECT_64 = "read-4k-direct-d64";
 
@@ -116,7 +117,33 @@ export const REQUIREMENTS: Requirement[] = [
   against(WARM_32, "node", 1.7),
   against(WARM_32, "deno-fsfile", 6),
   against(WARM_32, "deno-node-fs", 20),
-  against(WARM_32, "fio-io_uring", 1, { aim: true }),
+  against(WARM_32, "fio-io_uring", 1),
+  {
+    what: "read-4k-warm-d32: cores of library",
+    atMost: 1.1,
+    measure: (results) => spread(series(results, WARM_32, "library", "cores")),
+  },
+  against(WARM_1, "fio-psync", 0.75),
+  against(WARM_1, "deno-sync", 0.9),
+  against(WARM_1, "node-sync", 0.9, { library: "library-on-node" }),
+  against(WARM_1, "bun-sync", 0.8, { library: "library-on-bun" }),
+  against(WARM_1, "node", 6),
+  against(WARM_1, "bun", 6),
+  against(WARM_1, "library", 0.85, { library: "library-ordinary" }),
+  ...["read-64k-warm-d8", "read-1m-warm-d8"].map((work) =>
+    against(work, "node", 1, { figure: "mbps", library: "library-ordinary" })
+  ),
+  against("stream-warm", "deno-stream", 1, { figure: "mbps" }),
+  against("stream-warm", "node-stream", 1, {
+    figure: "mbps",
+    library: "library-on-node",
+  }),
+  against("stream-warm", "bun-stream", 1, {
+    figure: "mbps",
+    library: "library-on-bun",
+  }),
+  against("open-4k-warm", "deno-open", 0.9),
+  against("open-4k-warm", "node-open", 0.9, { library: "library-on-node" }),
   against(WARM_32, "library", 0.85, { library: "library-ordinary" }),
   against(DIRECT_64, "fio-io_uring", 0.85),
   against(DIRECT_64, "fio-posixaio", 4.5),
@@ -143,8 +170,6 @@ export const REQUIREMENTS: Requirement[] = [
         series(results, "read-4k-warm-d4096", "library", "iops"),
       ),
   },
-  lanes("warm-d32"),
-  lanes("warm-d256"),
   lanes("direct-d32"),
   lanes("direct-d64"),
   transfers("read", "warm"),

@@ -145,6 +145,7 @@ function peers(results: Results): string {
     "node-workers",
     "node-20-io_uring",
     "fio-io_uring",
+    "fio-psync",
     "fio-posixaio",
   ];
   const rows = keys.map((key) => [
