@@ -118,8 +118,9 @@ export class OpenFile {
   readCached(view: Uint8Array, offset: number | bigint): PageCache | null {
     const { cache } = this.#queue;
     if (cache === null || this.#closing !== null) return null;
-    if (!cache.isAskedFor(byteLengthOf(view)) || !turn.hasRoom) return null;
-    if (cache.read(view, offset)) {
+    const byteLength = byteLengthOf(view);
+    if (!cache.isAskedFor(byteLength) || !turn.hasRoom) return null;
+    if (cache.read(view, byteLength, offset)) {
       counters.submitted++;
       counters.completed++;
     }

@@ -79,7 +79,7 @@ export abstract class Request implements EngineRequest, Linked<Request> {
   /** For writes and synchronizations: which of those have to wait for which. */
   group: SyncGroup | null = null;
   /** Whether the page cache was asked for it, or is not to be. */
-  isCacheAsked: boolean;
+  isCacheAsked = false;
   /** Whether it counts among those that the system has. */
   isInFlight = false;
   /** Whether somebody tried to cancel it. */
@@ -100,8 +100,6 @@ export abstract class Request implements EngineRequest, Linked<Request> {
     this.isWrite = operation === "write" || operation === "append";
     this.isSync = operation === "sync" || operation === "syncData";
     this.notify = notify;
-    // These say how the C library is to be waited for.
-    this.isCacheAsked = notify === "suspend" || notify === "thread";
   }
 
   /** Those that it leads, if it stands for requests of callers. */
