@@ -40,16 +40,21 @@ class Dispatcher {
   #retry_ms = RETRY_MS_MIN;
   #isRetryDue = false;
 
-  /** Hands over what waits in a queue, as far as the system takes it. */
-  dispatch(source: Source): void {
+  /**
+   * Hands over what waits in a queue, as far as the system takes it.
+   *
+   * @param source The queue.
+   * @param isNewTurn Whether the event loop has begun a turn.
+   */
+  dispatch(source: Source, isNewTurn = false): void {
     if (!isBounded(source) || this.#hungry.size === 0 || this.#isFeeding) {
-      while (this.#isNextForEngine(source) && canGo(source)) {
+      while (this.#isNextForEngine(source, isNewTurn) && canGo(source)) {
         if (this.#submitNext(source)) continue;
         this.waitForRoom(source);
         break;
       }
     } else {
-      if (this.#isNextForEngine(source) && canGo(source)) {
+      if (this.#isNextForEngine(source, isNewTurn) && canGo(source)) {
         this.waitForRoom(source);
       }
       this.#feed();
@@ -109,9 +114,10 @@ class Dispatcher {
 
   /**
    * Has the page cache answer what it can. Returns whether the first one that is
-   * left is for the engine: not if it waits for the next turn of the event loop.
+   * left is for the engine: not if it waits for the next turn of the event loop. So
+   * does one whose priority is lowered, for what is asked for in this turn.
    */
-  #isNextForEngine(source: Source): boolean {
+  #isNextForEngine(source: Source, isNewTurn: boolean): boolean {
     const { cache } = source;
     if (cache === null) return true;
     for (;;) {
@@ -119,7 +125,8 @@ class Dispatcher {
       if (next === null || next.operation !== "read") return true;
       const isAsked = !next.isCacheAsked && !next.isViewLost &&
         cache.isAskedFor(next.length);
-      if (isAsked && !turn.hasRoom) {
+      const isTurn = next.priority === 0 || isNewTurn;
+      if (isAsked && !(isTurn && turn.hasRoom)) {
         turn.next(source.dispatchNext);
         return false;
       }

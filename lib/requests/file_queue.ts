@@ -89,7 +89,7 @@ export class FileQueue implements Source, ChannelOwner {
     () => dispatcher.dispatch(this),
   );
 
-  readonly dispatchNext = (): void => dispatcher.dispatch(this);
+  readonly dispatchNext = (): void => dispatcher.dispatch(this, true);
 
   take(): Request {
     if (!this.file.isAppending) return this.#waiting.shift();
