@@ -3,12 +3,13 @@
  *
  * @module
  */
-import { writeAddress, writeSize } from "./layout.ts";
 import { KeptMemory } from "./memory.ts";
 import type { Pointer } from "./runtime.ts";
 
 /** Offsets of `struct iovec`, in bytes; the same on every system. */
 export const IOVEC = { size: 16, iov_base: 0, iov_len: 8 };
+
+const TWO_TO_32 = 2 ** 32;
 
 const kept = new KeptMemory(IOVEC.size);
 
@@ -22,7 +23,11 @@ const kept = new KeptMemory(IOVEC.size);
 export function iovecOf(address: number, byteLength: number): Pointer | null {
   const memory = kept.get();
   if (memory === null) return null;
-  writeAddress(memory.view, IOVEC.iov_base, address);
-  writeSize(memory.view, IOVEC.iov_len, byteLength);
+  // Written for every cached read, so without a call: neither is negative.
+  const { view } = memory;
+  view.setUint32(IOVEC.iov_base, address, true);
+  view.setUint32(IOVEC.iov_base + 4, address / TWO_TO_32, true);
+  view.setUint32(IOVEC.iov_len, byteLength, true);
+  view.setUint32(IOVEC.iov_len + 4, byteLength / TWO_TO_32, true);
   return memory.pointer;
 }

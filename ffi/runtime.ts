@@ -93,6 +93,8 @@ export interface Runtime {
    * start. It ends the process if it needs one and the system refuses.
    */
   readonly threadsOnDemand: number;
+  /** Whether its calls take a bigint for an offset faster than a number. */
+  readonly prefersBigOffsets: boolean;
   /** How many calls of a {@linkcode NativeCallback} may be due at once. */
   readonly callbacksMax: number;
   /**
@@ -117,8 +119,6 @@ export interface Runtime {
   view(memory: Pointer, byteLength: number): Uint8Array<ArrayBuffer>;
   address(memory: Pointer): number;
   pointerTo(address: number): Pointer;
-  /** An offset in the form in which the runtime's calls take it fastest. */
-  offset(value: number | bigint): number | bigint;
   /**
    * A variable of the environment; `null` if it is not set, or if the runtime would
    * ask somebody for a permission.

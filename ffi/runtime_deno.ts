@@ -77,6 +77,7 @@ export const runtime: Runtime = {
   // Up to 32 for file functions, but it makes do with one.
   threadsOnDemand: 12,
   callbacksMax: Infinity,
+  prefersBigOffsets: true,
   bindsAtImport: isPermitted(),
   unusable: isOlder(Deno.version.deno, OLDEST_DENO)
     ? `Deno ${Deno.version.deno} gives resource numbers where a file ` +
@@ -120,9 +121,6 @@ export const runtime: Runtime = {
   pointerTo(address: number): Pointer {
     return asPointer(Deno.UnsafePointer.create(BigInt(address))!);
   },
-
-  // A number takes a third longer.
-  offset: BigInt,
 
   variable(name: string): string | null {
     const { state } = Deno.permissions.querySync({

@@ -39,6 +39,7 @@ export const runtime: Runtime = {
   threadsOnDemand: threadsOnDemand(),
   // koffi crashes when more than 256 of its calls are under way.
   callbacksMax: 128,
+  prefersBigOffsets: false,
   bindsAtImport: false,
   get unusable(): string | null {
     return loadKoffi();
@@ -70,8 +71,6 @@ export const runtime: Runtime = {
   pointerTo(address: number): Pointer {
     return address as unknown as Pointer;
   },
-
-  offset: (value) => value,
 
   variable: (name) => process.env[name] ?? null,
 

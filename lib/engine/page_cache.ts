@@ -155,7 +155,7 @@ export class PageCache {
   #call(address: number, byteLength: number, offset: number | bigint): number {
     const iovec = iovecOf(address, byteLength);
     if (iovec === null) return -EAGAIN;
-    const at = runtime.offset(offset);
+    const at = runtime.prefersBigOffsets ? BigInt(offset) : offset;
     const bytes = this.#preadv2(this.#fd, iovec, 1, at, this.#flags);
     return bytes === -1 ? -runtime.errno() : bytes;
   }

@@ -635,13 +635,13 @@ export class AioFile implements AsyncDisposable {
   /** Where a request enters. */
   #enter(
     asked: Omit<RequestFields, "priority">,
-    options: IoOptions = NO_OPTIONS,
+    options: IoOptions | undefined,
     resolve: Resolve,
     reject: (reason: unknown) => void,
     cached: { readonly bytes: number } | null = null,
   ): void {
-    assertObject(options, "options");
-    const { priority = 0, signal } = options;
+    if (options !== undefined) assertObject(options, "options");
+    const { priority = 0, signal } = options ?? NO_OPTIONS;
     if (signal !== undefined) assertSignal(signal);
     const { operation, view, address, offset } = asked;
     const queue = this.#file.queueFor(operation);

@@ -90,7 +90,7 @@ export class OpenFile {
    * @throws {AioError} If the file is closed, or cannot be opened for appending.
    */
   queueFor(operation: Operation): FileQueue {
-    this.assertOpen(syscallOf(operation));
+    if (this.#closing !== null) this.assertOpen(syscallOf(operation));
     if (operation === "read") return this.#queue;
     const { isSeekable, isAppending } = this.#file;
     const isSecond = isSeekable
