@@ -112,6 +112,7 @@ export class StreamChannel implements Channel, Waiting {
   }
 
   close(): void {
+    assert(this.#request === null, "what is closed has no requests");
     this.#syncs?.close();
     this.#calls.close();
     giveMemoryBack();
