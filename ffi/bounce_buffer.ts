@@ -24,7 +24,7 @@ const SIZE_CLASSES = [4096, 16_384, 65_536, 262_144, 1_048_576];
 export const BOUNCE_BYTES_MAX = SIZE_CLASSES[SIZE_CLASSES.length - 1];
 
 /** The most that all bounce buffers of an isolate take together. */
-export const BOUNCE_POOL_BYTES_MAX = 64 * BOUNCE_BYTES_MAX;
+const BOUNCE_POOL_BYTES_MAX = 64 * BOUNCE_BYTES_MAX;
 
 const freeBounceBuffers: BounceBuffer[][] = SIZE_CLASSES.map(() => []);
 let poolBytes = 0;
@@ -67,9 +67,7 @@ function growBounceBuffers(sizeClass: number): BounceBuffer | null {
   }
   if (memory === null) {
     if (bounceBuffersInUse > 0) return null;
-    throw new OutOfMemoryError(
-      `The system has no ${byteLength} bytes of memory left`,
-    );
+    throw new OutOfMemoryError(byteLength);
   }
   poolBytes += byteLength;
   return { ...memory, sizeClass };

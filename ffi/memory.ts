@@ -22,6 +22,10 @@ export interface NativeMemory {
 /** Says that the system has no memory left. */
 export class OutOfMemoryError extends Error {
   override name = "OutOfMemoryError";
+
+  constructor(byteLength: number) {
+    super(`The system has no ${byteLength} bytes of memory left`);
+  }
 }
 
 /**
@@ -32,11 +36,7 @@ export class OutOfMemoryError extends Error {
  */
 export function allocateNative(byteLength: number): NativeMemory {
   const memory = tryAllocateNative(byteLength);
-  if (memory === null) {
-    throw new OutOfMemoryError(
-      `The system has no ${byteLength} bytes of memory left`,
-    );
-  }
+  if (memory === null) throw new OutOfMemoryError(byteLength);
   memory.bytes.fill(0);
   return memory;
 }

@@ -1,7 +1,7 @@
 /**
  * The platforms the library knows, each with a file of its own in `platforms/`.
  *
- * Data only, so that it loads everywhere; `tests/layout_test.ts` compares it
+ * Data only, so that it loads everywhere; `tests/ffi/layout_test.ts` compares it
  * with what the C compilers of the machine make of the system's own headers.
  *
  * @module

@@ -157,7 +157,7 @@ export const runtime: Runtime = {
   },
 };
 
-/** What a library has, with results as `lib/` takes them. */
+/** What a library has, with results as TypeScript has them in `runtime.ts`. */
 function functionsIn(library: string, platform: Platform): FoundFunctions {
   const functions: FoundFunctions = { ...symbolsOf(library, platform) };
   for (const [name, { result }] of SIGNATURE_ROWS) {

@@ -1,6 +1,6 @@
 /**
- * A list that items leave in the order in which they came, each at once and
- * without a trace: `Array.prototype.shift()` takes as long as the list is.
+ * A list that items leave in the order in which they came. Taking one costs the
+ * same at any length, where `Array.prototype.shift()` moves all the others.
  */
 export class Fifo<T> {
   #items: (T | undefined)[] = [];

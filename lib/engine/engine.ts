@@ -103,7 +103,7 @@ export interface Channel {
    * that resources are missing until another request is done.
    */
   submit(request: EngineRequest): boolean;
-  /** Gives up a request, if that is possible still. Returns whether it was. */
+  /** Cancels a request, if that is possible still. Returns whether it was. */
   cancel(request: EngineRequest): boolean;
   /** The requests that it has, in the order in which they are served. */
   requests(): EngineRequest[];
@@ -115,7 +115,7 @@ export interface Channel {
   close(): void;
 }
 
-/** What an engine counts for `metrics()`. */
+/** What an engine counts. */
 export interface EngineCounts {
   /** Descriptors that requests are served on beyond the files' own. */
   readonly lanes: number;

@@ -1,5 +1,6 @@
 /** `CompletionQueue`: requests with a tag, completions by async iteration. */
 import { assertArray, assertFlag, assertObject } from "../checks/arguments.ts";
+import { assert } from "../checks/assert.ts";
 import { assertBytes, nameOf } from "../checks/bytes.ts";
 import { fileOffset } from "../checks/offset.ts";
 import { Fifo } from "../collections/fifo.ts";
@@ -512,7 +513,8 @@ export class CompletionQueue<Tag = undefined>
     request: QueuedRequest<Tag>,
     error: AioError | null,
   ): void => {
-    this.#outstanding.delete(request);
+    const wasOutstanding = this.#outstanding.delete(request);
+    assert(wasOutstanding, "a request has one completion");
     const completion: Completion<Tag> = {
       operation: request.type,
       tag: request.tag,

@@ -5,7 +5,7 @@
  *
  * @module
  */
-import { setTimeout } from "../../ffi/event_loop.ts";
+import { coalesced, setTimeout } from "../../ffi/event_loop.ts";
 import { assert } from "../checks/assert.ts";
 import type { Channel, Demand } from "../engine/engine.ts";
 import type { PageCache } from "../engine/page_cache.ts";
@@ -35,11 +35,11 @@ export interface Source extends RequestQueue, Demand {
 
 class Dispatcher {
   /** Those whose requests wait for room, the next one first. */
-  readonly #hungry = new Set<Source>();
-  #isFeeding = false;
+  readonly #waiting = new Set<Source>();
+  #isServing = false;
   #retry_ms = RETRY_MS_MIN;
-  #isRetryDue = false;
 
+<<<<<<< HEAD
   /**
    * Hands over what waits in a queue, as far as the system takes it.
    *
@@ -49,15 +49,26 @@ class Dispatcher {
   dispatch(source: Source, isNewTurn = false): void {
     if (!isBounded(source) || this.#hungry.size === 0 || this.#isFeeding) {
       while (this.#isNextForEngine(source, isNewTurn) && canGo(source)) {
+=======
+  /** Hands over what waits in a queue, as far as the system takes it. */
+  dispatch(source: Source): void {
+    if (!isBounded(source) || this.#waiting.size === 0 || this.#isServing) {
+      while (canGo(source)) {
+>>>>>>> review
         if (this.#submitNext(source)) continue;
         this.waitForRoom(source);
         break;
       }
     } else {
+<<<<<<< HEAD
       if (this.#isNextForEngine(source, isNewTurn) && canGo(source)) {
         this.waitForRoom(source);
       }
       this.#feed();
+=======
+      if (canGo(source)) this.waitForRoom(source);
+      this.#serveWaiting();
+>>>>>>> review
     }
     engine.flushSoon();
   }
@@ -89,27 +100,27 @@ class Dispatcher {
 
   /** A queue could not hand over: it is served again when there is room. */
   waitForRoom(source: Source): void {
-    this.#hungry.add(source);
+    this.#waiting.add(source);
     // Nothing is going to make room: the system itself refused.
     if (counters.inFlight === 0) this.#retryLater();
   }
 
   /** There may be room: serves those that wait, one request each in turn. */
-  #feed(): void {
-    if (this.#isFeeding) return;
-    this.#isFeeding = true;
-    for (const source of this.#hungry) {
+  #serveWaiting(): void {
+    if (this.#isServing) return;
+    this.#isServing = true;
+    for (const source of this.#waiting) {
       if (!hasRoom()) break;
       // Deleted and added again, a queue comes last in the set's order.
-      this.#hungry.delete(source);
+      this.#waiting.delete(source);
       if (!canGo(source)) continue;
       const isServed = this.#submitNext(source);
-      if (canGo(source)) this.#hungry.add(source);
+      if (canGo(source)) this.#waiting.add(source);
       if (!isServed) break;
       this.#retry_ms = RETRY_MS_MIN;
     }
-    this.#isFeeding = false;
-    if (this.#hungry.size > 0 && counters.inFlight === 0) this.#retryLater();
+    this.#isServing = false;
+    if (this.#waiting.size > 0 && counters.inFlight === 0) this.#retryLater();
   }
 
   /**
@@ -170,7 +181,7 @@ class Dispatcher {
     this.#isRetryDue = true;
     setTimeout(() => {
       this.#isRetryDue = false;
-      this.#feed();
+      this.#serveWaiting();
       engine.flush();
     }, this.#retry_ms);
     this.#retry_ms = Math.min(this.#retry_ms * 2, RETRY_MS_MAX);

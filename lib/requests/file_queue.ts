@@ -165,7 +165,10 @@ export class FileQueue implements Source, ChannelOwner {
     assert(this.#unsettled > 0, "what is settled was not");
     this.#unsettled--;
     if (request.followers === null) counters.settled(error);
-    if (!request.isSync && request.priority > 0) this.#prioritized--;
+    if (!request.isSync && request.priority > 0) {
+      assert(this.#prioritized > 0, "a lowered priority counts");
+      this.#prioritized--;
+    }
     if (request.isWrite) {
       this.commits.writeDone(request, this, !isUnbegun(request, error));
     }

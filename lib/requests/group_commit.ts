@@ -137,6 +137,7 @@ export class GroupCommit {
 
   /** A native synchronization is done: with the last one, all that share it. */
   readonly #leaderDone = (leader: Request, failure: Error | null): void => {
+    assert(this.#leaders.includes(leader), "a leader that is done was issued");
     this.#leaders = this.#leaders.filter((other) => other !== leader);
     this.#failure ??= failure;
     // Another try has to go the same way.
@@ -235,6 +236,7 @@ export class GroupCommit {
     this.#tellingErrno = errno;
     this.#telling++;
     for (let count = 0; count < TELLING_MICROTASKS; count++) await null;
+    assert(this.#telling > 0, "what ends telling has begun");
     this.#telling--;
     if (this.#telling === 0) this.#tellingErrno = 0;
   }

@@ -136,7 +136,7 @@ export class AioError extends Error {
     const { errno, syscall, fd, offset, bytesTransferred, path } = options;
     int32(errno, "errno");
     assertString(syscall, "syscall");
-    const code = nameOf(errno);
+    const code = codeOf(errno);
     super(`${what}: ${errorText(code, errno)} (${code}, ${syscall})`);
     this.code = code;
     this.errno = errno;
@@ -205,7 +205,7 @@ for (const [name, number] of Object.entries(platform.errno)) {
 }
 
 /** The name of an error number, or `"E<number>"` for one without. */
-function nameOf(errno: number): string {
+function codeOf(errno: number): string {
   if (errno === platform.errno.EAGAIN) return "EAGAIN";
   return names.get(errno) ?? `E${errno}`;
 }

@@ -247,18 +247,24 @@ test("priority: greater numbers are served later, equal ones in order", {
   assertEquals(buffers.map(decode).join(""), "fahgdbiec");
 });
 
-test("priority: on a regular file as well, when requests have to wait", {
-  ignore: !isLinux,
-}, async () => {
-  using directory = new Directory();
-  const path = directory.file("contents");
-  // The first one is served at once.
-  const args = [path, "20", "3", "0", "20", "3", "1", "0", "1", "0"];
-  assertEquals(
-    await report("engine_priorities", { args }),
-    [0, 2, 6, 8, 5, 7, 1, 4, 3],
+for (const maxInFlight of [1, 512]) {
+  test(
+    "priority: on a regular file as well, when requests have to wait " +
+      `(maxInFlight: ${maxInFlight})`,
+    { ignore: !isLinux },
+    async () => {
+      using directory = new Directory();
+      const path = directory.file("contents");
+      // The first one is served at once.
+      const priorities = [20, 3, 0, 20, 3, 1, 0, 1, 0];
+      const args = [path, maxInFlight, ...priorities].map(String);
+      assertEquals(
+        await report("engine_priorities", { args }),
+        [0, 2, 6, 8, 5, 7, 1, 4, 3],
+      );
+    },
   );
-});
+}
 
 test("priority: no request gets in between the pieces of one that has begun", {
   ignore: !isLinux,

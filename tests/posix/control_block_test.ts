@@ -14,17 +14,20 @@ import {
   aio_fsync,
   aio_read,
   aio_return,
+  aio_suspend,
   aio_write,
   Aiocb,
   allocatePinned,
   EINPROGRESS,
   LIO_WRITE,
+  metrics,
   O_SYNC,
   SIGEV_NONE,
 } from "../../mod.ts";
 import {
   blockedRead,
   bytes,
+  delay,
   Directory,
   done,
   Fifo,
@@ -136,6 +139,32 @@ test("Aiocb has one address, by which each request is known [aio-07]", {
     assertEquals(block.address, address);
   }
 });
+
+test(
+  "Aiocb has another address while an aio_suspend() names the old one [aio-07]",
+  {
+    ignore,
+  },
+  async () => {
+    using fifo = new Fifo();
+    const block = await blockedRead(fifo);
+    const { address } = block;
+    const { suspends } = metrics();
+    const wait = aio_suspend([block]);
+    while (metrics().suspends === suspends) await delay(1);
+    fifo.feed("a");
+    // Not awaited: the native call has not returned to the event loop.
+    while (aio_error(block) === EINPROGRESS);
+    assertEquals(aio_return(block), 1);
+    assertEquals(block.address, address);
+    aio_read(block);
+    assertNotEquals(block.address, address);
+    fifo.feed("b");
+    await wait;
+    await done(block);
+    assertEquals(text(block.aio_buf!), "b");
+  },
+);
 
 test(
   "Aiocb throws TypeError when a member is changed in progress [aio-10, aio-11]",

@@ -1,8 +1,8 @@
-/** Prints the order in which reads of a regular file are served. */
+/** Prints the order in which reads of a regular file are served, by one lane. */
 import { AioFile, configure } from "../../mod.ts";
 
-const [path, ...priorities] = Deno.args;
-configure({ lanes: 1, maxInFlight: 1 });
+const [path, maxInFlight, ...priorities] = Deno.args;
+configure({ lanes: 1, maxInFlight: Number(maxInFlight) });
 await using file = await AioFile.open(path);
 const order: number[] = [];
 await Promise.all(priorities.map(async (priority, index) => {

@@ -270,6 +270,19 @@ test("sync() and syncData() of a FIFO reject with EINVAL, every one", {
   assertEquals(metrics().queued, 0);
 });
 
+test("sync() that shares one that runs cannot be canceled any more", async () => {
+  using directory = new Directory();
+  const path = directory.file("contents");
+  await using file = await AioFile.open(path, { write: true });
+  const controller = new AbortController();
+  const { signal } = controller;
+  const calls = [file.sync({ signal }), file.syncData({ signal })];
+  while (metrics().inFlight === 0) await null;
+  controller.abort("too late");
+  assertEquals(await file.cancel(), 0);
+  await Promise.all(calls);
+});
+
 test("sync() that waits for a write can be canceled, and others stay", {
   ignore: !isLinux,
 }, async () => {

@@ -70,7 +70,8 @@ export class Lane implements Waitable, FlightLane {
   /**
    * Hands a flight of its own to the system, at once.
    *
-   * @returns Whether the system took it, or failed it: not for want of resources.
+   * @returns `false` if the system has no resources for it. What it refuses for
+   * another reason is completed.
    */
   call(flight: Flight): boolean {
     flight.isSubmitted = true;

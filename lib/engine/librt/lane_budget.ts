@@ -1,5 +1,5 @@
 /** How many descriptors all files of an isolate may use for lanes. */
-import { setTimeout } from "../../../ffi/event_loop.ts";
+import { coalesced, setTimeout } from "../../../ffi/event_loop.ts";
 import { mayEndFirst } from "../../../ffi/isolate.ts";
 import { assert } from "../../checks/assert.ts";
 import { platform } from "../../system/constants.ts";
@@ -28,27 +28,26 @@ class LaneBudget {
   /** How many lanes are open beyond the files' own descriptors. */
   open = 0;
   #max: number | null = null;
-  readonly #owners = new Set<LaneUser>();
-  #isCleaningDue = false;
+  readonly #users = new Set<LaneUser>();
 
-  /** Takes one for `owner`. Returns whether there was one. */
-  claim(owner: LaneUser): boolean {
+  /** Takes one for `user`. Returns whether there was one. */
+  claim(user: LaneUser): boolean {
     if (this.open >= this.#limit) {
       this.#closeLanes((lanes) => lanes.giveUpIdle());
     }
     if (this.open >= this.#limit) return false;
     this.open++;
-    this.#owners.add(owner);
+    this.#users.add(user);
     // Where the isolate may end first, files close their lanes when they are idle.
     if (!mayEndFirst()) this.#cleanLater();
     return true;
   }
 
-  /** Gives one of `owner` back. */
-  giveBack(owner: LaneUser, isLast: boolean): void {
+  /** Gives one of `user` back. */
+  giveBack(user: LaneUser, isLast: boolean): void {
     assert(this.open > 0, "a lane that is given back was claimed");
     this.open--;
-    if (isLast) this.#owners.delete(owner);
+    if (isLast) this.#users.delete(user);
   }
 
   get #limit(): number {
@@ -62,18 +61,16 @@ class LaneBudget {
   }
 
   #closeLanes(close: (lanes: LaneUser) => void): void {
-    for (const owner of this.#owners) close(owner);
+    for (const user of this.#users) close(user);
   }
 
-  #cleanLater(): void {
-    if (this.#isCleaningDue) return;
-    this.#isCleaningDue = true;
-    setTimeout(() => {
-      this.#isCleaningDue = false;
+  readonly #cleanLater: () => void = coalesced(
+    (clean) => setTimeout(clean, CLEANING_MS).unref(),
+    () => {
       this.#closeLanes((lanes) => lanes.closeUnused());
       if (this.open > 0) this.#cleanLater();
-    }, CLEANING_MS).unref();
-  }
+    },
+  );
 }
 
 /** The budget of this isolate. */

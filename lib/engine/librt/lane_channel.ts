@@ -205,6 +205,7 @@ export class LaneChannel implements Channel, LaneUser {
 
   close(): void {
     this.#closeIdle();
+    assert(this.#duplicates === 0, "what is closed has no requests");
   }
 
   closeUnused(): void {

@@ -69,8 +69,8 @@ export class Notification {
   }
 
   /**
-   * The system is going to announce it too early: the library does when it is
-   * due. An early call is ignored, an early signal is one too many.
+   * The system is going to announce it too early, so the library announces it
+   * when it is due. An early call is ignored, an early signal is one too many.
    */
   takeOver(): void {
     if (this.#isTakenOver || this.native.notify === SIGEV_NONE) return;

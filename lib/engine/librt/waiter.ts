@@ -83,11 +83,11 @@ const SPACED_POLL_MS = 1;
 const UNATTENDED_MS_MIN = 1;
 const UNATTENDED_MS_MAX = 100;
 
-/** Counters for {@linkcode metrics}. */
+/** What the engine counts of waiting. */
 export const waits = { suspends: 0, polls: 0 };
 
-/** Finds completions, see the module's documentation. */
-export class Waiter {
+/** See the module's documentation. */
+class Waiter {
   readonly #waitables: Waitable[] = [];
   readonly #unattended = new Set<Unattended>();
   #unattendedTimer: ReturnType<typeof setTimeout> | null = null;
@@ -176,11 +176,11 @@ export class Waiter {
   readonly #turn = (): void => {
     this.#turnIsDue = false;
     waits.polls++;
-    this.look();
+    this.#look();
   };
 
   /** Hands over what is done, and decides how to wait for the rest. */
-  readonly look = (): void => {
+  #look(): void {
     submissions.flush();
     submissions.hold();
     let done = 0;
@@ -201,7 +201,7 @@ export class Waiter {
       this.#timeout_ms = SUSPEND_MS_MIN;
     }
     if (!this.#turnIsDue) this.#wait(done > 0 ? 0 : waited_ms);
-  };
+  }
 
   /** Decides, for each head, what is going to notice its completion. */
   #wait(waited_ms: number): void {
@@ -259,10 +259,10 @@ export class Waiter {
     }
   }
 
-  /** What has {@linkcode look} called once, after a time. */
+  /** What has it look once, after a time. */
   #lookAfter(delay_ms: number): () => void {
     const schedule = (fn: () => void) => setTimeout(fn, delay_ms);
-    return coalesced(schedule, () => this.look());
+    return coalesced(schedule, () => this.#look());
   }
 
   /** Has threads wait for heads that no call names yet. */
@@ -294,7 +294,7 @@ export class Waiter {
     this.#callsOut--;
     for (const block of blocks) block.unhold();
     releaseSuspendList(list);
-    this.look();
+    this.#look();
   }
 }
 

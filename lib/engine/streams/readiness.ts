@@ -61,7 +61,7 @@ class Wake {
   }
 
   /** Takes the byte out, so that the next call waits. */
-  rest(): void {
+  clear(): void {
     const memory = byte.get();
     if (!this.#isWoken || memory === null) return;
     this.#isWoken = librt().read(this.fd, memory.pointer, 1) !== 1;
@@ -147,7 +147,7 @@ class Readiness {
     const timeout_ms = wake === null ? POLL_UNWAKEABLE_MS : POLL_MS;
     const { poll_nonblocking } = librt();
     const result = await poll_nonblocking(memory.pointer, count, timeout_ms);
-    wake?.rest();
+    wake?.clear();
     const returned = new Map<number, number>();
     for (const fd of wanted.keys()) {
       returned.set(fd, returnedEvents(memory, returned.size));

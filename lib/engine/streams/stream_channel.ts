@@ -86,7 +86,7 @@ export class StreamChannel implements Channel, Waiting {
   cancel(request: EngineRequest): boolean {
     if (request.isSync) return this.#syncs!.cancel(request);
     assert(this.#request === request, "the channel has the request");
-    this.#rest();
+    this.#stopWaiting();
     if (request.isWrite || request.transferred === 0) {
       this.#take();
       return true;
@@ -112,6 +112,7 @@ export class StreamChannel implements Channel, Waiting {
   }
 
   close(): void {
+    assert(this.#request === null, "what is closed has no requests");
     this.#syncs?.close();
     this.#calls.close();
     giveMemoryBack();
@@ -133,7 +134,7 @@ export class StreamChannel implements Channel, Waiting {
     readiness.wait(this);
   }
 
-  #rest(): void {
+  #stopWaiting(): void {
     if (!this.#isWaiting) return;
     this.#isWaiting = false;
     readiness.forget(this);
