@@ -39,7 +39,6 @@ class Dispatcher {
   #isServing = false;
   #retry_ms = RETRY_MS_MIN;
 
-<<<<<<< HEAD
   /**
    * Hands over what waits in a queue, as far as the system takes it.
    *
@@ -47,28 +46,17 @@ class Dispatcher {
    * @param isNewTurn Whether the event loop has begun a turn.
    */
   dispatch(source: Source, isNewTurn = false): void {
-    if (!isBounded(source) || this.#hungry.size === 0 || this.#isFeeding) {
-      while (this.#isNextForEngine(source, isNewTurn) && canGo(source)) {
-=======
-  /** Hands over what waits in a queue, as far as the system takes it. */
-  dispatch(source: Source): void {
     if (!isBounded(source) || this.#waiting.size === 0 || this.#isServing) {
-      while (canGo(source)) {
->>>>>>> review
+      while (this.#isNextForEngine(source, isNewTurn) && canGo(source)) {
         if (this.#submitNext(source)) continue;
         this.waitForRoom(source);
         break;
       }
     } else {
-<<<<<<< HEAD
       if (this.#isNextForEngine(source, isNewTurn) && canGo(source)) {
         this.waitForRoom(source);
       }
-      this.#feed();
-=======
-      if (canGo(source)) this.waitForRoom(source);
       this.#serveWaiting();
->>>>>>> review
     }
     engine.flushSoon();
   }
@@ -113,7 +101,7 @@ class Dispatcher {
       if (!hasRoom()) break;
       // Deleted and added again, a queue comes last in the set's order.
       this.#waiting.delete(source);
-      if (!canGo(source)) continue;
+      if (!this.#isNextForEngine(source, false) || !canGo(source)) continue;
       const isServed = this.#submitNext(source);
       if (canGo(source)) this.#waiting.add(source);
       if (!isServed) break;
@@ -176,16 +164,13 @@ class Dispatcher {
     return isTaken;
   }
 
-  #retryLater(): void {
-    if (this.#isRetryDue) return;
-    this.#isRetryDue = true;
-    setTimeout(() => {
-      this.#isRetryDue = false;
-      this.#serveWaiting();
-      engine.flush();
-    }, this.#retry_ms);
+  readonly #retryLater = coalesced((retry) => {
+    setTimeout(retry, this.#retry_ms);
     this.#retry_ms = Math.min(this.#retry_ms * 2, RETRY_MS_MAX);
-  }
+  }, () => {
+    this.#serveWaiting();
+    engine.flush();
+  });
 }
 
 /** Whether the system may have one more request. */
