@@ -1,0 +1,435 @@
+// FileQueue, and what decides for it, above an engine that does what a test says:
+// short transfers and refusals, which a real one has seldom.
+
+import { assert, assertEquals, assertRejects } from "@std/assert";
+import type {
+  Channel,
+  EngineRequest,
+  FileTraits,
+  Operation,
+} from "../../lib/engine/engine.ts";
+import { engine } from "../../lib/engine/serving.ts";
+import { PromisedRequest } from "../../lib/file/promised_request.ts";
+import { FileQueue } from "../../lib/requests/file_queue.ts";
+import type { Request } from "../../lib/requests/request.ts";
+import { EAGAIN, EIO } from "../../lib/system/constants.ts";
+import { AioError } from "../../lib/system/error.ts";
+import { settings } from "../../lib/system/settings.ts";
+import { configure, metrics } from "../../mod.ts";
+import { assertAioError, delay, encode, test } from "../helpers/mod.ts";
+
+const FILE: FileTraits = {
+  knownFd: 99,
+  flags: 0,
+  isSeekable: true,
+  isAppending: false,
+  keepsLanes: true,
+  isDirect: false,
+  isSynchronous: false,
+};
+
+/** An engine that has one channel, and nobody who serves its requests. */
+class FakeEngine implements Disposable {
+  readonly submitted: Request[] = [];
+  /** Whether the system has resources. */
+  isTaking = true;
+  readonly #open = engine.open;
+  readonly #maxInFlight = settings.maxInFlight;
+
+  constructor(maxInFlight = 512) {
+    engine.open = () => this.#channel;
+    configure({ maxInFlight });
+  }
+
+  readonly #channel: Channel = {
+    hasRoom: () => true,
+    submit: (request: Request) => {
+      if (!this.isTaking) return false;
+      request.entry = this;
+      this.submitted.push(request);
+      return true;
+    },
+    cancel: (request: Request) => {
+      this.#take(request);
+      return true;
+    },
+    requests: () => this.submitted,
+    rest: () => {},
+    whenUnused: () => Promise.resolve(),
+    close: () => {},
+  };
+
+  #take(request: EngineRequest): void {
+    request.entry = null;
+    const at = this.submitted.findIndex((other) => other === request);
+    assert(at >= 0, "the engine does not have it");
+    this.submitted.splice(at, 1);
+  }
+
+  /** Is done with its first request, or with a part of it. */
+  complete(queue: FileQueue, errno: number, bytes: number): void {
+    const [request] = this.submitted;
+    this.#take(request);
+    request.transferred += bytes;
+    queue.completed(request, errno, bytes);
+  }
+
+  [Symbol.dispose](): void {
+    engine.open = this.#open;
+    configure({ maxInFlight: this.#maxInFlight });
+  }
+}
+
+/** A request, and what its promise comes to. */
+interface Made {
+  readonly request: PromisedRequest;
+  readonly outcome: Promise<number>;
+}
+
+function submit(queue: FileQueue, operation: Operation, text = ""): Made {
+  const isSync = operation === "sync" || operation === "syncData";
+  const view = isSync ? null : encode(text);
+  const fields = { operation, view, address: 0, offset: 0, priority: 0 };
+  let request: PromisedRequest;
+  const outcome = new Promise<number>((resolve, reject) => {
+    request = new PromisedRequest(queue, fields, resolve, reject);
+  });
+  queue.submit(request!);
+  return { request: request!, outcome };
+}
+
+/** Waits until what the queue does in microtasks is done. */
+async function microtasks(): Promise<void> {
+  for (let count = 0; count < 20; count++) await null;
+}
+
+test("FileQueue writes no byte twice of appends that are canceled too late", async () => {
+  using engine = new FakeEngine();
+  const queue = new FileQueue(99, { ...FILE, isAppending: true });
+  const appends = ["ab", "cd", "ef"].map((text) =>
+    submit(queue, "append", text)
+  );
+  await microtasks();
+  assertEquals(engine.submitted.map(({ length }) => length), [6]);
+  engine.complete(queue, 0, 3);
+  assertEquals(queue.cancel(appends[2].request), false);
+  queue.roomAgain();
+  assertEquals(engine.submitted.map(({ transferred }) => transferred), [3]);
+  engine.complete(queue, 0, 3);
+  assertEquals(
+    await Promise.all(appends.map(({ outcome }) => outcome)),
+    [2, 2, 2],
+  );
+});
+
+test("FileQueue has appends in order after one of them is canceled", async () => {
+  using engine = new FakeEngine();
+  const queue = new FileQueue(99, { ...FILE, isAppending: true });
+  const appends = ["a", "bc", "def", "ghij"].map((text) =>
+    submit(queue, "append", text)
+  );
+  await microtasks();
+  assert(queue.cancel(appends[1].request));
+  await assertAioError(appends[1].outcome, "ECANCELED");
+  const [batch] = engine.submitted;
+  assertEquals(new TextDecoder().decode(batch.view!), "adefghij");
+  engine.complete(queue, 0, 8);
+  await Promise.all([appends[0], appends[2], appends[3]]
+    .map(({ outcome }) => outcome));
+});
+
+test("FileQueue tells each append of a batch how far it came", async () => {
+  using engine = new FakeEngine();
+  const queue = new FileQueue(99, { ...FILE, isAppending: true });
+  const appends = ["ab", "cd", "ef"].map((text) =>
+    submit(queue, "append", text)
+  );
+  await microtasks();
+  engine.complete(queue, 0, 3);
+  queue.roomAgain();
+  engine.complete(queue, EIO, 0);
+  const [whole, part, none] = appends.map(({ outcome }) => outcome);
+  assertEquals(await whole, 2);
+  await assertAioError(part, "EIO", { bytesTransferred: 1 });
+  await assertAioError(none, "EIO", { bytesTransferred: 0 });
+});
+
+test("FileQueue combines no append that has begun with others", async () => {
+  using engine = new FakeEngine();
+  const queue = new FileQueue(99, { ...FILE, isAppending: true });
+  const first = submit(queue, "append", "abcd");
+  await microtasks();
+  engine.isTaking = false;
+  const second = submit(queue, "append", "ef");
+  engine.complete(queue, 0, 1);
+  engine.isTaking = true;
+  queue.roomAgain();
+  assertEquals(engine.submitted[0], first.request);
+  engine.complete(queue, 0, 3);
+  queue.roomAgain();
+  assertEquals(engine.submitted.at(-1), second.request);
+  engine.complete(queue, 0, 2);
+  await Promise.all([first.outcome, second.outcome]);
+});
+
+test("FileQueue serves the rest of a transfer before what came later", async () => {
+  using engine = new FakeEngine();
+  const queue = new FileQueue(99, FILE);
+  const first = submit(queue, "write", "abcd");
+  engine.isTaking = false;
+  const second = submit(queue, "write", "xy");
+  engine.complete(queue, 0, 1);
+  engine.isTaking = true;
+  queue.roomAgain();
+  assertEquals(engine.submitted, [first.request, second.request]);
+  engine.complete(queue, 0, 3);
+  engine.complete(queue, 0, 2);
+  assertEquals(await first.outcome, 4);
+  assertEquals(await second.outcome, 2);
+});
+
+test("FileQueue has requests of which the engine takes none back in order", async () => {
+  using engine = new FakeEngine();
+  const queue = new FileQueue(99, FILE);
+  const made = ["a", "b", "c"].map((text) => submit(queue, "write", text));
+  for (const request of [...engine.submitted].reverse()) {
+    engine.submitted.pop();
+    request.entry = null;
+    queue.putBack(request);
+  }
+  queue.roomAgain();
+  assertEquals(engine.submitted, made.map(({ request }) => request));
+  for (const { outcome } of made) {
+    engine.complete(queue, 0, 1);
+    assertEquals(await outcome, 1);
+  }
+});
+
+test("FileQueue tries again what was put back while nothing is in flight", async () => {
+  using engine = new FakeEngine();
+  const queue = new FileQueue(99, FILE);
+  const { request, outcome } = submit(queue, "read", "abcd");
+  engine.submitted.pop();
+  request.entry = null;
+  queue.putBack(request);
+  while (engine.submitted.length === 0) await delay(1);
+  engine.complete(queue, 0, 4);
+  assertEquals(await outcome, 4);
+});
+
+test("FileQueue tries again what the engine refuses, until it is taken", async () => {
+  using engine = new FakeEngine();
+  const { inFlight, queued } = metrics();
+  const queues = [new FileQueue(99, FILE), new FileQueue(98, FILE)];
+  engine.isTaking = false;
+  const made = queues.map((queue) => submit(queue, "read", "abcd"));
+  await delay(5);
+  assertEquals(metrics().inFlight, inFlight);
+  assertEquals(metrics().queued, queued + 2);
+  engine.isTaking = true;
+  while (engine.submitted.length < 2) await delay(1);
+  for (const { queue } of [...engine.submitted]) {
+    engine.complete(queue as FileQueue, 0, 4);
+  }
+  const outcomes = made.map(({ outcome }) => outcome);
+  assertEquals(await Promise.all(outcomes), [4, 4]);
+});
+
+test("FileQueue has its turn beside others when there is room for one", async () => {
+  using engine = new FakeEngine(1);
+  const one = new FileQueue(99, FILE);
+  const other = new FileQueue(98, FILE);
+  const made = [one, one, one, other, other]
+    .map((queue) => submit(queue, "read", "a"));
+  const served: number[] = [];
+  for (const _ of made) {
+    assertEquals(engine.submitted.length, 1);
+    const [request] = engine.submitted;
+    served.push(made.findIndex((each) => each.request === request));
+    const queue = request.queue as FileQueue;
+    engine.complete(queue, 0, 1);
+    queue.roomAgain();
+  }
+  assertEquals(served, [0, 1, 3, 2, 4]);
+  await Promise.all(made.map(({ outcome }) => outcome));
+});
+
+test("FileQueue has a sync wait for room, too", async () => {
+  using engine = new FakeEngine(1);
+  const one = new FileQueue(99, FILE);
+  const other = new FileQueue(98, FILE);
+  const read = submit(one, "read", "a");
+  const sync = submit(other, "sync");
+  await microtasks();
+  assertEquals(engine.submitted, [read.request]);
+  engine.complete(one, 0, 1);
+  one.roomAgain();
+  assertEquals(engine.submitted.map(({ operation }) => operation), ["sync"]);
+  engine.complete(other, 0, 0);
+  await Promise.all([read.outcome, sync.outcome]);
+});
+
+test("FileQueue of a pipe takes no room of others", async () => {
+  using engine = new FakeEngine(1);
+  const { inFlight } = metrics();
+  const file = new FileQueue(99, FILE);
+  const pipe = new FileQueue(98, { ...FILE, isSeekable: false });
+  const waiting = submit(pipe, "read", "a");
+  const read = submit(file, "read", "a");
+  const behind = submit(pipe, "read", "a");
+  const requests = [waiting, read, behind].map(({ request }) => request);
+  assertEquals(engine.submitted, requests);
+  assertEquals(metrics().inFlight, inFlight + 1);
+  for (const request of requests) {
+    engine.complete(request.queue as FileQueue, 0, 1);
+  }
+  await Promise.all([waiting, read, behind].map(({ outcome }) => outcome));
+});
+
+test("FileQueue submits nothing whose buffer is gone", async () => {
+  using engine = new FakeEngine();
+  const queue = new FileQueue(99, FILE);
+  engine.isTaking = false;
+  const { request, outcome } = submit(queue, "write", "abcd");
+  structuredClone(request.view!.buffer, {
+    transfer: [request.view!.buffer as ArrayBuffer],
+  });
+  engine.isTaking = true;
+  queue.roomAgain();
+  await assertRejects(() => outcome, TypeError, "detached");
+  assertEquals(engine.submitted, []);
+});
+
+test("FileQueue ends a write between two pieces if it is to be canceled", async () => {
+  using engine = new FakeEngine();
+  const queue = new FileQueue(99, FILE);
+  const { request, outcome } = submit(queue, "write", "abcd");
+  request.isCancelWanted = true;
+  engine.complete(queue, 0, 1);
+  await assertAioError(outcome, "ECANCELED");
+  assertEquals(request.transferred, 1);
+});
+
+test("FileQueue fails a write of which nothing is written, with EIO", async () => {
+  using engine = new FakeEngine();
+  const queue = new FileQueue(99, FILE);
+  const { outcome } = submit(queue, "write", "abcd");
+  engine.complete(queue, 0, 0);
+  await assertAioError(outcome, "EIO");
+});
+
+test("FileQueue makes a transfer again that ends with EAGAIN, but no sync", async () => {
+  using engine = new FakeEngine();
+  const queue = new FileQueue(99, FILE);
+  const write = submit(queue, "write", "a");
+  engine.complete(queue, EAGAIN, 0);
+  const sync = submit(queue, "sync");
+  while (engine.submitted.length === 0) {
+    await delay(1);
+  }
+  engine.complete(queue, 0, 1);
+  assertEquals(await write.outcome, 1);
+  await microtasks();
+  engine.complete(queue, EAGAIN, 0);
+  await assertAioError(sync.outcome, "EAGAIN");
+});
+
+test("FileQueue of an O_DSYNC file fails a sync after a write that failed", async () => {
+  using engine = new FakeEngine();
+  const queue = new FileQueue(99, { ...FILE, isSynchronous: true });
+  const write = submit(queue, "write", "a");
+  const sync = submit(queue, "sync");
+  engine.complete(queue, EIO, 0);
+  await assertAioError(write.outcome, "EIO");
+  await assertAioError(sync.outcome, "EIO");
+  assertEquals(engine.submitted, []);
+});
+
+test("FileQueue asks every descriptor for an error of a sync before it tells", async () => {
+  using engine = new FakeEngine();
+  const queue = new FileQueue(99, FILE);
+  const second = new FileQueue(98, FILE, queue.commits);
+  for (const one of [queue, second]) {
+    const { outcome } = submit(one, "write", "a");
+    engine.complete(one, 0, 1);
+    await outcome;
+  }
+  const before = submit(queue, "sync");
+  await microtasks();
+  engine.complete(queue, 0, 0);
+  engine.complete(second, 0, 0);
+  await before.outcome;
+  // Only the first one is written through, but the second one may know as well.
+  const write = submit(queue, "write", "b");
+  engine.complete(queue, 0, 1);
+  await write.outcome;
+  const { outcome } = submit(queue, "sync");
+  const rejected = assertRejects(() => outcome, AioError, "EIO");
+  await microtasks();
+  assertEquals(engine.submitted.map((leader) => leader.queue), [queue]);
+  engine.complete(queue, EIO, 0);
+  assertEquals(engine.submitted.map((leader) => leader.queue), [second]);
+  engine.complete(second, EIO, 0);
+  await rejected;
+});
+
+test("FileQueue sends a sync after one that failed through the same descriptors", async () => {
+  using engine = new FakeEngine();
+  const queue = new FileQueue(99, FILE);
+  const second = new FileQueue(98, FILE, queue.commits);
+  const write = submit(second, "write", "a");
+  engine.complete(second, 0, 1);
+  await write.outcome;
+  const failed = submit(queue, "sync");
+  const rejected = assertAioError(failed.outcome, "EIO");
+  await microtasks();
+  assertEquals(engine.submitted.map((leader) => leader.queue), [second]);
+  engine.complete(second, EIO, 0);
+  engine.complete(queue, 0, 0);
+  await rejected;
+  // A write of a later group, so that there is something to synchronize.
+  const later = submit(queue, "write", "b");
+  engine.complete(queue, 0, 1);
+  await later.outcome;
+  const { outcome } = submit(queue, "sync");
+  await microtasks();
+  assertEquals(
+    new Set(engine.submitted.map((leader) => leader.queue)),
+    new Set([queue, second]),
+  );
+  engine.complete(engine.submitted[0].queue as FileQueue, 0, 0);
+  engine.complete(engine.submitted[0].queue as FileQueue, 0, 0);
+  // The first one told of what was lost: this one covers what came later.
+  await outcome;
+});
+
+test("FileQueue has a sync that arrives while one runs wait for the next", async () => {
+  using engine = new FakeEngine();
+  const queue = new FileQueue(99, FILE);
+  const syncs = [submit(queue, "syncData")];
+  await microtasks();
+  syncs.push(submit(queue, "sync"), submit(queue, "syncData"));
+  await microtasks();
+  const operations = () => engine.submitted.map(({ operation }) => operation);
+  assertEquals(operations(), ["syncData"]);
+  engine.complete(queue, 0, 0);
+  await syncs[0].outcome;
+  await microtasks();
+  assertEquals(operations(), ["sync"]);
+  engine.complete(queue, 0, 0);
+  await Promise.all(syncs.map(({ outcome }) => outcome));
+});
+
+test("FileQueue through which only a canceled write went is not synchronized", async () => {
+  using engine = new FakeEngine();
+  const queue = new FileQueue(99, FILE);
+  const second = new FileQueue(98, FILE, queue.commits);
+  const write = submit(second, "write", "a");
+  assert(second.cancel(write.request));
+  await assertAioError(write.outcome, "ECANCELED");
+  const { outcome } = submit(queue, "sync");
+  await microtasks();
+  assertEquals(engine.submitted.map((leader) => leader.queue), [queue]);
+  engine.complete(queue, 0, 0);
+  await outcome;
+});
