@@ -10,12 +10,7 @@ import { iovecOf } from "../../ffi/iovec.ts";
 import { KeptMemory, type NativeMemory } from "../../ffi/memory.ts";
 import type { NativeFunctions } from "../../ffi/runtime.ts";
 import { fileSystemOf, TMPFS_MAGIC } from "../../ffi/statfs.ts";
-import {
-  bufferOf,
-  byteLengthOf,
-  byteOffsetOf,
-  copyBytes,
-} from "../checks/bytes.ts";
+import { bufferOf, byteOffsetOf, copyBytes } from "../checks/bytes.ts";
 import { offsetAfter } from "../checks/offset.ts";
 import { EAGAIN, ENOSYS, platform } from "../system/constants.ts";
 import { counters } from "../system/counters.ts";
@@ -84,16 +79,21 @@ export class PageCache {
    * Reads what is cached, {@linkcode bytes} says how much.
    *
    * @param view Where to put it.
+   * @param byteLength How much: shared memory may have grown under its view.
    * @param offset Where in the file.
    * @returns Whether that is all.
    */
-  read(view: Uint8Array, offset: number | bigint): boolean {
+  read(
+    view: Uint8Array,
+    byteLength: number,
+    offset: number | bigint,
+  ): boolean {
     turn.count();
     this.bytes = 0;
     this.isWhole = false;
-    const byteLength = byteLengthOf(view);
     for (;;) {
-      const result = this.#readOnce(view, this.bytes, offset);
+      const rest = byteLength - this.bytes;
+      const result = this.#readOnce(view, this.bytes, rest, offset);
       if (result < 0) return this.#missed(-result);
       this.bytes += result;
       // Short at a page that is not cached, and at the end of the file.
@@ -126,9 +126,9 @@ export class PageCache {
   #readOnce(
     view: Uint8Array,
     begin: number,
+    byteLength: number,
     offset: number | bigint,
   ): number {
-    const byteLength = byteLengthOf(view) - begin;
     const at = begin === 0 ? offset : offsetAfter(offset, begin);
     const pinned = pinnedAddressOf(view);
     if (pinned !== 0) return this.#call(pinned + begin, byteLength, at);

@@ -129,7 +129,7 @@ class Dispatcher {
       }
       next.isCacheAsked = true;
       if (!isAsked) return true;
-      const isWhole = cache.read(next.view!, next.offset);
+      const isWhole = cache.read(next.view!, next.length, next.offset);
       next.transferred = cache.bytes;
       if (!isWhole) return true;
       source.take();
