@@ -3,7 +3,6 @@ import { runtime } from "../../ffi/current.ts";
 import { queueMicrotask } from "../../ffi/event_loop.ts";
 import { assert } from "../checks/assert.ts";
 import type { FileTraits, Operation } from "../engine/engine.ts";
-import type { PageCache } from "../engine/page_cache.ts";
 import { turn } from "../engine/turn.ts";
 import { byteLengthOf } from "../checks/bytes.ts";
 import { EBADF, platform } from "../system/constants.ts";
@@ -23,6 +22,17 @@ import { FileQueue } from "./file_queue.ts";
 import { syscallOf } from "./request_error.ts";
 
 const { constants } = platform;
+
+/** What the page cache has of a read. */
+export interface Cached {
+  /** How many bytes. */
+  readonly bytes: number;
+  /** Whether that is all. */
+  readonly isWhole: boolean;
+}
+
+/** It is not to be asked: an answer as well, lest it is counted twice. */
+const NOTHING: Cached = { bytes: 0, isWhole: false };
 
 /** See the module's documentation. */
 export class OpenFile {
@@ -113,13 +123,14 @@ export class OpenFile {
   /**
    * Reads at once what the page cache has.
    *
-   * @returns What it has; `null` if it was not asked.
+   * @returns What it has; `null` if it was not asked yet.
    */
-  readCached(view: Uint8Array, offset: number | bigint): PageCache | null {
+  readCached(view: Uint8Array, offset: number | bigint): Cached | null {
     const { cache } = this.#queue;
     if (cache === null || this.#closing !== null) return null;
     const byteLength = byteLengthOf(view);
-    if (!cache.isAskedFor(byteLength) || !turn.hasRoom) return null;
+    if (!cache.isAskedFor(byteLength)) return NOTHING;
+    if (!turn.hasRoom) return null;
     if (cache.read(view, byteLength, offset)) {
       counters.submitted++;
       counters.completed++;

@@ -16,6 +16,7 @@ async function lanes(task: string, descriptorsMax: number, count = 0) {
   const path = directory.file();
   return await report("engine_lanes", {
     args: [task, path, String(count)],
+    pageCache: false,
     wrapper: ["bash", "-c", `ulimit -n ${descriptorsMax}; exec "$@"`, "bash"],
   });
 }

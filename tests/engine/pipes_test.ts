@@ -20,6 +20,7 @@ async function outcomeOf(name: string, options: object) {
       ...options,
     })],
     env: { TMPDIR: directory.path },
+    pageCache: false,
     // As many descriptors as may be.
     wrapper: ["bash", "-c", 'ulimit -n "$(ulimit -Hn)"; exec "$@"', "bash"],
   });

@@ -13,6 +13,7 @@ for (const how of ["opened for writing", "adopted", "adopted for reading"]) {
     const args = [path, how];
     const { lanes, closed, ...open } = await report("locked_file", {
       args,
+      pageCache: false,
     });
     assertEquals(open, {
       before: true,

@@ -3,7 +3,13 @@
 
 import { assertEquals, assertMatch } from "@std/assert";
 import { fileURLToPath } from "node:url";
-import { endBefore, execute, isLinux, test } from "../helpers/mod.ts";
+import {
+  endBefore,
+  execute,
+  isLinux,
+  pageCacheVariable,
+  test,
+} from "../helpers/mod.ts";
 import { oldestDeno } from "../helpers/oldest_deno.ts";
 
 const PROGRAM = fileURLToPath(
@@ -20,11 +26,13 @@ for (
   test(`a test that uses files passes the sanitizers of ${name}`, {
     ignore: !isLinux || command === null,
   }, async () => {
-    const { code, stdout, stderr } = await execute(
-      [...command!, "test", "-A", "--no-check", "--quiet", PROGRAM],
-      { signal: endBefore() },
-    );
-    assertMatch(stdout, /ok \| \d+ passed \| 0 failed/, stdout + stderr);
-    assertEquals(code, 0, stdout + stderr);
+    for (const pageCache of [true, false]) {
+      const { code, stdout, stderr } = await execute(
+        [...command!, "test", "-A", "--no-check", "--quiet", PROGRAM],
+        { env: pageCacheVariable(pageCache), signal: endBefore() },
+      );
+      assertMatch(stdout, /ok \| \d+ passed \| 0 failed/, stdout + stderr);
+      assertEquals(code, 0, stdout + stderr);
+    }
   });
 }

@@ -121,7 +121,10 @@ test("batch() rejects what fails and leaves the others alone", {
   assertEquals(summary(mixed), ["ENOSPC", 2, "ENOSPC", 2]);
 });
 
-test("batch() rejects only those whose buffer was taken away meanwhile", async () => {
+test("batch() rejects only those whose buffer was taken away meanwhile", {
+  // A read that is answered at once has its bytes before that.
+  pageCache: false,
+}, async () => {
   using directory = new Directory();
   await using file = await AioFile.open(directory.file(pattern(100)));
   const buffers = Array.from({ length: 9 }, () => new Uint8Array(10));
@@ -147,6 +150,7 @@ test("batch() hands everything to the system with one lio_listio", {
   const path = directory.file(pattern(4096));
   const { calls, values } = await report("engine_listio", {
     args: ["batch", "64", path],
+    pageCache: false,
   });
   assertEquals(values, Array(64).fill(64));
   assertEquals(calls, { lio_listio: [64] });
@@ -157,6 +161,7 @@ test("CompletionQueue.submit() uses one lio_listio for all its files", {
 }, async () => {
   using directory = new Directory();
   const { calls, values } = await report("engine_listio", {
+    pageCache: false,
     args: [
       "submit",
       "64",

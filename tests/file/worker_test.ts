@@ -79,7 +79,10 @@ test("a process with workers that read a FIFO in vain can exit", {
   using directory = new Directory();
   await using fifo = new Fifo();
   const path = directory.file(new Uint8Array(1 << 20));
-  const ended = await run("worker_exit", { args: [path, fifo.path] });
+  const ended = await run("worker_exit", {
+    args: [path, fifo.path],
+    pageCache: false,
+  });
   assertEquals(ended.code, 5, ended.stderr);
 });
 
@@ -94,7 +97,11 @@ test(
     using directory = new Directory();
     const { workers, orphans, wrong, notified } = await report(
       "terminated_workers",
-      { args: [directory.path, String(BATCHES)], limit_ms },
+      {
+        args: [directory.path, String(BATCHES)],
+        pageCache: false,
+        limit_ms,
+      },
     );
     assertEquals(workers, DOOMED);
     // Those that waited for a FIFO, six for each worker at least.

@@ -10,6 +10,7 @@ export * from "./commands.ts";
 export * from "./errors.ts";
 export * from "./fifo.ts";
 export * from "./files.ts";
+export * from "./page_cache.ts";
 export * from "./programs.ts";
 export * from "./strace.ts";
 export * from "./system.ts";

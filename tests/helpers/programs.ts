@@ -5,6 +5,7 @@
  */
 import { assertEquals } from "@std/assert";
 import { withoutCacheNotices } from "./commands.ts";
+import { pageCacheVariable } from "./page_cache.ts";
 import { endBefore } from "./test.ts";
 import { isPending } from "./waiting.ts";
 
@@ -16,6 +17,8 @@ export interface ProgramOptions {
   /** A command that runs the program, such as `bash -c …`. */
   wrapper?: string[];
   env?: Record<string, string>;
+  /** Whether its reads are asked of the page cache first; by default, they are. */
+  pageCache?: boolean;
   /** The time limit of its test, before which it ends, if not the usual one. */
   limit_ms?: number;
 }
@@ -42,6 +45,7 @@ export class Program implements AsyncDisposable {
       flags = ["--allow-all"],
       wrapper = [],
       env,
+      pageCache,
       limit_ms,
     }: ProgramOptions = {},
   ) {
@@ -58,7 +62,7 @@ export class Program implements AsyncDisposable {
     ];
     this.#process = new Deno.Command(command, {
       args: rest,
-      env: { NO_COLOR: "1", ...env },
+      env: { NO_COLOR: "1", ...pageCacheVariable(pageCache), ...env },
       stdin: "null",
       stdout: "piped",
       stderr: "piped",

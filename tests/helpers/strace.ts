@@ -46,6 +46,8 @@ export async function cancelRunning(
   const inject = `inject=${call}:delay_enter=300000`;
   return await report("running_transfer", {
     args: [path, how, operation, String(contents.length), `${isReadOnly}`],
+    // Or it would be done before anybody could cancel it.
+    pageCache: false,
     wrapper: strace(
       "/dev/null",
       ...["-P", path, "-e", `trace=${call}`, "-e", inject],

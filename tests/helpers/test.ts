@@ -6,6 +6,7 @@
  */
 import { assertEquals } from "@std/assert";
 import { execute } from "./commands.ts";
+import { withPageCache } from "./page_cache.ts";
 import { timeLimit } from "./system.ts";
 
 /** The usual limit. */
@@ -17,6 +18,11 @@ export interface TestOptions {
   ignore?: boolean;
   /** Its time limit, if not the usual one. */
   limit_ms?: number;
+  /**
+   * Whether reads are asked of the page cache first. Not where a test looks at what
+   * the engine does with reads of files that are cached.
+   */
+  pageCache?: boolean;
   /**
    * The `import.meta.url` of its file, if it needs the process's first thread, and
    * so a process of its own. `deno test` gives each file an isolate that may end
@@ -37,8 +43,9 @@ function optionsAndFn<Fn>(rest: Rest<Fn>): [TestOptions, Fn] {
 
 /** Makes a test; it may take longer where the processor is emulated. */
 export function test(name: string, ...rest: Rest<TestFunction>): void {
-  const [options, fn] = optionsAndFn(rest);
+  const [options, plain] = optionsAndFn(rest);
   const { ignore = false, limit_ms = LIMIT_MS, onFirstThread } = options;
+  const fn = withSettings(options, plain);
   const timeout = timeLimit(limit_ms);
   const here = { name, ignore, timeout, fn };
   if (onFirstThread === undefined) return Deno.test(here);
@@ -46,6 +53,17 @@ export function test(name: string, ...rest: Rest<TestFunction>): void {
   if (flag === ONLY && name === chosen) runHere(fn);
   if (flag === ONLY || flag === WHOLE_FILE) return;
   Deno.test({ ...here, fn: () => runOnly(onFirstThread, name, limit_ms) });
+}
+
+function withSettings(
+  { pageCache }: TestOptions,
+  fn: TestFunction,
+): TestFunction {
+  if (pageCache === undefined) return fn;
+  return async (t) => {
+    using _restored = withPageCache(pageCache);
+    await fn(t);
+  };
 }
 
 /** A `test()` that gives each test something of its own, which goes with it. */

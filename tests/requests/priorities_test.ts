@@ -32,7 +32,9 @@ async function assertCounted(
   assertEquals(isSorting(file), false, "afterwards");
 }
 
-test("isSorting is true while a request with a priority is in flight", async () => {
+test("isSorting is true while a request with a priority is in flight", {
+  pageCache: false,
+}, async () => {
   using directory = new Directory();
   const path = directory.file("contents");
   await using file = await AioFile.open(path, { read: true, write: true });
@@ -53,7 +55,9 @@ test("isSorting is true while a request with a priority is in flight", async () 
   });
 });
 
-test("isSorting leaves synchronizations and appends out, before and after", async () => {
+test("isSorting leaves synchronizations and appends out, before and after", {
+  pageCache: false,
+}, async () => {
   using directory = new Directory();
   const path = directory.file("contents");
   await using file = await AioFile.open(path, { read: true, write: true });

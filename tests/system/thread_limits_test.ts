@@ -258,6 +258,7 @@ for (const level of ["files", "blocks"]) {
       try {
         const { reads, threads } = await report("limited_threads", {
           args: [level, file, "0", "0"],
+          pageCache: false,
           wrapper: inCgroup(path, max),
         });
         assertEquals(reads, READS);
@@ -275,6 +276,7 @@ for (const level of ["files", "blocks"]) {
       const file = directory.file(pattern(8192));
       const { reads, threads } = await report("limited_threads", {
         args: [level, file, `${max}`, "0"],
+        pageCache: false,
       });
       assertEquals(reads, READS);
       assert(threads <= max - 12, `${threads} threads`);

@@ -27,6 +27,7 @@ for (let period = 2; period <= 7; period++) {
             AGAIN_PERIOD: String(period),
             POSIX_AIO_ENGINE: "librt",
           },
+          pageCache: false,
           limit_ms,
         },
       );

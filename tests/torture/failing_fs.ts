@@ -11,6 +11,8 @@ import { succeedsInNamespace } from "./namespace.ts";
 
 /** It is mounted within this time. */
 const PATIENCE_MS = 5_000;
+/** Who waits for it for ever cannot be killed. */
+const PAUSE_S_MAX = 15;
 
 /**
  * Builds the file system.
@@ -86,6 +88,28 @@ export class FailingFs implements AsyncDisposable {
   /** What would be left of a file after a loss of power. */
   durable(name: string): Uint8Array {
     return Deno.readFileSync(this.at(`${name}.durable`));
+  }
+
+  /**
+   * Has whatever it is asked for wait.
+   *
+   * @returns What has it go on; it does by itself if nobody calls that.
+   */
+  pause(): () => void {
+    const { pid } = this.#server;
+    const wake = `sleep ${PAUSE_S_MAX}; kill -CONT ${pid}`;
+    const waker = new Deno.Command("sh", {
+      args: ["-c", wake],
+      stdin: "null",
+      stdout: "null",
+      stderr: "null",
+    }).spawn();
+    waker.unref();
+    Deno.kill(pid, "SIGSTOP");
+    return () => {
+      Deno.kill(pid, "SIGCONT");
+      waker.kill();
+    };
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -56,6 +56,8 @@ async function inject(requests: string, lanes: number): Promise<void> {
     {
       args: [directory.path, requests, extent, String(lanes)],
       env: { LD_PRELOAD: faults! },
+      // The faults are those of the calls of aio(3).
+      pageCache: false,
       limit_ms,
     },
   );
@@ -116,7 +118,11 @@ test(
     using directory = new Directory();
     const { tries, ...outcomes } = await report(
       "../torture/programs/endless_again",
-      { args: [directory.path], env: { LD_PRELOAD: faults! } },
+      {
+        args: [directory.path],
+        env: { LD_PRELOAD: faults! },
+        pageCache: false,
+      },
     );
     // Three requests, made again after 1, 2, 4, … 64 milliseconds.
     assert(tries >= 6 && tries <= 100, `${tries} calls`);

@@ -37,6 +37,7 @@ test("memory in flight is not freed, unmapped or used for something else", {
     args: [directory.path, ...EXTENT],
     flags: ["--allow-all", "--v8-flags=--expose-gc"],
     env: { LD_PRELOAD: inFlight! },
+    pageCache: false,
     limit_ms,
   });
   tell(`${submissions} requests, and memory freed ${frees} times`);
@@ -77,6 +78,7 @@ if (!hasValgrind) {
 function memcheck(program: string, ...args: string[]): Promise<Ended> {
   return run(program, {
     args,
+    pageCache: false,
     // V8 makes machine code, and memcheck has to translate all of it: less is
     // faster, though V8's own code is slower.
     flags: ["--allow-all", "--v8-flags=--expose-gc,--no-opt,--no-sparkplug"],

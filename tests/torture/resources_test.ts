@@ -119,21 +119,26 @@ function inMb(bytes: number): string {
 
 const REQUESTS = scaled(200_000, 10_000_000);
 
-test(
-  `${REQUESTS} requests leave memory, descriptors and threads as they were`,
-  { ignore: !isLinux, limit_ms },
-  async () => {
-    using directory = new Directory();
-    const { made, left, ...counts } = await report("../torture/programs/soak", {
-      args: [directory.path, String(REQUESTS)],
-      flags: FLAGS,
-      limit_ms,
-    });
-    assert(made >= REQUESTS, `${made} requests`);
-    assertEquals(left, [0, 0]);
-    assertFlat(counts);
-  },
-);
+for (const pageCache of [true, false]) {
+  test(
+    `${REQUESTS} requests leave memory, descriptors and threads as they were, ` +
+      `page cache ${pageCache ? "on" : "off"}`,
+    { ignore: !isLinux, limit_ms },
+    async () => {
+      using directory = new Directory();
+      const outcome = await report("../torture/programs/soak", {
+        args: [directory.path, String(REQUESTS)],
+        flags: FLAGS,
+        pageCache,
+        limit_ms,
+      });
+      const { made, left, ...counts } = outcome;
+      assert(made >= REQUESTS, `${made} requests`);
+      assertEquals(left, [0, 0]);
+      assertFlat(counts);
+    },
+  );
+}
 
 const FILES = scaled(3_000, 100_000);
 
@@ -186,6 +191,7 @@ for (const { how, name, bytesMax, descriptorsMax } of WORKER_MODES) {
       {
         args: [directory.file(pattern(1_000_000)), how, String(WORKERS)],
         flags: FLAGS,
+        pageCache: false,
         // What is left has to fit beside everything else.
         wrapper: [
           "bash",

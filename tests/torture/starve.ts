@@ -36,6 +36,7 @@ export async function starve(refusal: Refusal): Promise<[number, number]> {
     {
       args: [directory.path, call, error, position],
       env: { LD_PRELOAD: faults },
+      pageCache: false,
       limit_ms,
     },
   );

@@ -641,6 +641,11 @@ const others: Call[] = [
     (_, options) => configure(options),
   ),
   throwing(
+    "configure() with pageCache",
+    [flag("pageCache")],
+    (_, pageCache) => configure(object(["pageCache"], [pageCache])),
+  ),
+  throwing(
     "configure() with numbers",
     [
       ...NUMBERS.map((name): ParameterOf => [

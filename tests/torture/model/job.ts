@@ -205,7 +205,10 @@ export class TransferJob extends Job {
   }
 
   protected override settle(ending: Ending, settled: number): void {
-    if (ending.kind === "done" && this.memory.isSpoiled) {
+    const { isReadAtOnce } = this.handle.model;
+    const mayBeDone = !this.memory.isSpoiled ||
+      this.wanted.type === "read" && isReadAtOnce;
+    if (ending.kind === "done" && !mayBeDone) {
       throw new Error(`${this.name} succeeded without its buffer`);
     }
     if (this.wanted.type === "read") this.#settleRead(ending, settled);

@@ -35,8 +35,8 @@ export class Machine {
    * @param patience_ms How long a part of it may take until it is said to hang.
    */
   constructor(program: Program, places: Places, patience_ms: number) {
-    const { maxInFlight, pollMicroseconds, lanes, notify } = program;
-    configure({ maxInFlight, pollMicroseconds });
+    const { maxInFlight, pollMicroseconds, pageCache, lanes, notify } = program;
+    configure({ maxInFlight, pollMicroseconds, pageCache });
     if (lanes !== null) configure({ lanes });
     this.#rounds = program.rounds;
     this.#world = new World(program, places);

@@ -74,6 +74,8 @@ export class Handle {
 export class ModelFile {
   readonly path: string;
   readonly isDirect: boolean;
+  /** Whether a read may be done before anything happens to its buffer. */
+  readonly isReadAtOnce: boolean;
   readonly handles: Handle[];
   /** The contents before this round. */
   base: Uint8Array;
@@ -89,11 +91,12 @@ export class ModelFile {
   constructor(
     path: string,
     accesses: Access[],
-    isDirect: boolean,
+    { isDirect, isReadAtOnce }: { isDirect: boolean; isReadAtOnce: boolean },
     base: Uint8Array,
   ) {
     this.path = path;
     this.isDirect = isDirect;
+    this.isReadAtOnce = isReadAtOnce;
     this.base = base;
     this.handles = accesses.map((access) => new Handle(this, access));
   }

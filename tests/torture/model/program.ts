@@ -118,6 +118,7 @@ export interface Program {
   /** `null` leaves the number as it is. */
   readonly lanes: number | null;
   readonly notify: "auto" | "suspend" | "thread" | "poll";
+  readonly pageCache: boolean;
   readonly files: FilePlan[];
   readonly rounds: Round[];
 }
@@ -307,6 +308,7 @@ export const program: fc.Arbitrary<Program> = record({
   pollMicroseconds: fc.constantFrom(100, 0, 5000),
   lanes: fc.constantFrom<number | null>(1, 2, 3, 8),
   notify: fc.constantFrom("auto", "suspend", "thread", "poll"),
+  pageCache: fc.boolean(),
   files: fc.array(file, { minLength: 1, maxLength: 3 }),
   rounds: fc.array(round, { minLength: 1, maxLength: 3 }),
 });

@@ -51,7 +51,9 @@ export class World {
       const place = isOnDisk || isDirect ? places.disk : places.memory;
       const path = `${place}/${crypto.randomUUID()}`;
       Deno.writeFileSync(path, contents);
-      return new ModelFile(path, plan.accesses, isDirect, contents);
+      const isReadAtOnce = program.pageCache && !isDirect;
+      const traits = { isDirect, isReadAtOnce };
+      return new ModelFile(path, plan.accesses, traits, contents);
     });
   }
 

@@ -6,6 +6,11 @@ import { assertBytes, delay, pattern, timeLimit } from "../../helpers/mod.ts";
 import { AioFile, configure } from "../../../mod.ts";
 import { particularsOf } from "../../programs/particulars.ts";
 
+// The runtime needs some to listen to signals, and ends the process without.
+const ignore = () => {};
+Deno.addSignalListener("SIGUSR1", ignore);
+Deno.removeSignalListener("SIGUSR1", ignore);
+
 const BLOCK_BYTES = 4_096;
 const REQUESTS = 200;
 

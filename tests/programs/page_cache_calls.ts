@@ -1,0 +1,139 @@
+/**
+ * Reads a file as it is told to. Prints what the system was asked for: each
+ * `preadv2()` with its flags and its result, where each `aio_read()` began and how
+ * many bytes it was to read, and which reads asked the page cache.
+ */
+import type { CompletionQueueOptions } from "../../mod.ts";
+
+/** What is to be done. */
+export interface Plan {
+  path: string;
+  /** What the file has. */
+  byteLength: number;
+  /** What `preadv2()` fails with, that it has one page, or that there is none. */
+  preadv2?: number | "one page" | "missing";
+  direct?: boolean;
+  pageCache?: boolean;
+  /** How many bytes of a file that is not cached are cached before the reads. */
+  cached?: number;
+  reads: PlannedRead[];
+}
+
+/** One read, which is awaited before the next one. */
+export interface PlannedRead {
+  offset?: number;
+  length: number;
+  memory?: "ordinary" | "pinned" | "shared";
+  /** Of a completion queue, which has the read then. */
+  notify?: CompletionQueueOptions["notify"];
+  /** Whether it has options. */
+  hasOptions?: boolean;
+}
+
+const plan: Plan = JSON.parse(Deno.args[0]);
+const PAGE_BYTES = 4096;
+const EAGAIN = 11;
+const preadv2: [flags: number, result: number][] = [];
+const aioRead: [offset: number, length: number][] = [];
+const { dlopen } = Deno;
+
+// deno-lint-ignore no-explicit-any
+type Symbols = Record<string, any>;
+
+function replace(symbols: Symbols): void {
+  const { preadv2: original, aio_read } = symbols;
+  if (plan.preadv2 === "missing") symbols.preadv2 = null;
+  else if (original !== null) {
+    symbols.preadv2 = (...args: unknown[]) => {
+      const result = resultOf(symbols, () => original(...args));
+      preadv2.push([args[4] as number, result]);
+      return result;
+    };
+  }
+  symbols.aio_read = (block: Deno.PointerObject) => {
+    const view = new Deno.UnsafePointerView(block);
+    const { offset, nbytes } = platform.aiocb;
+    aioRead.push([
+      Number(view.getBigInt64(offset)),
+      Number(view.getBigUint64(nbytes)),
+    ]);
+    return aio_read(block);
+  };
+}
+
+function resultOf(symbols: Symbols, call: () => number): number {
+  if (typeof plan.preadv2 === "number") return failed(symbols, plan.preadv2);
+  if (plan.preadv2 !== "one page") return call();
+  return preadv2.length === 0
+    ? Math.min(call(), PAGE_BYTES)
+    : failed(symbols, EAGAIN);
+}
+
+function failed(symbols: Symbols, errno: number): number {
+  const location = symbols.errno_location();
+  new Int32Array(Deno.UnsafePointerView.getArrayBuffer(location, 4))[0] = errno;
+  return -1;
+}
+
+Object.defineProperty(Deno, "dlopen", {
+  value: (...args: Parameters<typeof dlopen>) => {
+    const library = dlopen(...args);
+    const replaced: Symbols = { ...library.symbols };
+    if ("aio_read" in replaced) replace(replaced);
+    return { symbols: replaced, close: () => library.close() };
+  },
+});
+
+// Importing it binds the functions.
+const { platform } = await import("../../lib/system/constants.ts");
+const { AioFile, allocatePinned, CompletionQueue, configure, metrics } =
+  await import("../../mod.ts");
+const { evict, pattern, readIntoCache } = await import("../helpers/mod.ts");
+
+const { path, direct, pageCache, cached } = plan;
+if (cached !== undefined) {
+  evict(path);
+  readIntoCache(path, cached);
+}
+configure({ pageCache });
+const contents = pattern(plan.byteLength);
+const allocate = {
+  ordinary: (length: number) => new Uint8Array(length),
+  shared: (length: number) => new Uint8Array(new SharedArrayBuffer(length)),
+  pinned: allocatePinned,
+};
+const asked: number[] = [];
+const bytes: number[] = [];
+let areRight = true;
+
+await using file = await AioFile.open(path, { direct });
+for (const [index, read] of plan.reads.entries()) {
+  const { offset = 0, length, memory = "ordinary" } = read;
+  const into = allocate[memory](length);
+  const before = metrics();
+  const count = await outcomeOf(into, offset, read);
+  const after = metrics();
+  bytes.push(count);
+  const misses = after.cacheMisses - before.cacheMisses;
+  const hits = after.cacheHits - before.cacheHits;
+  if (misses + hits > 0) asked.push(index);
+  areRight &&= into.subarray(0, count)
+    .every((byte, at) => byte === contents[offset + at]);
+}
+const { cacheHits: hits, cacheMisses: misses } = metrics();
+const answers = { hits, misses, asked, bytes, areRight };
+console.log(JSON.stringify({ preadv2, aioRead, ...answers }));
+
+async function outcomeOf(
+  into: Uint8Array,
+  offset: number,
+  { notify, hasOptions }: PlannedRead,
+): Promise<number> {
+  if (notify === undefined) {
+    return await file.readAt(into, offset, hasOptions ? {} : undefined);
+  }
+  await using queue = new CompletionQueue({ notify });
+  queue.read(file, into, offset, undefined);
+  const { value } = await queue.drain().next();
+  return value.bytes;
+}
