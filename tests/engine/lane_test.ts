@@ -42,7 +42,7 @@ class OpenLane extends Owner implements Disposable {
   constructor(path: string) {
     super();
     this.fd = openSync(path, "r+");
-    this.lane = new Lane(this.fd, this, null);
+    this.lane = new Lane(this.fd, this);
   }
 
   /** A read of one byte that the lane has, but not the system. */
