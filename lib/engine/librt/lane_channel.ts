@@ -96,8 +96,9 @@ export class LaneChannel implements Channel, LaneUser {
     }
     if (flight === null) return false;
     lane.add(flight);
-    const isAlone = request.isSync || !this.#waitsForDevice(request);
-    if (isAlone && !submissions.isGathering) return lane.call(flight);
+    const isGathered = submissions.isGathering || this.#waitsForDevice(request);
+    // A list has no synchronizations.
+    if (request.isSync || !isGathered) return lane.call(flight);
     submissions.add(flight);
     return true;
   }
