@@ -8,7 +8,7 @@ import {
   releaseBounceBuffer,
   takeBounceBuffer,
 } from "../../ffi/bounce_buffer.ts";
-import { copyBytes } from "../checks/bytes.ts";
+import { byteLengthOf, copyBytes, sliceOf } from "../checks/bytes.ts";
 import { AioError } from "../system/error.ts";
 import { CombinedRequest } from "./combined_request.ts";
 import type { Request } from "./request.ts";
@@ -50,7 +50,7 @@ function combine(
   let at = 0;
   while (appends.size < count) {
     const append = waiting.shift();
-    copyBytes(memory.bytes, append.view!, at);
+    copyBytes(memory.bytes, bytesOf(append), at);
     at += append.length;
     appends.add(append);
   }
@@ -69,6 +69,11 @@ function combine(
   );
   for (const append of appends) append.leader = batch;
   return batch;
+}
+
+/** What is to be appended: shared memory may have grown under its view. */
+function bytesOf({ view, length }: Request): Uint8Array {
+  return byteLengthOf(view!) === length ? view! : sliceOf(view!, 0, length);
 }
 
 /** Without memory for many, the first one may do with less, or with none. */

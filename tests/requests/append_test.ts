@@ -225,3 +225,26 @@ test("append() that is canceled leaves those before and after it", {
   const all = concat([first, fifo.drain()]);
   assertBytes(all.subarray(-3), encode("124"));
 });
+
+test("append() appends what there was when shared memory grows meanwhile", {
+  onFirstThread: import.meta.url,
+}, async () => {
+  using directory = new Directory();
+  const path = directory.file();
+  await using file = await AioFile.open(path, { append: true });
+  const LENGTH = 2000;
+  const views = [1, 2, 3].map((value) => {
+    // More than the library's own memory for those that go together has room for.
+    const buffer = new SharedArrayBuffer(LENGTH, { maxByteLength: 4 * LENGTH });
+    return new Uint8Array(buffer).fill(value);
+  });
+  const appends = views.map((view) => file.append(view));
+  for (const { buffer } of views) {
+    (buffer as SharedArrayBuffer).grow(4 * LENGTH);
+  }
+  assertEquals(await Promise.all(appends), [LENGTH, LENGTH, LENGTH]);
+  assertBytes(
+    Deno.readFileSync(path),
+    concat([1, 2, 3].map((value) => new Uint8Array(LENGTH).fill(value))),
+  );
+});
