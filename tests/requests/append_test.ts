@@ -232,9 +232,9 @@ test("append() appends what there was when shared memory grows meanwhile", {
   using directory = new Directory();
   const path = directory.file();
   await using file = await AioFile.open(path, { append: true });
-  const LENGTH = 2000;
+  const LENGTH = 1300;
   const views = [1, 2, 3].map((value) => {
-    // More than the library's own memory for those that go together has room for.
+    // As long, the last one does not fit into a page with the others.
     const buffer = new SharedArrayBuffer(LENGTH, { maxByteLength: 4 * LENGTH });
     return new Uint8Array(buffer).fill(value);
   });
