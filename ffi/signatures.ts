@@ -122,8 +122,6 @@ export const SIGNATURES = {
     result: "int",
     optional: true,
   },
-  // Of Linux. int fstatfs(int fd, struct statfs *)
-  fstatfs: { parameters: ["int", "pointer"], result: "int", optional: true },
   // Of Linux. int statx(int fd, char *path, int flags, uint mask, struct statx *)
   statx: {
     parameters: ["int", "pointer", "int", "uint", "pointer"],

@@ -57,6 +57,7 @@ export function linuxConstants(
     O_DIRECT: arch === "aarch64" ? 0o200000 : 0o40000,
     F_DUPFD_CLOEXEC: 1030,
     F_GETPIPE_SZ: 1032,
+    F_GET_SEALS: 1034,
     F_NOCACHE: 0,
     RWF_NOWAIT: 8,
     SYS_gettid: arch === "aarch64" ? 178 : 186,

@@ -9,7 +9,6 @@ import { runtime } from "../../ffi/current.ts";
 import { iovecOf } from "../../ffi/iovec.ts";
 import { KeptMemory, type NativeMemory } from "../../ffi/memory.ts";
 import type { NativeFunctions } from "../../ffi/runtime.ts";
-import { fileSystemOf, TMPFS_MAGIC } from "../../ffi/statfs.ts";
 import { bufferOf, byteOffsetOf, copyBytes } from "../checks/bytes.ts";
 import { offsetAfter } from "../checks/offset.ts";
 import { EAGAIN, ENOSYS, platform } from "../system/constants.ts";
@@ -111,7 +110,7 @@ export class PageCache {
     counters.cacheMisses++;
     if (errno === errnos.EOPNOTSUPP && this.#flags !== 0) {
       // It has no other place for its bytes: to read them waits for nothing.
-      if (fileSystemOf(this.#fd) === TMPFS_MAGIC) this.#flags = 0;
+      if (isInMemory(this.#fd)) this.#flags = 0;
       else this.#isThere = false;
     } else if (errno === ENOSYS) this.#isThere = false;
     else if (errno === EAGAIN) {
@@ -159,6 +158,11 @@ export class PageCache {
     const bytes = this.#preadv2(this.#fd, iovec, 1, at, this.#flags);
     return bytes === -1 ? -runtime.errno() : bytes;
   }
+}
+
+/** Asked of the kernel: statfs() would wait for a file system that is far away. */
+function isInMemory(fd: number): boolean {
+  return librt().fcntl(fd, constants.F_GET_SEALS, 0) !== -1;
 }
 
 function bouncedBytes({ bytes }: NativeMemory, byteLength: number): Uint8Array {

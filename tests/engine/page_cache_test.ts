@@ -589,12 +589,6 @@ const NEVER: Record<
   string,
   [Omit<Plan, "path" | "byteLength">, Parameters<typeof callsOf>[1]?]
 > = {
-  'a queue that says "suspend"': [
-    { reads: [{ length: 100, notify: "suspend" }] },
-  ],
-  'a queue that says "thread"': [
-    { reads: [{ length: 100, notify: "thread" }] },
-  ],
   "a program that says pageCache: false": [
     { pageCache: false, reads: repeated(1) },
   ],
@@ -609,8 +603,15 @@ for (const [who, [plan, options]] of Object.entries(NEVER)) {
   test(`the page cache is not asked by ${who}`, async () => {
     const { preadv2, hits, misses, aioRead } = await callsOf(plan, options);
     assertEquals([preadv2, hits, misses], [[], 0, 0]);
-    // Which completion queues submit in other ways.
-    if (plan.reads[0].notify === undefined) assertEquals(aioRead.length, 1);
+    assertEquals(aioRead.length, 1);
+  });
+}
+
+for (const notify of ["auto", "suspend", "thread", "poll"] as const) {
+  test(`the page cache answers a queue that says "${notify}"`, async () => {
+    const reads = [{ length: 100, notify }];
+    const { hits, aioRead } = await callsOf({ reads });
+    assertEquals([hits, aioRead], [1, []]);
   });
 }
 

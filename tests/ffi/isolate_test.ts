@@ -40,6 +40,8 @@ const LARGE_BYTES = 1024 * 1024;
 
 /** Files whose tests pass on any thread; the first one takes another way. */
 const FILES = [
+  "engine/page_cache_test.ts",
+  "engine/turn_test.ts",
   "file/aio_file_test.ts",
   "file/batch_test.ts",
   "file/completion_queue_test.ts",

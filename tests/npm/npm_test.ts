@@ -187,15 +187,26 @@ for (const resolution of ["nodenext", "bundler"]) {
 }
 
 for (const where of ["main thread", "worker"]) {
-  testEach(`does what the interface promises in a ${where}`, async (it, t) => {
-    const { code, stdout, stderr } = await runProgram(it, "checks", where);
-    const lines = stdout.trim().split("\n");
-    for (const line of lines) {
-      const { name, problem } = JSON.parse(line);
-      await t.step(name, () => assertEquals(problem, null, problem));
-    }
-    assertEquals(code, 0, stderr);
-  });
+  for (const pageCache of [true, false]) {
+    const name = `does what the interface promises in a ${where}, page cache ` +
+      (pageCache ? "on" : "off");
+    testEach(name, async ({ path, hasUsing }, t) => {
+      const { code, stdout, stderr } = await run(
+        directory,
+        "env",
+        `POSIX_AIO_PAGE_CACHE=${pageCache ? "1" : "0"}`,
+        path,
+        programOf("checks", hasUsing),
+        where,
+      );
+      const lines = stdout.trim().split("\n");
+      for (const line of lines) {
+        const { name, problem } = JSON.parse(line);
+        await t.step(name, () => assertEquals(problem, null, problem));
+      }
+      assertEquals(code, 0, stderr);
+    });
+  }
 }
 
 const USE = `

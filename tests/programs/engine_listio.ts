@@ -1,5 +1,5 @@
 /**
- * Reads blocks in one of several ways. Prints which native functions submitted
+ * Reads or writes blocks in one of several ways. Prints which native functions submitted
  * them, with how many requests each.
  */
 const calls: Record<string, number[]> = {};
@@ -34,7 +34,9 @@ configure({ threads: 4 });
 const direct = task === "direct";
 const BLOCK_BYTES = direct ? 4096 : 64;
 const files = await Promise.all(
-  paths.map((path) => AioFile.open(path, { direct })),
+  paths.map((path) =>
+    AioFile.open(path, task === "written" ? { write: true } : { direct })
+  ),
 );
 const requests = Array.from({ length: Number(count) }, (_, index) => ({
   type: "read" as const,
@@ -61,13 +63,16 @@ switch (task) {
   }
   // From a microtask each, as continuations do.
   case "direct":
-  case "cached": {
-    const reads: Promise<number>[] = [];
+  case "written": {
+    const [file] = files;
+    const outcomes: Promise<number>[] = [];
     for (const { buffer, offset } of requests) {
       await null;
-      reads.push(files[0].readAt(buffer, offset));
+      outcomes.push(
+        direct ? file.readAt(buffer, offset) : file.writeAt(buffer, offset),
+      );
     }
-    values.push(...await Promise.all(reads));
+    values.push(...await Promise.all(outcomes));
     break;
   }
 }

@@ -108,7 +108,11 @@ export class FailingFs implements AsyncDisposable {
     Deno.kill(pid, "SIGSTOP");
     return () => {
       Deno.kill(pid, "SIGCONT");
-      waker.kill();
+      try {
+        waker.kill();
+      } catch {
+        // It has woken it.
+      }
     };
   }
 

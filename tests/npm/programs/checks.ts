@@ -7,6 +7,7 @@
 import { once } from "node:events";
 import process from "node:process";
 import { isMainThread, parentPort, Worker } from "node:worker_threads";
+import { cacheChecks } from "./checks/cache.ts";
 import { contextChecks } from "./checks/context.ts";
 import { errorChecks } from "./checks/errors.ts";
 import { fileChecks } from "./checks/files.ts";
@@ -17,6 +18,7 @@ import { queueChecks } from "./checks/queue.ts";
 import { streamChecks } from "./checks/streams.ts";
 
 const checks = {
+  ...cacheChecks,
   ...fileChecks,
   ...errorChecks,
   ...streamChecks,

@@ -12,12 +12,16 @@ import { join } from "node:path";
 import process from "node:process";
 
 /** Functions that throw if what their name says does not hold. */
-export type Checks = Record<string, () => Promise<void> | void>;
+export type Checks = Record<string, Check>;
+export type Check = () => Promise<void> | void;
 
 export const BLOCK_BYTES = 4096;
 
 /** FIFOs that can be opened for both, and `/dev/full`, are Linux's. */
 export const isLinux: boolean = process.platform === "linux";
+
+/** Whether reads are asked of the page cache unless a check says something else. */
+export const PAGE_CACHE: boolean = process.env.POSIX_AIO_PAGE_CACHE !== "0";
 
 const directory = mkdtempSync(join(tmpdir(), "posix-aio-"));
 let files = 0;

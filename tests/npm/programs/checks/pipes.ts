@@ -3,7 +3,14 @@ import { AioFile, configure } from "@posix/aio";
 import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
 import { closeSync, constants, openSync, readSync, writeSync } from "node:fs";
-import { BLOCK_BYTES, type Checks, fifo, fileOf, isLinux } from "./kit.ts";
+import {
+  BLOCK_BYTES,
+  type Checks,
+  fifo,
+  fileOf,
+  isLinux,
+  PAGE_CACHE,
+} from "./kit.ts";
 
 /** More than a pipe holds, in more calls than one. */
 const LONG_BYTES = 1024 * 1024;
@@ -43,7 +50,7 @@ export const pipeChecks: Checks = isLinux
         // What the page cache has would need no thread.
         configure({ pageCache: false });
         assert.equal(await file.readAt(bytes, 0), BLOCK_BYTES);
-        configure({ pageCache: true });
+        configure({ pageCache: PAGE_CACHE });
         await Promise.all(pipes.map((pipe) => pipe.close({ cancel: true })));
         for (const outcome of await outcomes) {
           assert.equal(outcome.status, "rejected");
