@@ -242,6 +242,24 @@ test(
   },
 );
 
+test("Aiocb disposed of in progress is used again when it is done [aio-12]", {
+  ignore,
+}, async () => {
+  using fifo = new Fifo();
+  // One of the neighbours lies in the same memory, which is kept with it.
+  const neighbours = [new Aiocb()];
+  const block = await blockedRead(fifo);
+  neighbours.push(new Aiocb());
+  const { address } = block;
+  block[Symbol.dispose]();
+  for (let isUsed = false; !isUsed; await delay(1)) {
+    fifo.feed("x");
+    using other = new Aiocb();
+    isUsed = other.address === address;
+  }
+  assertEquals(neighbours.length, 2);
+});
+
 test("Aiocb dropped in progress keeps its memory until it is done [aio-12]", {
   ignore,
 }, async () => {

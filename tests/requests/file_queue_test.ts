@@ -300,6 +300,25 @@ test("FileQueue submits nothing whose buffer is gone", async () => {
   assertEquals(engine.submitted, []);
 });
 
+for (
+  const [what, traits, isLast] of [
+    ["ends a read of a pipe that is short", { isSeekable: false }, true],
+    ["ends a direct read off a sector", { isDirect: true }, true],
+    ["goes on with a read that is short", {}, false],
+  ] as const
+) {
+  test(`FileQueue ${what}`, async () => {
+    using engine = new FakeEngine();
+    const queue = new FileQueue(99, { ...FILE, ...traits });
+    const { request, outcome } = submit(queue, "read", "abcd");
+    engine.complete(queue, 0, 1);
+    queue.roomAgain();
+    assertEquals(engine.submitted.includes(request), !isLast);
+    if (!isLast) engine.complete(queue, 0, 0);
+    assertEquals(await outcome, 1);
+  });
+}
+
 test("FileQueue ends a write between two pieces if it is to be canceled", async () => {
   using engine = new FakeEngine();
   const queue = new FileQueue(99, FILE);
