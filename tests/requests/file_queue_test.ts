@@ -33,11 +33,17 @@ class FakeEngine implements Disposable {
   readonly submitted: Request[] = [];
   /** Whether the system has resources. */
   isTaking = true;
+  /** Whether it was told to hand over what was submitted. */
+  #isFlushed = true;
   readonly #open = engine.open;
+  readonly #flush = engine.flush;
   readonly #maxInFlight = settings.maxInFlight;
 
   constructor(maxInFlight = 512) {
     engine.open = () => this.#channel;
+    engine.flush = () => {
+      this.#isFlushed = true;
+    };
     configure({ maxInFlight });
   }
 
@@ -47,9 +53,11 @@ class FakeEngine implements Disposable {
       if (!this.isTaking) return false;
       request.entry = this;
       this.submitted.push(request);
+      this.#isFlushed = false;
       return true;
     },
     cancel: (request: Request) => {
+      assert(this.#isFlushed, "the system does not have it yet");
       this.#take(request);
       return true;
     },
@@ -76,6 +84,7 @@ class FakeEngine implements Disposable {
 
   [Symbol.dispose](): void {
     engine.open = this.#open;
+    engine.flush = this.#flush;
     configure({ maxInFlight: this.#maxInFlight });
   }
 }
@@ -136,6 +145,26 @@ test("FileQueue has appends in order after one of them is canceled", async () =>
   engine.complete(queue, 0, 8);
   await Promise.all([appends[0], appends[2], appends[3]]
     .map(({ outcome }) => outcome));
+});
+
+test("FileQueue cancels one append of a batch after another", async () => {
+  using engine = new FakeEngine();
+  const queue = new FileQueue(99, { ...FILE, isAppending: true });
+  const appends = ["a", "bc", "def"].map((text) =>
+    submit(queue, "append", text)
+  );
+  await microtasks();
+  // Those that are left wait by themselves.
+  engine.isTaking = false;
+  for (const { request, outcome } of appends.slice(1)) {
+    assert(queue.cancel(request));
+    await assertAioError(outcome, "ECANCELED");
+  }
+  engine.isTaking = true;
+  queue.roomAgain();
+  assertEquals(engine.submitted.map(({ length }) => length), [1]);
+  engine.complete(queue, 0, 1);
+  assertEquals(await appends[0].outcome, 1);
 });
 
 test("FileQueue tells each append of a batch how far it came", async () => {
