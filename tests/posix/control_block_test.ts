@@ -163,6 +163,11 @@ test(
     await wait;
     await done(block);
     assertEquals(text(block.aio_buf!), "b");
+    // Once the call has returned, the old one is for others.
+    for (let isUsed = false; !isUsed; await delay(1)) {
+      using other = new Aiocb();
+      isUsed = other.address === address;
+    }
   },
 );
 
