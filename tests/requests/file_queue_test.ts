@@ -107,6 +107,12 @@ function submit(queue: FileQueue, operation: Operation, text = ""): Made {
   return { request: request!, outcome };
 }
 
+/** Takes the buffer of a request away. */
+function detach({ view }: Request): void {
+  const buffer = view!.buffer as ArrayBuffer;
+  structuredClone(buffer, { transfer: [buffer] });
+}
+
 /** Waits until what the queue does in microtasks is done. */
 async function microtasks(): Promise<void> {
   for (let count = 0; count < 20; count++) await null;
@@ -178,6 +184,17 @@ test("FileQueue tells each append of a batch how far it came", async () => {
   assertEquals(await whole, 2);
   await assertAioError(part, "EIO", { bytesTransferred: 1 });
   await assertAioError(none, "EIO", { bytesTransferred: 0 });
+});
+
+test("FileQueue rejects one append of a batch whose buffer is taken away", async () => {
+  using engine = new FakeEngine();
+  const queue = new FileQueue(99, { ...FILE, isAppending: true });
+  const appends = ["ab", "cd"].map((text) => submit(queue, "append", text));
+  await microtasks();
+  detach(appends[0].request);
+  engine.complete(queue, 0, 4);
+  await assertRejects(() => appends[0].outcome, TypeError, "detached");
+  assertEquals(await appends[1].outcome, 2);
 });
 
 test("FileQueue combines no append that has begun with others", async () => {
@@ -317,9 +334,7 @@ test("FileQueue submits nothing whose buffer is gone", async () => {
   const queue = new FileQueue(99, FILE);
   engine.isTaking = false;
   const { request, outcome } = submit(queue, "write", "abcd");
-  structuredClone(request.view!.buffer, {
-    transfer: [request.view!.buffer as ArrayBuffer],
-  });
+  detach(request);
   engine.isTaking = true;
   queue.roomAgain();
   await assertRejects(() => outcome, TypeError, "detached");
