@@ -2,7 +2,12 @@
 
 import { assert, assertEquals } from "@std/assert";
 import { librt } from "../../ffi/librt.ts";
-import type { ChannelOwner, EngineRequest } from "../../lib/engine/engine.ts";
+import type {
+  ChannelOwner,
+  EngineRequest,
+  Notify,
+} from "../../lib/engine/engine.ts";
+import { hasRoomForCallback } from "../../lib/engine/librt/callbacks.ts";
 import { type Flight, takeFlight } from "../../lib/engine/librt/flight.ts";
 import { Lane } from "../../lib/engine/librt/lane.ts";
 import { submissions } from "../../lib/engine/librt/submission_list.ts";
@@ -46,7 +51,7 @@ class OpenLane extends Owner implements Disposable {
   }
 
   /** A read of one byte that the lane has, but not the system. */
-  add(): Flight {
+  add(notify: Notify = "auto"): Flight {
     const request: EngineRequest = {
       operation: "read",
       isWrite: false,
@@ -55,7 +60,7 @@ class OpenLane extends Owner implements Disposable {
       address: 0,
       offset: this.#offset++,
       length: 1,
-      notify: "auto",
+      notify,
       transferred: 0,
       entry: null,
       isViewLost: false,
@@ -116,6 +121,20 @@ test(
     assertEquals(offsetsOf(open.done), [0]);
   },
 );
+
+test("Lane.refused() expects no notification any more", {
+  ignore: !isLinux,
+  onFirstThread: import.meta.url,
+}, () => {
+  using directory = new Directory();
+  using open = new OpenLane(directory.file("a"));
+  const flight = open.add("thread");
+  assertEquals(flight.notify, "thread");
+  assert(!hasRoomForCallback(1));
+  open.lane.refused(flight);
+  assert(hasRoomForCallback(1));
+  assertEquals(open.returned, [flight.request]);
+});
 
 test("SubmissionList puts back what the system refuses, the last one first", {
   ignore: !isLinux,

@@ -36,6 +36,8 @@ import {
 } from "../helpers/mod.ts";
 
 const MIB = 1024 * 1024;
+/** What one call transfers at most. */
+const CALL_BYTES = 256 * 1024;
 const O_CLOEXEC = 0o2000000;
 
 const ordinary = (byteLength: number) => new Uint8Array(byteLength);
@@ -326,6 +328,17 @@ test("what waits in vain has no descriptors left once nothing waits", {
     await Promise.allSettled([read]);
     await idle();
   }
+});
+
+test("readAt() is satisfied with what a call takes, if there is no more", {
+  ignore: !isLinux,
+}, async () => {
+  const pipe = openPipe();
+  await using file = AioFile.adopt(pipe.reader);
+  assert(growPipe(pipe, MIB));
+  assertEquals(write(pipe.writer, pattern(CALL_BYTES)), CALL_BYTES);
+  assertEquals(await file.readAt(new Uint8Array(MIB), 0), CALL_BYTES);
+  close(pipe.writer);
 });
 
 test("readAt() of what always has bytes leaves timers their turn", {

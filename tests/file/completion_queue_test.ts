@@ -760,3 +760,47 @@ test("CompletionQueue lets go of what it handed over, with others that wait", {
   assert(alive >= BACKLOG / 2, `${alive} tags`);
   assert(alive < 2 * BACKLOG, `${alive} of ${tags.length} tags are alive`);
 });
+
+for (const cancel of [false, true]) {
+  test(
+    "submit() whose list has a getter that closes a file has the file " +
+      (cancel ? "cancel its request" : "wait for its request"),
+    { ignore: !isLinux },
+    async () => {
+      using directory = new Directory();
+      await using other = await AioFile.open(directory.file("x"));
+      await using fifo = new Fifo();
+      await using queue = new CompletionQueue<string>();
+      let closing: Promise<void>;
+      queue.submit([
+        { ...readOf(fifo.file), tag: "closed" },
+        {
+          ...readOf(other),
+          get tag() {
+            closing = fifo.file.close({ cancel });
+            return "other";
+          },
+        },
+      ]);
+      const done = new Map<string, Completion<string>>();
+      if (!cancel) {
+        assert(await isPending(closing!, 5));
+        fifo.feed("y");
+      }
+      for await (const completion of queue.drain()) {
+        done.set(completion.tag, completion);
+      }
+      await closing!;
+      assertEquals(done.get("other")!.bytes, 1);
+      const { error, bytes } = done.get("closed")!;
+      assertEquals(
+        [error?.code, bytes],
+        cancel ? ["ECANCELED", 0] : [undefined, 1],
+      );
+    },
+  );
+}
+
+function readOf(file: AioFile) {
+  return { type: "read", file, buffer: new Uint8Array(1), offset: 0 } as const;
+}

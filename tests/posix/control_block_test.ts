@@ -163,6 +163,11 @@ test(
     await wait;
     await done(block);
     assertEquals(text(block.aio_buf!), "b");
+    // Once the call has returned, the old one is for others.
+    for (let isUsed = false; !isUsed; await delay(1)) {
+      using other = new Aiocb();
+      isUsed = other.address === address;
+    }
   },
 );
 
@@ -241,6 +246,24 @@ test(
     assertEquals(text(last.aio_buf!), "3");
   },
 );
+
+test("Aiocb disposed of in progress is used again when it is done [aio-12]", {
+  ignore,
+}, async () => {
+  using fifo = new Fifo();
+  // One of the neighbours lies in the same memory, which is kept with it.
+  const neighbours = [new Aiocb()];
+  const block = await blockedRead(fifo);
+  neighbours.push(new Aiocb());
+  const { address } = block;
+  block[Symbol.dispose]();
+  for (let isUsed = false; !isUsed; await delay(1)) {
+    fifo.feed("x");
+    using other = new Aiocb();
+    isUsed = other.address === address;
+  }
+  assertEquals(neighbours.length, 2);
+});
 
 test("Aiocb dropped in progress keeps its memory until it is done [aio-12]", {
   ignore,

@@ -168,6 +168,18 @@ test(
   },
 );
 
+test("append() leaves no descriptor of its own behind close()", {
+  ignore: !isLinux,
+}, async () => {
+  using directory = new Directory();
+  const path = directory.file("contents");
+  const file = await AioFile.open(path, { write: true });
+  await file.append(encode("x"));
+  assert(accessModesOf(path).length > 1, "it appends by the file's own");
+  await file.close();
+  assertEquals(accessModesOf(path), []);
+});
+
 test("append() on a FIFO writes in the order of the calls", {
   ignore: !isLinux,
 }, async () => {

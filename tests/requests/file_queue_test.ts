@@ -33,11 +33,17 @@ class FakeEngine implements Disposable {
   readonly submitted: Request[] = [];
   /** Whether the system has resources. */
   isTaking = true;
+  /** Whether it was told to hand over what was submitted. */
+  #isFlushed = true;
   readonly #open = engine.open;
+  readonly #flush = engine.flush;
   readonly #maxInFlight = settings.maxInFlight;
 
   constructor(maxInFlight = 512) {
     engine.open = () => this.#channel;
+    engine.flush = () => {
+      this.#isFlushed = true;
+    };
     configure({ maxInFlight });
   }
 
@@ -47,9 +53,11 @@ class FakeEngine implements Disposable {
       if (!this.isTaking) return false;
       request.entry = this;
       this.submitted.push(request);
+      this.#isFlushed = false;
       return true;
     },
     cancel: (request: Request) => {
+      assert(this.#isFlushed, "the system does not have it yet");
       this.#take(request);
       return true;
     },
@@ -76,6 +84,7 @@ class FakeEngine implements Disposable {
 
   [Symbol.dispose](): void {
     engine.open = this.#open;
+    engine.flush = this.#flush;
     configure({ maxInFlight: this.#maxInFlight });
   }
 }
@@ -96,6 +105,12 @@ function submit(queue: FileQueue, operation: Operation, text = ""): Made {
   });
   queue.submit(request!);
   return { request: request!, outcome };
+}
+
+/** Takes the buffer of a request away. */
+function detach({ view }: Request): void {
+  const buffer = view!.buffer as ArrayBuffer;
+  structuredClone(buffer, { transfer: [buffer] });
 }
 
 /** Waits until what the queue does in microtasks is done. */
@@ -138,6 +153,23 @@ test("FileQueue has appends in order after one of them is canceled", async () =>
     .map(({ outcome }) => outcome));
 });
 
+test("FileQueue cancels one append of a batch after another", async () => {
+  using engine = new FakeEngine();
+  const queue = new FileQueue(99, { ...FILE, isAppending: true });
+  const appends = ["a", "bc", "def"].map((text) =>
+    submit(queue, "append", text)
+  );
+  await microtasks();
+  const lengths = [];
+  for (const { request, outcome } of appends) {
+    lengths.push(...engine.submitted.map(({ length }) => length));
+    assert(queue.cancel(request));
+    await assertAioError(outcome, "ECANCELED");
+  }
+  assertEquals(lengths, [6, 5, 3]);
+  assertEquals(engine.submitted, []);
+});
+
 test("FileQueue tells each append of a batch how far it came", async () => {
   using engine = new FakeEngine();
   const queue = new FileQueue(99, { ...FILE, isAppending: true });
@@ -152,6 +184,17 @@ test("FileQueue tells each append of a batch how far it came", async () => {
   assertEquals(await whole, 2);
   await assertAioError(part, "EIO", { bytesTransferred: 1 });
   await assertAioError(none, "EIO", { bytesTransferred: 0 });
+});
+
+test("FileQueue rejects one append of a batch whose buffer is taken away", async () => {
+  using engine = new FakeEngine();
+  const queue = new FileQueue(99, { ...FILE, isAppending: true });
+  const appends = ["ab", "cd"].map((text) => submit(queue, "append", text));
+  await microtasks();
+  detach(appends[0].request);
+  engine.complete(queue, 0, 4);
+  await assertRejects(() => appends[0].outcome, TypeError, "detached");
+  assertEquals(await appends[1].outcome, 2);
 });
 
 test("FileQueue combines no append that has begun with others", async () => {
@@ -291,14 +334,31 @@ test("FileQueue submits nothing whose buffer is gone", async () => {
   const queue = new FileQueue(99, FILE);
   engine.isTaking = false;
   const { request, outcome } = submit(queue, "write", "abcd");
-  structuredClone(request.view!.buffer, {
-    transfer: [request.view!.buffer as ArrayBuffer],
-  });
+  detach(request);
   engine.isTaking = true;
   queue.roomAgain();
   await assertRejects(() => outcome, TypeError, "detached");
   assertEquals(engine.submitted, []);
 });
+
+for (
+  const [what, traits, isLast] of [
+    ["ends a read of a pipe that is short", { isSeekable: false }, true],
+    ["ends a direct read off a sector", { isDirect: true }, true],
+    ["goes on with a read that is short", {}, false],
+  ] as const
+) {
+  test(`FileQueue ${what}`, async () => {
+    using engine = new FakeEngine();
+    const queue = new FileQueue(99, { ...FILE, ...traits });
+    const { request, outcome } = submit(queue, "read", "abcd");
+    engine.complete(queue, 0, 1);
+    queue.roomAgain();
+    assertEquals(engine.submitted.includes(request), !isLast);
+    if (!isLast) engine.complete(queue, 0, 0);
+    assertEquals(await outcome, 1);
+  });
+}
 
 test("FileQueue ends a write between two pieces if it is to be canceled", async () => {
   using engine = new FakeEngine();

@@ -81,7 +81,7 @@ class SubmissionList {
 
   readonly #due = (): void => {
     this.#isFlushDue = false;
-    if (this.#holders === 0) this.flush();
+    this.flush();
   };
 
   /** Hands everything over now. */
