@@ -41,8 +41,7 @@ const queue = new CompletionQueue<number>({
 });
 const completions = new Uint8Array(REQUESTS);
 /** Whether the page cache may answer reads at once. */
-const isAskedOfCache = settings.pageCache &&
-  (notify === "auto" || notify === "poll");
+const isAskedOfCache = settings.pageCache;
 /** For each tag, whether a completion is what it has to be. */
 const isRight: ((completion: Completion<number>) => boolean)[] = [];
 const wrong: string[] = [];
