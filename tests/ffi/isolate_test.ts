@@ -1,8 +1,9 @@
 // Isolates that end before the process does, which `deno test` has one of for
 // each file, and the one on the process's first thread, which does not.
 
-import { assert, assertEquals } from "@std/assert";
+import { assert, assertEquals, assertThrows } from "@std/assert";
 import { mayEndFirst } from "../../ffi/isolate.ts";
+import { librt } from "../../ffi/librt.ts";
 import { platform } from "../../lib/system/constants.ts";
 import { addressInPlace } from "../../lib/system/pinned.ts";
 import { settings } from "../../lib/system/settings.ts";
@@ -11,6 +12,7 @@ import {
   aio_return,
   aio_suspend,
   Aiocb,
+  AioError,
   AioFile,
   allocatePinned,
   CompletionQueue,
@@ -119,6 +121,26 @@ test("aio_read() gives the system no memory of an isolate that may end first", {
   assertEquals(aio_return(cb), 1);
   assertEquals(decode(memory.subarray(0, 1)), "x");
 });
+
+test(
+  "aio_read() that fails frees its memory in an isolate that may end first",
+  {
+    ignore: !isLinux,
+  },
+  () => {
+    const { free } = librt();
+    const bound = librt() as { free: unknown };
+    let freed = 0;
+    bound.free = (...args: Parameters<typeof free>) => {
+      freed++;
+      free(...args);
+    };
+    using cb = new Aiocb({ aio_buf: allocatePinned(8), aio_reqprio: -1 });
+    assertThrows(() => aio_read(cb), AioError, "aio_reqprio");
+    bound.free = free;
+    assertEquals(freed, 1);
+  },
+);
 
 test('CompletionQueue with notify "thread" suspends where that may end first', {
   ignore: !isLinux,
