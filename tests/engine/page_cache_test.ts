@@ -588,7 +588,7 @@ for (const [what, read] of Object.entries(PARTS)) {
 
 test("a read that waits for room in the system is asked for once", async () => {
   const EIO = 5;
-  const reads = repeated(40);
+  const reads = repeated(40, { length: 100, hasOptions: true });
   const calls = await callsOf({
     preadv2: EIO,
     maxInFlight: 1,
