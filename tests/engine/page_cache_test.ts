@@ -490,7 +490,11 @@ async function callsOf(
   const byteLength = LONG_BYTES;
   const path = directory.file(pattern(byteLength));
   const args = [JSON.stringify({ ...plan, path, byteLength })];
-  const calls = await report("page_cache_calls", { ...options, args });
+  const calls = await report("page_cache_calls", {
+    pageCache: true,
+    ...options,
+    args,
+  });
   assert(calls.areRight, "bytes are wrong");
   assertEquals(calls.bytes, plan.reads.map(({ length }) => length));
   return calls;
@@ -565,6 +569,35 @@ for (const [how, read] of Object.entries(WAYS)) {
     assertEquals(calls.aioRead.length, reads.length);
   });
 }
+
+test("a hit has the next miss leave out no more than the first one did", async () => {
+  const calls = await callsOf({ misses: [0, 1, 3, 4], reads: repeated(9) });
+  assertEquals(calls.asked, [0, 1, 3, 4, 5, 7, 8]);
+});
+
+for (const [what, read] of Object.entries(PARTS)) {
+  test(`what comes page by page is put together: ${what}`, async () => {
+    const reads = [read, { ...read, length: 3 * PAGE_BYTES + 5, offset: 7 }];
+    const calls = await callsOf({ preadv2: "page by page", reads });
+    assertEquals([calls.hits, calls.misses], [2, 0]);
+    assertEquals(calls.aioRead, []);
+    const pages = reads.map(({ length }) => Math.ceil(length / PAGE_BYTES));
+    assertEquals(calls.preadv2.length, pages[0] + pages[1]);
+  });
+}
+
+test("a read that waits for room in the system is asked for once", async () => {
+  const EIO = 5;
+  const reads = repeated(40, { length: 100, hasOptions: true });
+  const calls = await callsOf({
+    preadv2: EIO,
+    maxInFlight: 1,
+    isTogether: true,
+    reads,
+  });
+  const { length } = calls.preadv2;
+  assert(length > 1 && length <= reads.length, `${length} calls`);
+});
 
 test("a file whose reads have missed is asked always once one was a hit", async () => {
   // The second read finds what the first one had read.

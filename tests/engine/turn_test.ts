@@ -3,6 +3,7 @@
 // a request like any other.
 
 import { assert, assertEquals, assertRejects } from "@std/assert";
+import { turn as own } from "../../lib/engine/turn.ts";
 import {
   AioFile,
   type BatchRequest,
@@ -83,6 +84,22 @@ async function turnsUntil(done: Promise<unknown>): Promise<number> {
   await noticed;
   return turns;
 }
+
+test("next() has a function called in the next turn, and once", async () => {
+  const calls = [0, 0];
+  const fns = calls.map((_, index) => () => {
+    calls[index]++;
+  });
+  own.next(fns[0]);
+  own.next(fns[0]);
+  own.next(fns[1]);
+  assertEquals(calls, [0, 0]);
+  await turn();
+  assertEquals(calls, [1, 1]);
+  own.next(fns[1]);
+  await turn();
+  assertEquals(calls, [1, 2]);
+});
 
 const MANY = 10_000;
 /** Each turn of one's own may see a part of two of the library's. */

@@ -10,16 +10,25 @@ export interface Plan {
   path: string;
   /** What the file has. */
   byteLength: number;
-  /** What `preadv2()` fails with, that it has one page, or that there is none. */
-  preadv2?: number | "one page" | "missing";
+  /**
+   * What `preadv2()` fails with, that it has one page or gives one at a time, or that
+   * there is none.
+   */
+  preadv2?: number | "one page" | "page by page" | "missing";
+  /** Which of its calls find nothing that is cached. */
+  misses?: number[];
   direct?: boolean;
   pageCache?: boolean;
   /** How many bytes of a file that is not cached are cached before the reads. */
   cached?: number;
+  /** How many requests the system may have at once. */
+  maxInFlight?: number;
+  /** Whether reads do not wait for each other. */
+  isTogether?: boolean;
   reads: PlannedRead[];
 }
 
-/** One read, which is awaited before the next one. */
+/** One read. */
 export interface PlannedRead {
   offset?: number;
   length: number;
@@ -39,18 +48,20 @@ const { dlopen } = Deno;
 
 // deno-lint-ignore no-explicit-any
 type Symbols = Record<string, any>;
+type Pointer = Deno.PointerObject;
 
 function replace(symbols: Symbols): void {
   const { preadv2: original, aio_read } = symbols;
   if (plan.preadv2 === "missing") symbols.preadv2 = null;
   else if (original !== null) {
     symbols.preadv2 = (...args: unknown[]) => {
+      if (plan.preadv2 === "page by page") shorten(args[1] as Pointer);
       const result = resultOf(symbols, () => original(...args));
       preadv2.push([args[4] as number, result]);
       return result;
     };
   }
-  symbols.aio_read = (block: Deno.PointerObject) => {
+  symbols.aio_read = (block: Pointer) => {
     const view = new Deno.UnsafePointerView(block);
     const { offset, nbytes } = platform.aiocb;
     aioRead.push([
@@ -61,8 +72,17 @@ function replace(symbols: Symbols): void {
   };
 }
 
+/** Has a call read one page at most. */
+function shorten(iovec: Pointer): void {
+  const fields = new BigUint64Array(
+    Deno.UnsafePointerView.getArrayBuffer(iovec, 16),
+  );
+  if (fields[1] > PAGE_BYTES) fields[1] = BigInt(PAGE_BYTES);
+}
+
 function resultOf(symbols: Symbols, call: () => number): number {
   if (typeof plan.preadv2 === "number") return failed(symbols, plan.preadv2);
+  if (plan.misses?.includes(preadv2.length)) return failed(symbols, EAGAIN);
   if (plan.preadv2 !== "one page") return call();
   return preadv2.length === 0
     ? Math.min(call(), PAGE_BYTES)
@@ -90,12 +110,12 @@ const { AioFile, allocatePinned, CompletionQueue, configure, metrics } =
   await import("../../mod.ts");
 const { evict, pattern, readIntoCache } = await import("../helpers/mod.ts");
 
-const { path, direct, pageCache, cached } = plan;
+const { path, direct, pageCache, cached, maxInFlight } = plan;
 if (cached !== undefined) {
   evict(path);
   readIntoCache(path, cached);
 }
-configure({ pageCache });
+configure({ pageCache, maxInFlight });
 const contents = pattern(plan.byteLength);
 const allocate = {
   ordinary: (length: number) => new Uint8Array(length),
@@ -105,24 +125,32 @@ const allocate = {
 const asked: number[] = [];
 const bytes: number[] = [];
 let areRight = true;
+const all: Promise<void>[] = [];
 
 await using file = await AioFile.open(path, { direct });
 for (const [index, read] of plan.reads.entries()) {
-  const { offset = 0, length, memory = "ordinary" } = read;
-  const into = allocate[memory](length);
-  const before = metrics();
-  const count = await outcomeOf(into, offset, read);
-  const after = metrics();
-  bytes.push(count);
-  const misses = after.cacheMisses - before.cacheMisses;
-  const hits = after.cacheHits - before.cacheHits;
-  if (misses + hits > 0) asked.push(index);
-  areRight &&= into.subarray(0, count)
-    .every((byte, at) => byte === contents[offset + at]);
+  const reading = makeRead(index, read);
+  if (!plan.isTogether) await reading;
+  else all.push(reading);
 }
+await Promise.all(all);
 const { cacheHits: hits, cacheMisses: misses } = metrics();
 const answers = { hits, misses, asked, bytes, areRight };
 console.log(JSON.stringify({ preadv2, aioRead, ...answers }));
+
+async function makeRead(index: number, read: PlannedRead): Promise<void> {
+  const { offset = 0, length, memory = "ordinary" } = read;
+  const into = allocate[memory](length);
+  const before = metrics();
+  const reading = outcomeOf(into, offset, read);
+  const after = metrics();
+  const misses = after.cacheMisses - before.cacheMisses;
+  const hits = after.cacheHits - before.cacheHits;
+  if (misses + hits > 0) asked.push(index);
+  const count = bytes[index] = await reading;
+  areRight &&= into.subarray(0, count)
+    .every((byte, at) => byte === contents[offset + at]);
+}
 
 async function outcomeOf(
   into: Uint8Array,
