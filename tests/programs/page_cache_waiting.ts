@@ -40,7 +40,11 @@ Deno.writeFileSync(otherPath, contents);
 
 const file = await AioFile.open(path);
 const other = await AioFile.open(otherPath);
-for (const cached of [path, image]) evict(cached);
+// What ext4 has written may reach the loop device, and its file, a little later.
+for (let round = 0; round < 5; round++) {
+  for (const cached of [path, image]) evict(cached);
+  await delay(20);
+}
 
 const resume = fs.pause();
 const into = new Uint8Array(contents.length);
