@@ -152,6 +152,19 @@ export class ControlBlock {
   }
 }
 
+/** How many bytes each entry of a list of control blocks takes. */
+export const ADDRESS_BYTES = 8;
+
+/** Packs a list of control blocks, which holds their addresses. */
+export function packBlockList(
+  view: DataView,
+  blocks: readonly ControlBlock[],
+): void {
+  for (let index = 0; index < blocks.length; index++) {
+    writeAddress(view, index * ADDRESS_BYTES, blocks[index].address);
+  }
+}
+
 let freeBlocks: ControlBlock[] = [];
 
 /** A control block nobody uses; its contents are what the last user left. */

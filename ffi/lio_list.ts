@@ -4,14 +4,16 @@
  *
  * @module
  */
-import { packSigevent, type SigeventValues, writeAddress } from "./layout.ts";
-import type { ControlBlock } from "./control_block.ts";
+import {
+  ADDRESS_BYTES,
+  type ControlBlock,
+  packBlockList,
+} from "./control_block.ts";
+import { packSigevent, type SigeventValues } from "./layout.ts";
 import { runtime } from "./current.ts";
 import type { NativeMemory } from "./memory.ts";
 import type { Platform } from "./platform.ts";
 import type { Pointer } from "./runtime.ts";
-
-const ADDRESS_BYTES = 8;
 
 /** How many bytes a list takes, with the notification behind it. */
 export function lioListBytes(requests: number, { aiocb }: Platform): number {
@@ -33,9 +35,7 @@ export function packLioList(
   sigevent: SigeventValues | null,
   { aiocb }: Platform,
 ): Pointer | null {
-  for (let index = 0; index < blocks.length; index++) {
-    writeAddress(view, index * ADDRESS_BYTES, blocks[index].address);
-  }
+  packBlockList(view, blocks);
   if (sigevent === null) return null;
   const sigeventAt = blocks.length * ADDRESS_BYTES;
   packSigevent(view, sigeventAt, aiocb.sigeventLayout, sigevent);

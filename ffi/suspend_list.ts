@@ -4,8 +4,12 @@
  *
  * @module
  */
-import type { ControlBlock } from "./control_block.ts";
-import { writeAddress, writeTimespec } from "./layout.ts";
+import {
+  ADDRESS_BYTES,
+  type ControlBlock,
+  packBlockList,
+} from "./control_block.ts";
+import { writeTimespec } from "./layout.ts";
 import { librt } from "./librt.ts";
 import { freeNative, type NativeMemory, tryAllocateNative } from "./memory.ts";
 import { runtime } from "./current.ts";
@@ -14,7 +18,6 @@ import { assert } from "../lib/checks/assert.ts";
 
 /** How many control blocks a list has room for. */
 export const SUSPEND_LIST_MAX = 256;
-const ADDRESS_BYTES = 8;
 /** Where the time-out stands, behind the list. */
 const TIMEOUT_AT = SUSPEND_LIST_MAX * ADDRESS_BYTES;
 
@@ -36,9 +39,7 @@ export class SuspendList {
   pack(blocks: readonly ControlBlock[], timeout_ms: number): void {
     assert(blocks.length <= SUSPEND_LIST_MAX, "a list of aio_suspend is full");
     const { view } = this.memory;
-    for (let index = 0; index < blocks.length; index++) {
-      writeAddress(view, index * ADDRESS_BYTES, blocks[index].address);
-    }
+    packBlockList(view, blocks);
     const { timespec } = librt().platform;
     writeTimespec(view, TIMEOUT_AT, timespec, timeout_ms);
   }

@@ -25,13 +25,13 @@ const READ_BYTES_MAX = 128 * 1024;
  * Up to here bytes for memory that may move go through memory whose address is
  * known: to copy them takes less time than to ask for an address.
  */
-const BOUNCE_BYTES_MAX = 16 * 1024;
+const COPIED_BYTES_MAX = 16 * 1024;
 /** After a miss so many reads go to the engine at once, at most. */
 const SKIPPED_MAX = 64;
 
 const { constants, errno: errnos } = platform;
 
-const bounce = new KeptMemory(BOUNCE_BYTES_MAX);
+const bounce = new KeptMemory(COPIED_BYTES_MAX);
 /** The last view of that: most reads have the same length. */
 let bounced = new Uint8Array(0);
 
@@ -130,7 +130,7 @@ export class PageCache {
     const at = begin === 0 ? offset : offsetAfter(offset, begin);
     const pinned = pinnedAddressOf(view);
     if (pinned !== 0) return this.#call(pinned + begin, byteLength, at);
-    if (byteLength <= BOUNCE_BYTES_MAX) {
+    if (byteLength <= COPIED_BYTES_MAX) {
       return this.#readBounced(view, begin, byteLength, at);
     }
     const address = runtime.addressOfBuffer(bufferOf(view)) +

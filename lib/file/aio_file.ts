@@ -11,7 +11,7 @@ import { assertBytes, nameOf } from "../checks/bytes.ts";
 import { fileOffset } from "../checks/offset.ts";
 import type { Operation } from "../engine/engine.ts";
 import { dispatcher } from "../requests/dispatcher.ts";
-import { OpenFile } from "../requests/open_file.ts";
+import { type Cached, OpenFile } from "../requests/open_file.ts";
 import type { RequestFields } from "../requests/request.ts";
 import { closeDescriptor } from "../system/descriptor.ts";
 import { withCallerFirst } from "../system/error.ts";
@@ -198,19 +198,7 @@ export class AioFile implements AsyncDisposable {
     offset: number | bigint,
     options?: IoOptions,
   ): Promise<number> {
-    if (options !== undefined) {
-      return AioFile.#transfer(this, "read", into, offset, options);
-    }
-    try {
-      assertFile(this);
-      assertBytes(into, "into");
-      const at = fileOffset("read", offset);
-      const cached = this.#file.readCached(into, at);
-      if (cached?.isWhole) return Promise.resolve(cached.bytes);
-      return AioFile.#transfer(this, "read", into, at, undefined, cached);
-    } catch (error) {
-      return Promise.reject(error);
-    }
+    return AioFile.#transfer(this, "read", into, offset, options);
   }
 
   /**
@@ -602,12 +590,21 @@ export class AioFile implements AsyncDisposable {
     view: Uint8Array,
     offset: number | bigint,
     options: IoOptions | undefined,
-    cached: { readonly bytes: number } | null = null,
   ): Promise<number> {
-    return new Promise((resolve, reject) => {
+    let at: number | bigint;
+    let cached: Cached | null = null;
+    try {
       assertFile(file);
       assertBytes(view, operation === "read" ? "into" : "from");
-      const at = fileOffset(operation, offset);
+      at = fileOffset(operation, offset);
+      if (operation === "read" && options === undefined) {
+        cached = file.#file.readCached(view, at);
+      }
+    } catch (error) {
+      return Promise.reject(error);
+    }
+    if (cached?.isWhole) return Promise.resolve(cached.bytes);
+    return new Promise((resolve, reject) => {
       const address = addressInPlace(view);
       const asked = { operation, view, address, offset: at };
       try {
@@ -638,7 +635,7 @@ export class AioFile implements AsyncDisposable {
     options: IoOptions | undefined,
     resolve: Resolve,
     reject: (reason: unknown) => void,
-    cached: { readonly bytes: number } | null = null,
+    cached: Cached | null = null,
   ): void {
     if (options !== undefined) assertObject(options, "options");
     const { priority = 0, signal } = options ?? NO_OPTIONS;

@@ -188,11 +188,11 @@ export class OpenFile {
     const idle = this.#queues.map((queue) => queue.whenIdle());
     await Promise.allSettled([...idle, ...this.#calls]);
     await this.#closeQueues();
-    const [lost] = this.#queues.map(({ closeError }) => closeError)
-      .filter((error) => error !== null);
+    const lost = this.#queues.map(({ closeError }) => closeError)
+      .find((error) => error !== null);
     try {
       if (this.#isOwner) await closeDescriptor(this.#named);
-      if (lost !== undefined) throw lost;
+      if (lost) throw lost;
     } catch (error) {
       throw withCallerFirst(lost ?? error, this.#close);
     }

@@ -59,6 +59,8 @@ export class LaneChannel implements Channel, LaneUser {
   #duplicates = 0;
   /** Whether requests may be served at the same time. */
   readonly #isParallel: boolean;
+  /** Whether that takes several lanes. */
+  readonly #takesLanes: boolean;
   /** Whether the device is what writes wait for, rather than the page cache. */
   readonly #writesToDevice: boolean;
   /** The one that only synchronizes, so that nothing waits behind it. */
@@ -73,6 +75,7 @@ export class LaneChannel implements Channel, LaneUser {
     this.#file = file;
     this.#owner = owner;
     this.#isParallel = file.isSeekable && !file.isAppending;
+    this.#takesLanes = this.#isParallel && platform.serialPerDescriptor;
     this.#writesToDevice = file.isDirect || file.isSynchronous;
     this.#lanes = mayEndFirst() ? [] : [this.#newLane(fd)];
   }
@@ -109,12 +112,11 @@ export class LaneChannel implements Channel, LaneUser {
    * lets a file have one at a time.
    */
   #waitsForDevice({ isWrite }: EngineRequest): boolean {
-    return this.#isParallel && platform.serialPerDescriptor &&
-      (!isWrite || this.#writesToDevice);
+    return this.#takesLanes && (!isWrite || this.#writesToDevice);
   }
 
   #wanted(next: EngineRequest, outstanding: number): number {
-    if (!this.#isParallel || !platform.serialPerDescriptor) return 1;
+    if (!this.#takesLanes) return 1;
     if (settings.lanes !== null) return settings.lanes;
     return this.#waitsForDevice(next) ? lanesFor(outstanding) : 1;
   }
@@ -196,16 +198,12 @@ export class LaneChannel implements Channel, LaneUser {
     return lanes.flatMap((lane) => lane.requests());
   }
 
-  rest(): void {
-    this.#closeIdle();
-  }
-
   whenUnused(): Promise<void> {
     return Promise.resolve();
   }
 
   close(): void {
-    this.#closeIdle();
+    this.rest();
     assert(this.#duplicates === 0, "what is closed has no requests");
   }
 
@@ -215,11 +213,11 @@ export class LaneChannel implements Channel, LaneUser {
   }
 
   giveUpIdle(): void {
-    if (!this.#file.keepsLanes) this.#closeIdle();
+    if (!this.#file.keepsLanes) this.rest();
   }
 
   /** Closes the duplicates that have nothing to do, from the last one on. */
-  #closeIdle(): void {
+  rest(): void {
     if (this.#syncLane?.depth === 0) {
       this.#closeLane(this.#syncLane);
       this.#syncLane = null;

@@ -18,16 +18,14 @@ import { callListio, LISTIO_MAX } from "./listio.ts";
 class SubmissionList {
   /** Requests that their lanes have already, but the system has not. */
   #flights: Flight[] = [];
-  #most = 0;
   #holders = 0;
   #isList = false;
   #isFlushDue = false;
 
   /** Puts a request that is packed into the next call. */
   add(flight: Flight): void {
-    if (this.#most === 0) this.#most = listMax();
     this.#flights.push(flight);
-    if (this.#flights.length === this.#most) this.flush();
+    if (this.#flights.length === listMax()) this.flush();
   }
 
   /** Whether a request has to be in the next call, behind those that are. */
