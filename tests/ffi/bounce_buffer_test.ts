@@ -11,6 +11,7 @@ import {
 import { librt } from "../../ffi/librt.ts";
 import { OutOfMemoryError } from "../../ffi/memory.ts";
 import { isLinux, test } from "../helpers/mod.ts";
+import { Frees } from "../helpers/frees.ts";
 
 /** The system has no memory for so many of the next calls. */
 class NoMemory implements Disposable {
@@ -73,17 +74,10 @@ test("takeBounceBuffer() gives up free ones for one of another length", {
   ignore: !isLinux,
 }, () => {
   releaseBounceBuffer(takeBounceBuffer(1)!);
-  const { free } = librt();
-  const bound = librt() as { free: unknown };
-  let freed = 0;
-  bound.free = (...args: Parameters<typeof free>) => {
-    freed++;
-    free(...args);
-  };
+  using frees = new Frees();
   using _ = new NoMemory(1);
   const buffer = takeBounceBuffer(BOUNCE_BYTES_MAX)!;
-  bound.free = free;
-  assertEquals([buffer.bytes.byteLength, freed], [BOUNCE_BYTES_MAX, 1]);
+  assertEquals([buffer.bytes.byteLength, frees.count], [BOUNCE_BYTES_MAX, 1]);
   releaseBounceBuffer(buffer);
   trimBounceBuffers(0);
 });

@@ -3,7 +3,6 @@
 
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import { mayEndFirst } from "../../ffi/isolate.ts";
-import { librt } from "../../ffi/librt.ts";
 import { platform } from "../../lib/system/constants.ts";
 import { addressInPlace } from "../../lib/system/pinned.ts";
 import { settings } from "../../lib/system/settings.ts";
@@ -35,6 +34,7 @@ import {
   test,
   WHOLE_FILE,
 } from "../helpers/mod.ts";
+import { Frees } from "../helpers/frees.ts";
 import { sentenceFiles } from "../posix/helpers.ts";
 
 /** Takes longer to read than one look at it takes. */
@@ -128,17 +128,10 @@ test(
     ignore: !isLinux,
   },
   () => {
-    const { free } = librt();
-    const bound = librt() as { free: unknown };
-    let freed = 0;
-    bound.free = (...args: Parameters<typeof free>) => {
-      freed++;
-      free(...args);
-    };
+    using frees = new Frees();
     using cb = new Aiocb({ aio_buf: allocatePinned(8), aio_reqprio: -1 });
     assertThrows(() => aio_read(cb), AioError, "aio_reqprio");
-    bound.free = free;
-    assertEquals(freed, 1);
+    assertEquals(frees.count, 1);
   },
 );
 

@@ -7,7 +7,7 @@ import { assert, assertEquals } from "@std/assert";
 import { Directory, report, test } from "../helpers/mod.ts";
 import { faults } from "./native.ts";
 import { limit_ms, scaled, tell } from "./scale.ts";
-import { positions, starve } from "./starve.ts";
+import { first, positions, starveAt } from "./starve.ts";
 
 const ignore = faults === null;
 if (ignore) {
@@ -84,29 +84,12 @@ for (const { call, error, codes } of REFUSALS) {
     ignore,
     limit_ms,
   }, async () => {
-    const first = (count: number) =>
-      Array.from({ length: count }, (_, at) => at + 1);
     const where = scaled(
       positions([10], [1]),
       positions(first(20), first(20)),
     );
-    let refused = 0;
-    let failed = 0;
-    for (const position of where) {
-      const [hits, failures] = await starve({
-        faults: faults!,
-        call,
-        error,
-        position,
-        codes: [...codes],
-        mayFilesFail: false,
-      });
-      refused += hits;
-      failed += failures;
-    }
-    tell(
-      `${where.length} cases: ${refused} refused, ${failed} failed`,
-    );
+    const refusal = { call, error, codes, mayFilesFail: false };
+    await starveAt(where, { faults: faults!, ...refusal });
   });
 }
 

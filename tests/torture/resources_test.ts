@@ -12,15 +12,10 @@ import {
 } from "../helpers/mod.ts";
 import { faults } from "./native.ts";
 import { isLong, limit_ms, scaled, tell } from "./scale.ts";
-import { positions, starve } from "./starve.ts";
+import { first, positions, starveAt } from "./starve.ts";
 
 if (faults === null) {
   console.log("refused memory is skipped: it needs cc, seccomp and glibc");
-}
-
-/** The numbers from 1 on. */
-function first(count: number, step = 1): number[] {
-  return Array.from({ length: count }, (_, at) => at * step + 1);
 }
 
 const MEMORY = [
@@ -48,23 +43,8 @@ const MEMORY = [
 
 for (const { name, call, codes, mayFilesFail, where } of MEMORY) {
   test(name, { ignore: faults === null, limit_ms }, async () => {
-    let refused = 0;
-    let failed = 0;
-    for (const position of where) {
-      const [hits, failures] = await starve({
-        faults: faults!,
-        call,
-        error: "ENOMEM",
-        position,
-        codes: [...codes],
-        mayFilesFail,
-      });
-      refused += hits;
-      failed += failures;
-    }
-    tell(
-      `${where.length} cases: ${refused} refused, ${failed} failed`,
-    );
+    const refusal = { call, error: "ENOMEM", codes, mayFilesFail };
+    await starveAt(where, { faults: faults!, ...refusal });
   });
 }
 

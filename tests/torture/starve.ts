@@ -5,7 +5,7 @@
  */
 import { assert, assertEquals } from "@std/assert";
 import { Directory, report } from "../helpers/mod.ts";
-import { limit_ms } from "./scale.ts";
+import { limit_ms, tell } from "./scale.ts";
 
 /** What is refused, and what may come of it. */
 export interface Refusal {
@@ -14,22 +14,39 @@ export interface Refusal {
   /** The call, as `faults.c` knows it. */
   call: "dup" | "thread" | "aligned_alloc" | "submission_alloc";
   error: string;
-  /** `"7"`: only the seventh call; `"from 7"`: all from there on, for a while. */
-  position: string;
   /** With which code requests may fail then. */
-  codes: string[];
+  codes: readonly string[];
   /** Whether requests of promises and queues may fail as well as blocks. */
   mayFilesFail: boolean;
+}
+
+/** Refuses at each of the positions, and tells what came of it. */
+export async function starveAt(
+  where: string[],
+  refusal: Refusal,
+): Promise<void> {
+  let refused = 0;
+  let failed = 0;
+  for (const position of where) {
+    const [hits, failures] = await starve(refusal, position);
+    refused += hits;
+    failed += failures;
+  }
+  tell(`${where.length} cases: ${refused} refused, ${failed} failed`);
 }
 
 /**
  * Asserts that nothing hangs, that errors are those that may be, and that
  * everything works as before when nothing is refused any more.
  *
+ * @param position `"7"`: only the seventh call; `"from 7"`: all from there on, for
+ * a while.
  * @returns How many calls were refused, and how many kinds of requests failed.
  */
-export async function starve(refusal: Refusal): Promise<[number, number]> {
-  const { faults, call, error, position, codes, mayFilesFail } = refusal;
+async function starve(
+  { faults, call, error, codes, mayFilesFail }: Refusal,
+  position: string,
+): Promise<[number, number]> {
   using directory = new Directory();
   const { hits, refused, then, left } = await report(
     "../torture/programs/starved",
@@ -52,6 +69,11 @@ export async function starve(refusal: Refusal): Promise<[number, number]> {
   assertEquals(notDone, [], `${what}: when nothing was refused any more`);
   assertEquals(left, [0, 0], what);
   return [hits, failed.length];
+}
+
+/** So many numbers from 1 on. */
+export function first(count: number, step = 1): number[] {
+  return Array.from({ length: count }, (_, at) => at * step + 1);
 }
 
 /** Positions: the first calls, then some, alone and from there on. */
