@@ -79,6 +79,13 @@ export interface Host {
   readonly isMusl: boolean;
 }
 
+/** What looks whether a descriptor has become readable. */
+export interface Watch {
+  /** Looks until {@linkcode stop}, and keeps the process alive meanwhile. */
+  start(): void;
+  stop(): void;
+}
+
 /** What a runtime implements. */
 export interface Runtime {
   readonly name: "deno" | "node" | "bun";
@@ -126,6 +133,11 @@ export interface Runtime {
   variable(name: string): string | null;
   /** The address of the first byte of a buffer that does not move. */
   addressOfBuffer(buffer: ArrayBufferLike): number;
+  /**
+   * Has the event loop itself look at a descriptor; `null` where it can't, so that
+   * this takes a call on a thread.
+   */
+  readonly watch: ((fd: number, ready: () => void) => Watch) | null;
   /** Makes `fn` callable with a `union sigval` from any thread. */
   callback(fn: (value: number) => void): NativeCallback;
 }

@@ -137,6 +137,8 @@ export const runtime: Runtime = {
     return Number(Deno.UnsafePointer.value(pointer));
   },
 
+  watch: null,
+
   callback(fn: (value: number) => void): NativeCallback {
     const callback = Deno.UnsafeCallback.threadSafe(
       // A union sigval travels in one register; its first 32 bits are the int.

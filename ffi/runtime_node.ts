@@ -12,6 +12,7 @@ import { Arenas } from "./node/arenas.ts";
 import { bunFunctions, isBun } from "./node/bun.ts";
 import { functionsIn } from "./node/functions.ts";
 import { keep, koffi, loadKoffi } from "./node/koffi.ts";
+import { watcher } from "./node/watch.ts";
 import { nonblockingCallsMax, threadsOnDemand } from "./node/thread_pool.ts";
 import type { Platform } from "./platform.ts";
 import type {
@@ -79,6 +80,10 @@ export const runtime: Runtime = {
     if (loadKoffi() !== null) return 0;
     // Older versions of Node-API know no SharedArrayBuffer, but its views.
     return Number(koffi().address(new Uint8Array(buffer as ArrayBuffer)));
+  },
+
+  get watch(): Runtime["watch"] {
+    return watcher();
   },
 
   callback(fn: (value: number) => void): NativeCallback {

@@ -136,6 +136,34 @@ export const SIGNATURES = {
     result: "int",
   },
 
+  // Of Linux, which has no functions for them: syscall(SYS_io_uring_setup, uint
+  // entries, struct io_uring_params *), and syscall(SYS_io_uring_enter, int ring,
+  // uint submit, uint complete, uint flags, void *arg, size_t argBytes).
+  io_uring_setup: {
+    symbol: "syscall",
+    parameters: ["int", "uint", "pointer"],
+    result: "int",
+  },
+  io_uring_enter: {
+    symbol: "syscall",
+    parameters: ["int", "int", "uint", "uint", "uint", "nullable", "uint"],
+    result: "int",
+    hot: true,
+  },
+  io_uring_wait: {
+    symbol: "syscall",
+    parameters: ["int", "int", "uint", "uint", "uint", "nullable", "uint"],
+    result: "int",
+    nonblocking: true,
+  },
+  // void *mmap(void *, size_t byteLength, int protection, int flags, int fd, off_t)
+  mmap: {
+    parameters: ["nullable", "size", "int", "int", "int", "offset"],
+    result: "long",
+  },
+  munmap: { parameters: ["long", "size"], result: "int" },
+  madvise: { parameters: ["long", "size", "int"], result: "int" },
+
   // void *aligned_alloc(size_t alignment, size_t byteLength)
   aligned_alloc: { parameters: ["size", "size"], result: "pointer" },
   free: { parameters: ["pointer"], result: "void" },

@@ -18,6 +18,12 @@ export interface KoffiLibrary {
   func(name: string, result: string, parameters: string[]): KoffiFunction;
 }
 
+/** What looks at a descriptor from libuv's event loop. */
+export interface KoffiPoll {
+  start(events: { readable: boolean }, ready: () => void): void;
+  stop(): void;
+}
+
 /** What is used of koffi. */
 export interface Koffi {
   load(path: string): KoffiLibrary;
@@ -26,6 +32,14 @@ export interface Koffi {
   proto(result: string, parameters: string[]): unknown;
   pointer(type: unknown): unknown;
   register(fn: (value: number) => void, type: unknown): bigint;
+  /** Of koffi 2.15 and newer. */
+  node?: {
+    poll(
+      fd: number,
+      events: { readable: boolean },
+      ready: () => void,
+    ): KoffiPoll;
+  };
 }
 
 const INSTALL = "npm install koffi";

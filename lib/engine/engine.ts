@@ -119,14 +119,18 @@ export interface Channel {
 export interface EngineCounts {
   /** Descriptors that requests are served on beyond the files' own. */
   readonly lanes: number;
-  /** `aio_suspend` calls so far. */
+  /** Calls so far that waited beside the event loop, such as `aio_suspend`. */
   readonly suspends: number;
   /** Looks from the event loop so far. */
   readonly polls: number;
 }
 
+/** What an engine is called. */
+export type EngineName = "io_uring" | "librt";
+
 /** What serves the requests of an isolate. */
 export interface Engine {
+  readonly name: EngineName;
   /** Opens the way for the requests of a file. */
   open(fd: number, file: FileTraits, owner: ChannelOwner): Channel;
   /** Hands everything over that `fn` submits with one call, if it can. */

@@ -32,10 +32,12 @@ export interface Metrics {
   queued: number;
   /** Lanes that are open, over all files. */
   lanes: number;
-  /** `aio_suspend` calls so far. */
+  /** Calls so far that waited beside the event loop, such as `aio_suspend`. */
   suspends: number;
   /** Looks from the event loop so far. */
   polls: number;
+  /** What serves: `"io_uring"` or `"librt"`. */
+  engine: string;
   /** Reads that the page cache answered. */
   cacheHits: number;
   /** Reads that it was asked for, and did not have. */
@@ -46,6 +48,7 @@ export interface Metrics {
  * Counts of what the file level of this isolate has done, and does.
  *
  * @returns The counts of this moment.
+ * @throws {AioError} `ENOSYS` if an engine was asked for that cannot be had here.
  *
  * @example
  * ```ts
@@ -57,7 +60,8 @@ export interface Metrics {
  */
 export function metrics(): Metrics {
   const { submitted, completed, failed, canceled, inFlight } = counters;
-  const { lanes, suspends, polls } = engine.counts();
+  const { name, counts } = engine();
+  const { lanes, suspends, polls } = counts();
   return {
     submitted,
     completed,
@@ -68,6 +72,7 @@ export function metrics(): Metrics {
     lanes: counters.descriptors + lanes,
     suspends,
     polls,
+    engine: name,
     cacheHits: counters.cacheHits,
     cacheMisses: counters.cacheMisses,
   };

@@ -58,7 +58,7 @@ class Dispatcher {
       }
       this.#serveWaiting();
     }
-    engine.flushSoon();
+    engine().flushSoon();
   }
 
   /**
@@ -73,7 +73,7 @@ class Dispatcher {
 
   /** Lets requests of callers enter together, to go with one call if possible. */
   submitTogether(requests: Request[]): void {
-    engine.list(() => {
+    engine().list(() => {
       for (const request of requests) request.queue.submit(request);
     });
   }
@@ -169,7 +169,7 @@ class Dispatcher {
     this.#retry_ms = Math.min(this.#retry_ms * 2, RETRY_MS_MAX);
   }, () => {
     this.#serveWaiting();
-    engine.flush();
+    engine().flush();
   });
 }
 

@@ -52,7 +52,7 @@ export class FileQueue implements Source, ChannelOwner {
   constructor(fd: number, file: FileTraits, commits?: GroupCommit) {
     this.file = file;
     this.commits = commits ?? new GroupCommit(this);
-    this.channel = engine.open(fd, file, this);
+    this.channel = engine().open(fd, file, this);
     this.cache = PageCache.of(fd, file);
   }
 
@@ -222,7 +222,7 @@ export class FileQueue implements Source, ChannelOwner {
   }
 
   #withdraw(request: Request): boolean {
-    engine.flush();
+    engine().flush();
     request.isCancelWanted = true;
     if (request.leader !== null && !this.#dissolve(request.leader)) {
       return false;

@@ -6,6 +6,8 @@ import {
   positiveInt32,
 } from "../checks/arguments.ts";
 import { runtime } from "../../ffi/current.ts";
+import { platform } from "./constants.ts";
+import { AioError } from "./error.ts";
 import { tuneOnce } from "./threads.ts";
 
 /**
@@ -23,6 +25,9 @@ const THREADS = 32;
 
 /** How long to poll by default; a call on another thread costs about 40 us. */
 const POLL_MICROSECONDS = 100;
+
+/** The names of engines that may be asked for. */
+export const ENGINES = ["auto", "io_uring", "librt"] as const;
 
 /**
  * What {@linkcode configure} sets.
@@ -72,6 +77,18 @@ export interface Configuration {
    * @default {true}
    */
   pageCache?: boolean;
+  /**
+   * What serves requests of files. `"io_uring"` is the kernel's own asynchronous
+   * I/O: it takes the least of the processor, and what runs can be canceled.
+   * `"librt"` is the C library's `aio(3)`, on threads. `"auto"` takes io_uring where
+   * Linux, from 6.1 on, offers it to the main thread of the process, and librt
+   * elsewhere. It has to be set before the first file is opened. The environment
+   * variable `POSIX_AIO_ENGINE` has it begin with something else; Deno looks at that
+   * only where `--allow-env` is given.
+   *
+   * @default {"auto"}
+   */
+  engine?: "auto" | "io_uring" | "librt";
 }
 
 /** The settings of this isolate. */
@@ -84,12 +101,18 @@ export const settings: {
   pollMicroseconds: number;
   /** Whether reads are asked of the page cache first. */
   pageCache: boolean;
+  /** The engine that is wanted; from the environment, anything. */
+  engine: string;
+  /** The one that serves, once that is decided. */
+  serving: string | null;
 } = {
   threads: null,
   lanes: null,
   maxInFlight: MAX_IN_FLIGHT,
   pollMicroseconds: POLL_MICROSECONDS,
   pageCache: runtime.variable("POSIX_AIO_PAGE_CACHE") !== "0",
+  engine: runtime.variable("POSIX_AIO_ENGINE") || "auto",
+  serving: null,
 };
 
 /**
@@ -97,7 +120,8 @@ export const settings: {
  * it is.
  *
  * @param options What to change.
- * @throws {TypeError} If `pageCache` is no boolean.
+ * @throws {TypeError} If `pageCache` is no boolean, or `engine` none of the names.
+ * @throws {AioError} `EBUSY` if another engine serves already.
  * @throws {RangeError} If a number of threads, lanes or requests is not a
  * positive integer, or a time is negative.
  *
@@ -110,8 +134,10 @@ export const settings: {
  */
 export function configure(options: Configuration): void {
   assertObject(options, "options");
-  const { threads, lanes, maxInFlight, pollMicroseconds, pageCache } = options;
+  const { threads, lanes, maxInFlight, pollMicroseconds, pageCache, engine } =
+    options;
   assertFlag(pageCache, "pageCache");
+  if (engine !== undefined) assertEngine(engine);
   if (threads !== undefined) positiveInt32(threads, "threads");
   if (lanes !== undefined) positiveInt32(lanes, "lanes");
   if (maxInFlight !== undefined) positiveInt32(maxInFlight, "maxInFlight");
@@ -130,6 +156,23 @@ export function configure(options: Configuration): void {
   settings.maxInFlight = maxInFlight ?? settings.maxInFlight;
   settings.pollMicroseconds = pollMicroseconds ?? settings.pollMicroseconds;
   settings.pageCache = pageCache ?? settings.pageCache;
+  settings.engine = engine ?? settings.engine;
+}
+
+function assertEngine(engine: unknown): void {
+  if (!ENGINES.some((known) => known === engine)) {
+    throw outOfRange(
+      "engine",
+      engine,
+      ENGINES.map((known) => `"${known}"`).join(" or "),
+    );
+  }
+  const { serving } = settings;
+  if (serving === null || engine === "auto" || engine === serving) return;
+  throw new AioError(`The engine ${JSON.stringify(serving)} serves already`, {
+    errno: platform.errno.EBUSY,
+    syscall: "configure",
+  });
 }
 
 /** Applies what has to be known before the first request. */

@@ -35,13 +35,14 @@ class FakeEngine implements Disposable {
   isTaking = true;
   /** Whether it was told to hand over what was submitted. */
   #isFlushed = true;
-  readonly #open = engine.open;
-  readonly #flush = engine.flush;
+  readonly #engine = engine();
+  readonly #open = this.#engine.open;
+  readonly #flush = this.#engine.flush;
   readonly #maxInFlight = settings.maxInFlight;
 
   constructor(maxInFlight = 512) {
-    engine.open = () => this.#channel;
-    engine.flush = () => {
+    this.#engine.open = () => this.#channel;
+    this.#engine.flush = () => {
       this.#isFlushed = true;
     };
     configure({ maxInFlight });
@@ -83,8 +84,8 @@ class FakeEngine implements Disposable {
   }
 
   [Symbol.dispose](): void {
-    engine.open = this.#open;
-    engine.flush = this.#flush;
+    this.#engine.open = this.#open;
+    this.#engine.flush = this.#flush;
     configure({ maxInFlight: this.#maxInFlight });
   }
 }

@@ -1,20 +1,13 @@
-/** A request while the system has it: its control block, and the memory it uses. */
-import {
-  BOUNCE_BYTES_MAX,
-  type BounceBuffer,
-  releaseBounceBuffer,
-  takeBounceBuffer,
-} from "../../../ffi/bounce_buffer.ts";
+/** A request while glibc has it: its control block, and how its end is announced. */
+import type { BounceBuffer } from "../../../ffi/bounce_buffer.ts";
 import {
   type ControlBlock,
   takeControlBlock,
 } from "../../../ffi/control_block.ts";
-import { NBYTES_MAX } from "../../../ffi/layout.ts";
-import { copyBytes, sliceOf } from "../../checks/bytes.ts";
-import { offsetAfter } from "../../checks/offset.ts";
 import type { Linked } from "../../collections/linked_list.ts";
 import { LIO_READ, LIO_WRITE, SIGEV_THREAD } from "../../system/constants.ts";
 import type { EngineRequest, Notify } from "../engine.ts";
+import { takeTransfer, Transfer } from "../transfer.ts";
 import { canNotifyByThread, hasRoomForCallback } from "./callbacks.ts";
 import { Notification } from "./notification.ts";
 
@@ -36,8 +29,7 @@ export interface FlightLane {
 }
 
 /** See the module's documentation. */
-export class Flight implements Linked<Flight> {
-  readonly request: EngineRequest;
+export class Flight extends Transfer implements Linked<Flight> {
   readonly lane: FlightLane;
   readonly block: ControlBlock;
   readonly notify: Notify;
@@ -49,8 +41,6 @@ export class Flight implements Linked<Flight> {
   list: object | null = null;
   previous: Flight | null = null;
   next: Flight | null = null;
-  /** Native memory in the place of a buffer that may move. */
-  readonly #bounce: BounceBuffer | null;
   /** With `"thread"`: what the system is going to call. */
   #notification: Notification | null = null;
 
@@ -60,34 +50,19 @@ export class Flight implements Linked<Flight> {
     bounce: BounceBuffer | null,
     notified: () => void,
   ) {
-    this.request = request;
+    const block = takeControlBlock();
+    super(request, bounce);
     this.lane = lane;
-    this.#bounce = bounce;
-    this.block = takeControlBlock();
-    this.#pack();
+    this.block = block;
+    block.packTransfer(
+      lane.fd,
+      request.isWrite ? LIO_WRITE : LIO_READ,
+      this.address,
+      this.byteLength,
+      this.offset,
+    );
     this.notify = noticeOf(request);
     if (this.notify === "thread") this.#announceTo(notified);
-    request.entry = this;
-  }
-
-  /** Whether the system transfers to or from where the bytes are wanted. */
-  get isInPlace(): boolean {
-    return this.#bounce === null;
-  }
-
-  #pack(): void {
-    const { request } = this;
-    const { transferred, isSync, isWrite } = request;
-    const from = this.#bounce?.address ?? request.address + transferred;
-    const piece = pieceOf(request);
-    if (isWrite) this.#fillBounce(piece);
-    this.block.packTransfer(
-      this.lane.fd,
-      isWrite ? LIO_WRITE : LIO_READ,
-      isSync ? 0 : from,
-      piece,
-      offsetAfter(request.offset, transferred),
-    );
   }
 
   #announceTo(fn: () => void): void {
@@ -100,50 +75,17 @@ export class Flight implements Linked<Flight> {
     this.block.packSigevent(this.#notification.native);
   }
 
-  #fillBounce(piece: number): void {
-    if (this.#bounce === null) return;
-    const { view, transferred } = this.request;
-    const next = sliceOf(view!, transferred, transferred + piece);
-    copyBytes(this.#bounce.bytes, next, 0);
-  }
-
-  /** The system is done with it: takes note of what was transferred. */
-  landed(bytes: number): void {
-    const { request } = this;
-    const hasArrived = request.isWrite || !request.isViewLost;
-    if (bytes > 0 && !request.isSync && hasArrived) {
-      if (!request.isWrite) this.#emptyBounce(bytes);
-      request.transferred += bytes;
-    }
-    this.#end();
-  }
-
-  #emptyBounce(bytes: number): void {
-    if (this.#bounce === null) return;
-    const source = this.#bounce.bytes;
-    copyBytes(
-      this.request.view!,
-      bytes === source.byteLength ? source : source.subarray(0, bytes),
-      this.request.transferred,
-    );
-  }
-
-  /** It was taken back from the system, which announces that. */
-  takenBack(): void {
-    this.#end();
-  }
-
   /** The system never had it. */
   refused(): void {
     this.#notification?.forget();
     this.#notification = null;
-    this.#end();
+    this.end();
   }
 
-  #end(): void {
-    this.request.entry = null;
+  /** Also where it was taken back from the system, which announces that. */
+  override end(): void {
+    super.end();
     this.block.release();
-    if (this.#bounce !== null) releaseBounceBuffer(this.#bounce);
     this.#notification?.due();
   }
 }
@@ -160,19 +102,10 @@ export function takeFlight(
   lane: FlightLane,
   notified: () => void,
 ): Flight | null {
-  if (isInPlace(request)) return new Flight(request, lane, null, notified);
-  const bounce = takeBounceBuffer(pieceOf(request));
-  if (bounce === null) return null;
-  try {
-    return new Flight(request, lane, bounce, notified);
-  } catch (error) {
-    releaseBounceBuffer(bounce);
-    throw error;
-  }
-}
-
-function isInPlace({ address, length }: EngineRequest): boolean {
-  return address !== 0 || length === 0;
+  return takeTransfer(
+    request,
+    (bounce) => new Flight(request, lane, bounce, notified),
+  );
 }
 
 /** How the completion is noticed, as far as the system can do what is wanted. */
@@ -180,12 +113,4 @@ function noticeOf({ notify }: EngineRequest): Notify {
   if (notify !== "thread") return notify;
   if (!canNotifyByThread()) return "suspend";
   return hasRoomForCallback(NOTIFICATIONS_MAX) ? notify : "auto";
-}
-
-/** How many bytes are transferred at once. */
-function pieceOf(request: EngineRequest): number {
-  return Math.min(
-    request.length - request.transferred,
-    isInPlace(request) ? NBYTES_MAX : BOUNCE_BYTES_MAX,
-  );
 }

@@ -170,7 +170,7 @@ export class Lane implements Waitable, FlightLane {
     if (aio_cancel(this.fd, pointer) !== AIO_CANCELED) return false;
     aio_return(pointer);
     this.#remove(flight);
-    flight.takenBack();
+    flight.end();
     return true;
   }
 

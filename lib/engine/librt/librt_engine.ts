@@ -6,6 +6,7 @@ import type {
   EngineCounts,
   FileTraits,
 } from "../engine.ts";
+import { pollThread } from "../streams/readiness.ts";
 import { StreamChannel } from "../streams/stream_channel.ts";
 import { LaneChannel } from "./lane_channel.ts";
 import { laneBudget } from "./lane_budget.ts";
@@ -14,11 +15,13 @@ import { waits } from "./waiter.ts";
 
 /** See the module's documentation. */
 export const librtEngine: Engine = {
+  name: "librt",
+
   open(fd: number, file: FileTraits, owner: ChannelOwner): Channel {
     const newLanes = () => new LaneChannel(fd, file, owner);
     return file.isSeekable
       ? newLanes()
-      : new StreamChannel(fd, file.flags, owner, newLanes);
+      : new StreamChannel(fd, file.flags, owner, pollThread, newLanes);
   },
 
   list(fn: () => void): void {

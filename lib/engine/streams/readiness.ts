@@ -37,6 +37,16 @@ export interface Waiting {
   ready(): void;
 }
 
+/** What waits for descriptors. */
+export interface Readiness {
+  /** Calls `waiting.ready()` when its descriptor is ready. */
+  wait(waiting: Waiting): void;
+  /** Ends waiting: nothing holds the descriptor for it any more. */
+  forget(waiting: Waiting): void;
+  /** Resolves when nothing names a descriptor any more that nobody waits for. */
+  whenForgotten(): Promise<void>;
+}
+
 /** A pipe to itself: a byte in it ends a `poll(2)` that is out. */
 class Wake {
   readonly fd: number;
@@ -76,26 +86,24 @@ class Wake {
 const byte = new KeptMemory(1);
 const pollfd = new KeptMemory(POLLFD.size);
 
-class Readiness {
+class PollThread implements Readiness {
   readonly #waiting = new Set<Waiting>();
   #wake: Wake | null = null;
   #isPolling = false;
   /** The call that is out. */
   #call: Promise<void> = Promise.resolve();
 
-  /** Calls `waiting.ready()` when its descriptor is ready. */
   wait(waiting: Waiting): void {
     this.#waiting.add(waiting);
     if (this.#isPolling) this.#wake?.wake();
     else this.#pollAll();
   }
 
-  /** Ends waiting: the call that is out must not hold the descriptor. */
+  /** The call that is out must not hold the descriptor. */
   forget(waiting: Waiting): void {
     if (this.#waiting.delete(waiting)) this.#wake?.wake();
   }
 
-  /** Resolves when the call has ended that may name what nobody waits for. */
   async whenForgotten(): Promise<void> {
     if (this.#isPolling) this.#wake?.wake();
     await this.#call;
@@ -172,5 +180,5 @@ export function isReady(fd: number, events: number): boolean {
   return librt().poll(memory.pointer, 1, 0) !== 0;
 }
 
-/** What waits in this isolate. */
-export const readiness: Readiness = new Readiness();
+/** A thread beside the event loop waits for all of them. */
+export const pollThread: Readiness = new PollThread();

@@ -18,7 +18,7 @@ import { EAGAIN, EINTR, platform } from "../../system/constants.ts";
 import { giveMemoryBack } from "../../system/worker_memory.ts";
 import type { Channel, ChannelOwner, EngineRequest } from "../engine.ts";
 import { eventsOf, NonblockingCalls } from "./nonblocking_calls.ts";
-import { readiness, type Waiting } from "./readiness.ts";
+import type { Readiness, Waiting } from "./readiness.ts";
 
 /**
  * What one call transfers at most. No message of a socket is longer unless told
@@ -39,6 +39,7 @@ export class StreamChannel implements Channel, Waiting {
   events = 0;
   readonly #owner: ChannelOwner;
   readonly #calls: NonblockingCalls;
+  readonly #readiness: Readiness;
   readonly #newSyncs: () => Channel;
   /** What synchronizes, if it is asked for: the system says that it cannot. */
   #syncs: Channel | null = null;
@@ -51,17 +52,20 @@ export class StreamChannel implements Channel, Waiting {
    * @param fd The descriptor.
    * @param flags The flags it was opened with.
    * @param owner Hears of what is done.
+   * @param readiness Tells when the descriptor is ready.
    * @param newSyncs Makes what serves synchronizations.
    */
   constructor(
     fd: number,
     flags: number,
     owner: ChannelOwner,
+    readiness: Readiness,
     newSyncs: () => Channel,
   ) {
     this.fd = fd;
     this.#owner = owner;
     this.#calls = new NonblockingCalls(fd, flags);
+    this.#readiness = readiness;
     this.#newSyncs = newSyncs;
   }
 
@@ -108,7 +112,7 @@ export class StreamChannel implements Channel, Waiting {
   }
 
   whenUnused(): Promise<void> {
-    return readiness.whenForgotten();
+    return this.#readiness.whenForgotten();
   }
 
   close(): void {
@@ -131,13 +135,13 @@ export class StreamChannel implements Channel, Waiting {
   #wait({ isWrite }: EngineRequest): void {
     this.events = eventsOf(isWrite);
     this.#isWaiting = true;
-    readiness.wait(this);
+    this.#readiness.wait(this);
   }
 
   #stopWaiting(): void {
     if (!this.#isWaiting) return;
     this.#isWaiting = false;
-    readiness.forget(this);
+    this.#readiness.forget(this);
   }
 
   /** Serves transfers, as they come, until one has to wait. */

@@ -1,0 +1,32 @@
+/** Has Node's event loop look at a descriptor, without a thread. */
+import { setImmediate } from "../event_loop.ts";
+import type { Runtime, Watch } from "../runtime.ts";
+import { isBun } from "./bun.ts";
+import { koffi, type KoffiPoll } from "./koffi.ts";
+
+const READABLE = { readable: true };
+
+/** Bun ends with a panic where koffi asks for this. */
+export function watcher(): Runtime["watch"] {
+  const poll = isBun ? undefined : koffi().node?.poll;
+  if (poll === undefined) return null;
+  return (fd: number, ready: () => void): Watch => {
+    let handle: KoffiPoll | null = null;
+    let isOn = false;
+    // What koffi calls is followed by no microtasks.
+    const fn = () => void setImmediate(ready);
+    return {
+      start(): void {
+        if (isOn) return;
+        isOn = true;
+        if (handle === null) handle = poll(fd, READABLE, fn);
+        else handle.start(READABLE, fn);
+      },
+      stop(): void {
+        if (!isOn) return;
+        isOn = false;
+        handle?.stop();
+      },
+    };
+  };
+}

@@ -1,0 +1,148 @@
+/**
+ * The engine on the kernel's own asynchronous I/O, `io_uring(7)`.
+ *
+ * It has two rings: in one of them are the transfers of files, in the other what
+ * waits for pipes and the like, so that nobody who waits for a file is woken for
+ * them. What librt's engine does better is left to it: see {@linkcode byLibrt}.
+ *
+ * @module
+ */
+import { Rings } from "../../../ffi/io_uring.ts";
+import type {
+  Channel,
+  ChannelOwner,
+  Demand,
+  Engine,
+  EngineCounts,
+  EngineRequest,
+  FileTraits,
+} from "../engine.ts";
+import { librtEngine } from "../librt/librt_engine.ts";
+import { StreamChannel } from "../streams/stream_channel.ts";
+import { RingChannel } from "./ring_channel.ts";
+import { RingReadiness } from "./ring_readiness.ts";
+import { RingWaiter, waits } from "./ring_waiter.ts";
+
+/**
+ * Whether librt serves a file in the place of the ring: where each write is a
+ * synchronization. Linux tells of an error once for each open file, so that a write
+ * that asks first would have the error of another one; librt's lanes are opened
+ * separately.
+ */
+function isForLibrt({ isSynchronous, isSeekable }: FileTraits): boolean {
+  return isSynchronous && isSeekable;
+}
+
+/** Whether that is what the request is to be noticed by. */
+function byLibrt({ notify }: EngineRequest): boolean {
+  return notify === "thread" || notify === "suspend";
+}
+
+/**
+ * Makes the engine.
+ *
+ * @param rings For files.
+ */
+export function newIoUringEngine(rings: Rings): Engine {
+  const harvested = new Set<ChannelOwner>();
+  const files = new RingWaiter(rings, true, () => {
+    for (const owner of harvested) {
+      harvested.delete(owner);
+      owner.roomAgain();
+    }
+  });
+  let readiness: RingReadiness | null = null;
+  return {
+    name: "io_uring",
+
+    open(fd: number, file: FileTraits, owner: ChannelOwner): Channel {
+      if (isForLibrt(file)) return librtEngine.open(fd, file, owner);
+      const newChannel = () =>
+        new RingChannel(fd, file, owner, files, harvested);
+      if (file.isSeekable) {
+        return new ByNotice(
+          newChannel(),
+          () => librtEngine.open(fd, file, owner),
+        );
+      }
+      readiness ??= newReadiness();
+      if (readiness === null) return librtEngine.open(fd, file, owner);
+      return new StreamChannel(fd, file.flags, owner, readiness, newChannel);
+    },
+
+    list(fn: () => void): void {
+      librtEngine.list(fn);
+    },
+
+    flushSoon(): void {
+      librtEngine.flushSoon();
+    },
+
+    flush(): void {
+      librtEngine.flush();
+      files.ring.flush();
+    },
+
+    counts(): EngineCounts {
+      const { lanes, suspends, polls } = librtEngine.counts();
+      return {
+        lanes,
+        suspends: suspends + waits.waits,
+        polls: polls + waits.polls,
+      };
+    },
+  };
+}
+
+/** Returns `null` where the kernel has no memory for another ring. */
+function newReadiness(): RingReadiness | null {
+  const rings = Rings.open();
+  if (typeof rings === "number") return null;
+  return new RingReadiness(new RingWaiter(rings, false, () => {}));
+}
+
+/** The ring, and librt's lanes for what is to be noticed by those. */
+class ByNotice implements Channel {
+  readonly #ring: RingChannel;
+  readonly #newLanes: () => Channel;
+  #lanes: Channel | null = null;
+
+  constructor(ring: RingChannel, newLanes: () => Channel) {
+    this.#ring = ring;
+    this.#newLanes = newLanes;
+  }
+
+  #channelOf(request: EngineRequest): Channel {
+    if (!byLibrt(request)) return this.#ring;
+    return this.#lanes ??= this.#newLanes();
+  }
+
+  hasRoom(next: EngineRequest, demand: Demand): boolean {
+    return this.#channelOf(next).hasRoom(next, demand);
+  }
+
+  submit(request: EngineRequest): boolean {
+    return this.#channelOf(request).submit(request);
+  }
+
+  cancel(request: EngineRequest): boolean {
+    return this.#channelOf(request).cancel(request);
+  }
+
+  requests(): EngineRequest[] {
+    return [...this.#lanes?.requests() ?? [], ...this.#ring.requests()];
+  }
+
+  rest(): void {
+    this.#lanes?.rest();
+  }
+
+  whenUnused(): Promise<void> {
+    return this.#lanes?.whenUnused() ?? Promise.resolve();
+  }
+
+  close(): void {
+    this.#lanes?.close();
+    this.#ring.close();
+  }
+}

@@ -1,0 +1,206 @@
+/**
+ * A ring of the kernel's with what is in flight in it: hands entries over, finds
+ * their completions, and cancels.
+ *
+ * @module
+ */
+import {
+  coalesced,
+  queueMicrotask,
+  setTimeout,
+} from "../../../ffi/event_loop.ts";
+import { type Entry, OPCODE, type Rings } from "../../../ffi/io_uring.ts";
+import { assert } from "../../checks/assert.ts";
+import { ECANCELED } from "../../system/constants.ts";
+
+/** When the kernel had no memory for more, how long until another try. */
+const RETRY_MS = 1;
+
+/**
+ * Behind the place of an entry stands which one it is of those that had the place,
+ * so that an entry which cancels another one cannot meet a later one.
+ */
+const TURNS_MAX = 2 ** 20;
+const TWO_TO_32 = 2 ** 32;
+
+/** An entry, and who hears of its completion. */
+export interface RingEntry extends Entry {
+  /** By what the kernel knows it while it is in flight, or -1. Kept by the ring. */
+  key: number;
+  /** What came of it, once that is known: bytes, or a negative error number. */
+  result: number | null;
+  /** It is done: called from the event loop, never while it is handed over. */
+  completed(result: number): void;
+}
+
+/** What an entry is that only asks the kernel for something about others. */
+function request(opcode: number, address: number): RingEntry {
+  return {
+    opcode,
+    address,
+    entryFlags: 0,
+    fd: -1,
+    byteLength: 0,
+    offset: 0,
+    operationFlags: 0,
+    key: -1,
+    result: null,
+    completed() {},
+  };
+}
+
+/** See the module's documentation. */
+export class Ring {
+  readonly #rings: Rings;
+  readonly #inFlight: (RingEntry | null)[] = [];
+  readonly #freePlaces: number[] = [];
+  /** Entries that the ring of submissions has no room for. */
+  #overflow: RingEntry[] = [];
+  /** Those that are done, but were not told. */
+  #done: RingEntry[] = [];
+  #count = 0;
+  #turn = 0;
+  /** Called when there is something to wait for. */
+  readonly #wanted: () => void;
+
+  /**
+   * @param rings The kernel's.
+   * @param wanted Called when something is in flight, more than once.
+   */
+  constructor(rings: Rings, wanted: () => void) {
+    this.#rings = rings;
+    this.#wanted = wanted;
+  }
+
+  get fd(): number {
+    return this.#rings.fd;
+  }
+
+  /** How many entries are not told of. */
+  get count(): number {
+    return this.#count + this.#done.length;
+  }
+
+  /** Whether some are done already. */
+  get hasDone(): boolean {
+    return this.#done.length > 0;
+  }
+
+  /** Puts an entry into the ring: it is handed over by {@linkcode flush}. */
+  add(entry: RingEntry): void {
+    assert(entry.key === -1, "an entry is in the ring once");
+    const place = this.#freePlaces.pop() ?? this.#inFlight.length;
+    this.#turn = (this.#turn + 1) % TURNS_MAX;
+    entry.key = this.#turn * TWO_TO_32 + place;
+    entry.result = null;
+    this.#inFlight[place] = entry;
+    this.#count++;
+    if (this.#overflow.length === 0 && this.#rings.isFull) this.flush();
+    if (this.#overflow.length > 0 || this.#rings.isFull) {
+      this.#overflow.push(entry);
+    } else this.#rings.add(entry, entry.key);
+  }
+
+  /** Hands over what is in the ring in a microtask: what is made until then, too. */
+  readonly flushSoon: () => void = coalesced(
+    queueMicrotask,
+    () => this.flush(),
+  );
+
+  /** Hands over what is in the ring. */
+  flush(): void {
+    while (this.#rings.pending > 0) {
+      const before = this.#rings.pending;
+      const errno = this.#rings.submit();
+      this.#refill();
+      if (errno === 0 && this.#rings.pending < before) continue;
+      // Out of memory, or of room for completions: later there is some.
+      this.#reap();
+      this.#retryLater();
+      break;
+    }
+    if (this.#count > 0) this.#wanted();
+  }
+
+  #refill(): void {
+    if (this.#overflow.length === 0) return;
+    let taken = 0;
+    while (taken < this.#overflow.length && !this.#rings.isFull) {
+      const entry = this.#overflow[taken++];
+      this.#rings.add(entry, entry.key);
+    }
+    this.#overflow = this.#overflow.slice(taken);
+  }
+
+  readonly #retryLater = coalesced(
+    (retry) => setTimeout(retry, RETRY_MS),
+    () => this.flush(),
+  );
+
+  /** Finds what is done. */
+  #reap(): void {
+    this.#rings.harvest(this.#reaped);
+  }
+
+  readonly #reaped = (place: number, result: number): void => {
+    const entry = this.#inFlight[place];
+    assert(entry !== null, "what is done was in flight");
+    assert(this.#count > 0, "what is done counted");
+    this.#inFlight[place] = null;
+    this.#freePlaces.push(place);
+    this.#count--;
+    entry.key = -1;
+    entry.result = result;
+    this.#done.push(entry);
+  };
+
+  /**
+   * Tells of what is done.
+   *
+   * @param isEnough Asked after each: whether the event loop is to have its turn.
+   * @returns How many that were.
+   */
+  harvest(isEnough: (entry: RingEntry) => boolean): number {
+    this.#reap();
+    const done = this.#done;
+    let told = 0;
+    while (told < done.length) {
+      const entry = done[told++];
+      entry.completed(entry.result!);
+      if (isEnough(entry)) break;
+    }
+    // What one is told may have had others found, or one taken out.
+    this.#done = this.#done.slice(told);
+    return told;
+  }
+
+  /**
+   * Cancels an entry, at once.
+   *
+   * @returns Whether that was possible: it is told nothing any more then.
+   */
+  cancel(entry: RingEntry): boolean {
+    if (entry.key !== -1) {
+      this.add(request(OPCODE.ASYNC_CANCEL, entry.key));
+      this.flush();
+      this.#rings.submitAndComplete();
+      this.#reap();
+    }
+    if (entry.result !== -ECANCELED) return false;
+    const at = this.#done.indexOf(entry);
+    if (at === -1) return false;
+    this.#done.splice(at, 1);
+    return true;
+  }
+
+  /** Ends a call that waits for the ring. */
+  wake(): void {
+    this.add(request(OPCODE.NOP, 0));
+    this.flush();
+  }
+
+  /** Waits on a thread beside the event loop until something is done. */
+  wait(timeout_ms: number): Promise<void> {
+    return this.#rings.wait(timeout_ms);
+  }
+}

@@ -1,0 +1,166 @@
+/** The way of a file's requests into a ring. */
+import type { BounceBuffer } from "../../../ffi/bounce_buffer.ts";
+import { FSYNC_DATASYNC, IOSQE_ASYNC, OPCODE } from "../../../ffi/io_uring.ts";
+import { OutOfMemoryError } from "../../../ffi/memory.ts";
+import { assert } from "../../checks/assert.ts";
+import { type Linked, LinkedList } from "../../collections/linked_list.ts";
+import { EAGAIN, EINTR, platform } from "../../system/constants.ts";
+import type {
+  Channel,
+  ChannelOwner,
+  Demand,
+  EngineRequest,
+  FileTraits,
+} from "../engine.ts";
+import { takeTransfer, Transfer } from "../transfer.ts";
+import type { RingEntry } from "./ring.ts";
+import type { RingWaiter } from "./ring_waiter.ts";
+
+/**
+ * Longer reads are served by a thread of the kernel's: the page cache may have
+ * them, and to copy them would hold up the event loop.
+ */
+const READ_HERE_BYTES_MAX = 256 * 1024;
+
+/** See the module's documentation. */
+export class RingChannel implements Channel {
+  readonly fd: number;
+  readonly file: FileTraits;
+  readonly #owner: ChannelOwner;
+  readonly #waiter: RingWaiter;
+  readonly #harvested: Set<ChannelOwner>;
+  readonly #transfers = new LinkedList<RingTransfer>();
+  #syncs = 0;
+
+  /**
+   * @param fd The descriptor.
+   * @param file What the file is like.
+   * @param owner Hears of what is done.
+   * @param waiter Of the ring.
+   * @param harvested Those who are to be told that there is room again.
+   */
+  constructor(
+    fd: number,
+    file: FileTraits,
+    owner: ChannelOwner,
+    waiter: RingWaiter,
+    harvested: Set<ChannelOwner>,
+  ) {
+    this.fd = fd;
+    this.file = file;
+    this.#owner = owner;
+    this.#waiter = waiter;
+    this.#harvested = harvested;
+  }
+
+  /** The kernel has no order among requests: those that need one go by themselves. */
+  hasRoom(_next: EngineRequest, { isSorting }: Demand): boolean {
+    if (!isSorting && !this.file.isAppending) return true;
+    return this.#transfers.size === this.#syncs;
+  }
+
+  submit(request: EngineRequest): boolean {
+    let transfer: RingTransfer | null;
+    try {
+      transfer = takeTransfer(
+        request,
+        (bounce) => new RingTransfer(request, bounce, this),
+      );
+    } catch (error) {
+      if (!(error instanceof OutOfMemoryError)) throw error;
+      this.#owner.completed(request, platform.errno.ENOMEM, 0);
+      return true;
+    }
+    if (transfer === null) return false;
+    if (request.isSync) this.#syncs++;
+    this.#transfers.addLast(transfer);
+    this.#waiter.ring.add(transfer);
+    this.#waiter.ring.flushSoon();
+    return true;
+  }
+
+  cancel(request: EngineRequest): boolean {
+    const transfer = request.entry;
+    assert(transfer instanceof RingTransfer, "the ring has the request");
+    if (!this.#waiter.ring.cancel(transfer)) return false;
+    this.#remove(transfer);
+    transfer.end();
+    return true;
+  }
+
+  /** A transfer is done. */
+  completed(transfer: RingTransfer, result: number): void {
+    const { request, isInPlace } = transfer;
+    const bytes = Math.max(result, 0);
+    this.#remove(transfer);
+    if (!isInPlace) this.#waiter.copied(bytes);
+    transfer.landed(bytes);
+    // A signal came in between: it is to be made again.
+    const errno = result === -EINTR ? EAGAIN : Math.max(-result, 0);
+    this.#owner.completed(request, errno, bytes);
+    this.#harvested.add(this.#owner);
+  }
+
+  #remove(transfer: RingTransfer): void {
+    const isThere = this.#transfers.remove(transfer);
+    assert(isThere, "a channel has what it gives up");
+    if (!transfer.request.isSync) return;
+    assert(this.#syncs > 0, "a synchronization counts");
+    this.#syncs--;
+  }
+
+  requests(): EngineRequest[] {
+    return this.#transfers.toArray().map(({ request }) => request);
+  }
+
+  rest(): void {}
+
+  whenUnused(): Promise<void> {
+    return Promise.resolve();
+  }
+
+  close(): void {
+    assert(this.#transfers.size === 0, "what is closed has no requests");
+  }
+}
+
+/** A request while a ring has it. */
+class RingTransfer extends Transfer implements RingEntry, Linked<RingTransfer> {
+  readonly opcode: number;
+  readonly entryFlags: number;
+  readonly operationFlags: number;
+  readonly fd: number;
+  key = -1;
+  result: number | null = null;
+  list: object | null = null;
+  previous: RingTransfer | null = null;
+  next: RingTransfer | null = null;
+  readonly #channel: RingChannel;
+
+  constructor(
+    request: EngineRequest,
+    bounce: BounceBuffer | null,
+    channel: RingChannel,
+  ) {
+    super(request, bounce);
+    const { operation, isSync, isWrite } = request;
+    this.#channel = channel;
+    this.fd = channel.fd;
+    this.opcode = isSync ? OPCODE.FSYNC : isWrite ? OPCODE.WRITE : OPCODE.READ;
+    this.operationFlags = operation === "syncData" ? FSYNC_DATASYNC : 0;
+    this.entryFlags = this.#isForThread(channel.file) ? IOSQE_ASYNC : 0;
+  }
+
+  /** Direct writes wait for locks of the file system, large reads copy for long. */
+  #isForThread({ isDirect }: FileTraits): boolean {
+    const { isWrite, isSync } = this.request;
+    if (isSync) return false;
+    return isDirect
+      ? isWrite
+      : !isWrite && this.byteLength > READ_HERE_BYTES_MAX;
+  }
+
+  completed(result: number): void {
+    this.#channel.completed(this, result);
+  }
+}

@@ -1,0 +1,136 @@
+/**
+ * How the completions of a ring are found: by polling from the event loop, and then
+ * by waiting. On Node the event loop itself waits for the ring, elsewhere a thread
+ * beside it.
+ *
+ * @module
+ */
+import { runtime } from "../../../ffi/current.ts";
+import { clock_ms, setImmediate } from "../../../ffi/event_loop.ts";
+import type { Rings } from "../../../ffi/io_uring.ts";
+import type { Watch } from "../../../ffi/runtime.ts";
+import { settings } from "../../system/settings.ts";
+import { Ring, type RingEntry } from "./ring.ts";
+
+/**
+ * After so long a call on a thread ends by itself: it cannot be taken back, and
+ * holds up the end of the process on some runtimes.
+ */
+const WAIT_MS = 100;
+
+/**
+ * How many completions, and bytes copied for them, one look hands over before the
+ * event loop gets its turn.
+ */
+const HARVEST_MAX = 256;
+const HARVEST_BYTES_MAX = 1024 * 1024;
+
+/**
+ * Polling pays while completions come about as soon as polling would end: then a
+ * call on another thread, there and back, takes as long again.
+ */
+const POLL_PAYS_FACTOR = 1.5;
+/** With more than so many in flight one is done so soon that to poll is a waste. */
+const POLLED_MAX = 4;
+/** The share of a new observation in the expected time. */
+const EXPECTED_SHARE = 1 / 8;
+
+/** What the engine counts of waiting. */
+export const waits = { waits: 0, polls: 0 };
+
+/** See the module's documentation. */
+export class RingWaiter {
+  readonly ring: Ring;
+  readonly #isPolling: boolean;
+  readonly #watch: Watch | null;
+  /** Told when all that was found is handed over. */
+  readonly #harvested: () => void;
+  #isTurnDue = false;
+  #isWaiting = false;
+  /** When the last completion was found, or waiting began. */
+  #since_ms = 0;
+  #expected_us = 0;
+  #copiedBytes = 0;
+  #told = 0;
+
+  /**
+   * @param rings The kernel's.
+   * @param isPolling Whether what is in flight may be done soon.
+   * @param harvested Called when all that was found is handed over.
+   */
+  constructor(rings: Rings, isPolling: boolean, harvested: () => void) {
+    this.ring = new Ring(rings, () => this.#begin());
+    this.#isPolling = isPolling;
+    this.#harvested = harvested;
+    this.#watch = runtime.watch?.(rings.fd, () => this.#look()) ?? null;
+  }
+
+  /** Bytes were copied for a completion: others wait for their turn. */
+  copied(bytes: number): void {
+    this.#copiedBytes += bytes;
+  }
+
+  #begin(): void {
+    if (this.#isTurnDue) return;
+    this.#since_ms = clock_ms();
+    if (this.#isPolling) this.#nextTurn();
+    else this.#wait();
+  }
+
+  #nextTurn(): void {
+    this.#isTurnDue = true;
+    setImmediate(this.#turn);
+  }
+
+  readonly #turn = (): void => {
+    this.#isTurnDue = false;
+    waits.polls++;
+    this.#look();
+  };
+
+  #look(): void {
+    const { ring } = this;
+    this.#told = 0;
+    this.#copiedBytes = 0;
+    const done = ring.harvest(this.#isEnough);
+    if (done > 0) this.#harvested();
+    if (ring.count === 0) return this.#watch?.stop();
+    const now_ms = clock_ms();
+    const waited_ms = now_ms - this.#since_ms;
+    if (done > 0) {
+      this.#expected_us += (waited_ms * 1000 - this.#expected_us) *
+        EXPECTED_SHARE;
+      this.#since_ms = now_ms;
+    }
+    if (this.#isTurnDue) return;
+    if (ring.hasDone || this.#paysToPoll(done > 0 ? 0 : waited_ms)) {
+      this.#nextTurn();
+    } else this.#wait();
+  }
+
+  readonly #isEnough = (_: RingEntry): boolean => {
+    this.#told++;
+    return this.#told >= HARVEST_MAX || this.#copiedBytes >= HARVEST_BYTES_MAX;
+  };
+
+  #paysToPoll(waited_ms: number): boolean {
+    if (!this.#isPolling || this.ring.count > POLLED_MAX) return false;
+    const { pollMicroseconds } = settings;
+    return waited_ms * 1000 < pollMicroseconds &&
+      this.#expected_us < pollMicroseconds * POLL_PAYS_FACTOR;
+  }
+
+  /** Waits without polling, if nothing does so already. */
+  #wait(): void {
+    if (this.#watch !== null) return this.#watch.start();
+    if (!this.#isWaiting) this.#call();
+  }
+
+  async #call(): Promise<void> {
+    this.#isWaiting = true;
+    waits.waits++;
+    await this.ring.wait(WAIT_MS);
+    this.#isWaiting = false;
+    this.#look();
+  }
+}
