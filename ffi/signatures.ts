@@ -138,7 +138,8 @@ export const SIGNATURES = {
 
   // Of Linux, which has no functions for them: syscall(SYS_io_uring_setup, uint
   // entries, struct io_uring_params *), and syscall(SYS_io_uring_enter, int ring,
-  // uint submit, uint complete, uint flags, void *arg, size_t argBytes).
+  // uint submit, uint complete, uint flags, void *arg, size_t argBytes), the last of
+  // which goes on the stack: all of its 64 bits count.
   io_uring_setup: {
     symbol: "syscall",
     parameters: ["int", "uint", "pointer"],
@@ -146,13 +147,13 @@ export const SIGNATURES = {
   },
   io_uring_enter: {
     symbol: "syscall",
-    parameters: ["int", "int", "uint", "uint", "uint", "nullable", "uint"],
+    parameters: ["int", "int", "uint", "uint", "uint", "nullable", "size"],
     result: "int",
     hot: true,
   },
   io_uring_wait: {
     symbol: "syscall",
-    parameters: ["int", "int", "uint", "uint", "uint", "nullable", "uint"],
+    parameters: ["int", "int", "uint", "uint", "uint", "nullable", "size"],
     result: "int",
     nonblocking: true,
   },

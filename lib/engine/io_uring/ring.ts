@@ -29,6 +29,8 @@ export interface RingEntry extends Entry {
   key: number;
   /** What came of it, once that is known: bytes, or a negative error number. */
   result: number | null;
+  /** How much of a look it may take to hand its completion over: 1 is all. */
+  readonly share: number;
   /** It is done: called from the event loop, never while it is handed over. */
   completed(result: number): void;
 }
@@ -45,6 +47,7 @@ function request(opcode: number, address: number): RingEntry {
     operationFlags: 0,
     key: -1,
     result: null,
+    share: 0,
     completed() {},
   };
 }
@@ -98,7 +101,9 @@ export class Ring {
     if (this.#overflow.length === 0 && this.#rings.isFull) this.flush();
     if (this.#overflow.length > 0 || this.#rings.isFull) {
       this.#overflow.push(entry);
-    } else this.#rings.add(entry, entry.key);
+    } else {
+      this.#rings.add(entry, entry.key);
+    }
   }
 
   /** Hands over what is in the ring in a microtask: what is made until then, too. */

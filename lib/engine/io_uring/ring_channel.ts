@@ -22,6 +22,16 @@ import type { RingWaiter } from "./ring_waiter.ts";
  */
 const READ_HERE_BYTES_MAX = 256 * 1024;
 
+/** How many completions one look hands over before the event loop gets its turn. */
+const HARVEST_MAX = 256;
+/** The same for bytes that are copied. */
+const HARVEST_BYTES_MAX = 1024 * 1024;
+/**
+ * The same where a device serves: it has nothing to do until what comes next is
+ * submitted.
+ */
+const HARVEST_OF_DEVICE_MAX = 8;
+
 /** See the module's documentation. */
 export class RingChannel implements Channel {
   readonly fd: number;
@@ -90,10 +100,9 @@ export class RingChannel implements Channel {
 
   /** A transfer is done. */
   completed(transfer: RingTransfer, result: number): void {
-    const { request, isInPlace } = transfer;
+    const { request } = transfer;
     const bytes = Math.max(result, 0);
     this.#remove(transfer);
-    if (!isInPlace) this.#waiter.copied(bytes);
     transfer.landed(bytes);
     // A signal came in between: it is to be made again.
     const errno = result === -EINTR ? EAGAIN : Math.max(-result, 0);
@@ -158,6 +167,12 @@ class RingTransfer extends Transfer implements RingEntry, Linked<RingTransfer> {
     return isDirect
       ? isWrite
       : !isWrite && this.byteLength > READ_HERE_BYTES_MAX;
+  }
+
+  get share(): number {
+    const copied = this.isInPlace ? 0 : this.byteLength / HARVEST_BYTES_MAX;
+    const { isDirect } = this.#channel.file;
+    return copied + 1 / (isDirect ? HARVEST_OF_DEVICE_MAX : HARVEST_MAX);
   }
 
   completed(result: number): void {

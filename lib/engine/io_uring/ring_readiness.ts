@@ -4,6 +4,9 @@ import type { Readiness, Waiting } from "../streams/readiness.ts";
 import type { RingEntry } from "./ring.ts";
 import type { RingWaiter } from "./ring_waiter.ts";
 
+/** So many are told in one turn of the event loop: each of them transfers then. */
+const SHARE = 1 / 64;
+
 /** See the module's documentation. */
 export class RingReadiness implements Readiness {
   readonly #waiter: RingWaiter;
@@ -45,6 +48,7 @@ class Poll implements RingEntry {
   readonly operationFlags: number;
   key = -1;
   result: number | null = null;
+  readonly share = SHARE;
   readonly #waiting: Waiting;
   readonly #polls: Map<Waiting, Poll>;
 

@@ -19,22 +19,25 @@ import { Ring, type RingEntry } from "./ring.ts";
 const WAIT_MS = 100;
 
 /**
- * How many completions, and bytes copied for them, one look hands over before the
- * event loop gets its turn.
- */
-const HARVEST_MAX = 256;
-const HARVEST_BYTES_MAX = 1024 * 1024;
-
-/**
  * Polling pays while completions come about as soon as polling would end: then a
  * call on another thread, there and back, takes as long again.
  */
 const POLL_PAYS_FACTOR = 1.5;
-/** With more than so many in flight one is done so soon that to poll is a waste. */
+/**
+ * With more than so many in flight one is done so soon that it pays to look once
+ * more, but not to go on with that.
+ */
 const POLLED_MAX = 4;
+const EMPTY_LOOKS_MAX = 1;
+/**
+ * How many times longer to poll for a few: until a commit of one writer is done,
+ * which a device with a cache of its own has in 0.2 to 0.3 ms.
+ */
+const POLLS_OF_FEW = 3;
 /** The share of a new observation in the expected time. */
 const EXPECTED_SHARE = 1 / 8;
 
+const POLLX = +(Deno.env.get("POLLX") ?? 1);
 /** What the engine counts of waiting. */
 export const waits = { waits: 0, polls: 0 };
 
@@ -50,8 +53,8 @@ export class RingWaiter {
   /** When the last completion was found, or waiting began. */
   #since_ms = 0;
   #expected_us = 0;
-  #copiedBytes = 0;
-  #told = 0;
+  #spent = 0;
+  #emptyLooks = 0;
 
   /**
    * @param rings The kernel's.
@@ -63,11 +66,6 @@ export class RingWaiter {
     this.#isPolling = isPolling;
     this.#harvested = harvested;
     this.#watch = runtime.watch?.(rings.fd, () => this.#look()) ?? null;
-  }
-
-  /** Bytes were copied for a completion: others wait for their turn. */
-  copied(bytes: number): void {
-    this.#copiedBytes += bytes;
   }
 
   #begin(): void {
@@ -90,8 +88,7 @@ export class RingWaiter {
 
   #look(): void {
     const { ring } = this;
-    this.#told = 0;
-    this.#copiedBytes = 0;
+    this.#spent = 0;
     const done = ring.harvest(this.#isEnough);
     if (done > 0) this.#harvested();
     if (ring.count === 0) return this.#watch?.stop();
@@ -108,14 +105,18 @@ export class RingWaiter {
     } else this.#wait();
   }
 
-  readonly #isEnough = (_: RingEntry): boolean => {
-    this.#told++;
-    return this.#told >= HARVEST_MAX || this.#copiedBytes >= HARVEST_BYTES_MAX;
+  readonly #isEnough = ({ share }: RingEntry): boolean => {
+    this.#spent += share;
+    return this.#spent >= 1;
   };
 
   #paysToPoll(waited_ms: number): boolean {
-    if (!this.#isPolling || this.ring.count > POLLED_MAX) return false;
-    const { pollMicroseconds } = settings;
+    if (!this.#isPolling) return false;
+    this.#emptyLooks = waited_ms === 0 ? 0 : this.#emptyLooks + 1;
+    if (this.ring.count > POLLED_MAX) {
+      return this.#emptyLooks <= EMPTY_LOOKS_MAX;
+    }
+    const pollMicroseconds = settings.pollMicroseconds * POLLS_OF_FEW;
     return waited_ms * 1000 < pollMicroseconds &&
       this.#expected_us < pollMicroseconds * POLL_PAYS_FACTOR;
   }
