@@ -37,7 +37,6 @@ const POLLS_OF_FEW = 3;
 /** The share of a new observation in the expected time. */
 const EXPECTED_SHARE = 1 / 8;
 
-const POLLX = +(Deno.env.get("POLLX") ?? 1);
 /** What the engine counts of waiting. */
 export const waits = { waits: 0, polls: 0 };
 
