@@ -84,9 +84,13 @@ export class RingChannel implements Channel {
     if (transfer === null) return false;
     if (request.isSync) this.#syncs++;
     this.#transfers.addLast(transfer);
+    this.#add(transfer);
+    return true;
+  }
+
+  #add(transfer: RingTransfer): void {
     this.#waiter.ring.add(transfer);
     this.#waiter.ring.flushSoon();
-    return true;
   }
 
   cancel(request: EngineRequest): boolean {
@@ -101,10 +105,11 @@ export class RingChannel implements Channel {
   /** A transfer is done. */
   completed(transfer: RingTransfer, result: number): void {
     const { request } = transfer;
+    // A signal came in between: it is to be made again, as the C library does.
+    if (result === -EINTR && request.isSync) return this.#add(transfer);
     const bytes = Math.max(result, 0);
     this.#remove(transfer);
     transfer.landed(bytes);
-    // A signal came in between: it is to be made again.
     const errno = result === -EINTR ? EAGAIN : Math.max(-result, 0);
     this.#owner.completed(request, errno, bytes);
     this.#harvested.add(this.#owner);
