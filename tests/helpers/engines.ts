@@ -16,8 +16,10 @@ export const ENGINES: EngineName[] = SETTINGS.filter((name) => name !== "auto");
  * The engine that serves these tests: librt in the isolates of `deno test`, which
  * may end before the process does; another one where the process has asked for it.
  */
-export const engineHere: EngineName =
-  ENGINES.find((name) => name === Deno.env.get("POSIX_AIO_ENGINE")) ?? "librt";
+export function engineHere(): EngineName {
+  const wanted = Deno.env.get("POSIX_AIO_ENGINE");
+  return ENGINES.find((name) => name === wanted) ?? "librt";
+}
 
 /** Has a process begin with an engine, or with the one that it chooses itself. */
 export function engineVariable(
@@ -28,14 +30,10 @@ export function engineVariable(
 
 /** Whether an engine can be had on this machine. */
 export function isThere(engine: EngineName): boolean {
-  return engine !== "io_uring" || hasRings;
+  return engine !== "io_uring" || (hasRings ??= isLinux && canSetUpRing());
 }
 
-const hasRings = isLinux && canSetUpRing();
-
-if (!hasRings && isLinux) {
-  console.log("io_uring is not tested: the kernel offers none");
-}
+let hasRings: boolean | null = null;
 
 /** Whether the kernel makes a ring of one entry. */
 function canSetUpRing(): boolean {
@@ -48,6 +46,7 @@ function canSetUpRing(): boolean {
   const params = new Uint8Array(PARAMS_BYTES);
   const fd = Number(libc.symbols.syscall(SYS_IO_URING_SETUP, 1, params));
   if (fd >= 0) libc.symbols.close(fd);
+  else console.log("io_uring is not tested: the kernel offers none");
   libc.close();
   return fd >= 0;
 }

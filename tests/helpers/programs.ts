@@ -49,7 +49,7 @@ export class Program implements AsyncDisposable {
       wrapper = [],
       env,
       pageCache,
-      engine = engineHere,
+      engine = engineHere(),
       limit_ms,
     }: ProgramOptions = {},
   ) {

@@ -52,12 +52,12 @@ function optionsAndFn<Fn>(rest: Rest<Fn>): [TestOptions, Fn] {
 /** Makes a test; it may take longer where the processor is emulated. */
 export function test(name: string, ...rest: Rest<TestFunction>): void {
   const [options, plain] = optionsAndFn(rest);
-  const { limit_ms = LIMIT_MS, onFirstThread, engine = engineHere } = options;
+  const { limit_ms = LIMIT_MS, onFirstThread, engine = engineHere() } = options;
   const fn = withSettings(options, plain);
   const timeout = timeLimit(limit_ms);
   const here = { name, timeout, fn };
   if (onFirstThread === undefined) {
-    const ignore = options.ignore || engine !== engineHere;
+    const ignore = options.ignore || engine !== engineHere();
     return Deno.test({ ...here, ignore });
   }
   const [flag, chosen] = Deno.args;

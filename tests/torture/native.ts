@@ -79,7 +79,7 @@ const CALLING_THREADS = "8";
  * looked at: an environment; `null` where that is not possible.
  */
 export function visibleCalls(): RingFaults & { LD_PRELOAD?: string } | null {
-  if (engineHere === "librt") return {};
+  if (engineHere() === "librt") return {};
   const LD_PRELOAD = preload("rings");
   if (LD_PRELOAD === null) return null;
   return { LD_PRELOAD, RINGS_CALLS: CALLING_THREADS };

@@ -4,7 +4,7 @@ import { FSYNC_DATASYNC, IOSQE_ASYNC, OPCODE } from "../../../ffi/io_uring.ts";
 import { OutOfMemoryError } from "../../../ffi/memory.ts";
 import { assert } from "../../checks/assert.ts";
 import { type Linked, LinkedList } from "../../collections/linked_list.ts";
-import { EAGAIN, EINTR, platform } from "../../system/constants.ts";
+import { EAGAIN, ECANCELED, EINTR, platform } from "../../system/constants.ts";
 import type {
   Channel,
   ChannelOwner,
@@ -84,13 +84,9 @@ export class RingChannel implements Channel {
     if (transfer === null) return false;
     if (request.isSync) this.#syncs++;
     this.#transfers.addLast(transfer);
-    this.#add(transfer);
-    return true;
-  }
-
-  #add(transfer: RingTransfer): void {
     this.#waiter.ring.add(transfer);
     this.#waiter.ring.flushSoon();
+    return true;
   }
 
   cancel(request: EngineRequest): boolean {
@@ -105,13 +101,14 @@ export class RingChannel implements Channel {
   /** A transfer is done. */
   completed(transfer: RingTransfer, result: number): void {
     const { request } = transfer;
-    // A signal came in between: it is to be made again, as the C library does.
-    if (result === -EINTR && request.isSync) return this.#add(transfer);
     const bytes = Math.max(result, 0);
     this.#remove(transfer);
     transfer.landed(bytes);
-    const errno = result === -EINTR ? EAGAIN : Math.max(-result, 0);
-    this.#owner.completed(request, errno, bytes);
+    // A signal came in between, or the kernel had no thread for it: once more, later.
+    const isRefused = result === -EINTR || result === -ECANCELED;
+    const errno = isRefused ? EAGAIN : Math.max(-result, 0);
+    if (isRefused && request.isSync) this.#owner.putBack(request);
+    else this.#owner.completed(request, errno, bytes);
     this.#harvested.add(this.#owner);
   }
 
