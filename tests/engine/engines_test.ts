@@ -21,10 +21,14 @@ const areAll = Deno.env.get("POSIX_AIO_ALL_ENGINES") === "1";
 /** All tests of a file take their time; nothing takes longer but what hangs. */
 const limit_ms = isLong ? 3_600_000 : 180_000;
 
-/** What `deno task test` leaves out: the same on each engine, or long. */
-const LEFT_OUT: string[] = [
-  // This file.
-  "engine/engines_test.ts",
+/** These are about librt alone: about its parts, or about workers, which it serves. */
+const OF_LIBRT = [
+  "engine/lane_count_test.ts",
+  "engine/lane_test.ts",
+  "engine/lanes_test.ts",
+  "engine/readiness_test.ts",
+  "file/worker_test.ts",
+  "torture/again_test.ts",
 ];
 
 /** Librt serves in `deno test` as well; the first thread takes another way for these. */
@@ -49,12 +53,12 @@ function testFiles(directory: string): string[] {
     .sort();
 }
 
-const ALL = ["engine", "requests", "file", "torture"].flatMap(testFiles);
+const ALL = ["engine", "requests", "file", "torture"].flatMap(testFiles)
+  .filter((file) => !import.meta.url.endsWith(file));
 
 function filesOf(engine: EngineName): string[] {
-  if (areAll) return ALL.filter((file) => file !== "engine/engines_test.ts");
-  if (engine === "librt") return OTHERWISE_ON_FIRST_THREAD;
-  return ALL.filter((file) => !LEFT_OUT.includes(file));
+  if (engine !== "librt") return ALL.filter((file) => !OF_LIBRT.includes(file));
+  return areAll ? ALL : OTHERWISE_ON_FIRST_THREAD;
 }
 
 for (const engine of ENGINES) {

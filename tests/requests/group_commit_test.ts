@@ -16,7 +16,7 @@ import {
   strace,
   test,
 } from "../helpers/mod.ts";
-import { visibleCalls } from "../torture/native.ts";
+import { visibleCalls } from "../helpers/native.ts";
 
 const env = visibleCalls();
 const canTrace = env !== null && canStrace();

@@ -3,7 +3,7 @@
 
 import { assert, assertEquals } from "@std/assert";
 import { Directory, report, test } from "../helpers/mod.ts";
-import { preload } from "./native.ts";
+import { preload } from "../helpers/native.ts";
 import { limit_ms } from "./scale.ts";
 
 const again = preload("again");

@@ -5,10 +5,11 @@
 
 import { assert, assertEquals } from "@std/assert";
 import { Directory, report, test } from "../helpers/mod.ts";
-import { faults, visibleCalls } from "./native.ts";
+import { preloadFaults, visibleCalls } from "../helpers/native.ts";
 import { limit_ms, scaled, tell } from "./scale.ts";
 import { first, positions, starveAt } from "./starve.ts";
 
+const faults = preloadFaults();
 const ignore = faults === null;
 if (ignore) {
   console.log(

@@ -14,7 +14,7 @@ import {
   succeeds,
   test,
 } from "../helpers/mod.ts";
-import { preload } from "./native.ts";
+import { preload } from "../helpers/native.ts";
 import { limit_ms, scaled, tell } from "./scale.ts";
 
 const LIFE = "../torture/programs/memory_life";

@@ -10,10 +10,11 @@ import {
   report,
   test,
 } from "../helpers/mod.ts";
-import { faults } from "./native.ts";
+import { preloadFaults } from "../helpers/native.ts";
 import { isLong, limit_ms, scaled, tell } from "./scale.ts";
 import { first, positions, starveAt } from "./starve.ts";
 
+const faults = preloadFaults();
 if (faults === null) {
   console.log("refused memory is skipped: it needs cc, seccomp and glibc");
 }

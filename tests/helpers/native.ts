@@ -1,16 +1,12 @@
 /**
- * The C sources beside these tests, compiled to be preloaded into a program
+ * The C sources of the torture tests, compiled to be preloaded into a program
  * under test: what goes wrong in a system, and who watches over its memory.
  *
  * @module
  */
-import {
-  Directory,
-  engineHere,
-  isEmulated,
-  isLinux,
-  succeeds,
-} from "../helpers/mod.ts";
+import { engineHere } from "./engines.ts";
+import { Directory } from "./files.ts";
+import { isEmulated, isLinux, succeeds } from "./system.ts";
 
 const directory = new Directory();
 addEventListener("unload", () => directory[Symbol.dispose]());
@@ -26,7 +22,7 @@ export function preload(...names: string[]): string | null {
   if (!isLinux) return null;
   const path = directory.at(`${names.join("_")}.so`);
   const source = (file: string) =>
-    new URL(`./${file}`, import.meta.url).pathname;
+    new URL(`../torture/${file}`, import.meta.url).pathname;
   const isCompiled = succeeds(
     "cc",
     "-shared",
@@ -53,9 +49,9 @@ function canBePreloaded(path: string): boolean {
  * `rings.c`: the path of the library; `null` where it cannot be had, or seccomp(2)
  * is missing, as in an emulator.
  */
-export const faults: string | null = isEmulated
-  ? null
-  : preload("faults", "rings");
+export function preloadFaults(): string | null {
+  return isEmulated ? null : preload("faults", "rings");
+}
 
 /** What is wrong with rings, see `rings.c`. */
 export type RingFaults = Partial<
