@@ -4,7 +4,7 @@ import { FSYNC_DATASYNC, IOSQE_ASYNC, OPCODE } from "../../../ffi/io_uring.ts";
 import { OutOfMemoryError } from "../../../ffi/memory.ts";
 import { assert } from "../../checks/assert.ts";
 import { type Linked, LinkedList } from "../../collections/linked_list.ts";
-import { EAGAIN, EINTR, platform } from "../../system/constants.ts";
+import { EAGAIN, ECANCELED, EINTR, platform } from "../../system/constants.ts";
 import type {
   Channel,
   ChannelOwner,
@@ -92,6 +92,7 @@ export class RingChannel implements Channel {
   cancel(request: EngineRequest): boolean {
     const transfer = request.entry;
     assert(transfer instanceof RingTransfer, "the ring has the request");
+    transfer.isCancelTried = true;
     if (!this.#waiter.ring.cancel(transfer)) return false;
     this.#remove(transfer);
     transfer.end();
@@ -104,10 +105,13 @@ export class RingChannel implements Channel {
     const bytes = Math.max(result, 0);
     this.#remove(transfer);
     transfer.landed(bytes);
+    this.#harvested.add(this.#owner);
+    // The process may have no thread more, not even one of the kernel's.
+    const isRefused = result === -ECANCELED && !transfer.isCancelTried;
+    if (isRefused) return this.#owner.putBack(request);
     // A signal came in between: it is to be made again.
     const errno = result === -EINTR ? EAGAIN : Math.max(-result, 0);
     this.#owner.completed(request, errno, bytes);
-    this.#harvested.add(this.#owner);
   }
 
   #remove(transfer: RingTransfer): void {
@@ -141,6 +145,8 @@ class RingTransfer extends Transfer implements RingEntry, Linked<RingTransfer> {
   readonly fd: number;
   key = -1;
   result: number | null = null;
+  /** Whether somebody tried to cancel it. */
+  isCancelTried = false;
   list: object | null = null;
   previous: RingTransfer | null = null;
   next: RingTransfer | null = null;
