@@ -469,7 +469,7 @@ const LONG_BYTES = 200_000;
 
 interface Calls {
   preadv2: [flags: number, result: number][];
-  aioRead: [offset: number, length: number][];
+  engineReads: [offset: number, length: number][];
   hits: number;
   misses: number;
   asked: number[];
@@ -523,14 +523,14 @@ for (const [what, read] of Object.entries(PARTS)) {
   test(`only what is not cached is for the engine: ${what}`, async () => {
     const calls = await callsOf({ preadv2: "one page", reads: [read] });
     assertEquals(calls.preadv2, [[RWF_NOWAIT, PAGE_BYTES], [RWF_NOWAIT, -1]]);
-    assertEquals(calls.aioRead, [[PAGE_BYTES, read.length - PAGE_BYTES]]);
+    assertEquals(calls.engineReads, [[PAGE_BYTES, read.length - PAGE_BYTES]]);
     assertEquals([calls.hits, calls.misses], [0, 1]);
   });
 
   test(`a cached read is one call, and none of the engine: ${what}`, async () => {
     const calls = await callsOf({ reads: [read] });
     assertEquals(calls.preadv2, [[RWF_NOWAIT, read.length]]);
-    assertEquals(calls.aioRead, []);
+    assertEquals(calls.engineReads, []);
     assertEquals([calls.hits, calls.misses], [1, 0]);
   });
 }
@@ -540,7 +540,7 @@ for (const [code, errno] of [["EOPNOTSUPP", 95], ["ENOSYS", 38]] as const) {
     const reads = repeated(5);
     const calls = await callsOf({ preadv2: errno, reads });
     assertEquals(calls.preadv2, [[RWF_NOWAIT, -1]]);
-    assertEquals(calls.aioRead, Array(5).fill([0, 100]));
+    assertEquals(calls.engineReads, Array(5).fill([0, 100]));
     assertEquals([calls.hits, calls.misses], [0, 1]);
   });
 }
@@ -549,7 +549,7 @@ test("an error of preadv2() is for the engine to tell, and is not kept", async (
   const EIO = 5;
   const calls = await callsOf({ preadv2: EIO, reads: repeated(5) });
   assertEquals(calls.preadv2, Array(5).fill([RWF_NOWAIT, -1]));
-  assertEquals(calls.aioRead, Array(5).fill([0, 100]));
+  assertEquals(calls.engineReads, Array(5).fill([0, 100]));
 });
 
 const WAYS = {
@@ -566,7 +566,7 @@ for (const [how, read] of Object.entries(WAYS)) {
     // None is left out after the first one, then 1, 3, 7 … and at last 64.
     assertEquals(calls.asked, [0, 1, 3, 7, 15, 31, 63, 127, 192, 257]);
     assertEquals(calls.preadv2.length, calls.asked.length);
-    assertEquals(calls.aioRead.length, reads.length);
+    assertEquals(calls.engineReads.length, reads.length);
   });
 }
 
@@ -580,7 +580,7 @@ for (const [what, read] of Object.entries(PARTS)) {
     const reads = [read, { ...read, length: 3 * PAGE_BYTES + 5, offset: 7 }];
     const calls = await callsOf({ preadv2: "page by page", reads });
     assertEquals([calls.hits, calls.misses], [2, 0]);
-    assertEquals(calls.aioRead, []);
+    assertEquals(calls.engineReads, []);
     const pages = reads.map(({ length }) => Math.ceil(length / PAGE_BYTES));
     assertEquals(calls.preadv2.length, pages[0] + pages[1]);
   });
@@ -636,17 +636,17 @@ const NEVER: Record<
 
 for (const [who, [plan, options]] of Object.entries(NEVER)) {
   test(`the page cache is not asked by ${who}`, async () => {
-    const { preadv2, hits, misses, aioRead } = await callsOf(plan, options);
+    const { preadv2, hits, misses, engineReads } = await callsOf(plan, options);
     assertEquals([preadv2, hits, misses], [[], 0, 0]);
-    assertEquals(aioRead.length, 1);
+    assertEquals(engineReads.length, 1);
   });
 }
 
 for (const notify of ["auto", "suspend", "thread", "poll"] as const) {
   test(`the page cache answers a queue that says "${notify}"`, async () => {
     const reads = [{ length: 100, notify }];
-    const { hits, aioRead } = await callsOf({ reads });
-    assertEquals([hits, aioRead], [1, []]);
+    const { hits, engineReads } = await callsOf({ reads });
+    assertEquals([hits, engineReads], [1, []]);
   });
 }
 

@@ -16,8 +16,10 @@ import {
   strace,
   test,
 } from "../helpers/mod.ts";
+import { visibleCalls } from "../torture/native.ts";
 
-const canTrace = canStrace();
+const env = visibleCalls();
+const canTrace = env !== null && canStrace();
 
 /** A system call, with the places in the record where it began and ended. */
 interface SystemCall {
@@ -60,6 +62,7 @@ async function trace(
   const record = directory.at("record");
   const result = await report("engine_commits", {
     args: [path, ...args],
+    env: env!,
     wrapper: strace(
       record,
       ...["-s", String(256 * 1024)],

@@ -25,8 +25,8 @@ for (let period = 2; period <= 7; period++) {
           env: {
             LD_PRELOAD: again!,
             AGAIN_PERIOD: String(period),
-            POSIX_AIO_ENGINE: "librt",
           },
+          engine: "librt",
           pageCache: false,
           limit_ms,
         },

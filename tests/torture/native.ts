@@ -4,7 +4,13 @@
  *
  * @module
  */
-import { Directory, isEmulated, isLinux, succeeds } from "../helpers/mod.ts";
+import {
+  Directory,
+  engineHere,
+  isEmulated,
+  isLinux,
+  succeeds,
+} from "../helpers/mod.ts";
 
 const directory = new Directory();
 addEventListener("unload", () => directory[Symbol.dispose]());
@@ -13,12 +19,12 @@ addEventListener("unload", () => directory[Symbol.dispose]());
  * Compiles a library that takes the place of librt.so.1: the library under test
  * looks there first, and finds the rest in the C library behind it.
  *
- * @param name Of the source, without its ending.
+ * @param names Of the sources, without their ending.
  * @returns The path of the library; `null` where it cannot be had or used.
  */
-export function preload(name: string): string | null {
+export function preload(...names: string[]): string | null {
   if (!isLinux) return null;
-  const path = directory.at(`${name}.so`);
+  const path = directory.at(`${names.join("_")}.so`);
   const source = (file: string) =>
     new URL(`./${file}`, import.meta.url).pathname;
   const isCompiled = succeeds(
@@ -31,7 +37,7 @@ export function preload(name: string): string | null {
     `-Wl,--version-script=${source("librt.map")}`,
     "-o",
     path,
-    source(`${name}.c`),
+    ...names.map((name) => source(`${name}.c`)),
   );
   return isCompiled && canBePreloaded(path) ? path : null;
 }
@@ -43,7 +49,38 @@ function canBePreloaded(path: string): boolean {
 }
 
 /**
- * What makes system calls fail, see `faults.c`: the path of the library; `null`
- * where it cannot be had, or seccomp(2) is missing, as in an emulator.
+ * What makes system calls fail, see `faults.c`, also where a ring makes none, see
+ * `rings.c`: the path of the library; `null` where it cannot be had, or seccomp(2)
+ * is missing, as in an emulator.
  */
-export const faults: string | null = isEmulated ? null : preload("faults");
+export const faults: string | null = isEmulated
+  ? null
+  : preload("faults", "rings");
+
+/** What is wrong with rings, see `rings.c`. */
+export type RingFaults = Partial<
+  Record<
+    | "RINGS_SETUP"
+    | "RINGS_ENTRIES_MAX"
+    | "RINGS_COMPLETIONS"
+    | "RINGS_ENTER"
+    | "RINGS_TAKEN"
+    | "RINGS_SHORT"
+    | "RINGS_CALLS",
+    string
+  >
+>;
+
+/** As many threads as make calls in the place of a ring. */
+const CALLING_THREADS = "8";
+
+/**
+ * What has the engine of these tests serve files with system calls that can be
+ * looked at: an environment; `null` where that is not possible.
+ */
+export function visibleCalls(): RingFaults & { LD_PRELOAD?: string } | null {
+  if (engineHere() === "librt") return {};
+  const LD_PRELOAD = preload("rings");
+  if (LD_PRELOAD === null) return null;
+  return { LD_PRELOAD, RINGS_CALLS: CALLING_THREADS };
+}

@@ -92,7 +92,6 @@ export class RingChannel implements Channel {
   cancel(request: EngineRequest): boolean {
     const transfer = request.entry;
     assert(transfer instanceof RingTransfer, "the ring has the request");
-    transfer.isCancelTried = true;
     if (!this.#waiter.ring.cancel(transfer)) return false;
     this.#remove(transfer);
     transfer.end();
@@ -105,13 +104,12 @@ export class RingChannel implements Channel {
     const bytes = Math.max(result, 0);
     this.#remove(transfer);
     transfer.landed(bytes);
+    // A signal came in between, or the kernel had no thread for it: once more, later.
+    const isRefused = result === -EINTR || result === -ECANCELED;
+    const errno = isRefused ? EAGAIN : Math.max(-result, 0);
+    if (isRefused && request.isSync) this.#owner.putBack(request);
+    else this.#owner.completed(request, errno, bytes);
     this.#harvested.add(this.#owner);
-    // The process may have no thread more, not even one of the kernel's.
-    const isRefused = result === -ECANCELED && !transfer.isCancelTried;
-    if (isRefused) return this.#owner.putBack(request);
-    // A signal came in between: it is to be made again.
-    const errno = result === -EINTR ? EAGAIN : Math.max(-result, 0);
-    this.#owner.completed(request, errno, bytes);
   }
 
   #remove(transfer: RingTransfer): void {
@@ -145,8 +143,6 @@ class RingTransfer extends Transfer implements RingEntry, Linked<RingTransfer> {
   readonly fd: number;
   key = -1;
   result: number | null = null;
-  /** Whether somebody tried to cancel it. */
-  isCancelTried = false;
   list: object | null = null;
   previous: RingTransfer | null = null;
   next: RingTransfer | null = null;

@@ -1,0 +1,80 @@
+// Every engine keeps every promise: the tests of what goes through one pass on each.
+// On the process's first thread, because others give librt the requests that a ring
+// would have.
+//
+// `deno task test:engines` runs all of them, also with the page cache asked first.
+
+import { assert, assertEquals } from "@std/assert";
+import {
+  type EngineName,
+  ENGINES,
+  isThere,
+  report,
+  test,
+  WHOLE_FILE,
+} from "../helpers/mod.ts";
+import { sentenceFiles } from "../posix/helpers.ts";
+import { isLong } from "../torture/scale.ts";
+
+const areAll = Deno.env.get("POSIX_AIO_ALL_ENGINES") === "1";
+
+/** All tests of a file take their time; nothing takes longer but what hangs. */
+const limit_ms = isLong ? 3_600_000 : 180_000;
+
+/** What `deno task test` leaves out: the same on each engine, or long. */
+const LEFT_OUT: string[] = [
+  // This file.
+  "engine/engines_test.ts",
+];
+
+/** Librt serves in `deno test` as well; the first thread takes another way for these. */
+const OTHERWISE_ON_FIRST_THREAD = [
+  "engine/page_cache_test.ts",
+  "engine/turn_test.ts",
+  "file/aio_file_test.ts",
+  "file/batch_test.ts",
+  "file/completion_queue_test.ts",
+  "file/memory_test.ts",
+  "file/streams_test.ts",
+  "requests/append_test.ts",
+  "requests/group_commit_test.ts",
+  ...sentenceFiles().map((name) => `posix/${name}`),
+];
+
+function testFiles(directory: string): string[] {
+  const url = new URL(`../${directory}/`, import.meta.url);
+  return [...Deno.readDirSync(url)]
+    .filter(({ name }) => name.endsWith("_test.ts"))
+    .map(({ name }) => `${directory}/${name}`)
+    .sort();
+}
+
+const ALL = ["engine", "requests", "file", "torture"].flatMap(testFiles);
+
+function filesOf(engine: EngineName): string[] {
+  if (areAll) return ALL.filter((file) => file !== "engine/engines_test.ts");
+  if (engine === "librt") return OTHERWISE_ON_FIRST_THREAD;
+  return ALL.filter((file) => !LEFT_OUT.includes(file));
+}
+
+for (const engine of ENGINES) {
+  for (const file of filesOf(engine)) {
+    for (const pageCache of areAll ? [false, true] : [false]) {
+      const where = pageCache ? ", behind the page cache" : "";
+      test(`engine "${engine}" passes ${file}${where}`, {
+        ignore: !isThere(engine),
+        limit_ms,
+      }, async () => {
+        const { ran, ...outcome } = await report("first_thread", {
+          args: [WHOLE_FILE, new URL(`../${file}`, import.meta.url).href],
+          flags: ["--allow-all", "--v8-flags=--expose-gc"],
+          engine,
+          pageCache,
+          limit_ms,
+        });
+        assert(ran > 0, "the file has no test for it");
+        assertEquals(outcome, { mayEndFirst: false, engine, failed: {} });
+      });
+    }
+  }
+}
