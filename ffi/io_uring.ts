@@ -18,7 +18,6 @@ const SYS_IO_URING_ENTER = 426;
 
 /** What an entry asks for: `IORING_OP_*`. */
 export const OPCODE = {
-  NOP: 0,
   FSYNC: 3,
   POLL_ADD: 6,
   ASYNC_CANCEL: 14,

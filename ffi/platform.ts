@@ -50,6 +50,8 @@ export interface PlatformConstants {
   readonly F_GETPIPE_SZ: number;
   /** Linux's own, of files in memory only; 0 elsewhere. */
   readonly F_GET_SEALS: number;
+  /** 0 where there is none. */
+  readonly MADV_HUGEPAGE: number;
   /** 0 wherever it is not macOS. */
   readonly F_NOCACHE: number;
   /** For `preadv2()` and `pwritev2()`; 0 where there are none. */

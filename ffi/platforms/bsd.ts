@@ -28,6 +28,7 @@ export const BSD_CONSTANTS = {
   O_NONBLOCK: 0x4,
   F_GETPIPE_SZ: 0,
   F_GET_SEALS: 0,
+  MADV_HUGEPAGE: 0,
   RWF_NOWAIT: 0,
   SYS_gettid: 0,
   SYS_getdents64: 0,

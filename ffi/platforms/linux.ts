@@ -58,6 +58,7 @@ export function linuxConstants(
     F_DUPFD_CLOEXEC: 1030,
     F_GETPIPE_SZ: 1032,
     F_GET_SEALS: 1034,
+    MADV_HUGEPAGE: 14,
     F_NOCACHE: 0,
     RWF_NOWAIT: 8,
     SYS_gettid: arch === "aarch64" ? 178 : 186,

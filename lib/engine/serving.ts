@@ -1,7 +1,7 @@
 /** Chooses the engine that serves the file level of this isolate. */
 import { ENOSYS } from "../system/constants.ts";
 import { AioError } from "../system/error.ts";
-import { ENGINES, settings } from "../system/settings.ts";
+import { ENGINES, serving, settings } from "../system/settings.ts";
 import type { Engine } from "./engine.ts";
 import { openRings } from "./io_uring/availability.ts";
 import { newIoUringEngine } from "./io_uring/io_uring_engine.ts";
@@ -22,7 +22,7 @@ function choose(): Engine {
   const wanted = ENGINES.find((name) => name === settings.engine);
   if (wanted === undefined) throw unknownEngine(settings.engine);
   const made = wanted === "io_uring" ? withRings(wanted) : librtEngine;
-  settings.serving = made.name;
+  serving.engine = made.name;
   return made;
 }
 

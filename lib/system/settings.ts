@@ -103,8 +103,6 @@ export const settings: {
   pageCache: boolean;
   /** The engine that is wanted; from the environment, anything. */
   engine: string;
-  /** The one that serves, once that is decided. */
-  serving: string | null;
 } = {
   threads: null,
   lanes: null,
@@ -112,8 +110,10 @@ export const settings: {
   pollMicroseconds: POLL_MICROSECONDS,
   pageCache: runtime.variable("POSIX_AIO_PAGE_CACHE") !== "0",
   engine: runtime.variable("POSIX_AIO_ENGINE") || "auto",
-  serving: null,
 };
+
+/** The engine that serves, once that is decided. */
+export const serving: { engine: string | null } = { engine: null };
 
 /**
  * Changes how the file level of this isolate works. What is not given stays as
@@ -167,9 +167,9 @@ function assertEngine(engine: unknown): void {
       ENGINES.map((known) => `"${known}"`).join(" or "),
     );
   }
-  const { serving } = settings;
-  if (serving === null || engine === "auto" || engine === serving) return;
-  throw new AioError(`The engine ${JSON.stringify(serving)} serves already`, {
+  const isOpen = serving.engine === null || engine === "auto";
+  if (isOpen || engine === serving.engine) return;
+  throw new AioError(`The engine "${serving.engine}" serves already`, {
     errno: platform.errno.EBUSY,
     syscall: "configure",
   });

@@ -209,3 +209,42 @@ test("allocatePinned() memory is given back by the garbage collector", {
   assert(touched_bytes > 1024 * MIB);
   assert(growth_bytes < touched_bytes / 4, `${growth_bytes} bytes`);
 });
+
+test("allocatePinned() aligns a MiB and more to 2 MiB", () => {
+  for (const length of [MIB, 2 * MIB, 3 * MIB + 1]) {
+    assertEquals(addressOf(allocatePinned(length)) % (2 * MIB), 0);
+    const wider = allocatePinned(length, { alignment: 8 * MIB });
+    assertEquals(addressOf(wider) % (8 * MIB), 0);
+  }
+});
+
+/** Whether a process may have pages of 2 MiB for what it asks to have them for. */
+const HAS_HUGE_PAGES = isLinux && isGrantedHugePages();
+
+function isGrantedHugePages(): boolean {
+  try {
+    const modes = "/sys/kernel/mm/transparent_hugepage/enabled";
+    return !Deno.readTextFileSync(modes).includes("[never]");
+  } catch {
+    return false;
+  }
+}
+
+/** Of the mapping that an address is in. */
+function mayHaveHugePages(address: number): boolean {
+  const mappings = Deno.readTextFileSync("/proc/self/smaps")
+    .split(/^(?=[0-9a-f]+-[0-9a-f]+ )/m);
+  const mapping = mappings.find((text) => {
+    const [begin, end] = text.split(" ")[0].split("-")
+      .map((digits) => parseInt(digits, 16));
+    return begin <= address && address < end;
+  });
+  return /^VmFlags:.*\bhg\b/m.test(mapping!);
+}
+
+test("allocatePinned() asks for pages of 2 MiB for a MiB and more only", {
+  ignore: !HAS_HUGE_PAGES,
+}, () => {
+  assert(mayHaveHugePages(addressOf(allocatePinned(MIB))));
+  assert(!mayHaveHugePages(addressOf(allocatePinned(MIB / 2))));
+});

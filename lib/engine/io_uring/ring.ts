@@ -31,15 +31,18 @@ export interface RingEntry extends Entry {
   result: number | null;
   /** How much of a look it may take to hand its completion over: 1 is all. */
   readonly share: number;
-  /** It is done: called from the event loop, never while it is handed over. */
-  completed(result: number): void;
+  /**
+   * It is done: called from the event loop, never while it is handed over. `null`
+   * for what nobody needs to hear of.
+   */
+  readonly completed: ((result: number) => void) | null;
 }
 
-/** What an entry is that only asks the kernel for something about others. */
-function request(opcode: number, address: number): RingEntry {
+/** What cancels another entry. */
+function cancellationOf({ key }: RingEntry): RingEntry {
   return {
-    opcode,
-    address,
+    opcode: OPCODE.ASYNC_CANCEL,
+    address: key,
     entryFlags: 0,
     fd: -1,
     byteLength: 0,
@@ -48,7 +51,7 @@ function request(opcode: number, address: number): RingEntry {
     key: -1,
     result: null,
     share: 0,
-    completed() {},
+    completed: null,
   };
 }
 
@@ -63,16 +66,16 @@ export class Ring {
   #done: RingEntry[] = [];
   #count = 0;
   #turn = 0;
-  /** Called when there is something to wait for. */
-  readonly #wanted: () => void;
+  /** Called when there may be something else to wait for. */
+  readonly #changed: () => void;
 
   /**
    * @param rings The kernel's.
-   * @param wanted Called when something is in flight, more than once.
+   * @param changed Called when there may be something else to wait for.
    */
-  constructor(rings: Rings, wanted: () => void) {
+  constructor(rings: Rings, changed: () => void) {
     this.#rings = rings;
-    this.#wanted = wanted;
+    this.#changed = changed;
   }
 
   get fd(): number {
@@ -98,7 +101,7 @@ export class Ring {
     entry.result = null;
     this.#inFlight[place] = entry;
     this.#count++;
-    if (this.#overflow.length === 0 && this.#rings.isFull) this.flush();
+    if (this.#overflow.length === 0 && this.#rings.isFull) this.#submit();
     if (this.#overflow.length > 0 || this.#rings.isFull) {
       this.#overflow.push(entry);
     } else {
@@ -114,6 +117,12 @@ export class Ring {
 
   /** Hands over what is in the ring. */
   flush(): void {
+    if (this.#rings.pending === 0) return;
+    this.#submit();
+    this.#changed();
+  }
+
+  #submit(): void {
     while (this.#rings.pending > 0) {
       const before = this.#rings.pending;
       const errno = this.#rings.submit();
@@ -124,7 +133,6 @@ export class Ring {
       this.#retryLater();
       break;
     }
-    if (this.#count > 0) this.#wanted();
   }
 
   #refill(): void {
@@ -156,7 +164,7 @@ export class Ring {
     this.#count--;
     entry.key = -1;
     entry.result = result;
-    this.#done.push(entry);
+    if (entry.completed !== null) this.#done.push(entry);
   };
 
   /**
@@ -171,7 +179,7 @@ export class Ring {
     let told = 0;
     while (told < done.length) {
       const entry = done[told++];
-      entry.completed(entry.result!);
+      entry.completed!(entry.result!);
       if (isEnough(entry)) break;
     }
     // What one is told may have had others found, or one taken out.
@@ -186,22 +194,21 @@ export class Ring {
    */
   cancel(entry: RingEntry): boolean {
     if (entry.key !== -1) {
-      this.add(request(OPCODE.ASYNC_CANCEL, entry.key));
-      this.flush();
+      this.add(cancellationOf(entry));
+      this.#submit();
       this.#rings.submitAndComplete();
       this.#reap();
     }
-    if (entry.result !== -ECANCELED) return false;
-    const at = this.#done.indexOf(entry);
-    if (at === -1) return false;
-    this.#done.splice(at, 1);
-    return true;
+    const isCanceled = entry.result === -ECANCELED &&
+      this.#takeFromDone(entry);
+    this.#changed();
+    return isCanceled;
   }
 
-  /** Ends a call that waits for the ring. */
-  wake(): void {
-    this.add(request(OPCODE.NOP, 0));
-    this.flush();
+  #takeFromDone(entry: RingEntry): boolean {
+    const at = this.#done.indexOf(entry);
+    if (at !== -1) this.#done.splice(at, 1);
+    return at !== -1;
   }
 
   /** Waits on a thread beside the event loop until something is done. */

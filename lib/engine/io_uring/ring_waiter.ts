@@ -61,16 +61,18 @@ export class RingWaiter {
    * @param harvested Called when all that was found is handed over.
    */
   constructor(rings: Rings, isPolling: boolean, harvested: () => void) {
-    this.ring = new Ring(rings, () => this.#begin());
+    this.ring = new Ring(rings, () => this.#changed());
     this.#isPolling = isPolling;
     this.#harvested = harvested;
     this.#watch = runtime.watch?.(rings.fd, () => this.#look()) ?? null;
   }
 
-  #begin(): void {
+  #changed(): void {
     if (this.#isTurnDue) return;
+    const { count, hasDone } = this.ring;
+    if (count === 0) return this.#watch?.stop();
     this.#since_ms = clock_ms();
-    if (this.#isPolling) this.#nextTurn();
+    if (this.#isPolling || hasDone) this.#nextTurn();
     else this.#wait();
   }
 
