@@ -7,7 +7,7 @@
 import { assertEquals } from "@std/assert";
 import {
   Directory,
-  type EngineName,
+  engineOf,
   isLinux,
   pattern,
   report,
@@ -41,11 +41,6 @@ function maxDescriptors(): number {
 /** Two for each FIFO, and some for everything else. */
 const canOpen = (fifos: number) => isLinux && maxDescriptors() > 3 * fifos;
 
-/** A worker has librt, whoever serves the main thread. */
-function engineOf(options: object): EngineName | undefined {
-  return Reflect.get(options, "where") === "worker" ? "librt" : undefined;
-}
-
 const crowds = {
   "alone": { waiting: 0 },
   "beside 15 reads that wait": { waiting: 15 },
@@ -62,7 +57,7 @@ for (const [how, options] of Object.entries(crowds)) {
     test(
       `writeAt() to ${pipe} writes all of it before what a later call ` +
         `writes, ${how}`,
-      { ignore, engine: engineOf(options) },
+      { ignore, engine: engineOf({ where: "main", ...options }) },
       async () => {
         const lengths = Array(8).fill([1.5 * MIB, 100, 2 * MIB + 1]).flat();
         const given = { ...options, isNonblocking, lengths };
@@ -88,7 +83,7 @@ const holders = {
 for (const [what, options] of Object.entries(holders)) {
   test(`readAt() of a file is served while ${what} waits`, {
     ignore: !canOpen(options.writes + options.reads),
-    engine: engineOf(options),
+    engine: engineOf({ where: "main", ...options }),
   }, async () => {
     assertEquals(await outcomeOf("pipes_full", options), {
       files: ["served", "served", "served", "served"],
@@ -113,7 +108,7 @@ for (const [name, operation] of Object.entries(readiness)) {
     const { count } = options;
     test(`${name}, of ${count}${"where" in options ? " in a worker" : ""}`, {
       ignore: !canOpen(count),
-      engine: engineOf(options),
+      engine: engineOf({ where: "main", ...options }),
     }, async () => {
       assertEquals(
         await outcomeOf("pipes_ready", { operation, ...options }),

@@ -21,6 +21,16 @@ export function engineHere(): EngineName {
   return ENGINES.find((name) => name === wanted) ?? "librt";
 }
 
+/** The engine of what runs there: a worker has librt, whoever serves the others. */
+export function engineOf({ where }: { where?: string }): EngineName {
+  return where === "worker" ? "librt" : engineHere();
+}
+
+/** The same for what runs in the main thread and in workers: each has its own. */
+export function enginesBesideWorkers(): EngineName | "auto" {
+  return engineHere() === "librt" ? "librt" : "auto";
+}
+
 /** Has a process begin with an engine, or with the one that it chooses itself. */
 export function engineVariable(
   engine: EngineName | "auto",

@@ -29,6 +29,7 @@ if (inFlight === null) {
 const EXTENT = scaled(["4", "3"], ["300", "150"]);
 
 test("memory in flight is not freed, unmapped or used for something else", {
+  engine: "librt",
   ignore: inFlight === null,
   limit_ms,
 }, async () => {
@@ -55,6 +56,7 @@ for (
   ]
 ) {
   test(`a program that ${misuse} is caught by who watches`, {
+    engine: "librt",
     ignore: inFlight === null,
     limit_ms,
   }, async () => {
@@ -102,6 +104,7 @@ function errorsOf({ stderr }: Ended): number {
 }
 
 test("memcheck finds no access to memory that was given up", {
+  engine: "librt",
   ignore: !hasValgrind,
   limit_ms,
 }, async () => {
@@ -118,6 +121,7 @@ test("memcheck finds no access to memory that was given up", {
 });
 
 test("memcheck finds that glibc writes to a block that was freed in flight", {
+  engine: "librt",
   ignore: !hasValgrind,
   limit_ms,
 }, async () => {

@@ -38,16 +38,18 @@ export interface RingEntry extends Entry {
   readonly completed: ((result: number) => void) | null;
 }
 
-/** What cancels another entry. */
-function cancellationOf({ key }: RingEntry): RingEntry {
+type Question = Partial<Entry> & Pick<Entry, "opcode">;
+
+/** What is asked of the kernel, which answers at once. */
+function question(asked: Question): RingEntry {
   return {
-    opcode: OPCODE.ASYNC_CANCEL,
-    address: key,
+    address: 0,
     entryFlags: 0,
     fd: -1,
     byteLength: 0,
     offset: 0,
     operationFlags: 0,
+    ...asked,
     key: -1,
     result: null,
     share: 0,
@@ -188,16 +190,27 @@ export class Ring {
   }
 
   /**
+   * Has the kernel serve what does not wait.
+   *
+   * @returns What came of it; `null` if the kernel had no room for it at once.
+   */
+  ask(asked: Question): number | null {
+    const entry = question(asked);
+    this.add(entry);
+    this.#submit();
+    this.#rings.submitAndComplete();
+    this.#reap();
+    return entry.result;
+  }
+
+  /**
    * Cancels an entry, at once.
    *
    * @returns Whether that was possible: it is told nothing any more then.
    */
   cancel(entry: RingEntry): boolean {
     if (entry.key !== -1) {
-      this.add(cancellationOf(entry));
-      this.#submit();
-      this.#rings.submitAndComplete();
-      this.#reap();
+      this.ask({ opcode: OPCODE.ASYNC_CANCEL, address: entry.key });
     }
     const isCanceled = entry.result === -ECANCELED &&
       this.#takeFromDone(entry);
