@@ -8,8 +8,16 @@ import { engineHere } from "./engines.ts";
 import { Directory } from "./files.ts";
 import { isEmulated, isLinux, succeeds } from "./system.ts";
 
-const directory = new Directory();
-addEventListener("unload", () => directory[Symbol.dispose]());
+let directory: Directory | null = null;
+
+/** Where the libraries are, until the process ends. */
+function librariesDirectory(): Directory {
+  if (directory === null) {
+    const made = directory = new Directory();
+    addEventListener("unload", () => made[Symbol.dispose]());
+  }
+  return directory;
+}
 
 /**
  * Compiles a library that takes the place of librt.so.1: the library under test
@@ -20,7 +28,7 @@ addEventListener("unload", () => directory[Symbol.dispose]());
  */
 export function preload(...names: string[]): string | null {
   if (!isLinux) return null;
-  const path = directory.at(`${names.join("_")}.so`);
+  const path = librariesDirectory().at(`${names.join("_")}.so`);
   const source = (file: string) =>
     new URL(`../torture/${file}`, import.meta.url).pathname;
   const isCompiled = succeeds(

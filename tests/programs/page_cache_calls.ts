@@ -113,7 +113,8 @@ const { evict, pattern, readIntoCache } = await import("../helpers/mod.ts");
 
 const { add } = Rings.prototype;
 Rings.prototype.add = function (entry, key) {
-  if (entry.opcode === OPCODE.READ) {
+  // An empty one only asks whether the file can be tried.
+  if (entry.opcode === OPCODE.READ && entry.byteLength > 0) {
     engineReads.push([Number(entry.offset), entry.byteLength]);
   }
   add.call(this, entry, key);

@@ -8,7 +8,7 @@
  * RINGS_SETUP=ERRNO        io_uring_setup fails
  * RINGS_ENTRIES_MAX=COUNT  it has no memory for rings of more entries
  * RINGS_COMPLETIONS=COUNT  a ring has room for so few completions
- * RINGS_ENTER=ERRNO:PERIOD so often a call fails that hands entries over
+ * RINGS_ENTER=ERRNO:PERIOD so often a call fails that hands entries over, on average
  * RINGS_TAKEN=COUNT        such a call takes so few entries at most
  * RINGS_SHORT=BYTES:PERIOD so often a transfer is of so few bytes at most
  * RINGS_CALLS=THREADS      requests of regular files are served by threads with
@@ -164,12 +164,17 @@ static void hand_to_thread(int ring, const struct io_uring_sqe *entry) {
   pthread_mutex_unlock(&mutex);
 }
 
-/* Whether a thread can serve it: what may wait for ever stays with the kernel. */
+static int is_transfer(const struct io_uring_sqe *entry) {
+  return entry->opcode == IORING_OP_READ || entry->opcode == IORING_OP_WRITE;
+}
+
+/* Whether a thread can serve it: what may wait for ever stays with the kernel, and
+   an empty transfer, which asks the kernel for something else. */
 static int is_for_thread(const struct io_uring_sqe *entry) {
   struct stat status;
-  return threads_max > 0 &&
-         (entry->opcode == IORING_OP_READ || entry->opcode == IORING_OP_WRITE ||
-          entry->opcode == IORING_OP_FSYNC) &&
+  int is_empty = is_transfer(entry) && entry->len == 0;
+  return threads_max > 0 && !is_empty &&
+         (is_transfer(entry) || entry->opcode == IORING_OP_FSYNC) &&
          fstat(entry->fd, &status) == 0 && S_ISREG(status.st_mode);
 }
 
@@ -233,8 +238,7 @@ static struct io_uring_sqe *entry_at(struct ring *ring, uint32_t at) {
 static void shorten(struct io_uring_sqe *entry) {
   static int64_t transfers;
   long most, period;
-  if (entry->opcode != IORING_OP_READ && entry->opcode != IORING_OP_WRITE) return;
-  if (!setting("RINGS_SHORT", &most, &period)) return;
+  if (!is_transfer(entry) || !setting("RINGS_SHORT", &most, &period)) return;
   if (++transfers % period != 0 || entry->len <= most) return;
   entry->len = most;
   shorts++;
@@ -242,13 +246,15 @@ static void shorten(struct io_uring_sqe *entry) {
 
 static long enter(int fd, unsigned count, unsigned least, unsigned flags,
                   void *arg, size_t size) {
-  static int64_t calls;
+  static uint32_t seed = 1;
   struct ring *ring = ring_of(fd);
   long error, period, most;
   if (ring != NULL && (*ring->flags & IORING_SQ_CQ_OVERFLOW) != 0) overflows++;
   if (ring == NULL || count == 0)
     return real(__NR_io_uring_enter, fd, count, least, flags, arg, size);
-  if (setting("RINGS_ENTER", &error, &period) && ++calls % period == 0) {
+  /* At random, or calls that take turns would fail for ever. */
+  seed = seed * 1103515245 + 12345;
+  if (setting("RINGS_ENTER", &error, &period) && (seed >> 16) % period == 0) {
     refusals++;
     return failed(error);
   }
