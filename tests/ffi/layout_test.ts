@@ -611,7 +611,7 @@ const HEADERS = [
 ]
   .map((header) => `#include <${header}.h>\n`).join("") +
   // Other systems have system calls of other numbers, and no use of these here.
-  "#ifdef __linux__\n#include <sys/syscall.h>\n#endif\n";
+  "#ifdef __linux__\n#include <sys/syscall.h>\n#include <sys/mman.h>\n#endif\n";
 
 /** The values of constant expressions, read from a compiled object. */
 async function evaluateInC(
