@@ -9,10 +9,12 @@ import {
   type EngineName,
   ENGINES,
   isThere,
+  type ProgramOptions,
   report,
   test,
   WHOLE_FILE,
 } from "../helpers/mod.ts";
+import { preload } from "../helpers/native.ts";
 import { sentenceFiles } from "../posix/helpers.ts";
 import { isLong } from "../torture/scale.ts";
 
@@ -20,6 +22,13 @@ const areAll = Deno.env.get("POSIX_AIO_ALL_ENGINES") === "1";
 
 /** All tests of a file take their time; nothing takes longer but what hangs. */
 const limit_ms = isLong ? 3_600_000 : 180_000;
+
+/** These choose the engine themselves. */
+const OF_ONE_ENGINE = [
+  "engine/engines_test.ts",
+  "engine/ring_faults_test.ts",
+  "torture/faulty_rings_test.ts",
+];
 
 /** These are about librt alone: about its parts, or about workers, which it serves. */
 const OF_LIBRT = [
@@ -55,11 +64,28 @@ function testFiles(directory: string): string[] {
 }
 
 const ALL = ["engine", "requests", "file", "torture"].flatMap(testFiles)
-  .filter((file) => !import.meta.url.endsWith(file));
+  .filter((file) => !OF_ONE_ENGINE.includes(file));
 
 function filesOf(engine: EngineName): string[] {
   if (engine !== "librt") return ALL.filter((file) => !OF_LIBRT.includes(file));
   return areAll ? ALL : OTHERWISE_ON_FIRST_THREAD;
+}
+
+/** Runs the tests of a file on the first thread of a process. */
+async function passes(
+  file: string,
+  serving: EngineName,
+  options: ProgramOptions,
+): Promise<void> {
+  const { ran, ...outcome } = await report("first_thread", {
+    args: [WHOLE_FILE, new URL(`../${file}`, import.meta.url).href],
+    flags: ["--allow-all", "--v8-flags=--expose-gc"],
+    engine: serving,
+    limit_ms,
+    ...options,
+  });
+  assert(ran > 0, "the file has no test for it");
+  assertEquals(outcome, { mayEndFirst: false, engine: serving, failed: {} });
 }
 
 for (const engine of ENGINES) {
@@ -69,17 +95,28 @@ for (const engine of ENGINES) {
       test(`engine "${engine}" passes ${file}${where}`, {
         ignore: !isThere(engine),
         limit_ms,
-      }, async () => {
-        const { ran, ...outcome } = await report("first_thread", {
-          args: [WHOLE_FILE, new URL(`../${file}`, import.meta.url).href],
-          flags: ["--allow-all", "--v8-flags=--expose-gc"],
-          engine,
-          pageCache,
-          limit_ms,
-        });
-        assert(ran > 0, "the file has no test for it");
-        assertEquals(outcome, { mayEndFirst: false, engine, failed: {} });
-      });
+      }, () => passes(file, engine, { pageCache }));
     }
   }
+}
+
+const EPERM = "1";
+const noRings = preload("no_rings");
+
+for (
+  const file of [
+    "engine/engine_test.ts",
+    "file/aio_file_test.ts",
+    "file/completion_queue_test.ts",
+    "requests/append_test.ts",
+  ]
+) {
+  test(`engine "auto" passes ${file} where a container has no rings`, {
+    ignore: noRings === null,
+    limit_ms,
+  }, () =>
+    passes(file, "librt", {
+      engine: "auto",
+      env: { LD_PRELOAD: noRings!, NO_RINGS: EPERM },
+    }));
 }

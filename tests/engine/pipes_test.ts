@@ -9,6 +9,7 @@ import {
   Directory,
   engineOf,
   isLinux,
+  maxDescriptors,
   pattern,
   report,
   test,
@@ -31,11 +32,6 @@ async function outcomeOf(name: string, options: object) {
     // As many descriptors as may be.
     wrapper: ["bash", "-c", 'ulimit -n "$(ulimit -Hn)"; exec "$@"', "bash"],
   });
-}
-
-function maxDescriptors(): number {
-  const limits = Deno.readTextFileSync("/proc/self/limits");
-  return Number(limits.match(/^Max open files +\S+ +(\d+)/m)![1]);
 }
 
 /** Two for each FIFO, and some for everything else. */

@@ -119,16 +119,17 @@ export class Ring {
 
   /** Hands over what is in the ring. */
   flush(): void {
-    if (this.#rings.pending === 0) return;
+    if (this.#rings.pending === 0 && this.#overflow.length === 0) return;
     this.#submit();
     this.#changed();
   }
 
   #submit(): void {
-    while (this.#rings.pending > 0) {
-      const before = this.#rings.pending;
-      const errno = this.#rings.submit();
+    for (;;) {
       this.#refill();
+      const before = this.#rings.pending;
+      if (before === 0) return;
+      const errno = this.#rings.submit();
       if (errno === 0 && this.#rings.pending < before) continue;
       // Out of memory, or of room for completions: later there is some.
       this.#reap();
