@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { engineHere } from "./engines.ts";
+import { engineHere, type EngineName } from "./engines.ts";
 import { Directory } from "./files.ts";
 import { isEmulated, isLinux, succeeds } from "./system.ts";
 
@@ -79,11 +79,15 @@ export type RingFaults = Partial<
 const CALLING_THREADS = "8";
 
 /**
- * What has the engine of these tests serve files with system calls that can be
- * looked at: an environment; `null` where that is not possible.
+ * What has an engine serve files with system calls that can be looked at: an
+ * environment; `null` where that is not possible.
+ *
+ * @param engine The one that is asked for; that of these tests unless given.
  */
-export function visibleCalls(): RingFaults & { LD_PRELOAD?: string } | null {
-  if (engineHere() === "librt") return {};
+export function visibleCalls(
+  engine: EngineName | "auto" = engineHere(),
+): RingFaults & { LD_PRELOAD?: string } | null {
+  if (engine === "librt") return {};
   const LD_PRELOAD = preload("rings");
   if (LD_PRELOAD === null) return null;
   return { LD_PRELOAD, RINGS_CALLS: CALLING_THREADS };
