@@ -40,7 +40,6 @@ const OF_LIBRT = [
   "engine/readiness_test.ts",
   "file/worker_test.ts",
   "torture/again_test.ts",
-  "torture/memcheck_test.ts",
 ];
 
 /** Librt serves in `deno test` as well; the first thread takes another way for these. */
