@@ -7,6 +7,8 @@ import { clock_ms, coalesced, setImmediate } from "../../ffi/event_loop.ts";
 /** How many answers one turn has, and for how long. */
 const ANSWERS_MAX = 64;
 const ANSWERS_MS_MAX = 0.25;
+/** To copy so many bytes takes as long as another answer. */
+const BYTES_OF_ANSWER = 32 * 1024;
 /** To ask for the time costs as much as a good deal of an answer. */
 const ANSWERS_PER_CLOCK = 8;
 
@@ -29,9 +31,9 @@ class Turn {
     return !this.#isOver;
   }
 
-  /** There is an answer. */
-  count(): void {
-    this.#answers++;
+  /** There is an answer of so many bytes. A long one counts as several. */
+  count(bytes: number): void {
+    this.#answers += 1 + Math.floor(bytes / BYTES_OF_ANSWER);
   }
 
   /** Calls `fn` once in the next turn. */

@@ -101,6 +101,15 @@ test("next() has a function called in the next turn, and once", async () => {
   assertEquals(calls, [1, 2]);
 });
 
+test("one long answer is as many as it takes time", async () => {
+  await turn();
+  let answers = 0;
+  for (; own.hasRoom; answers++) own.count(1024 * 1024);
+  assert(answers >= 1 && answers < 4, `${answers} answers of a MiB in a turn`);
+  await turn();
+  assert(own.hasRoom);
+});
+
 const MANY = 10_000;
 /** Each turn of one's own may see a part of two of the library's. */
 const TURNS_MIN = Math.floor(MANY / ANSWERS_MAX / 2);
