@@ -23,10 +23,12 @@ const areAll = Deno.env.get("POSIX_AIO_ALL_ENGINES") === "1";
 /** All tests of a file take their time; nothing takes longer but what hangs. */
 const limit_ms = isLong ? 3_600_000 : 180_000;
 
-/** These choose the engine themselves. */
-const OF_ONE_ENGINE = [
+/** These choose the engine themselves, or need none. */
+const OF_NO_ENGINE = [
   "engine/engines_test.ts",
   "engine/ring_faults_test.ts",
+  "engine/ring_test.ts",
+  "engine/serving_test.ts",
   "torture/faulty_rings_test.ts",
 ];
 
@@ -38,7 +40,6 @@ const OF_LIBRT = [
   "engine/readiness_test.ts",
   "file/worker_test.ts",
   "torture/again_test.ts",
-  "torture/memcheck_test.ts",
 ];
 
 /** Librt serves in `deno test` as well; the first thread takes another way for these. */
@@ -64,7 +65,7 @@ function testFiles(directory: string): string[] {
 }
 
 const ALL = ["engine", "requests", "file", "torture"].flatMap(testFiles)
-  .filter((file) => !OF_ONE_ENGINE.includes(file));
+  .filter((file) => !OF_NO_ENGINE.includes(file));
 
 function filesOf(engine: EngineName): string[] {
   if (engine !== "librt") return ALL.filter((file) => !OF_LIBRT.includes(file));

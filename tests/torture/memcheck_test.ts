@@ -7,8 +7,10 @@ import { assert, assertEquals, assertMatch } from "@std/assert";
 import {
   Directory,
   type Ended,
+  enginesBesideWorkers,
   isEmulated,
   isLinux,
+  isThere,
   report,
   run,
   succeeds,
@@ -20,7 +22,7 @@ import { limit_ms, scaled, tell } from "./scale.ts";
 const LIFE = "../torture/programs/memory_life";
 const MISUSE = "../torture/programs/memory_misuse";
 
-const inFlight = preload("in_flight");
+const inFlight = preload("in_flight", "rings");
 if (inFlight === null) {
   console.log("watching memory in flight is skipped: it needs cc and glibc");
 }
@@ -29,7 +31,6 @@ if (inFlight === null) {
 const EXTENT = scaled(["4", "3"], ["300", "150"]);
 
 test("memory in flight is not freed, unmapped or used for something else", {
-  engine: "librt",
   ignore: inFlight === null,
   limit_ms,
 }, async () => {
@@ -38,6 +39,7 @@ test("memory in flight is not freed, unmapped or used for something else", {
     args: [directory.path, ...EXTENT],
     flags: ["--allow-all", "--v8-flags=--expose-gc"],
     env: { LD_PRELOAD: inFlight! },
+    engine: enginesBesideWorkers(),
     pageCache: false,
     limit_ms,
   });
@@ -53,15 +55,18 @@ for (
     "submits a block in flight",
     "unmaps a buffer in flight",
     "reads into a buffer in flight",
+    "unmaps a buffer that a ring has",
+    "reads with a ring into a buffer that it has",
   ]
 ) {
+  const engine = misuse.includes("ring") ? "io_uring" : "librt";
   test(`a program that ${misuse} is caught by who watches`, {
-    engine: "librt",
-    ignore: inFlight === null,
+    ignore: inFlight === null || !isThere(engine),
     limit_ms,
   }, async () => {
     const { violations } = await report(MISUSE, {
       args: [misuse],
+      engine,
       env: { LD_PRELOAD: inFlight! },
       limit_ms,
     });

@@ -41,6 +41,9 @@ struct ring {
   int fd;
   uint32_t *head, *tail, *flags, *array, mask;
   struct io_uring_sqe *entries;
+  /* That of completions. */
+  uint32_t *done_tail, done_mask, seen;
+  struct io_uring_cqe *completions;
 };
 
 /* A request that a thread serves in the place of the kernel. */
@@ -80,6 +83,25 @@ static int setting(const char *name, long *first, long *second) {
 static long failed(long error) {
   errno = error;
   return -1;
+}
+
+/* For who watches over memory, see in_flight.c: what is handed over, and what the
+   kernel has done. */
+extern void ring_submitted(int ring, const struct io_uring_sqe *entry)
+    __attribute__((weak));
+extern void ring_completed(int ring, uint64_t user_data) __attribute__((weak));
+
+/* Tells of completions that are in the rings. More than a ring has room for must
+   not come between two looks. */
+void rings_look(void) {
+  if (ring_completed == NULL) return;
+  for (int i = 0; i < ring_count; i++) {
+    struct ring *ring = &rings[i];
+    uint32_t tail = __atomic_load_n(ring->done_tail, __ATOMIC_ACQUIRE);
+    for (; ring->seen != tail; ring->seen++)
+      ring_completed(ring->fd,
+                     ring->completions[ring->seen & ring->done_mask].user_data);
+  }
 }
 
 /* Threads that serve requests. */
@@ -182,6 +204,9 @@ static int is_for_thread(const struct io_uring_sqe *entry) {
 
 static void see(struct ring *ring, int fd, const struct io_uring_params *made) {
   size_t bytes = made->sq_off.array + made->sq_entries * sizeof(uint32_t);
+  size_t done_bytes = made->cq_off.cqes +
+                      made->cq_entries * sizeof(struct io_uring_cqe);
+  if (done_bytes > bytes) bytes = done_bytes;
   char *memory = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, fd,
                       IORING_OFF_SQ_RING);
   ring->entries =
@@ -194,6 +219,9 @@ static void see(struct ring *ring, int fd, const struct io_uring_params *made) {
   ring->flags = (uint32_t *)(memory + made->sq_off.flags);
   ring->array = (uint32_t *)(memory + made->sq_off.array);
   ring->mask = made->sq_entries - 1;
+  ring->done_tail = (uint32_t *)(memory + made->cq_off.tail);
+  ring->done_mask = made->cq_entries - 1;
+  ring->completions = (struct io_uring_cqe *)(memory + made->cq_off.cqes);
 }
 
 static struct ring *open_own_ring(void) {
@@ -265,6 +293,7 @@ static long enter(int fd, unsigned count, unsigned least, unsigned flags,
   for (unsigned at = 0; at < count; at++) {
     struct io_uring_sqe *entry = entry_at(ring, head + at);
     before[at] = *entry;
+    if (ring_submitted != NULL) ring_submitted(fd, entry);
     if (is_for_thread(entry)) {
       memset(entry, 0, sizeof *entry);
       entry->opcode = IORING_OP_NOP;
