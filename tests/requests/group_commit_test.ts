@@ -211,6 +211,19 @@ test(
 );
 
 test(
+  "writeAt() of a file open for appending does not wait for a sync() that runs",
+  {
+    engine: "io_uring",
+    ignore: !canTrace,
+  },
+  async () => {
+    // Its writes are done before that fails, and so are lost with it.
+    const { result } = await trace(["arrive", "append"], [FAILING_SYNC]);
+    assertEquals(result, [Array(5).fill(failed), [failed], ["done"]]);
+  },
+);
+
+test(
   "sync() that is the first to cover a write that was done before one " +
     "failed rejects, whatever was written since",
   { ignore: !canTrace },
