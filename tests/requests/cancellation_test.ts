@@ -622,6 +622,33 @@ for (const seed of [1, 2]) {
   });
 }
 
+/** More memory than the library has for those that are in flight. */
+const CANCELED = 100;
+const TRIES_MAX = 10_000;
+
+test("reads that are canceled in flight give their memory back", {
+  ignore: !isLinux,
+  pageCache: false,
+}, async () => {
+  using directory = new Directory();
+  const path = directory.file(new Uint8Array(MIB));
+  await using file = await AioFile.open(path);
+  const read = (signal?: AbortSignal) =>
+    file.readAt(new Uint8Array(MIB), 0, { signal });
+  let canceled = 0;
+  for (let tries = 0; canceled < CANCELED && tries < TRIES_MAX; tries++) {
+    const controller = new AbortController();
+    const reads = Array.from({ length: 16 }, () => read(controller.signal));
+    await null; // What is made in one go is handed over together.
+    controller.abort();
+    const settled = await Promise.allSettled(reads);
+    canceled += settled.filter(({ status }) => status === "rejected").length;
+  }
+  assert(canceled >= CANCELED, `only ${canceled} could be canceled`);
+  const counts = await Promise.all(Array.from({ length: 32 }, () => read()));
+  assertEquals(counts, Array(32).fill(MIB));
+});
+
 const PIPES = 5_000;
 /** Some of the runtime's own come and go. */
 const THREADS_MAX = 16;
