@@ -5,10 +5,10 @@
 import { clock_ms, coalesced, setImmediate } from "../../ffi/event_loop.ts";
 
 /** How many answers one turn has, and for how long. */
-const ANSWERS_MAX = 64;
+const ANSWERS_MAX = 256;
 const ANSWERS_MS_MAX = 0.25;
 /** To copy so many bytes takes as long as another answer. */
-const BYTES_OF_ANSWER = 32 * 1024;
+const BYTES_OF_ANSWER = 8 * 1024;
 /** To ask for the time costs as much as a good deal of an answer. */
 const ANSWERS_PER_CLOCK = 8;
 

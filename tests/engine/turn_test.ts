@@ -35,7 +35,7 @@ function test(
 }
 
 /** How many answers a turn has at most. */
-const ANSWERS_MAX = 64;
+const ANSWERS_MAX = 256;
 const BLOCK_BYTES = 512;
 const BLOCKS = 256;
 const contents = pattern(BLOCKS * BLOCK_BYTES);
