@@ -8,9 +8,9 @@ import * as esbuild from "esbuild";
 import { cp, readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { isLinux, test } from "../helpers/mod.ts";
+import { NAME, PACKAGE } from "../../scripts/npm_package.ts";
 import {
   mustRun,
-  NAME,
   newProject,
   type Outcome,
   programOf,
@@ -95,21 +95,26 @@ test("the package has its files and no others", { limit_ms }, async () => {
   assertEquals(others, []);
 });
 
-test("the package depends on koffi alone", { limit_ms }, async () => {
+test("package.json says what the build script says, and no more", {
+  limit_ms,
+}, async () => {
   const text = await Deno.readTextFile(
     join(directory, "node_modules", NAME, "package.json"),
   );
-  const { dependencies, peerDependencies, optionalDependencies, scripts } = JSON
-    .parse(text);
-  assertEquals(Object.keys(dependencies), ["koffi"]);
-  assertEquals(
-    { peerDependencies, optionalDependencies, scripts: scripts ?? {} },
-    {
-      peerDependencies: undefined,
-      optionalDependencies: undefined,
-      scripts: {},
-    },
-  );
+  assertEquals(JSON.parse(text), PACKAGE);
+});
+
+test("the package can be installed everywhere, and runs no scripts", () => {
+  for (
+    const name of ["os", "cpu", "libc", "scripts", "devDependencies"]
+  ) assert(!(name in PACKAGE), name);
+});
+
+test("the package depends on koffi alone, and can do without", () => {
+  assertEquals(Object.keys(PACKAGE.optionalDependencies), ["koffi"]);
+  for (const name of ["dependencies", "peerDependencies"]) {
+    assert(!(name in PACKAGE), name);
+  }
 });
 
 test(
