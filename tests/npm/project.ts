@@ -71,12 +71,8 @@ export interface Project extends Disposable {
 
 /** Builds the package and installs it as a user would. */
 export async function newProject(): Promise<Project> {
-  const tarball = Deno.env.get(TARBALL) || await build();
-  const directory = await Deno.makeTempDir({ prefix: "posix-aio-npm-" });
-  await Deno.writeTextFile(
-    join(directory, "package.json"),
-    JSON.stringify({ name: "user", private: true, type: "module" }),
-  );
+  const tarball = await packageTarball();
+  const directory = await newDirectory();
   // Without the install scripts, which not everybody lets run.
   const wanted = [tarball, ...BESIDE];
   await mustRun(directory, "npm", "install", "--ignore-scripts", ...wanted);
@@ -86,6 +82,36 @@ export async function newProject(): Promise<Project> {
     tarball,
     [Symbol.dispose]: () => Deno.removeSync(directory, { recursive: true }),
   };
+}
+
+/** An empty project. */
+export async function newDirectory(): Promise<string> {
+  const directory = await Deno.makeTempDir({ prefix: "posix-aio-npm-" });
+  await Deno.writeTextFile(
+    join(directory, "package.json"),
+    JSON.stringify({ name: "user", private: true, type: "module" }),
+  );
+  return directory;
+}
+
+/**
+ * A project with tools in it.
+ *
+ * @returns Where it is, or `null` if npm, which has them, cannot be reached.
+ */
+export async function newTools(packages: string[]): Promise<string | null> {
+  const directory = await newDirectory();
+  const args = ["install", "--ignore-scripts", ...packages];
+  const { code, stderr } = await run(directory, "npm", ...args);
+  if (code === 0) return directory;
+  console.log(`${packages.join(", ")} cannot be had: ${stderr}`);
+  await Deno.remove(directory, { recursive: true });
+  return null;
+}
+
+/** The package to test: the one that is named, or a new one. */
+export async function packageTarball(): Promise<string> {
+  return Deno.env.get(TARBALL) || await build();
 }
 
 async function build(): Promise<string> {
