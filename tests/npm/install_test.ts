@@ -4,6 +4,7 @@
  */
 import { assertEquals } from "@std/assert";
 import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 import { NAME } from "../../scripts/npm_package.ts";
 import { test } from "../helpers/mod.ts";
 import { mustRun, newDirectory, newTools, packageTarball } from "./project.ts";
@@ -11,21 +12,10 @@ import { findNewest } from "./runtimes.ts";
 
 const limit_ms = 120_000;
 
-const PROGRAM = `
-import * as imported from "${NAME}";
-import { createRequire } from "node:module";
+const ROOT = fileURLToPath(new URL("../..", import.meta.url));
 
-const required = createRequire(import.meta.url)("${NAME}");
-for (const { AioFile, supported } of [imported, required]) {
-  const { available, reason } = supported();
-  if (!available) {
-    console.log(reason);
-    continue;
-  }
-  const file = await AioFile.open("package.json");
-  console.log(await file.readAt(new Uint8Array(5), 0));
-  await file.close();
-}`;
+/** A program that says why the library cannot be used, or uses it. */
+const PROGRAM = join(ROOT, "tests/npm/programs/everywhere.mjs");
 
 /** What it prints where koffi is there, and where not. */
 const WORKS = "5\n5\n";
@@ -49,7 +39,7 @@ let tarball: string | undefined;
 /**
  * A test that installs `package.tgz` in an empty project.
  *
- * @param fn Does so, and returns what `program.mjs` prints.
+ * @param fn Does so, and returns what `main.mjs` prints.
  */
 function testInProject(
   name: string,
@@ -61,7 +51,7 @@ function testInProject(
     const directory = await newDirectory();
     try {
       await Deno.copyFile(tarball, join(directory, "package.tgz"));
-      await Deno.writeTextFile(join(directory, "program.mjs"), PROGRAM);
+      await Deno.copyFile(PROGRAM, join(directory, "main.mjs"));
       assertEquals(await fn(directory), prints);
     } finally {
       await Deno.remove(directory, { recursive: true });
@@ -69,8 +59,7 @@ function testInProject(
   });
 }
 
-const start = (directory: string) =>
-  mustRun(directory, node.path!, "program.mjs");
+const start = (directory: string) => mustRun(directory, node.path!, "main.mjs");
 
 testInProject(
   "npm installs the package without scripts and without what is optional",
@@ -120,7 +109,7 @@ testInProject(
       );
     await yarn("add", `${NAME}@file:./package.tgz`);
     await Deno.stat(join(directory, ".pnp.cjs"));
-    return yarn("node", "program.mjs");
+    return yarn("node", "main.mjs");
   },
 );
 
@@ -129,6 +118,35 @@ testInProject(
   { ignore: bun.path === null, prints: WORKS },
   async (directory) => {
     await mustRun(directory, bun.path!, "add", "./package.tgz");
-    return mustRun(directory, bun.path!, "program.mjs");
+    return mustRun(directory, bun.path!, "main.mjs");
   },
 );
+
+/** What examples/docker has a file for, and how it is installed without a lock. */
+const DOCKERFILES = [
+  { runtime: node, name: "node", add: ["npm", "install"] },
+  { runtime: bun, name: "bun", add: ["bun", "add"] },
+];
+
+for (const { runtime, name, add } of DOCKERFILES) {
+  testInProject(
+    `the commands of ${name}.Dockerfile install and start a program`,
+    { ignore: runtime.path === null, prints: WORKS },
+    async (directory) => {
+      // Under its name, which npm's package may not have it.
+      await Deno.mkdir(join(directory, "bin"));
+      await Deno.symlink(runtime.path!, join(directory, "bin", name));
+      const PATH = `${join(directory, "bin")}:${Deno.env.get("PATH")}`;
+      const inPath = (...command: string[]) =>
+        mustRun(directory, "env", `PATH=${PATH}`, ...command);
+      await inPath(...add, "./package.tgz");
+      await Deno.remove(join(directory, "node_modules"), { recursive: true });
+      const path = join(ROOT, `examples/docker/${name}.Dockerfile`);
+      const file = await Deno.readTextFile(path);
+      const [, install] = /^RUN (.*)$/m.exec(file)!;
+      const [, start] = /^CMD (.*)$/m.exec(file)!;
+      await inPath("sh", "-c", install);
+      return inPath(...JSON.parse(start));
+    },
+  );
+}

@@ -159,3 +159,6 @@ async function bundle(directory: string, name: string): Promise<void> {
     });
   }
 }
+
+// For a runtime that is elsewhere: makes a project, and says where.
+if (import.meta.main) console.log((await newProject()).directory);
