@@ -2,60 +2,25 @@
  * Builds the npm package in `npm/`, and a tarball of it: ES modules and
  * CommonJS with types and source maps, for Node and Bun.
  *
- * dnt makes it. Where JSR cannot be reached, `deno pack` and esbuild make the
- * same package: the same entries, the same dependency.
+ * dnt makes it. With `--without-dnt`, for where JSR cannot be reached, `deno pack`
+ * and esbuild make the same package: the same entries, the same `package.json`.
+ * What is published never depends on what could be reached.
  *
  * @module
  */
 import * as esbuild from "esbuild";
 import { basename, dirname, join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
+import { parseArgs } from "node:util";
 import denoJson from "../deno.json" with { type: "json" };
+import { type Format, FORMATS, NAME, PACKAGE } from "./npm_package.ts";
 
 /** As a variable, so that nothing but this script wants to have it. */
-const DNT = "jsr:@deno/dnt@^0.43.2";
+const DNT = "jsr:@deno/dnt@0.43.2";
 
 const ROOT = fileURLToPath(new URL("..", import.meta.url));
 const OUT = join(ROOT, "npm");
-const NAME = "posix-aio";
-const REPOSITORY = "https://github.com/posix-aio/posix-aio";
 const BESIDE = ["README.md", "LICENSE", "CHANGELOG.md"];
-
-/** The two formats, and the directory and the type of modules of each. */
-const FORMATS = {
-  esm: { directory: "esm", type: "module" },
-  cjs: { directory: "script", type: "commonjs" },
-} as const;
-
-type Format = keyof typeof FORMATS;
-
-const entry = ({ directory }: { directory: string }) => ({
-  types: `./${directory}/mod.d.ts`,
-  default: `./${directory}/mod.js`,
-});
-
-const PACKAGE = {
-  name: NAME,
-  version: denoJson.version,
-  description: "POSIX asynchronous I/O, aio(3), for Node, Bun and Deno",
-  keywords: ["aio", "posix", "async", "io", "file", "o_direct", "fsync"],
-  homepage: `${REPOSITORY}#readme`,
-  repository: { type: "git", url: `git+${REPOSITORY}.git` },
-  bugs: { url: `${REPOSITORY}/issues` },
-  license: denoJson.license,
-  main: entry(FORMATS.cjs).default,
-  module: entry(FORMATS.esm).default,
-  types: entry(FORMATS.cjs).types,
-  exports: {
-    ".": { import: entry(FORMATS.esm), require: entry(FORMATS.cjs) },
-    "./package.json": "./package.json",
-  },
-  files: ["esm", "script", "CHANGELOG.md"],
-  engines: { node: ">=20", bun: ">=1.2" },
-  os: ["linux", "darwin", "freebsd"],
-  sideEffects: false,
-  dependencies: { koffi: "^3.3.4" },
-};
 
 /**
  * Stands in the sources where a module asks for its own place, until it is known
@@ -125,11 +90,9 @@ async function loadDnt() {
   try {
     return await import(DNT);
   } catch (error) {
-    console.log(
-      `${DNT} cannot be loaded, deno pack builds instead:`,
-      (error as Error).message.split("\n")[0],
-    );
-    return null;
+    console.error(`Nothing was built: ${(error as Error).message}`);
+    console.error("Where JSR cannot be reached, build with --without-dnt.");
+    Deno.exit(1);
   }
 }
 
@@ -178,7 +141,6 @@ async function buildWithDenoPack(stage: string): Promise<void> {
   for (const { directory, type } of Object.values(FORMATS)) {
     await write(join(OUT, directory, "package.json"), asJson({ type }));
   }
-  await write(join(OUT, "package.json"), asJson(PACKAGE));
 }
 
 /** Writes a module in one format, and its source map. */
@@ -197,6 +159,8 @@ async function emit(path: string, text: string, format: Format): Promise<void> {
 
 /** What both ways have in common. */
 async function finish(): Promise<void> {
+  // dnt has written one with more in it.
+  await write(join(OUT, "package.json"), asJson(PACKAGE));
   for (const format of Object.keys(FORMATS) as Format[]) {
     for (const path of await filesIn(join(OUT, FORMATS[format].directory))) {
       if (!path.endsWith(".js")) continue;
@@ -212,11 +176,15 @@ async function finish(): Promise<void> {
   console.log(join(OUT, `${NAME}-${denoJson.version}.tgz`));
 }
 
+const { values } = parseArgs({
+  args: Deno.args,
+  options: { "without-dnt": { type: "boolean", default: false } },
+});
+const dnt = values["without-dnt"] ? null : await loadDnt();
 await Deno.remove(OUT, { recursive: true }).catch(() => {});
 const stage = await Deno.makeTempDir();
 try {
   await stageSources(stage);
-  const dnt = await loadDnt();
   if (dnt === null) await buildWithDenoPack(stage);
   else await buildWithDnt(dnt, stage);
 } finally {

@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { createRequire } from "node:module";
+import Module from "node:module";
 import process from "node:process";
 import { isMainThread } from "node:worker_threads";
 import { type Native, symbolOf } from "../binding.ts";
@@ -68,7 +68,10 @@ function find(
   const signature = { args, returns: TYPES[result] };
   for (const library of libraries) {
     try {
-      const { dlopen } = createRequire(import.meta.url)("bun:ffi") as BunFfi;
+      // Not createRequire by its name, which webpack follows to where it fails.
+      const { dlopen } = Module.createRequire(import.meta.url)(
+        "bun:ffi",
+      ) as BunFfi;
       return dlopen(library, { [symbol]: signature }).symbols[symbol];
     } catch {
       // Another library may have it, and koffi has it in any case.

@@ -4,6 +4,7 @@
  * @module
  */
 import { createRequire } from "node:module";
+import process from "node:process";
 import { assert } from "../../lib/checks/assert.ts";
 
 /** A function of a library. */
@@ -42,7 +43,7 @@ export interface Koffi {
   };
 }
 
-const INSTALL = "npm install koffi";
+const MISSING = "MODULE_NOT_FOUND";
 
 let loaded: Koffi | null = null;
 
@@ -57,23 +58,50 @@ export function keep(...objects: unknown[]): void {
 /**
  * Loads koffi, once.
  *
- * @returns Why that is not possible, or `null`.
+ * @returns Why that is not possible, and what to do, or `null`.
  */
 export function loadKoffi(): string | null {
   if (loaded !== null) return null;
   try {
-    const found = createRequire(import.meta.url)("koffi") as Koffi;
+    const found = requireKoffi();
     if (typeof found.view !== "function") throw new Error("it has no view()");
     loaded = found;
     return null;
   } catch (error) {
-    const { code, message } = error as NodeJS.ErrnoException;
-    const what = code === "MODULE_NOT_FOUND"
-      ? "is not installed"
-      : `cannot be loaded (${message})`;
-    return `The package koffi, which calls the C library, ${what}: ` +
-      `run ${INSTALL}`;
+    return `The package koffi, which calls the C library, ` +
+      why(error as NodeJS.ErrnoException);
   }
+}
+
+/** In one call with the name, so that webpack can be told to leave it external. */
+function requireKoffi(): Koffi {
+  try {
+    return createRequire(import.meta.url)("koffi");
+  } catch (error) {
+    const isMissing = (error as NodeJS.ErrnoException).code === MISSING;
+    if (!isMissing || process.versions.bun === undefined) throw error;
+    // What Bun has compiled is in a file system of its own, and koffi beside it.
+    return createRequire(process.execPath)("koffi");
+  }
+}
+
+/** What is wrong, in koffi's own words, and what to do. */
+function why(error: NodeJS.ErrnoException): string {
+  if (error.code === MISSING) {
+    return "is not installed: run npm install koffi where the program runs";
+  }
+  const advice = error.code === "ERR_DLOPEN_DISABLED"
+    ? adviceOnFlags()
+    : "run npm install koffi where the program runs, and have bundlers " +
+      "leave it external";
+  return `cannot be loaded (${error.message}): ${advice}`;
+}
+
+/** Two flags of Node forbid addons. */
+function adviceOnFlags(): string {
+  return process.permission === undefined
+    ? "start Node without --no-addons"
+    : "start Node with --allow-addons";
 }
 
 /** Koffi, once it is loaded. */

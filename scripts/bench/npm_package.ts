@@ -35,7 +35,7 @@ export async function addNpmPackage(
   if (script === undefined) {
     machine.missing.push({
       what: "posix-aio as an npm package",
-      how: "deno task build:npm says what went wrong",
+      how: "deno task build:npm --without-dnt says what went wrong",
     });
     return;
   }
@@ -85,7 +85,7 @@ function libraryOn(
 async function installedWorker(project: string): Promise<string | undefined> {
   const built = await output(
     Deno.execPath(),
-    ["run", "-A", `${ROOT}scripts/build_npm.ts`],
+    ["run", "-A", `${ROOT}scripts/build_npm.ts`, "--without-dnt"],
     BUILD_TIMEOUT_MS,
   );
   if (built === undefined) return undefined;

@@ -14,9 +14,9 @@ import {
   isThere,
   test,
 } from "../helpers/mod.ts";
+import { NAME, PACKAGE } from "../../scripts/npm_package.ts";
 import {
   mustRun,
-  NAME,
   newProject,
   type Outcome,
   programOf,
@@ -112,21 +112,26 @@ test("the package has its files and no others", { limit_ms }, async () => {
   assertEquals(others, []);
 });
 
-test("the package depends on koffi alone", { limit_ms }, async () => {
+test("package.json says what the build script says, and no more", {
+  limit_ms,
+}, async () => {
   const text = await Deno.readTextFile(
     join(directory, "node_modules", NAME, "package.json"),
   );
-  const { dependencies, peerDependencies, optionalDependencies, scripts } = JSON
-    .parse(text);
-  assertEquals(Object.keys(dependencies), ["koffi"]);
-  assertEquals(
-    { peerDependencies, optionalDependencies, scripts: scripts ?? {} },
-    {
-      peerDependencies: undefined,
-      optionalDependencies: undefined,
-      scripts: {},
-    },
-  );
+  assertEquals(JSON.parse(text), PACKAGE);
+});
+
+test("the package can be installed everywhere, and runs no scripts", () => {
+  for (
+    const name of ["os", "cpu", "libc", "scripts", "devDependencies"]
+  ) assert(!(name in PACKAGE), name);
+});
+
+test("the package depends on koffi alone, and can do without", () => {
+  assertEquals(Object.keys(PACKAGE.optionalDependencies), ["koffi"]);
+  for (const name of ["dependencies", "peerDependencies"]) {
+    assert(!(name in PACKAGE), name);
+  }
 });
 
 test(
@@ -335,29 +340,6 @@ testEach("is there without a main module", async ({ path }) => {
   assertEquals(await mustRun(directory, path, "-e", program), "true 5\n");
 });
 
-for (const format of ["esm", "cjs"] as const) {
-  testEach(`is there in a bundle in format ${format}`, async ({ path }) => {
-    const outfile = join(
-      directory,
-      `bundle.${format === "esm" ? "mjs" : "cjs"}`,
-    );
-    await esbuild.build({
-      stdin: {
-        contents: `import { AioFile, supported } from "${NAME}"; ${USE}`,
-        resolveDir: directory,
-      },
-      outfile,
-      format,
-      bundle: true,
-      platform: "node",
-      external: ["koffi"],
-      logOverride: { "empty-import-meta": "silent" },
-    });
-    await esbuild.stop();
-    assertEquals(await mustRun(directory, path, outfile), "true 5\n");
-  });
-}
-
 testEach("runs the examples of its README", async ({ path, hasUsing }) => {
   const readme = await Deno.readTextFile(
     join(directory, "node_modules", NAME, "README.md"),
@@ -431,23 +413,35 @@ testEach(
   },
 );
 
+const CANNOT_LOAD = "The package koffi, which calls the C library, cannot be " +
+  "loaded ";
+const ADVICE = "): run npm install koffi where the program runs, and have " +
+  "bundlers leave it external";
+
 /** How koffi can be wrong, and what the error says of it. */
 const WRONG_KOFFI: Record<
   string,
-  { says: string; spoil: (modules: string) => Promise<void> }
+  { says: string[]; spoil: (modules: string) => Promise<void> }
 > = {
   "missing": {
-    says: "is not installed",
+    says: [
+      "The package koffi, which calls the C library, is not installed: " +
+      "run npm install koffi where the program runs",
+    ],
     spoil: (modules) =>
       Deno.remove(join(modules, "koffi"), { recursive: true }),
   },
   "without its executable part": {
-    says: "cannot be loaded (",
+    says: [
+      `${CANNOT_LOAD}(Cannot find the native Koffi module; did you bundle it ` +
+      `correctly?${ADVICE}`,
+    ],
     spoil: (modules) =>
       Deno.remove(join(modules, "@koromix"), { recursive: true }),
   },
   "damaged": {
-    says: "cannot be loaded (",
+    // The rest is the system's.
+    says: [`${CANNOT_LOAD}(`, "/koffi.node", ADVICE],
     async spoil(modules) {
       for (const path of await readdir(modules, { recursive: true })) {
         if (!path.endsWith(".node")) continue;
@@ -456,7 +450,7 @@ const WRONG_KOFFI: Record<
     },
   },
   "of another interface": {
-    says: "cannot be loaded (",
+    says: [`${CANNOT_LOAD}(it has no view()${ADVICE}`],
     spoil: (modules) =>
       Deno.writeTextFile(
         join(modules, "koffi/index.cjs"),
@@ -478,7 +472,7 @@ for (const { AioFile, AioError, supported } of [imported, required]) {
 }`;
 
 for (const [how, { says, spoil }] of Object.entries(WRONG_KOFFI)) {
-  testEach(`says how to install koffi when it is ${how}`, async ({ path }) => {
+  testEach(`says what to do when koffi is ${how}`, async ({ path }) => {
     const other = await Deno.makeTempDir();
     try {
       const modules = join(other, "node_modules");
@@ -490,17 +484,51 @@ for (const [how, { says, spoil }] of Object.entries(WRONG_KOFFI)) {
       const program = join(other, "program.mjs");
       await Deno.writeTextFile(program, WRONG_KOFFI_PROGRAM);
       const outcome = await run(other, path, program);
-      assertEquals([outcome.code, outcome.stderr], [0, ""]);
-      const lines = outcome.stdout.trim().split("\n");
-      assertEquals(lines.length, 4, outcome.stdout);
-      for (const at of [0, 2]) {
-        assertEquals(lines[at], "false");
-        assertStringIncludes(lines[at + 1], "true ENOSYS ");
-        assertStringIncludes(lines[at + 1], says);
-        assertStringIncludes(lines[at + 1], "run npm install koffi");
-      }
+      assertSays(outcome, says);
     } finally {
       await Deno.remove(other, { recursive: true });
     }
   });
+}
+
+/** That an import and a require() both say why koffi cannot be used. */
+function assertSays({ code, stdout, stderr }: Outcome, says: string[]): void {
+  assertEquals(code, 0, stderr);
+  const lines = stdout.trim().split("\n");
+  assertEquals(lines.length, 4, stdout);
+  for (const at of [0, 2]) {
+    assertEquals(lines[at], "false");
+    assertStringIncludes(lines[at + 1], "true ENOSYS ");
+    for (const text of says) assertStringIncludes(lines[at + 1], text);
+  }
+}
+
+/** Flags of Node with which no addon is loaded, and what the error advises. */
+const WITHOUT_ADDONS: [flags: string[], advice: string][] = [
+  [["--no-addons"], "start Node without --no-addons"],
+  [
+    ["--permission", "--allow-fs-read=*"],
+    "start Node with --allow-addons",
+  ],
+];
+
+for (const [flags, advice] of WITHOUT_ADDONS) {
+  for (const runtime of runtimes) {
+    const { name, path, hasUsing } = runtime;
+    const isNode = name.startsWith("Node");
+    // Before, the permissions had another name, and addons no flag.
+    const hasFlags = hasUsing || flags.length === 1;
+    if (!isNode || !hasFlags) continue;
+    test(`${name}: says what to do when ${flags[0]} forbids koffi`, {
+      ignore: path === null,
+    }, async () => {
+      const program = join(directory, "program.mjs");
+      await Deno.writeTextFile(program, WRONG_KOFFI_PROGRAM);
+      const outcome = await run(directory, path!, ...flags, program);
+      assertSays(outcome, [
+        `${CANNOT_LOAD}(Cannot load native addon because loading addons is ` +
+        `disabled.): ${advice}`,
+      ]);
+    });
+  }
 }

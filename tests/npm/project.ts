@@ -4,12 +4,10 @@ import { cp, readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import denoJson from "../../deno.json" with { type: "json" };
+import { NAME } from "../../scripts/npm_package.ts";
 
 const ROOT = fileURLToPath(new URL("../..", import.meta.url));
 const PROGRAMS = fileURLToPath(new URL("programs", import.meta.url));
-
-/** What the package is called on npm. */
-export const NAME = "posix-aio";
 
 /** Names a tarball to test instead of building one. */
 const TARBALL = "POSIX_AIO_NPM_TARBALL";
@@ -73,12 +71,8 @@ export interface Project extends Disposable {
 
 /** Builds the package and installs it as a user would. */
 export async function newProject(): Promise<Project> {
-  const tarball = Deno.env.get(TARBALL) || await build();
-  const directory = await Deno.makeTempDir({ prefix: "posix-aio-npm-" });
-  await Deno.writeTextFile(
-    join(directory, "package.json"),
-    JSON.stringify({ name: "user", private: true, type: "module" }),
-  );
+  const tarball = await packageTarball();
+  const directory = await newDirectory();
   // Without the install scripts, which not everybody lets run.
   const wanted = [tarball, ...BESIDE];
   await mustRun(directory, "npm", "install", "--ignore-scripts", ...wanted);
@@ -90,8 +84,39 @@ export async function newProject(): Promise<Project> {
   };
 }
 
+/** An empty project. */
+export async function newDirectory(): Promise<string> {
+  const directory = await Deno.makeTempDir({ prefix: "posix-aio-npm-" });
+  await Deno.writeTextFile(
+    join(directory, "package.json"),
+    JSON.stringify({ name: "user", private: true, type: "module" }),
+  );
+  return directory;
+}
+
+/**
+ * A project with tools in it.
+ *
+ * @returns Where it is, or `null` if npm, which has them, cannot be reached.
+ */
+export async function newTools(packages: string[]): Promise<string | null> {
+  const directory = await newDirectory();
+  const args = ["install", "--ignore-scripts", ...packages];
+  const { code, stderr } = await run(directory, "npm", ...args);
+  if (code === 0) return directory;
+  console.log(`${packages.join(", ")} cannot be had: ${stderr}`);
+  await Deno.remove(directory, { recursive: true });
+  return null;
+}
+
+/** The package to test: the one that is named, or a new one. */
+export async function packageTarball(): Promise<string> {
+  return Deno.env.get(TARBALL) || await build();
+}
+
 async function build(): Promise<string> {
-  await mustRun(ROOT, Deno.execPath(), "task", "build:npm");
+  // What is published is tested as a tarball; here nothing depends on JSR.
+  await mustRun(ROOT, Deno.execPath(), "task", "build:npm", "--without-dnt");
   return join(ROOT, "npm", `${NAME}-${denoJson.version}.tgz`);
 }
 
@@ -134,3 +159,6 @@ async function bundle(directory: string, name: string): Promise<void> {
     });
   }
 }
+
+// For a runtime that is elsewhere: makes a project, and says where.
+if (import.meta.main) console.log((await newProject()).directory);

@@ -23,6 +23,9 @@ interface Wanted {
 /** Set for all of them, not only the oldest Node and the newest of both. */
 const ALL = "POSIX_AIO_ALL_RUNTIMES";
 
+/** Whether everything is wanted that can be had. */
+export const wantsAll: boolean = (Deno.env.get(ALL) ?? "") !== "";
+
 const WANTED: Wanted[] = [
   // The first Node with Symbol.asyncDispose, which await using needs.
   { name: "node", versions: ["20.4.0", "20"], hasUsing: false, isUsual: true },
@@ -41,9 +44,16 @@ const WANTED: Wanted[] = [
  * @param cwd A directory into which none is installed.
  */
 export function findRuntimes(cwd: string): Promise<OtherRuntime[]> {
-  const isAll = (Deno.env.get(ALL) ?? "") !== "";
-  const wanted = WANTED.filter(({ isUsual }) => isAll || isUsual);
+  const wanted = WANTED.filter(({ isUsual }) => wantsAll || isUsual);
   return Promise.all(wanted.map((one) => findRuntime(cwd, one)));
+}
+
+/** Gets the newest Node or Bun from npm. */
+export function findNewest(
+  cwd: string,
+  name: "node" | "bun",
+): Promise<OtherRuntime> {
+  return findRuntime(cwd, WANTED.findLast((wanted) => wanted.name === name)!);
 }
 
 async function findRuntime(
