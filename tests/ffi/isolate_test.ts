@@ -101,6 +101,7 @@ test(
 
 test('CompletionQueue with notify "thread" suspends where that may end first', {
   ignore: !isLinux,
+  pageCache: false,
 }, async () => {
   using directory = new Directory();
   const path = directory.file(new Uint8Array(LARGE_BYTES));
