@@ -3,7 +3,7 @@ import { ENOSYS } from "../system/constants.ts";
 import { AioError } from "../system/error.ts";
 import { ENGINES, serving, settings } from "../system/settings.ts";
 import type { Engine } from "./engine.ts";
-import { openRings } from "./io_uring/availability.ts";
+import { MAY_END_FIRST, openRings } from "./io_uring/availability.ts";
 import { newIoUringEngine } from "./io_uring/io_uring_engine.ts";
 import { librtEngine } from "./librt/librt_engine.ts";
 
@@ -30,7 +30,9 @@ function choose(): Engine {
 function withRings(wanted: "auto" | "io_uring"): Engine {
   const rings = openRings(wanted === "io_uring");
   if (typeof rings === "object") return newIoUringEngine(rings);
-  if (wanted === "auto") return librtEngine;
+  // The environment is that of the main thread as well, which may have them.
+  const isForOthers = rings === MAY_END_FIRST && !serving.isAskedFor;
+  if (wanted === "auto" || isForOthers) return librtEngine;
   throw notAvailable(
     `The engine "io_uring" is not available, because ${rings}`,
   );

@@ -112,8 +112,12 @@ export const settings: {
   engine: runtime.variable("POSIX_AIO_ENGINE") || "auto",
 };
 
-/** The engine that serves, once that is decided. */
-export const serving: { engine: string | null } = { engine: null };
+/** The engine that serves, once that is decided, and who has asked for it. */
+export const serving: {
+  engine: string | null;
+  /** Whether this isolate asked for one, and not the environment of all. */
+  isAskedFor: boolean;
+} = { engine: null, isAskedFor: false };
 
 /**
  * Changes how the file level of this isolate works. What is not given stays as
@@ -157,6 +161,7 @@ export function configure(options: Configuration): void {
   settings.pollMicroseconds = pollMicroseconds ?? settings.pollMicroseconds;
   settings.pageCache = pageCache ?? settings.pageCache;
   settings.engine = engine ?? settings.engine;
+  serving.isAskedFor ||= engine !== undefined;
 }
 
 function assertEngine(engine: unknown): void {

@@ -81,6 +81,9 @@ test("POSIX_AIO_ENGINE is not looked at without --allow-env", async () => {
 test("a worker has librt, and no ring, whoever serves the main thread", async () => {
   assertEquals(await servingAfter([""], { where: "worker" }), ["librt"]);
   assertEquals(await servingAfter(["librt"], { where: "worker" }), ["librt"]);
+  // The environment is one for all isolates of a process.
+  const inherited = { where: "worker", engine: "io_uring" } as const;
+  assertEquals(await servingAfter([""], inherited), ["librt"]);
   const [refused] = await servingAfter(["io_uring"], { where: "worker" });
   assertStringIncludes(refused, "ENOSYS");
   assert(!hasRings || refused.includes("may end before the process does"));

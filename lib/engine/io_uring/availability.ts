@@ -15,6 +15,11 @@ const OLDEST_KERNEL = [5, 19];
  */
 const OLDEST_GOOD_KERNEL = [6, 1];
 
+/** Why an isolate has none that is not the main thread's. */
+export const MAY_END_FIRST =
+  "this isolate may end before the process does, as that of a worker, and " +
+  "nobody would see the completions of its ring";
+
 /**
  * Makes the rings of this isolate.
  *
@@ -30,10 +35,7 @@ export function openRings(isWanted: boolean): Rings | string {
   }
   const isMissing = runtime.name === "node" && runtime.watch === null;
   if (isMissing) return "koffi is too old: it has no poll()";
-  if (mayEndFirst()) {
-    return "this isolate may end before the process does, as that of a worker, " +
-      "and nobody would see the completions of its ring";
-  }
+  if (mayEndFirst()) return MAY_END_FIRST;
   const oldest = isWanted ? OLDEST_KERNEL : OLDEST_GOOD_KERNEL;
   const release = systemFiles.read("/proc/sys/kernel/osrelease") ?? "";
   if (!isFrom(release, oldest)) {
