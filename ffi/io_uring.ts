@@ -59,8 +59,8 @@ const ENTRIES = 256;
 const ENTRIES_MIN = 16;
 const COMPLETIONS_PER_ENTRY = 4;
 
-/** `struct io_uring_params`. */
-const PARAMS = {
+/** `struct io_uring_params`; the same on every architecture, as all below. */
+export const PARAMS = {
   size: 120,
   sq_entries: 0,
   cq_entries: 4,
@@ -69,8 +69,8 @@ const PARAMS = {
   sq_off: { head: 40, tail: 44, ring_mask: 48, flags: 56, array: 64 },
   cq_off: { head: 80, tail: 84, ring_mask: 88, cqes: 100 },
 };
-/** `struct io_uring_sqe`. */
-const SQE = {
+/** `struct io_uring_sqe`; several of its fields have more names. */
+export const SQE = {
   size: 64,
   opcode: 0,
   flags: 1,
@@ -78,13 +78,13 @@ const SQE = {
   off: 8,
   addr: 16,
   len: 24,
-  op_flags: 28,
+  rw_flags: 28,
   user_data: 32,
 };
 /** `struct io_uring_cqe`. */
-const CQE = { size: 16, user_data: 0, res: 8 };
-/** `struct io_uring_getevents_arg`, and the time-out behind it. */
-const WAIT = { ts: 16, size: 24 };
+export const CQE = { size: 16, user_data: 0, res: 8 };
+/** `struct io_uring_getevents_arg`; the time-out stands behind it. */
+export const WAIT = { ts: 16, size: 24 };
 
 /** What goes into the ring of submissions. */
 export interface Entry {
@@ -185,7 +185,7 @@ export class Rings {
     writeOffset(view, at + SQE.off, entry.offset);
     writeAddress(view, at + SQE.addr, entry.address);
     view.setUint32(at + SQE.len, entry.byteLength, true);
-    view.setUint32(at + SQE.op_flags, entry.operationFlags, true);
+    view.setUint32(at + SQE.rw_flags, entry.operationFlags, true);
     writeAddress(view, at + SQE.user_data, key);
     this.#tail = (this.#tail + 1) >>> 0;
     Atomics.store(this.#words, this.#at.tail, this.#tail);

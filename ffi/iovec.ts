@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { KeptMemory } from "./memory.ts";
+import { KeptMemory, type NativeMemory } from "./memory.ts";
 import type { Pointer } from "./runtime.ts";
 
 /** Offsets of `struct iovec`, in bytes; the same on every system. */
@@ -11,7 +11,39 @@ export const IOVEC = { size: 16, iov_base: 0, iov_len: 8 };
 
 const TWO_TO_32 = 2 ** 32;
 
+/** An entry that is written for every cached read, if it is another one than before. */
+class Iovec {
+  readonly memory: NativeMemory;
+  readonly #words: Uint32Array;
+  #address = 0;
+  #byteLength = 0;
+
+  constructor(memory: NativeMemory) {
+    const { bytes } = memory;
+    this.memory = memory;
+    this.#words = new Uint32Array(bytes.buffer, bytes.byteOffset, WORDS);
+    this.#words.fill(0);
+  }
+
+  /** In words, which takes a tenth of the time of a `DataView` on Bun. */
+  pack(address: number, byteLength: number): void {
+    if (address !== this.#address) {
+      this.#address = address;
+      this.#words[0] = address;
+      this.#words[1] = address / TWO_TO_32;
+    }
+    if (byteLength !== this.#byteLength) {
+      this.#byteLength = byteLength;
+      this.#words[2] = byteLength;
+      this.#words[3] = byteLength / TWO_TO_32;
+    }
+  }
+}
+
+const WORDS = IOVEC.size / Uint32Array.BYTES_PER_ELEMENT;
+
 const kept = new KeptMemory(IOVEC.size);
+let iovec: Iovec | null = null;
 
 /**
  * Packs the one entry that is kept for calls that are over when they return.
@@ -23,11 +55,7 @@ const kept = new KeptMemory(IOVEC.size);
 export function iovecOf(address: number, byteLength: number): Pointer | null {
   const memory = kept.get();
   if (memory === null) return null;
-  // Written for every cached read, so without a call: neither is negative.
-  const { view } = memory;
-  view.setUint32(IOVEC.iov_base, address, true);
-  view.setUint32(IOVEC.iov_base + 4, address / TWO_TO_32, true);
-  view.setUint32(IOVEC.iov_len, byteLength, true);
-  view.setUint32(IOVEC.iov_len + 4, byteLength / TWO_TO_32, true);
+  if (iovec?.memory !== memory) iovec = new Iovec(memory);
+  iovec.pack(address, byteLength);
   return memory.pointer;
 }

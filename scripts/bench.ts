@@ -9,6 +9,7 @@ import { mkdtemp, writeFile } from "node:fs/promises";
 import { resolve } from "node:path";
 import process from "node:process";
 import { parseArgs } from "node:util";
+import { findCgroups, removeConstraints } from "./bench/constraints.ts";
 import { describeMachine } from "./bench/machine.ts";
 import type { Contestant } from "./bench/contestant.ts";
 import { findContestants } from "./bench/contestants.ts";
@@ -19,7 +20,7 @@ import {
 } from "./bench/report.ts";
 import { judge, REQUIREMENTS } from "./bench/requirements.ts";
 import type { Results } from "./bench/results.ts";
-import { runWork } from "./bench/run.ts";
+import { roundsOf, runWork } from "./bench/run.ts";
 import { STOLEN_MAX } from "./bench/stolen.ts";
 import {
   createTestFile,
@@ -29,6 +30,8 @@ import {
 import { shorten, type Work, WORKS } from "./bench/workloads.ts";
 
 const MIB = 1 << 20;
+/** Of what is read from the disk, a run of some seconds reads a part of this. */
+const COLD_MIB = 2048;
 /** A process starts, the file is warmed: measured, for the estimate only. */
 const OVERHEAD_SECONDS = 1.2;
 
@@ -38,7 +41,7 @@ of it takes an hour and a half; nothing else should run meanwhile.
 
   deno task bench [options]
 
-  --quick          Three minutes: what the requirements and the documentation need,
+  --quick          Five minutes: what the requirements and the documentation need,
                    short runs, one round; --rounds 5 --seconds 3 in earnest
   --only REGEX     Only works whose name matches (the list is below)
   --peers REGEX    Only contestants whose key matches
@@ -94,7 +97,10 @@ if (isInMemory(directory)) {
 }
 
 const scratch = await mkdtemp(`${directory}/bench-`);
-const cleanUp = () => rmSync(scratch, { recursive: true, force: true });
+const cleanUp = () => {
+  removeConstraints();
+  rmSync(scratch, { recursive: true, force: true });
+};
 process.once("SIGINT", () => {
   cleanUp();
   process.exit(130);
@@ -102,7 +108,15 @@ process.once("SIGINT", () => {
 
 progress("looking for peers");
 const { contestants, missing, versions } = await findContestants(scratch);
+const cgroups = findCgroups();
+if (cgroups === undefined) {
+  missing.push({
+    what: "a share of a processor, and works with one",
+    how: "Linux, root, and a cgroup with the cpu controller",
+  });
+}
 const plan = WORKS.filter(({ name }) => only.test(name))
+  .filter(({ constraint }) => cgroups || !constraint?.processors)
   .map((work) => ({
     work: quick ? shorten(work) : work,
     takePart: contestants.filter(takesPart(work)),
@@ -120,7 +134,7 @@ const results: Results = {
 console.log(formatHeader(results));
 
 const runs = plan.reduce(
-  (sum, { work, takePart }) => sum + takePart.length * (work.rounds ?? rounds),
+  (sum, { work, takePart }) => sum + takePart.length * roundsOf(work, rounds),
   0,
 );
 const minutes = Math.ceil(runs * (seconds + OVERHEAD_SECONDS) / 60);
@@ -128,7 +142,11 @@ progress(`${runs} runs, about ${minutes} minutes`);
 
 try {
   const path = `${scratch}/data`;
+  const coldPath = `${scratch}/cold`, coldFileBytes = COLD_MIB * MIB;
   await createTestFile(path, sizeMib * MIB);
+  if (plan.some(({ work }) => work.cold)) {
+    await createTestFile(coldPath, coldFileBytes);
+  }
   for (const { work, takePart } of plan) {
     const result = await runWork(
       work,
@@ -136,7 +154,10 @@ try {
       {
         path,
         fileBytes: sizeMib * MIB,
+        coldPath,
+        coldFileBytes,
         directory: scratch,
+        cgroups,
         rounds,
         seconds,
         retries,
@@ -157,17 +178,15 @@ function takesPart(work: Work): (contestant: Contestant) => boolean {
   return (contestant) =>
     keys.test(contestant.key) &&
     contestant.offers(work) &&
-    (!quick || (work.quick?.includes(contestant.key) ?? false));
+    (!quick && !work.isForFew ||
+      (work.quick?.includes(contestant.key) ?? false));
 }
 
 // After every work, so that an interrupted run is not lost.
 async function save() {
   if (!options.json) return;
-  const requirements = REQUIREMENTS.map((it) => judge(it, results));
-  await writeFile(
-    options.json,
-    JSON.stringify({ ...results, requirements }, null, 2) + "\n",
-  );
+  results.requirements = REQUIREMENTS.map((it) => judge(it, results));
+  await writeFile(options.json, JSON.stringify(results, null, 2) + "\n");
 }
 
 function count(name: string, text: string, mayBeZero = false): number {

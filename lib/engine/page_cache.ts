@@ -19,8 +19,13 @@ import { settings } from "../system/settings.ts";
 import type { FileTraits } from "./engine.ts";
 import { turn } from "./turn.ts";
 
-/** Longer reads are copied for long: that is another core's work. */
-const READ_BYTES_MAX = 128 * 1024;
+/**
+ * Longer reads are copied for long: into memory that the system uses in place, that
+ * is another core's work.
+ */
+const PINNED_BYTES_MAX = 128 * 1024;
+/** What another core reads for other memory, this one has to copy once more. */
+const MOVABLE_BYTES_MAX = 1024 * 1024;
 /**
  * Up to here bytes for memory that may move go through memory whose address is
  * known: to copy them takes less time than to ask for an address.
@@ -66,9 +71,11 @@ export class PageCache {
   }
 
   /** Whether it is worth to ask for a read of so many bytes. */
-  isAskedFor(byteLength: number): boolean {
-    if (!this.#isThere || byteLength > READ_BYTES_MAX) return false;
-    if (!settings.pageCache) return false;
+  isAskedFor(view: Uint8Array, byteLength: number): boolean {
+    if (!this.#isThere || !settings.pageCache) return false;
+    if (byteLength > PINNED_BYTES_MAX && !isShortOf(view, byteLength)) {
+      return false;
+    }
     if (this.#skip === 0) return true;
     this.#skip--;
     return false;
@@ -87,7 +94,7 @@ export class PageCache {
     byteLength: number,
     offset: number | bigint,
   ): boolean {
-    turn.count();
+    turn.count(byteLength);
     this.bytes = 0;
     this.isWhole = false;
     for (;;) {
@@ -158,6 +165,11 @@ export class PageCache {
     const bytes = this.#preadv2(this.#fd, iovec, 1, at, this.#flags);
     return bytes === -1 ? -runtime.errno() : bytes;
   }
+}
+
+/** Whether a read is short for memory that may move; for other memory none is. */
+function isShortOf(view: Uint8Array, byteLength: number): boolean {
+  return byteLength <= MOVABLE_BYTES_MAX && pinnedAddressOf(view) === 0;
 }
 
 /** Asked of the kernel: statfs() would wait for a file system that is far away. */

@@ -21,7 +21,7 @@ export function engine(): Engine {
 function choose(): Engine {
   const wanted = ENGINES.find((name) => name === settings.engine);
   if (wanted === undefined) throw unknownEngine(settings.engine);
-  const made = wanted === "io_uring" ? withRings(wanted) : librtEngine;
+  const made = wanted === "librt" ? librtEngine : withRings(wanted);
   serving.engine = made.name;
   return made;
 }

@@ -123,7 +123,7 @@ class Dispatcher {
       const { next } = source;
       if (next === null || next.operation !== "read") return true;
       const isAsked = !next.isCacheAsked && !next.isViewLost &&
-        cache.isAskedFor(next.length);
+        cache.isAskedFor(next.view!, next.length);
       const isTurn = next.priority === 0 || isNewTurn;
       if (isAsked && !(isTurn && turn.hasRoom)) {
         turn.next(source.dispatchNext);

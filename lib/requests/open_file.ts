@@ -129,7 +129,7 @@ export class OpenFile {
     const { cache } = this.#queue;
     if (cache === null || this.#closing !== null) return null;
     const byteLength = byteLengthOf(view);
-    if (!cache.isAskedFor(byteLength)) return NOTHING;
+    if (!cache.isAskedFor(view, byteLength)) return NOTHING;
     if (!turn.hasRoom) return null;
     if (cache.read(view, byteLength, offset)) {
       counters.submitted++;

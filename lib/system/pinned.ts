@@ -132,7 +132,8 @@ function allocateAlone(
   byteLength: number,
   wanted: number,
 ): Uint8Array<ArrayBuffer> {
-  const isHuge = byteLength >= HUGE_BYTES_MIN;
+  const isHuge = byteLength >= HUGE_BYTES_MIN &&
+    byteLength + HUGE_PAGE_BYTES <= WASM_PAGES_MAX * WASM_PAGE_BYTES;
   const alignment = isHuge ? Math.max(wanted, HUGE_PAGE_BYTES) : wanted;
   // The memory itself begins at a page; a wider alignment needs room.
   const spare = alignment > DEFAULT_ALIGNMENT_BYTES ? alignment : 0;

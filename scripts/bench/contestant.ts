@@ -31,8 +31,19 @@ export interface Machine {
   versions: Record<string, string>;
 }
 
+const LARGE_BYTES = 64 * 1024;
+
 export const isRandomRead = (work: Work): boolean =>
   work.operation === "read" && work.order === "random";
+
+/** Transfers as fast as they can be, whatever they are beside. */
+export const isTransfer = (work: Work): boolean =>
+  ["main", "cold", "constrained"].includes(work.group);
+
+/** Of a size at which it matters how the memory came about. */
+export const isLargeCachedRead = (work: Work): boolean =>
+  work.group === "main" && work.operation === "read" && !work.direct &&
+  work.blockBytes >= LARGE_BYTES;
 
 /** Calls that block have one at a time, and are not for a disk. */
 export const isOneCachedRead = (work: Work): boolean =>

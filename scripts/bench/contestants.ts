@@ -5,8 +5,10 @@ import {
   type Command,
   type Contestant,
   here,
+  isLargeCachedRead,
   isOneCachedRead,
   isRandomRead,
+  isTransfer,
   type Machine,
   output,
 } from "./contestant.ts";
@@ -55,6 +57,26 @@ function libraryVariant(
   };
 }
 
+/** The library with pinned memory, and a variable of the environment. */
+function withVariable(
+  key: string,
+  label: string,
+  offers: (work: Work) => boolean,
+  env: Record<string, string>,
+  options: Partial<Task> = {},
+): Contestant {
+  const all = { variant: "pinned", ...options };
+  return {
+    key,
+    label,
+    offers,
+    command: (task) => ({
+      ...denoScript("library_worker.ts", task, all),
+      env,
+    }),
+  };
+}
+
 /**
  * V8 enlarges its nursery in steps, at moments of its own choosing and whatever
  * allocates in it. Where memory is measured, it has its largest size from the
@@ -72,9 +94,12 @@ export function library(): Contestant[] {
     inMain(work) && isRandomRead(work) &&
     (work.depth === 32 || work.depth === 64);
   return [
-    libraryVariant("library", "posix-aio, pinned memory", () => true, {
-      variant: "pinned",
-    }),
+    libraryVariant(
+      "library",
+      "posix-aio, pinned memory",
+      ({ group }) => group !== "lanes",
+      { variant: "pinned" },
+    ),
     libraryVariant(
       "library-ordinary",
       "posix-aio, ordinary memory",
@@ -86,6 +111,18 @@ export function library(): Contestant[] {
       "posix-aio, fresh ordinary memory",
       (work) => inMain(work) && work.operation === "read",
       { variant: "fresh" },
+    ),
+    withVariable(
+      "library-no-page-cache",
+      "posix-aio, page cache not asked first",
+      (work) => work.group === "cold",
+      { POSIX_AIO_PAGE_CACHE: "0" },
+    ),
+    withVariable(
+      "library-librt",
+      "posix-aio, engine librt",
+      (work) => inMain(work) || ["lanes", "idle"].includes(work.group),
+      { POSIX_AIO_ENGINE: "librt" },
     ),
     libraryVariant("library-batch", "posix-aio, batch()", interfaces, {
       variant: "batch",
@@ -99,11 +136,12 @@ export function library(): Contestant[] {
       )
     ),
     ...FIXED_LANES.map((lanes) =>
-      libraryVariant(
+      withVariable(
         `library-lanes-${lanes}`,
         `posix-aio, ${lanes} lane${lanes > 1 ? "s" : ""}`,
         (work) => work.group === "lanes",
-        { variant: "pinned", lanes },
+        { POSIX_AIO_ENGINE: "librt" },
+        { lanes },
       )
     ),
   ];
@@ -141,9 +179,16 @@ export function denoPeers(): Contestant[] {
     {
       key: "deno-node-fs",
       label: "Deno node:fs",
-      offers: (work) => work.group === "main",
+      offers: isTransfer,
       command: (task) =>
         denoScript("peers/fs_peer.mjs", task, { variant: "callback" }),
+    },
+    {
+      key: "deno-node-fs-fresh",
+      label: "Deno node:fs, fresh memory",
+      offers: isLargeCachedRead,
+      command: (task) =>
+        denoScript("peers/fs_peer.mjs", task, { variant: "fresh" }),
     },
     {
       key: "deno-sync",

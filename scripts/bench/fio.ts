@@ -1,7 +1,12 @@
 /** fio, by its engines for the kernel's best interface and for aio(3). */
 
 import { dirname } from "node:path";
-import { isOneCachedRead, type Machine, output } from "./contestant.ts";
+import {
+  isOneCachedRead,
+  isTransfer,
+  type Machine,
+  output,
+} from "./contestant.ts";
 import type { Run, Task } from "./workloads.ts";
 
 export async function findFio({ contestants, missing, versions }: Machine) {
@@ -21,9 +26,7 @@ export async function findFio({ contestants, missing, versions }: Machine) {
       key: `fio-${engine}`,
       label: `fio ${engine}`,
       // The last one blocks: it is for what does not wait.
-      offers: engine === "psync"
-        ? isOneCachedRead
-        : (work) => work.group === "main",
+      offers: engine === "psync" ? isOneCachedRead : isTransfer,
       command: (task) => ({ program: "fio", args: fioArguments(engine, task) }),
       parse: parseFio,
     });
@@ -45,10 +48,9 @@ function fioArguments(engine: string, task: Task): string[] {
     `--direct=${task.direct ? 1 : 0}`,
     "--invalidate=0",
     "--fallocate=none",
-    // Offsets independent of each other, as all others take them.
-    "--norandommap",
     "--randrepeat=0",
-    "--time_based",
+    // Offsets independent of each other, or each block once: as all others take them.
+    ...(task.cold ? [] : ["--norandommap", "--time_based"]),
     `--runtime=${Math.round(task.seconds * 1000)}ms`,
     `--ramp_time=${Math.round(task.rampSeconds * 1000)}ms`,
     ...(append

@@ -4,7 +4,9 @@ import {
   type Command,
   type Contestant,
   here,
+  isLargeCachedRead,
   isOneCachedRead,
+  isTransfer,
   type Machine,
   output,
 } from "./contestant.ts";
@@ -22,7 +24,7 @@ function jsPeer(
   return {
     key,
     label,
-    offers: (work) => work.group === "main",
+    offers: isTransfer,
     command: (task) => ({
       program,
       args: [
@@ -59,6 +61,13 @@ function ownWays(
     ? "Bun.file().stream()"
     : `${label} createReadStream()`;
   return [
+    way(
+      "fresh",
+      `${label} fs, fresh memory`,
+      "peers/fs_peer.mjs",
+      "fresh",
+      isLargeCachedRead,
+    ),
     way(
       "sync",
       `${label} readSync`,

@@ -4,6 +4,8 @@
 //
 // Variants: pinned, ordinary, fresh, batch, queue-auto, queue-suspend, queue-thread,
 // queue-poll.
+import { execFileSync } from "node:child_process";
+import { openSync, unlinkSync } from "node:fs";
 import process from "node:process";
 import {
   AioFile,
@@ -131,12 +133,13 @@ async function batch(file: AioFile): Promise<Measurement> {
   return measurement;
 }
 
-// Standard input is a pipe that nobody writes to.
+// Reads of pipes to which nobody writes.
 async function idle() {
-  const file = AioFile.adopt(0, { closeFd: false });
-  file.readAt(buffers[0], 0).then(() => {
-    throw new Error("The pipe was expected to stay empty");
-  });
+  for (const [index, pipe] of openPipes(task.depth).entries()) {
+    pipe.readAt(buffers[index], 0).then(() => {
+      throw new Error("The pipe was expected to stay empty");
+    });
+  }
   await sleep(SETTLE_MS);
   const cpu = process.cpuUsage(), start_ms = performance.now();
   await sleep(task.seconds * 1000);
@@ -151,6 +154,20 @@ async function idle() {
     cpu_percent: 100 * (user + system) / elapsed_us,
     metrics: { ...metrics() },
   };
+}
+
+// Each is open for writing as well, or a read would be at its end.
+function openPipes(count: number): AioFile[] {
+  const paths = Array.from(
+    { length: count },
+    (_, index) => `${task.path}-pipe-${index}`,
+  );
+  execFileSync("mkfifo", paths);
+  return paths.map((path) => {
+    const fd = openSync(path, "r+");
+    unlinkSync(path);
+    return AioFile.adopt(fd);
+  });
 }
 
 function sleep(ms: number): Promise<void> {

@@ -1,9 +1,10 @@
 // Times a run in the same way in every runtime. Plain JavaScript, because Node
 // and Bun load this file as it is.
+import { readFileSync } from "node:fs";
 import process from "node:process";
 
 const RING_LENGTH = 1 << 20;
-const PROBE_INTERVAL_MS = 10;
+const TIMER_MS = 10;
 const MEMORY_INTERVAL_MS = 100;
 
 /** Counts completions and keeps the latest latencies in a preallocated ring. */
@@ -37,6 +38,14 @@ export class Measurement {
     return now_ms;
   }
 
+  /** There is nothing left to do: what was measured ends now. */
+  end() {
+    this.end_ms = Math.min(this.end_ms, performance.now());
+    if (this.end_ms <= this.begin_ms) {
+      throw new Error("The whole file was read before the measurement began");
+    }
+  }
+
   /** The result as one object; call it once all work has come to its end. */
   report(extra = {}) {
     const last = usage(), first = this.first ?? last;
@@ -59,6 +68,9 @@ export class Measurement {
       cpu_user_us,
       cpu_system_us,
       cores: (cpu_user_us + cpu_system_us) / 1000 / (last.at_ms - first.at_ms),
+      disk_share: this.task.cold
+        ? (last.disk_bytes - first.disk_bytes) / this.bytes
+        : undefined,
       ...this.#growth(),
       ...extra,
     };
@@ -67,16 +79,15 @@ export class Measurement {
   // How much later than asked a timer fires. Timers have a granularity of one
   // millisecond, and that is part of the figure.
   #watchEventLoop() {
+    const { timer_ms = TIMER_MS } = this.task;
     let previous_ms = performance.now();
     return setInterval(() => {
       const now_ms = performance.now();
       if (now_ms >= this.begin_ms && now_ms < this.end_ms) {
-        this.delays_ms.push(
-          Math.max(0, now_ms - previous_ms - PROBE_INTERVAL_MS),
-        );
+        this.delays_ms.push(Math.max(0, now_ms - previous_ms - timer_ms));
       }
       previous_ms = now_ms;
-    }, PROBE_INTERVAL_MS);
+    }, timer_ms);
   }
 
   #watchMemory() {
@@ -119,7 +130,9 @@ export async function drive(task, operate) {
   await Promise.all(Array.from({ length: task.depth }, async (_, slot) => {
     let now_ms = performance.now();
     while (now_ms < measurement.end_ms) {
-      const bytes = await operate(slot, nextOffset());
+      const offset = nextOffset();
+      if (offset === undefined) return measurement.end();
+      const bytes = await operate(slot, offset);
       if (bytes !== task.blockBytes) throw new Error(`Short: ${bytes} bytes`);
       now_ms = measurement.complete(now_ms);
     }
@@ -146,13 +159,37 @@ export async function driveStreams(task, makeStream) {
   return measurement;
 }
 
-/** A function that returns the offset of the next block. */
-export function offsets({ order, fileBytes, blockBytes }) {
+/**
+ * A function that returns the offset of the next block, or `undefined`.
+ *
+ * @param {{ order: string, fileBytes: number, blockBytes: number, cold?: string }} work
+ */
+export function offsets({ order, fileBytes, blockBytes, cold }) {
+  if (cold) return onceEach(fileBytes, blockBytes);
   const blocks = Math.floor(fileBytes / blockBytes);
   let next = 0;
   return order === "random"
     ? () => Math.floor(Math.random() * blocks) * blockBytes
     : () => (next++ % blocks) * blockBytes;
+}
+
+// Every second block, at random. No block twice, because it would be cached, and none
+// beside another or at the beginning of the file or of a chunk, where others may be
+// cached before it: the kernel would take that for reading in order, and read ahead.
+function onceEach(fileBytes, blockBytes) {
+  const stride = 2 * blockBytes;
+  const left = Uint32Array.from(
+    { length: Math.floor(fileBytes / stride) },
+    (_, i) => i,
+  );
+  let count = left.length;
+  return () => {
+    if (count === 0) return undefined;
+    const i = Math.floor(Math.random() * count);
+    const chosen = left[i];
+    left[i] = left[--count];
+    return chosen * stride + blockBytes;
+  };
 }
 
 /** One page-aligned buffer for each operation in flight, as O_DIRECT wants it. */
@@ -182,7 +219,18 @@ function usage() {
     at_ms: performance.now(),
     cpu: process.cpuUsage(),
     rss: process.memoryUsage().rss,
+    disk_bytes: diskBytes(),
   };
+}
+
+// What this process had the system read from disks, where the system tells.
+function diskBytes() {
+  try {
+    const text = readFileSync("/proc/self/io", "utf8");
+    return Number(/^read_bytes: (\d+)$/m.exec(text)[1]);
+  } catch {
+    return NaN;
+  }
 }
 
 function quantile(sorted, q) {

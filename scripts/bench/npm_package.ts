@@ -6,10 +6,11 @@ import { pathToFileURL } from "node:url";
 import {
   type Contestant,
   here,
-  isRandomRead,
+  isLargeCachedRead,
   type Machine,
   output,
 } from "./contestant.ts";
+import type { Task } from "./workloads.ts";
 
 /** It is built, and its one dependency downloaded. */
 const BUILD_TIMEOUT_MS = 180_000;
@@ -40,27 +41,44 @@ export async function addNpmPackage(
   }
   for (const { key, label, program } of runtimes) {
     if (program === undefined) continue;
-    machine.contestants.push(contestant(key, label, program, script));
+    machine.contestants.push(...libraryOn(key, label, program, script));
   }
 }
 
-function contestant(
-  key: string,
+/** The library in its variants. */
+function libraryOn(
+  runtime: string,
   label: string,
   program: string,
   script: string,
-): Contestant {
-  return {
-    key: `library-on-${key}`,
-    label: `posix-aio on ${label}`,
-    offers: (work) =>
-      work.group === "main" && isRandomRead(work) ||
-      work.group === "streams" || work.group === "opens",
-    command: (task) => ({
-      program,
-      args: [script, JSON.stringify({ ...task, variant: "pinned" })],
-    }),
-  };
+): Contestant[] {
+  const key = `library-on-${runtime}`, name = `posix-aio on ${label}`;
+  const variant = (variant: string) => (task: Task) => ({
+    program,
+    args: [script, JSON.stringify({ ...task, variant })],
+  });
+  return [
+    {
+      key,
+      label: name,
+      offers: (work) =>
+        work.group === "main" && work.order === "random" ||
+        ["streams", "opens", "constrained", "timers"].includes(work.group),
+      command: variant("pinned"),
+    },
+    {
+      key: `${key}-ordinary`,
+      label: `${name}, ordinary memory`,
+      offers: isLargeCachedRead,
+      command: variant("ordinary"),
+    },
+    {
+      key: `${key}-fresh`,
+      label: `${name}, fresh ordinary memory`,
+      offers: isLargeCachedRead,
+      command: variant("fresh"),
+    },
+  ];
 }
 
 /** Makes the project. Returns the path of the worker in it. */

@@ -24,6 +24,22 @@ export interface Results {
   versions: Record<string, string>;
   missing: Missing[];
   works: WorkResult[];
+  /** What was asked of these figures, and whether they gave it. */
+  requirements?: Verdict[];
+}
+
+/** A requirement, and what became of it. */
+export interface Verdict {
+  what: string;
+  bound: string;
+  measured?: Spread;
+  verdict:
+    | "met"
+    | "missed"
+    | `missed, io_uring too: ${string}`
+    | "not measured"
+    | "aim met"
+    | "aim missed";
 }
 
 export interface Spread {

@@ -2,16 +2,22 @@
 
 import { mkdtemp, rm } from "node:fs/promises";
 import { setTimeout } from "node:timers/promises";
+import { type Cgroups, constrain } from "./constraints.ts";
 import type { Contestant } from "./contestant.ts";
 import type { ContestantResult, WorkResult } from "./results.ts";
 import { isDisturbed, processorTime, stolenShare } from "./stolen.ts";
-import { dropFromCache, flush, warm } from "./test_file.ts";
+import { dropFromCache, dropHalfFromCache, flush, warm } from "./test_file.ts";
 import type { Run, Task, Work } from "./workloads.ts";
 
 export interface RunSettings {
   path: string;
   fileBytes: number;
+  /** A larger one, of which no run reads so much that it is cached then. */
+  coldPath: string;
+  coldFileBytes: number;
   directory: string;
+  /** Where a run can be given a share of a processor, if anywhere. */
+  cgroups: Cgroups | undefined;
   rounds: number;
   seconds: number;
   /** How often a disturbed run is made again. */
@@ -22,6 +28,7 @@ export interface RunSettings {
 const GRACE_MS = 60_000;
 const OPERATIONS_TIMEOUT_MS = 600_000;
 const RAMP_SECONDS = 0.5;
+const DISK_SHARE_TOLERANCE = 0.15;
 /** Processors that are taken away are seldom taken away for long. */
 const RETRY_MS = 2000;
 /** Disks go on working for a while after a sync has returned. */
@@ -39,7 +46,7 @@ export async function runWork(
     label,
     runs: [],
   }));
-  const rounds = work.rounds ?? settings.rounds;
+  const rounds = roundsOf(work, settings.rounds);
   for (let round = 1; round <= rounds; round++) {
     for (const [i, contestant] of contestants.entries()) {
       const result = results[i];
@@ -53,6 +60,11 @@ export async function runWork(
     }
   }
   return { work, contestants: results };
+}
+
+/** How many rounds a work has where others have `rounds`. */
+export function roundsOf(work: Work, rounds: number): number {
+  return Math.min(rounds, work.rounds_max ?? Infinity);
 }
 
 function isWriting({ operation }: Work): boolean {
@@ -78,7 +90,10 @@ async function runOnce(
   contestant: Contestant,
   settings: RunSettings,
 ): Promise<Run> {
-  const { path, directory, fileBytes } = settings;
+  const { directory, cgroups } = settings;
+  const [path, fileBytes] = work.cold
+    ? [settings.coldPath, settings.coldFileBytes]
+    : [settings.path, settings.fileBytes];
   const seconds = work.seconds ?? settings.seconds;
   const task: Task = {
     ...work,
@@ -93,30 +108,66 @@ async function runOnce(
   if (work.operation === "append") {
     const scratch = await mkdtemp(`${directory}/append-`);
     try {
-      return await start(contestant, { ...task, path: `${scratch}/log` });
+      return await start(
+        contestant,
+        { ...task, path: `${scratch}/log` },
+        cgroups,
+      );
     } finally {
       await rm(scratch, { recursive: true });
     }
   }
-  await (work.direct ? dropFromCache : warm)(path);
-  return await start(contestant, task);
+  await prepareCache(task);
+  const run = await start(contestant, task, cgroups);
+  checkDiskShare(work, run);
+  return run;
 }
 
-async function start(contestant: Contestant, task: Task): Promise<Run> {
-  const { program, args, env } = contestant.command(task);
+async function prepareCache({ cold, direct, path, fileBytes }: Task) {
+  if (cold === "half") dropHalfFromCache(path, fileBytes);
+  else if (cold === "all" || direct) dropFromCache(path);
+  else await warm(path);
+}
+
+/** Throws if the page cache had more or less of the file than the work says. */
+export function checkDiskShare(
+  { cold }: Pick<Work, "cold">,
+  { disk_share }: Pick<Run, "disk_share">,
+) {
+  if (cold === undefined || typeof disk_share !== "number") return;
+  const meant = cold === "half" ? 0.5 : 1;
+  if (Math.abs(disk_share - meant) <= DISK_SHARE_TOLERANCE) return;
+  const percent = (share: number) => `${(100 * share).toFixed(0)} %`;
+  throw new Error(
+    `${percent(disk_share)} of what was read came from the disk instead of ` +
+      percent(meant),
+  );
+}
+
+async function start(
+  contestant: Contestant,
+  task: Task,
+  cgroups: Cgroups | undefined,
+): Promise<Run> {
+  const timeout_ms = GRACE_MS +
+    (task.operations ? OPERATIONS_TIMEOUT_MS : task.seconds * 1000);
+  using constrained = await constrain(
+    task.constraint,
+    contestant.command(task),
+    cgroups,
+    timeout_ms / 1000,
+  );
+  const { program, args, env } = constrained.command;
   const cpu_before_us = await childrenCpu_us();
   const time_before = await processorTime();
   const process = new Deno.Command(program, {
     args,
     env: { NO_COLOR: "1", ...env },
     // For the idle work: a pipe that stays empty and open.
-    stdin: "piped",
+    stdin: "null",
     stdout: "piped",
     stderr: "piped",
-    signal: AbortSignal.timeout(
-      GRACE_MS +
-        (task.operations ? OPERATIONS_TIMEOUT_MS : task.seconds * 1000),
-    ),
+    signal: AbortSignal.timeout(timeout_ms),
   }).spawn();
   const { success, code, stdout, stderr } = await process.output();
   const text = new TextDecoder();

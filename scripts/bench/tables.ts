@@ -7,7 +7,6 @@
  */
 
 import { markdownTable } from "markdown-table";
-import { judge, REQUIREMENTS } from "./requirements.ts";
 import {
   type ContestantResult,
   ratio,
@@ -163,9 +162,16 @@ function sizes(results: Results): string {
     "library",
     "library-ordinary",
     "library-fresh",
+    "library-on-node-ordinary",
+    "library-on-node-fresh",
+    "library-on-bun-ordinary",
+    "library-on-bun-fresh",
     "node",
+    "node-fresh",
     "bun",
+    "bun-fresh",
     "deno-node-fs",
+    "deno-node-fs-fresh",
     "fio-io_uring",
   ];
   const rows = keys.map((key) => [
@@ -240,29 +246,29 @@ function runFigures(results: Results, work: string, key: string): string[] {
 }
 
 /** What the library asks of itself, met and missed. */
-function requirements(results: Results): string {
-  const rows = REQUIREMENTS.map((requirement) => judge(requirement, results))
-    .map(({ what, bound, measured, verdict }) => [
-      measured?.of ? `${what} (${measured.of})` : what,
-      bound,
-      measured?.median.toFixed(2) ?? NONE,
-      measured
-        ? `${measured.min.toFixed(2)} to ${measured.max.toFixed(2)}`
-        : NONE,
-      verdict,
-    ]);
+function requirements({ requirements = [] }: Results): string {
+  const rows = requirements.map(({ what, bound, measured, verdict }) => [
+    measured?.of ? `${what} (${measured.of})` : what,
+    bound,
+    measured?.median.toFixed(2) ?? NONE,
+    measured
+      ? `${measured.min.toFixed(2)} to ${measured.max.toFixed(2)}`
+      : NONE,
+    verdict,
+  ]);
   const titles = ["what", "required", "median", "lowest to highest", ""];
   return table(titles, rows, ["l", "r", "r", "r", "l"]);
 }
 
 /** How group commit changes what many writers reach. */
 function commits(results: Results): string {
-  const rows = ["library", "fio-io_uring"].map((key) => [
-    labelOf(results, key),
-    ...["append-sync-w1", "append-sync-w64"].map((work) =>
-      medianOf(results, work, key)
-    ),
-  ]);
+  const works = ["append-sync-w1", "append-sync-w64"];
+  const rows = ["library", "library-librt", "fio-io_uring"]
+    .filter((key) => series(results, works[0], key, "iops").length > 0)
+    .map((key) => [
+      labelOf(results, key),
+      ...works.map((work) => medianOf(results, work, key)),
+    ]);
   const titles = ["commits a second", "1 writer", "64 writers"];
   return table(titles, rows);
 }
@@ -274,8 +280,10 @@ function lanes(results: Results): string {
     shown.flatMap(({ contestants }) => contestants.map(({ key }) => key)),
   );
   const rows = keys.map((key) => [
-    key === "library" ? "as many as the engine takes" : labelOf(results, key)
-      .replace("posix-aio, ", ""),
+    !key.startsWith("library-lanes")
+      ? "as many as the engine takes"
+      : labelOf(results, key)
+        .replace("posix-aio, ", ""),
     ...shown.map(({ work }) => medianOf(results, work.name, key)),
   ]);
   const titles = shown.map(({ work }) =>

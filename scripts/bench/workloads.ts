@@ -6,12 +6,36 @@
  */
 
 /** The figure a work is judged by. */
-export type Figure = "iops" | "mbps" | "cpu_percent" | "rss_growth_percent";
+export type Figure =
+  | "iops"
+  | "mbps"
+  | "loop_delay_p99_ms"
+  | "cpu_percent"
+  | "rss_growth_percent";
+
+/** What the processors are busy with beside a run, and how much of them it gets. */
+export interface Constraint {
+  /** Whether there are as many busy processes beside it as processors. */
+  isBesideBusy?: boolean;
+  /** The most processor time in a second, by a cgroup. */
+  processors?: number;
+  /** Its niceness, see nice(1). */
+  niceness?: number;
+}
 
 export interface Work {
   name: string;
   title: string;
-  group: "main" | "streams" | "opens" | "lanes" | "soak" | "idle";
+  group:
+    | "main"
+    | "streams"
+    | "opens"
+    | "lanes"
+    | "soak"
+    | "idle"
+    | "cold"
+    | "constrained"
+    | "timers";
   operation: "read" | "write" | "append" | "stream" | "open" | "idle";
   order: "random" | "sequential";
   blockBytes: number;
@@ -20,10 +44,21 @@ export interface Work {
   figure: Figure;
   /** The contestants of a run with `--quick`; a work without them is left out. */
   quick?: string[];
+  /** Whether they are all that take part without `--quick`, too. */
+  isForFew?: boolean;
+  /**
+   * How much of the file the page cache does not have; absent: none of it, or all of
+   * it for direct works. No block is read twice then: it would be cached.
+   */
+  cold?: "half" | "all";
+  constraint?: Constraint;
+  /** How often the timer fires whose delay is measured. */
+  timer_ms?: number;
   /** Stop after this many operations instead of after a time. */
   operations?: number;
-  /** Overrides `--rounds` and `--seconds`. */
-  rounds?: number;
+  /** No more rounds than these. */
+  rounds_max?: number;
+  /** Overrides `--seconds`. */
   seconds?: number;
 }
 
@@ -57,6 +92,8 @@ export interface Run {
   /** Processor time over elapsed time: 1 is one core kept busy. */
   cores?: number;
   cpu_percent?: number;
+  /** The share of what was read that came from the disk. */
+  disk_share?: number;
   /** The share of the processors' time that the hypervisor kept to itself. */
   stolen?: number;
   rss_growth_percent?: number;
@@ -71,11 +108,14 @@ export interface Run {
 export const FIGURES: Record<Figure, string> = {
   iops: "operations/s",
   mbps: "MB/s",
+  loop_delay_p99_ms: "ms of delay, p99",
   cpu_percent: "% of a core",
   rss_growth_percent: "% RSS growth",
 };
 
 const KIB = 1024, MIB = 1024 * KIB;
+/** Of works with many contestants, or with figures far from their bounds. */
+const FEWER_ROUNDS = 3;
 
 function randomReads(
   depth: number,
@@ -118,6 +158,7 @@ function transfers(
     direct,
     figure: large ? "mbps" : "iops",
     quick,
+    rounds_max: direct || operation === "write" ? undefined : FEWER_ROUNDS,
   };
 }
 
@@ -129,8 +170,55 @@ function largeReads(quick: string[]): Work {
     title: "64 KiB random reads, warm, depth 8",
     blockBytes: 64 * KIB,
     figure: "mbps",
+    rounds_max: FEWER_ROUNDS,
   };
 }
+
+/** Reads of a file that is not in the page cache, or only half of it. */
+function coldReads(cold: "half" | "all", quick: string[]): Work {
+  return {
+    ...randomReads(32, false, quick),
+    name: cold === "all" ? "read-4k-cold-d32" : "read-4k-half-cold-d32",
+    title: `4 KiB random reads, ${
+      cold === "all" ? "nothing" : "half of the file"
+    } cached, depth 32`,
+    group: "cold",
+    isForFew: true,
+    cold,
+    rounds_max: FEWER_ROUNDS,
+  };
+}
+
+/** Cached reads of a process that does not have the machine to itself. */
+function constrainedReads(
+  name: string,
+  circumstance: string,
+  constraint: Constraint,
+  depth: number,
+  quick: string[],
+): Work {
+  const work = randomReads(depth, false, quick);
+  return {
+    ...work,
+    name: work.name.replace("read-4k-warm", `read-4k-${name}`),
+    title: `${work.title}, ${circumstance}`,
+    group: "constrained",
+    isForFew: true,
+    constraint,
+  };
+}
+
+/** A timer that wants its turn while reads that are cached follow each other. */
+const TIMER: Work = {
+  ...randomReads(1, false, ["library", "library-on-node", "library-on-bun"]),
+  name: "timer-1ms",
+  title: "Delay of a 1 ms timer beside 4 KiB random reads, warm, depth 1",
+  group: "timers",
+  isForFew: true,
+  timer_ms: 1,
+  figure: "loop_delay_p99_ms",
+  rounds_max: FEWER_ROUNDS,
+};
 
 const STREAM: Work = {
   ...randomReads(1, false),
@@ -197,7 +285,7 @@ function lanes(depth: number, direct: boolean): Work {
     name: work.name.replace("read-4k", "lanes"),
     title: `Lanes: ${work.title}`,
     group: "lanes",
-    quick: ["library", "library-lanes-2", "library-lanes-16"],
+    quick: ["library-librt", "library-lanes-2", "library-lanes-16"],
   };
 }
 
@@ -208,17 +296,28 @@ const soak: Work = {
   group: "soak",
   figure: "rss_growth_percent",
   operations: 20_000_000,
-  rounds: 1,
+  rounds_max: 1,
 };
 
-const idle: Work = {
-  ...randomReads(1, false, ["library"]),
-  name: "idle",
-  title: "Processor time while one read waits on an empty pipe",
+function idle(pipes: number): Work {
+  return {
+    ...IDLE,
+    name: pipes === 1 ? "idle" : `idle-${pipes}`,
+    title: `Processor time while ${
+      pipes === 1
+        ? "one read waits on an empty pipe"
+        : `${pipes} reads wait, on an empty pipe each`
+    }`,
+    depth: pipes,
+  };
+}
+
+const IDLE: Work = {
+  ...randomReads(1, false, ["library", "library-librt"]),
   group: "idle",
   operation: "idle",
   figure: "cpu_percent",
-  rounds: 1,
+  rounds_max: 1,
   seconds: 10,
 };
 
@@ -230,6 +329,64 @@ const QUEUES = ["auto", "suspend", "thread", "poll"]
 const BUFFERS = ["library", "library-ordinary", "library-fresh"];
 /** `node:fs` on each runtime. */
 const NODE_FS = ["node", "bun", "deno-node-fs"];
+/** For works in which the memory that is read into makes a difference. */
+const LARGE_READERS = [
+  ...BUFFERS,
+  ...["node", "bun"].flatMap((runtime) =>
+    ["ordinary", "fresh"].map((memory) => `library-on-${runtime}-${memory}`)
+  ),
+  ...NODE_FS,
+  ...NODE_FS.map((key) => `${key}-fresh`),
+  "fio-io_uring",
+];
+
+/** The library and what the runtime itself has, on each runtime. */
+const LIBRARY_AND_NODE_FS = [
+  "library",
+  "deno-node-fs",
+  "library-on-node",
+  "node",
+  "library-on-bun",
+  "bun",
+];
+
+/** Both engines, and what the kernel can do. */
+const ENGINES_AND_FIO = ["library", "library-librt", "fio-io_uring"];
+const WRITERS = [
+  ...ENGINES_AND_FIO,
+  "library-on-node",
+  "node",
+  "library-on-bun",
+  "bun",
+];
+
+const COLD_READERS = [
+  "library",
+  "library-no-page-cache",
+  "fio-io_uring",
+  "node",
+];
+
+/** Where a process gets less than a processor. */
+const SCARCITIES: [string, string, Constraint][] = [
+  ["half-processor", "half a processor", { processors: 0.5 }],
+  ["tenth-processor", "a tenth of a processor", { processors: 0.1 }],
+  ["nice", "nice 19 beside a busy process for each processor", {
+    niceness: 19,
+    isBesideBusy: true,
+  }],
+];
+
+/** Short and few runs: there are many of them. */
+function scarceReads(): Work[] {
+  return SCARCITIES.flatMap((scarcity) =>
+    [1, 32].map((depth): Work => ({
+      ...constrainedReads(...scarcity, depth, LIBRARY_AND_NODE_FS),
+      rounds_max: 2,
+      seconds: 5,
+    }))
+  );
+}
 
 /** Every work, in the order in which they run. */
 export const WORKS: Work[] = [
@@ -263,11 +420,13 @@ export const WORKS: Work[] = [
     ...QUEUES,
   ]),
   randomReads(256, false),
-  randomReads(4096, false, ["library"]),
+  randomReads(4096, false, ["library", "fio-io_uring"]),
   randomReads(1, true),
   randomReads(8, true),
   randomReads(32, true, [
     "library",
+    "library-librt",
+    "fio-io_uring",
     "node-32",
     "bun",
     "library-on-node",
@@ -275,6 +434,11 @@ export const WORKS: Work[] = [
   ]),
   randomReads(64, true, [
     "library",
+    "library-librt",
+    "library-on-node",
+    "library-on-bun",
+    "node",
+    "bun",
     "fio-io_uring",
     "fio-posixaio",
     "node-32",
@@ -285,24 +449,35 @@ export const WORKS: Work[] = [
   ]),
   randomReads(256, true),
   randomReads(4096, true),
-  appends(1, ["library", "fio-io_uring"]),
-  appends(64, ["library", "fio-io_uring"]),
-  largeReads([...BUFFERS, ...NODE_FS, "fio-io_uring"]),
-  transfers("read", "sequential", false, [
-    ...BUFFERS,
-    ...NODE_FS,
-    "fio-io_uring",
-  ]),
-  transfers("read", "sequential", true, ["library", "fio-io_uring"]),
-  transfers("write", "sequential", false, ["library", "fio-io_uring"]),
-  transfers("write", "sequential", true, ["library", "fio-io_uring"]),
-  transfers("write", "random", false),
-  transfers("write", "random", true),
+  appends(1, ["library", "library-librt", "fio-io_uring"]),
+  appends(64, ["library", "library-librt", "fio-io_uring"]),
+  coldReads("all", COLD_READERS),
+  coldReads("half", COLD_READERS),
+  {
+    ...constrainedReads(
+      "busy",
+      "a busy process for each processor",
+      { isBesideBusy: true },
+      1,
+      ["library", "node"],
+    ),
+    rounds_max: FEWER_ROUNDS,
+  },
+  ...scarceReads(),
+  TIMER,
+  largeReads(LARGE_READERS),
+  transfers("read", "sequential", false, LARGE_READERS),
+  transfers("read", "sequential", true, ENGINES_AND_FIO),
+  transfers("write", "sequential", false, ENGINES_AND_FIO),
+  transfers("write", "sequential", true, ENGINES_AND_FIO),
+  transfers("write", "random", false, WRITERS),
+  transfers("write", "random", true, WRITERS),
   STREAM,
   OPEN,
   lanes(32, true),
   lanes(64, true),
-  idle,
+  idle(1),
+  idle(5000),
   soak,
 ];
 

@@ -5,7 +5,15 @@
 // of their number, are the process's.
 
 import { assertEquals } from "@std/assert";
-import { Directory, isLinux, pattern, report, test } from "../helpers/mod.ts";
+import {
+  Directory,
+  engineOf,
+  isLinux,
+  maxDescriptors,
+  pattern,
+  report,
+  test,
+} from "../helpers/mod.ts";
 
 const ignore = !isLinux;
 const MIB = 1024 * 1024;
@@ -24,11 +32,6 @@ async function outcomeOf(name: string, options: object) {
     // As many descriptors as may be.
     wrapper: ["bash", "-c", 'ulimit -n "$(ulimit -Hn)"; exec "$@"', "bash"],
   });
-}
-
-function maxDescriptors(): number {
-  const limits = Deno.readTextFileSync("/proc/self/limits");
-  return Number(limits.match(/^Max open files +\S+ +(\d+)/m)![1]);
 }
 
 /** Two for each FIFO, and some for everything else. */
@@ -50,7 +53,7 @@ for (const [how, options] of Object.entries(crowds)) {
     test(
       `writeAt() to ${pipe} writes all of it before what a later call ` +
         `writes, ${how}`,
-      { ignore },
+      { ignore, engine: engineOf({ where: "main", ...options }) },
       async () => {
         const lengths = Array(8).fill([1.5 * MIB, 100, 2 * MIB + 1]).flat();
         const given = { ...options, isNonblocking, lengths };
@@ -76,6 +79,7 @@ const holders = {
 for (const [what, options] of Object.entries(holders)) {
   test(`readAt() of a file is served while ${what} waits`, {
     ignore: !canOpen(options.writes + options.reads),
+    engine: engineOf({ where: "main", ...options }),
   }, async () => {
     assertEquals(await outcomeOf("pipes_full", options), {
       files: ["served", "served", "served", "served"],
@@ -100,6 +104,7 @@ for (const [name, operation] of Object.entries(readiness)) {
     const { count } = options;
     test(`${name}, of ${count}${"where" in options ? " in a worker" : ""}`, {
       ignore: !canOpen(count),
+      engine: engineOf({ where: "main", ...options }),
     }, async () => {
       assertEquals(
         await outcomeOf("pipes_ready", { operation, ...options }),
@@ -137,13 +142,17 @@ for (const [name, options] of Object.entries(directions)) {
     for (const isNonblocking of [false, true]) {
       const how = (isNonblocking ? ", with O_NONBLOCK" : "") +
         (where === "worker" ? ", in a worker" : "");
-      test(`${name}${how}`, { ignore }, async () => {
-        const given = { ...options, where, isNonblocking };
-        assertEquals(
-          await outcomeOf("pipes_both_ways", given),
-          Array(options.sockets).fill("done"),
-        );
-      });
+      test(
+        `${name}${how}`,
+        { ignore, engine: engineOf({ where }) },
+        async () => {
+          const given = { ...options, where, isNonblocking };
+          assertEquals(
+            await outcomeOf("pipes_both_ways", given),
+            Array(options.sockets).fill("done"),
+          );
+        },
+      );
     }
   }
 }

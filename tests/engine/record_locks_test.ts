@@ -2,7 +2,13 @@
 // them, so the library closes none before the program closes the file.
 
 import { assert, assertEquals } from "@std/assert";
-import { Directory, isLinux, report, test } from "../helpers/mod.ts";
+import {
+  Directory,
+  engineHere,
+  isLinux,
+  report,
+  test,
+} from "../helpers/mod.ts";
 
 for (const how of ["opened for writing", "adopted", "adopted for reading"]) {
   test(`record locks stay while a file that is ${how} is used and idle`, {
@@ -21,7 +27,9 @@ for (const how of ["opened for writing", "adopted", "adopted for reading"]) {
       idle: true,
       usedAgain: true,
     });
-    assert(lanes > 1, "there was no further lane");
+    if (engineHere() === "librt") {
+      assert(lanes > 1, "there was no further lane");
+    }
     // As the system has it for any program that closes a file.
     assertEquals(closed, false);
   });

@@ -24,6 +24,7 @@ import {
   delay,
   Directory,
   encode,
+  engineHere,
   Fifo,
   isLinux,
   isPending,
@@ -295,7 +296,9 @@ test("a read that waits has no descriptor that other processes inherit", {
   const before = new Set(descriptors());
   const { read } = await fifo.waitingRead();
   const opened = descriptors().filter((fd) => !before.has(fd));
-  assert(opened.length > 1, "it has none of its own");
+  if (engineHere() === "librt") {
+    assert(opened.length > 1, "it has none of its own");
+  }
   assertEquals(opened.filter(isInheritable), []);
   fifo.feed("x");
   await read;
@@ -321,7 +324,9 @@ test("what waits in vain has no descriptors left once nothing waits", {
     const controller = new AbortController();
     const { signal } = controller;
     const { read } = await fifo.waitingRead(new Uint8Array(1), signal);
-    assert(descriptors().length > before.length, "it has none of its own");
+    if (engineHere() === "librt") {
+      assert(descriptors().length > before.length, "it has none of its own");
+    }
     if (end === "fed") fifo.feed("x");
     else if (end === "aborted") controller.abort();
     else assertEquals(await fifo.file.cancel(), 1);

@@ -35,7 +35,7 @@ function test(
 }
 
 /** How many answers a turn has at most. */
-const ANSWERS_MAX = 64;
+const ANSWERS_MAX = 256;
 const BLOCK_BYTES = 512;
 const BLOCKS = 256;
 const contents = pattern(BLOCKS * BLOCK_BYTES);
@@ -99,6 +99,28 @@ test("next() has a function called in the next turn, and once", async () => {
   own.next(fns[1]);
   await turn();
   assertEquals(calls, [1, 2]);
+});
+
+test("a turn is over after some time, whatever the length of answers", async () => {
+  for (const byteLength of [0, 8 * 1024, 20 * 1024]) {
+    await turn();
+    let answers = 0;
+    for (; own.hasRoom; answers++) {
+      own.count(byteLength);
+      const since_ms = performance.now();
+      while (performance.now() - since_ms < 0.1);
+    }
+    assert(answers <= 20, `${answers} answers of 0.1 ms`);
+  }
+});
+
+test("one long answer is as many as it takes time", async () => {
+  await turn();
+  let answers = 0;
+  for (; own.hasRoom; answers++) own.count(1024 * 1024);
+  assert(answers >= 1 && answers < 4, `${answers} answers of a MiB in a turn`);
+  await turn();
+  assert(own.hasRoom);
 });
 
 const MANY = 10_000;

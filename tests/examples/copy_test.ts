@@ -2,6 +2,7 @@
 
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { createHash } from "node:crypto";
+import { visibleCalls } from "../helpers/native.ts";
 import {
   canStrace,
   Directory,
@@ -208,7 +209,9 @@ async function tracedCopy(
   const record = `${directory}/record`;
   const traced = "trace=pwrite64,fsync,fdatasync,/^f?chmod,/^rename,ftruncate";
   const command = [...commandOf("copy"), ...args];
-  assertCopied(await execute(strace(record, "-y", "-e", traced, ...command)));
+  const wrapped = strace(record, "-y", "-e", traced, ...command);
+  const env = visibleCalls("auto") ?? {};
+  assertCopied(await execute(wrapped, { env }));
   return Deno.readTextFileSync(record).split("\n")
     .filter((line) => line.includes(`${directory}/into`))
     .map((line) => line.replace(/^\d+ +/, "").replaceAll(directory, "DIR"));

@@ -1,5 +1,5 @@
 // Isolates that end before the process does, which `deno test` has one of for
-// each file, and the one on the process's first thread, which does not.
+// each file. The one on the process's first thread does not: see engines_test.ts.
 
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import { mayEndFirst } from "../../ffi/isolate.ts";
@@ -30,48 +30,12 @@ import {
   makeFifo,
   openSync,
   Program,
-  report,
   test,
-  WHOLE_FILE,
 } from "../helpers/mod.ts";
 import { Frees } from "../helpers/frees.ts";
-import { sentenceFiles } from "../posix/helpers.ts";
 
 /** Takes longer to read than one look at it takes. */
 const LARGE_BYTES = 1024 * 1024;
-
-/** Files whose tests pass on any thread; the first one takes another way. */
-const FILES = [
-  "engine/page_cache_test.ts",
-  "engine/turn_test.ts",
-  "file/aio_file_test.ts",
-  "file/batch_test.ts",
-  "file/completion_queue_test.ts",
-  "file/memory_test.ts",
-  "file/streams_test.ts",
-  "requests/append_test.ts",
-  "requests/group_commit_test.ts",
-  ...sentenceFiles().map((name) => `posix/${name}`),
-];
-
-/** All tests of a file take their time. */
-const limit_ms = 60_000;
-
-for (const file of FILES) {
-  test(`mayEndFirst() is false on the first thread, where ${file} passes`, {
-    limit_ms,
-  }, async () => {
-    const { tests, ...outcome } = await report("first_thread", {
-      args: [WHOLE_FILE, new URL(`../${file}`, import.meta.url).href],
-      flags: ["--allow-all", "--v8-flags=--expose-gc"],
-      // The engine has all the reads there; here, it has those that are not cached.
-      pageCache: false,
-      limit_ms,
-    });
-    assert(tests > 0, "the file has no test");
-    assertEquals(outcome, { mayEndFirst: false, failed: {} });
-  });
-}
 
 test("mayEndFirst() is true in an isolate of `deno test`, where all works", async () => {
   assert(mayEndFirst());

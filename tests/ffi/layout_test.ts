@@ -20,6 +20,7 @@ import {
 import type { CLibrary, Platform } from "../../ffi/platform.ts";
 import { platformFor } from "../../ffi/platforms.ts";
 import { POLLFD } from "../../ffi/pollfd.ts";
+import { CQE, OPCODE, PARAMS, SQE, WAIT } from "../../ffi/io_uring.ts";
 import { STATX } from "../../ffi/statx.ts";
 import { test } from "../helpers/test.ts";
 
@@ -58,6 +59,12 @@ const targets: Target[] = [
     runner: arch === "aarch64" ? [] : ["qemu-aarch64-static"],
   },
 ];
+
+testInC(
+  "the rings have the layout of linux/io_uring.h",
+  await whatIsMissingOfRings(),
+  () => assertSameInC(["cc"], ringsRows(), RING_HEADERS),
+);
 
 for (const target of targets) {
   const { platform, compiler, runner } = target;
@@ -561,6 +568,41 @@ function layoutRows({ aiocb, timespec, aioinit }: Platform): Row[] {
   return rows;
 }
 
+const RING_HEADERS = "#include <stddef.h>\n#include <linux/io_uring.h>\n";
+
+/** The structures that `io_uring(7)` has. */
+const RINGS: Record<string, Record<string, unknown>> = {
+  io_uring_params: PARAMS,
+  io_uring_sqe: SQE,
+  io_uring_cqe: CQE,
+  io_uring_getevents_arg: WAIT,
+};
+
+function ringsRows(): Row[] {
+  const structs = Object.entries(RINGS).flatMap(([struct, fields]) =>
+    ringRows(struct, "", fields)
+  );
+  const opcodes = Object.entries(OPCODE).map(([name, value]): Row => [
+    name,
+    `IORING_OP_${name}`,
+    value,
+  ]);
+  return [...structs, ...opcodes];
+}
+
+/** The fields of a structure, and of those in it. */
+function ringRows(struct: string, path: string, fields: object): Row[] {
+  return Object.entries(fields).flatMap(([name, value]): Row[] => {
+    if (typeof value === "object") {
+      return ringRows(struct, `${path}${name}.`, value);
+    }
+    const expression = name === "size"
+      ? `sizeof(struct ${struct})`
+      : `offsetof(struct ${struct}, ${path}${name})`;
+    return [[`${struct} ${path}${name}`, expression, value]];
+  });
+}
+
 /** The values of the table for what the system does not define. */
 const UNDEFINED: Record<string, number> = {
   O_DIRECT: 0,
@@ -588,8 +630,10 @@ function ifDefined(macro: string, expression: string, value: number): string {
 async function assertSameInC(
   compiler: readonly string[],
   rows: Row[],
+  headers = HEADERS,
 ): Promise<void> {
-  const values = await evaluateInC(compiler, rows.map((row) => row[1]));
+  const expressions = rows.map((row) => row[1]);
+  const values = await evaluateInC(compiler, expressions, headers);
   assertEquals(
     rows.map(([label, , value]) => `${label} = ${value}`),
     rows.map(([label], index) => `${label} = ${values[index]}`),
@@ -611,15 +655,16 @@ const HEADERS = [
 ]
   .map((header) => `#include <${header}.h>\n`).join("") +
   // Other systems have system calls of other numbers, and no use of these here.
-  "#ifdef __linux__\n#include <sys/syscall.h>\n#endif\n";
+  "#ifdef __linux__\n#include <sys/syscall.h>\n#include <sys/mman.h>\n#endif\n";
 
 /** The values of constant expressions, read from a compiled object. */
 async function evaluateInC(
   compiler: readonly string[],
   expressions: string[],
+  headers = HEADERS,
 ): Promise<number[]> {
   const marker = "aio layout table";
-  const source = `#define _GNU_SOURCE\n${HEADERS}
+  const source = `#define _GNU_SOURCE\n${headers}
 const struct { char marker[${marker.length}]; long long values[${expressions.length}]; }
 table = { "${marker}", { ${expressions.join(",\n")} } };\n`;
   return await withTempDir(async (dir) => {
@@ -659,6 +704,13 @@ async function whatIsMissing(target: Target): Promise<string | null> {
   const source = new TextEncoder().encode("#include <aio.h>\n");
   const aio = await run([...compiler, "-E", "-x", "c", "-"], source);
   return aio === null ? `aio.h of ${compiler[0]}` : null;
+}
+
+/** What keeps the rings from being compared with the kernel's header, or `null`. */
+async function whatIsMissingOfRings(): Promise<string | null> {
+  const source = new TextEncoder().encode("#include <linux/io_uring.h>\n");
+  const found = await run(["cc", "-E", "-x", "c", "-"], source);
+  return found === null ? "linux/io_uring.h" : null;
 }
 
 function testInC(

@@ -144,6 +144,7 @@ test("batch() rejects only those whose buffer was taken away meanwhile", {
 });
 
 test("batch() hands everything to the system with one lio_listio", {
+  engine: "librt",
   ignore: !isLinux,
 }, async () => {
   using directory = new Directory();
@@ -157,6 +158,7 @@ test("batch() hands everything to the system with one lio_listio", {
 });
 
 test("CompletionQueue.submit() uses one lio_listio for all its files", {
+  engine: "librt",
   ignore: !isLinux,
 }, async () => {
   using directory = new Directory();

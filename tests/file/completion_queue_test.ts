@@ -253,7 +253,9 @@ for (const notify of MODES) {
     },
   );
 
-  test(`CompletionQueue works in a worker, with notify "${notify}"`, async () => {
+  test(`CompletionQueue works in a worker, with notify "${notify}"`, {
+    engine: "librt",
+  }, async () => {
     assertEquals(
       await report("engine_queue_worker", { args: [notify] }),
       100,

@@ -11,6 +11,7 @@ import {
   constants,
   Directory,
   encode,
+  engineHere,
   Fifo,
   isEmulated,
   isLinux,
@@ -436,8 +437,11 @@ test("EAGAIN of the system never arrives: requests wait for a thread", {
   Deno.chmodSync(directory.path, 0o755);
   const path = directory.file(pattern(100));
   Deno.chmodSync(path, 0o644);
-  assertEquals(await report("no_threads", { args: [path], pageCache: false }), {
-    pending: 100,
-    counts: Array.from({ length: 100 }, (_, at) => 100 - at),
+  const { pending, counts } = await report("no_threads", {
+    args: [path],
+    pageCache: false,
   });
+  assertEquals(counts, Array.from({ length: 100 }, (_, at) => 100 - at));
+  // The kernel reads what is cached without any.
+  if (engineHere() === "librt") assertEquals(pending, 100);
 });

@@ -174,6 +174,7 @@ const hasOldDeno = succeeds(
 if (!hasOldDeno) console.log(`npx cannot get ${OLD_DENO}: it is not tested`);
 
 test("a Deno that is too old is refused, with the version it takes", {
+  engine: "librt",
   ignore: !hasOldDeno,
 }, async () => {
   const program = new URL("../programs/too_old.ts", import.meta.url).pathname;

@@ -5,6 +5,7 @@
  */
 import { assertEquals } from "@std/assert";
 import { withoutCacheNotices } from "./commands.ts";
+import { engineHere, type EngineName, engineVariable } from "./engines.ts";
 import { pageCacheVariable } from "./page_cache.ts";
 import { endBefore } from "./test.ts";
 import { isPending } from "./waiting.ts";
@@ -19,6 +20,8 @@ export interface ProgramOptions {
   env?: Record<string, string>;
   /** Whether its reads are asked of the page cache first; by default, they are. */
   pageCache?: boolean;
+  /** What serves it: the engine that serves the test, unless given. */
+  engine?: EngineName | "auto";
   /** The time limit of its test, before which it ends, if not the usual one. */
   limit_ms?: number;
 }
@@ -46,6 +49,7 @@ export class Program implements AsyncDisposable {
       wrapper = [],
       env,
       pageCache,
+      engine = engineHere(),
       limit_ms,
     }: ProgramOptions = {},
   ) {
@@ -62,7 +66,12 @@ export class Program implements AsyncDisposable {
     ];
     this.#process = new Deno.Command(command, {
       args: rest,
-      env: { NO_COLOR: "1", ...pageCacheVariable(pageCache), ...env },
+      env: {
+        NO_COLOR: "1",
+        ...engineVariable(engine),
+        ...pageCacheVariable(pageCache),
+        ...env,
+      },
       stdin: "null",
       stdout: "piped",
       stderr: "piped",

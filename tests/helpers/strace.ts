@@ -4,6 +4,7 @@
  * @module
  */
 import { Directory } from "./files.ts";
+import { visibleCalls } from "./native.ts";
 import { report } from "./programs.ts";
 import { isLinux, succeeds } from "./system.ts";
 
@@ -46,6 +47,7 @@ export async function cancelRunning(
   const inject = `inject=${call}:delay_enter=300000`;
   return await report("running_transfer", {
     args: [path, how, operation, String(contents.length), `${isReadOnly}`],
+    env: visibleCalls() ?? {},
     // Or it would be done before anybody could cancel it.
     pageCache: false,
     wrapper: strace(

@@ -23,3 +23,9 @@ export function succeeds(command: string, ...args: string[]): boolean {
     return false;
   }
 }
+
+/** How many descriptors a process may have open if it asks for them. */
+export function maxDescriptors(): number {
+  const limits = Deno.readTextFileSync("/proc/self/limits");
+  return Number(limits.match(/^Max open files +\S+ +(\d+)/m)![1]);
+}

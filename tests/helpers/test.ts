@@ -6,6 +6,12 @@
  */
 import { assertEquals } from "@std/assert";
 import { execute } from "./commands.ts";
+import {
+  engineHere,
+  type EngineName,
+  engineVariable,
+  isThere,
+} from "./engines.ts";
 import { withPageCache } from "./page_cache.ts";
 import { timeLimit } from "./system.ts";
 
@@ -23,6 +29,8 @@ export interface TestOptions {
    * the engine does with reads of files that are cached.
    */
   pageCache?: boolean;
+  /** The engine that it is about: where another one serves it has nothing to look at. */
+  engine?: EngineName;
   /**
    * The `import.meta.url` of its file, if it needs the process's first thread, and
    * so a process of its own. `deno test` gives each file an isolate that may end
@@ -44,15 +52,22 @@ function optionsAndFn<Fn>(rest: Rest<Fn>): [TestOptions, Fn] {
 /** Makes a test; it may take longer where the processor is emulated. */
 export function test(name: string, ...rest: Rest<TestFunction>): void {
   const [options, plain] = optionsAndFn(rest);
-  const { ignore = false, limit_ms = LIMIT_MS, onFirstThread } = options;
+  const { limit_ms = LIMIT_MS, onFirstThread, engine = engineHere() } = options;
   const fn = withSettings(options, plain);
   const timeout = timeLimit(limit_ms);
-  const here = { name, ignore, timeout, fn };
-  if (onFirstThread === undefined) return Deno.test(here);
+  const here = { name, timeout, fn };
+  if (onFirstThread === undefined) {
+    const ignore = options.ignore || engine !== engineHere();
+    return Deno.test({ ...here, ignore });
+  }
   const [flag, chosen] = Deno.args;
   if (flag === ONLY && name === chosen) runHere(fn);
-  if (flag === ONLY || flag === WHOLE_FILE) return;
-  Deno.test({ ...here, fn: () => runOnly(onFirstThread, name, limit_ms) });
+  if (flag === ONLY) return;
+  Deno.test({
+    ...here,
+    ignore: options.ignore || !isThere(engine),
+    fn: () => runOnly(onFirstThread, name, limit_ms, engine),
+  });
 }
 
 function withSettings(
@@ -101,10 +116,11 @@ async function runOnly(
   file: string,
   name: string,
   limit_ms: number,
+  engine: EngineName,
 ): Promise<void> {
   const { code, stdout, stderr } = await execute(
     [Deno.execPath(), "run", "-A", "--quiet", EXPOSE_GC, file, ONLY, name],
-    { signal: endBefore(limit_ms) },
+    { env: engineVariable(engine), signal: endBefore(limit_ms) },
   );
   const isPassed = stdout.endsWith(`${PASSED}\n`);
   assertEquals(

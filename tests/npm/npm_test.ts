@@ -7,7 +7,13 @@ import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import * as esbuild from "esbuild";
 import { cp, readdir } from "node:fs/promises";
 import { join } from "node:path";
-import { isLinux, test } from "../helpers/mod.ts";
+import {
+  type EngineName,
+  ENGINES,
+  isLinux,
+  isThere,
+  test,
+} from "../helpers/mod.ts";
 import { NAME, PACKAGE } from "../../scripts/npm_package.ts";
 import {
   mustRun,
@@ -57,6 +63,17 @@ function runProgram(
   ...args: string[]
 ): Promise<Outcome> {
   return run(directory, path, programOf(name, hasUsing), ...args);
+}
+
+/** The same where an engine serves. */
+function runOn(
+  engine: EngineName,
+  { path, hasUsing }: FoundRuntime,
+  name: string,
+  ...args: string[]
+): Promise<Outcome> {
+  const program = [path, programOf(name, hasUsing), ...args];
+  return run(directory, "env", `POSIX_AIO_ENGINE=${engine}`, ...program);
 }
 
 async function withFifo(fn: (path: string) => Promise<void>): Promise<void> {
@@ -191,14 +208,23 @@ for (const resolution of ["nodenext", "bundler"]) {
   );
 }
 
-for (const where of ["main thread", "worker"]) {
+const PLACES: [where: string, engine: EngineName][] = [
+  ...ENGINES.map((engine): [string, EngineName] => ["main thread", engine]),
+  ["worker", "librt"],
+];
+
+for (const [where, engine] of PLACES) {
   for (const pageCache of [true, false]) {
-    const name = `does what the interface promises in a ${where}, page cache ` +
-      (pageCache ? "on" : "off");
-    testEach(name, async ({ path, hasUsing }, t) => {
+    const name = `does what the interface promises in a ${where}, on ` +
+      `${engine}, page cache ${pageCache ? "on" : "off"}`;
+    testEach(name, { ignore: !isThere(engine) }, async (
+      { path, hasUsing },
+      t,
+    ) => {
       const { code, stdout, stderr } = await run(
         directory,
         "env",
+        `POSIX_AIO_ENGINE=${engine}`,
         `POSIX_AIO_PAGE_CACHE=${pageCache ? "1" : "0"}`,
         path,
         programOf("checks", hasUsing),
@@ -333,17 +359,46 @@ testEach("runs the examples of its README", async ({ path, hasUsing }) => {
   await esbuild.stop();
 });
 
-testEach(
-  "ends when nothing is in flight, and not before",
-  { ignore: !isLinux },
-  async (runtime) => {
-    await withFifo(async (fifo) => {
-      const { code, stdout, stderr } = await runProgram(runtime, "exits", fifo);
-      assertEquals(code, 0, stderr);
-      assertEquals(stdout, "queue 1\nreadAt 1\nSIGEV_THREAD 1\n");
-    });
-  },
-);
+for (const engine of ENGINES) {
+  const options = { ignore: !isLinux || !isThere(engine) };
+
+  testEach(
+    `ends when nothing is in flight, and not before, on ${engine}`,
+    options,
+    async (runtime) => {
+      await withFifo(async (fifo) => {
+        const { code, stdout, stderr } = await runOn(
+          engine,
+          runtime,
+          "exits",
+          fifo,
+        );
+        assertEquals(code, 0, stderr);
+        assertEquals(stdout, "queue 1\nreadAt 1\nSIGEV_THREAD 1\n");
+      });
+    },
+  );
+
+  for (const [how, expected] of Object.entries({ exit: 7, error: 1 })) {
+    testEach(
+      `ends by an ${how} while requests are in flight, on ${engine}`,
+      options,
+      async (runtime) => {
+        await withFifo(async (fifo) => {
+          const { code, signal, stdout, stderr } = await runOn(
+            engine,
+            runtime,
+            "exits_in_flight",
+            fifo,
+            how,
+          );
+          assertEquals([code, signal], [expected, null], stderr);
+          assertEquals(stdout, `${engine}\n`);
+        });
+      },
+    );
+  }
+}
 
 testEach(
   "lives when workers are terminated in flight",

@@ -1,7 +1,11 @@
-// Runs every test of a file on the process's first thread, one after another,
-// and prints those that failed.
-
+/**
+ * Runs every test of a file on the process's first thread, one after another, and
+ * prints those that failed. Tells of each beforehand, so that what hangs has a name.
+ *
+ * @module
+ */
 import { mayEndFirst } from "../../ffi/isolate.ts";
+import { metrics } from "../../mod.ts";
 
 interface Test {
   name: string;
@@ -29,12 +33,17 @@ const tests: Test[] = [];
 Reflect.set(Deno, "test", (test: Test) => tests.push(test));
 await import(Deno.args[1]);
 const failed: Record<string, string> = {};
+let ran = 0;
 for (const test of tests) {
+  if (test.ignore) continue;
   // A turn of the event loop each, as from `deno test`.
   await new Promise((resolve) => setTimeout(resolve));
-  const failure = test.ignore ? null : await failureOf(test);
+  console.error(test.name);
+  const failure = await failureOf(test);
   if (failure !== null) failed[test.name] = failure;
+  ran++;
 }
+const { engine } = metrics();
 console.log(
-  JSON.stringify({ mayEndFirst: mayEndFirst(), tests: tests.length, failed }),
+  JSON.stringify({ mayEndFirst: mayEndFirst(), engine, ran, failed }),
 );

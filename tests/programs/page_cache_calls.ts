@@ -1,7 +1,7 @@
 /**
  * Reads a file as it is told to. Prints what the system was asked for: each
- * `preadv2()` with its flags and its result, where each `aio_read()` began and how
- * many bytes it was to read, and which reads asked the page cache.
+ * `preadv2()` with its flags and its result, where each read of the engine began and
+ * how many bytes it was to read, and which reads asked the page cache.
  */
 import type { CompletionQueueOptions } from "../../mod.ts";
 
@@ -43,7 +43,7 @@ const plan: Plan = JSON.parse(Deno.args[0]);
 const PAGE_BYTES = 4096;
 const EAGAIN = 11;
 const preadv2: [flags: number, result: number][] = [];
-const aioRead: [offset: number, length: number][] = [];
+const engineReads: [offset: number, length: number][] = [];
 const { dlopen } = Deno;
 
 // deno-lint-ignore no-explicit-any
@@ -64,7 +64,7 @@ function replace(symbols: Symbols): void {
   symbols.aio_read = (block: Pointer) => {
     const view = new Deno.UnsafePointerView(block);
     const { offset, nbytes } = platform.aiocb;
-    aioRead.push([
+    engineReads.push([
       Number(view.getBigInt64(offset)),
       Number(view.getBigUint64(nbytes)),
     ]);
@@ -108,7 +108,17 @@ Object.defineProperty(Deno, "dlopen", {
 const { platform } = await import("../../lib/system/constants.ts");
 const { AioFile, allocatePinned, CompletionQueue, configure, metrics } =
   await import("../../mod.ts");
+const { OPCODE, Rings } = await import("../../ffi/io_uring.ts");
 const { evict, pattern, readIntoCache } = await import("../helpers/mod.ts");
+
+const { add } = Rings.prototype;
+Rings.prototype.add = function (entry, key) {
+  // An empty one only asks whether the file can be tried.
+  if (entry.opcode === OPCODE.READ && entry.byteLength > 0) {
+    engineReads.push([Number(entry.offset), entry.byteLength]);
+  }
+  add.call(this, entry, key);
+};
 
 const { path, direct, pageCache, cached, maxInFlight } = plan;
 if (cached !== undefined) {
@@ -136,7 +146,7 @@ for (const [index, read] of plan.reads.entries()) {
 await Promise.all(all);
 const { cacheHits: hits, cacheMisses: misses } = metrics();
 const answers = { hits, misses, asked, bytes, areRight };
-console.log(JSON.stringify({ preadv2, aioRead, ...answers }));
+console.log(JSON.stringify({ preadv2, engineReads, ...answers }));
 
 async function makeRead(index: number, read: PlannedRead): Promise<void> {
   const { offset = 0, length, memory = "ordinary" } = read;

@@ -1,6 +1,6 @@
 /**
- * Reads a file that is not cached, of a file system that does not answer for a while.
- * Prints whether timers and other reads were served meanwhile.
+ * Reads a file that is not cached, and writes it, of a file system that does not
+ * answer for a while. Prints whether timers and other reads were served meanwhile.
  */
 import { assert } from "@std/assert";
 import { AioFile } from "../../mod.ts";
@@ -40,6 +40,7 @@ Deno.writeFileSync(otherPath, contents);
 
 const file = await AioFile.open(path);
 const other = await AioFile.open(otherPath);
+const writer = isDisk ? null : await AioFile.open(path, { write: true });
 // What ext4 has written may reach the loop device, and its file, a little later.
 for (let round = 0; round < 5; round++) {
   for (const cached of [path, image]) evict(cached);
@@ -49,14 +50,18 @@ for (let round = 0; round < 5; round++) {
 const resume = fs.pause();
 const into = new Uint8Array(contents.length);
 const reading = file.readAt(into, 0);
+const writing = writer?.writeAt(contents, 0);
 for (let count = 0; count < TIMERS; count++) await delay(1);
 const bytes = await Promise.all(
   Array.from({ length: OTHERS }, () => other.readAt(new Uint8Array(9), 0)),
 );
-const isWaiting = await isPending(reading);
+const isWaiting = await isPending(reading) &&
+  (writing === undefined || await isPending(writing));
 resume();
 const isRight = await reading === contents.length &&
   into.every((byte, at) => byte === contents[at]);
+await writing;
+await writer?.close();
 await file.close();
 await other.close();
 if (isDisk) call("umount", diskMountPoint);

@@ -2,7 +2,7 @@
 
 import { assert, assertEquals } from "@std/assert";
 import { readdirSync, readFileSync } from "node:fs";
-import { AioFile, allocatePinned } from "../../mod.ts";
+import { AioFile, allocatePinned, CompletionQueue } from "../../mod.ts";
 import {
   assertAioError,
   assertBytes,
@@ -256,3 +256,32 @@ test("append() writes what shared memory had, though that has grown since", {
   }
   assertEquals(Deno.readTextFileSync(path), "firstgrowlast");
 });
+
+for (const notify of ["suspend", "thread"] as const) {
+  test(
+    `append() keeps its place behind writes that are noticed by "${notify}"`,
+    {
+      ignore: !isLinux,
+    },
+    async () => {
+      using directory = new Directory();
+      const path = directory.file();
+      await using file = await AioFile.open(path, { append: true });
+      await using queue = new CompletionQueue<null>({ notify });
+      // The long ones go in pieces, and those between them by another way.
+      const parts = Array.from(
+        { length: 20 },
+        (_, at) => new Uint8Array(at % 2 === 0 ? MIB + 1 : 1).fill(at),
+      );
+      const appends = parts.map((part, at) => {
+        if (at % 2 === 1) return file.append(part);
+        queue.write(file, part, 0, null);
+        return part.length;
+      });
+      const counts = await Promise.all(appends);
+      assertEquals(counts, parts.map(({ length }) => length));
+      for await (const { error } of queue.drain()) assertEquals(error, null);
+      assertBytes(Deno.readFileSync(path), concat(parts));
+    },
+  );
+}

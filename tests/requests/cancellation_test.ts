@@ -1,7 +1,12 @@
 // Cancellation: AbortSignal, and cancel(). What waits for a FIFO can always be
 // canceled, and what the system has begun on a file never.
 
-import { assert, assertEquals, assertRejects } from "@std/assert";
+import {
+  assert,
+  assertEquals,
+  assertRejects,
+  assertStrictEquals,
+} from "@std/assert";
 import { getEventListeners } from "node:events";
 import { AioError, AioFile, metrics } from "../../mod.ts";
 import {
@@ -13,16 +18,28 @@ import {
   concat,
   constants,
   decode,
+  delay,
   Directory,
   encode,
+  engineHere,
   Fifo,
   isLinux,
   isPending,
+  maxDescriptors,
   openSync,
   pattern,
+  report,
   test,
   turn,
 } from "../helpers/mod.ts";
+import {
+  close,
+  openFifo,
+  openPipe,
+  openSockets,
+  openTerminal,
+  write,
+} from "../helpers/channels.ts";
 
 const MIB = 1024 * 1024;
 
@@ -535,4 +552,129 @@ test("cancel() reaches synchronizations that wait for a write, and the write", {
   assertEquals(await fifo.file.cancel(), 3);
   await Promise.all(outcomes);
   await assertAioError(write, "ECANCELED", { syscall: "aio_write" });
+});
+
+/** Channels on which nothing comes: what to read, and what to write for it. */
+const SILENT: Record<string, (directory: Directory) => [number, number]> = {
+  "a pipe": () => {
+    const { reader, writer } = openPipe();
+    return [reader, writer];
+  },
+  "a FIFO": (directory) => {
+    const { reader, writer } = openFifo(directory.at("fifo"));
+    return [reader, writer];
+  },
+  "a socket": () => openSockets(),
+  "a terminal": () => {
+    const { master, terminal } = openTerminal();
+    return [terminal, master];
+  },
+};
+
+for (const [name, open] of Object.entries(SILENT)) {
+  test(`a read of ${name} that is silent ends with the signal's reason`, {
+    ignore: !isLinux,
+  }, async () => {
+    using directory = new Directory();
+    const [reader, writer] = open(directory);
+    await using file = AioFile.adopt(reader, { closeFd: false });
+    for (const wait of [() => null, turn, () => delay(20)]) {
+      const controller = new AbortController();
+      const into = new Uint8Array(5);
+      const read = file.readAt(into, 0, { signal: controller.signal });
+      await wait();
+      const reason = new Error("changed my mind");
+      controller.abort(reason);
+      assertStrictEquals(await reasonOf(read), reason);
+      // It took nothing, and nobody waits behind it.
+      const next = file.readAt(new Uint8Array(5), 0);
+      write(writer, encode("text\n"));
+      assertEquals([await next, decode(into)], [5, "\0".repeat(5)]);
+    }
+    const read = file.readAt(new Uint8Array(5), 0);
+    await turn();
+    const canceled = assertAioError(read, "ECANCELED");
+    assertEquals(await file.cancel(), 1);
+    await canceled;
+    await file.close();
+    for (const fd of [reader, writer]) close(fd);
+  });
+}
+
+for (const seed of [1, 2]) {
+  test(`only what was aborted is canceled, in whatever order (${seed})`, {
+    ignore: !isLinux,
+  }, async () => {
+    using directory = new Directory();
+    const { made, canceled, ...outcome } = await report("cancels", {
+      args: [directory.at("file"), String(seed), "150"],
+    });
+    assertEquals(outcome, { wrong: [], left: [0, 0] });
+    assert(made > 3_000, `${made} requests`);
+    // Of some of each kind, and not of all.
+    for (const kind of ["a read of a pipe", "a synchronization"]) {
+      const count = canceled[kind] ?? 0;
+      assert(
+        count > 0 && count < made / 4,
+        `${count} of ${kind} were canceled`,
+      );
+    }
+  });
+}
+
+/** More memory than the library has for those that are in flight. */
+const CANCELED = 100;
+const TRIES_MAX = 10_000;
+
+test("reads that are canceled in flight give their memory back", {
+  ignore: !isLinux,
+  pageCache: false,
+}, async () => {
+  using directory = new Directory();
+  const path = directory.file(new Uint8Array(MIB));
+  await using file = await AioFile.open(path);
+  const read = (signal?: AbortSignal) =>
+    file.readAt(new Uint8Array(MIB), 0, { signal });
+  let canceled = 0;
+  for (let tries = 0; canceled < CANCELED && tries < TRIES_MAX; tries++) {
+    const controller = new AbortController();
+    const reads = Array.from({ length: 16 }, () => read(controller.signal));
+    await null; // What is made in one go is handed over together.
+    controller.abort();
+    const settled = await Promise.allSettled(reads);
+    canceled += settled.filter(({ status }) => status === "rejected").length;
+  }
+  assert(canceled >= CANCELED, `only ${canceled} could be canceled`);
+  const counts = await Promise.all(Array.from({ length: 32 }, () => read()));
+  assertEquals(counts, Array(32).fill(MIB));
+});
+
+const PIPES = 5_000;
+/** Some of the runtime's own come and go. */
+const THREADS_MAX = 16;
+const DESCRIPTORS_MAX = 16;
+
+test(`${PIPES} reads of pipes that are silent take no thread each`, {
+  ignore: !isLinux || maxDescriptors() < 3 * PIPES,
+}, async () => {
+  const { made, threads, descriptors, polls, left, ...outcome } = await report(
+    "many_pipes",
+    {
+      args: [String(PIPES)],
+      wrapper: ["bash", "-c", 'ulimit -n "$(ulimit -Hn)"; exec "$@"', "bash"],
+    },
+  );
+  const engine = engineHere();
+  assertEquals(outcome, {
+    engine,
+    isWaiting: true,
+    wrong: [],
+    areRead: true,
+    isForgotten: true,
+  });
+  assert(made > PIPES);
+  assert(threads <= THREADS_MAX, `${threads} more threads`);
+  assert(descriptors <= DESCRIPTORS_MAX, `${descriptors} more descriptors`);
+  assert(left <= DESCRIPTORS_MAX, `${left} descriptors were left`);
+  assertEquals(polls, engine === "io_uring" ? PIPES : 0);
 });

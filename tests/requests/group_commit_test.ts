@@ -16,8 +16,10 @@ import {
   strace,
   test,
 } from "../helpers/mod.ts";
+import { visibleCalls } from "../helpers/native.ts";
 
-const canTrace = canStrace();
+const env = visibleCalls();
+const canTrace = env !== null && canStrace();
 
 /** A system call, with the places in the record where it began and ended. */
 interface SystemCall {
@@ -60,6 +62,7 @@ async function trace(
   const record = directory.at("record");
   const result = await report("engine_commits", {
     args: [path, ...args],
+    env: env!,
     wrapper: strace(
       record,
       ...["-s", String(256 * 1024)],
@@ -204,6 +207,19 @@ test(
     assertEquals(result, [Array(5).fill(failed), [failed], ["done"]]);
     assertEquals(countOf(calls, "fdatasync"), 2);
     assertEquals(countOf(calls, "fsync"), 0);
+  },
+);
+
+test(
+  "writeAt() of a file open for appending does not wait for a sync() that runs",
+  {
+    engine: "io_uring",
+    ignore: !canTrace,
+  },
+  async () => {
+    // Its writes are done before that fails, and so are lost with it.
+    const { result } = await trace(["arrive", "append"], [FAILING_SYNC]);
+    assertEquals(result, [Array(5).fill(failed), [failed], ["done"]]);
   },
 );
 

@@ -3,7 +3,7 @@
 
 import { assert, assertEquals } from "@std/assert";
 import { Directory, report, test } from "../helpers/mod.ts";
-import { preload } from "./native.ts";
+import { preload } from "../helpers/native.ts";
 import { limit_ms } from "./scale.ts";
 
 const again = preload("again");
@@ -25,8 +25,8 @@ for (let period = 2; period <= 7; period++) {
           env: {
             LD_PRELOAD: again!,
             AGAIN_PERIOD: String(period),
-            POSIX_AIO_ENGINE: "librt",
           },
+          engine: "librt",
           pageCache: false,
           limit_ms,
         },

@@ -25,6 +25,7 @@ import {
   strace,
   test,
 } from "../helpers/mod.ts";
+import { visibleCalls } from "../helpers/native.ts";
 import { limit_ms, scaled, seed, tell } from "./scale.ts";
 import { Disk, MODES } from "./wal/disk.ts";
 import { check, type Known, Notes, NOTHING } from "./wal/history.ts";
@@ -158,7 +159,8 @@ async function readAll(
 // the system calls of a process tell what could be on disk at each moment.
 
 // The record of an emulated process does not show how it opens its files.
-const canTrace = !isEmulated && canStrace();
+const calls = visibleCalls();
+const canTrace = !isEmulated && calls !== null && canStrace();
 
 const RUNS = scaled(1, 5);
 const CUTS = scaled(20, 400);
@@ -183,6 +185,7 @@ async function traced(log: string, endings: string[]): Promise<Event[]> {
   }' sh "$@" > ${notes}`;
   const { code, stderr } = await run(PROGRAM, {
     args: [log],
+    env: calls!,
     wrapper: ["sh", "-c", script, "sh"],
     limit_ms,
   });

@@ -3,7 +3,7 @@
 // error reaches somebody, once.
 
 import { assert, assertEquals } from "@std/assert";
-import { test } from "../helpers/mod.ts";
+import { engineOf, test } from "../helpers/mod.ts";
 import { buildFailingFs } from "./failing_fs.ts";
 import { reportInNamespace } from "./namespace.ts";
 import { limit_ms, scaled, seed, tell } from "./scale.ts";
@@ -47,7 +47,7 @@ for (const [task, code] of Object.entries(CLOSES)) {
         `tells, both times: ${task}${
           where === "worker" ? ", in a worker" : ""
         }`,
-      { ignore, limit_ms },
+      { ignore, limit_ms, engine: engineOf({ where }) },
       async () => {
         assertEquals(
           await outcomeOf("fs_errors", { task, where }),
@@ -64,7 +64,7 @@ for (const where of ["main", "worker"]) {
   test(
     "syncData() rejects with what closing a descriptor that was not used " +
       `has told${inWorker}`,
-    { ignore, limit_ms },
+    { ignore, limit_ms, engine: engineOf({ where }) },
     async () => {
       const task = "syncData after syncData, writeAt and some time";
       assertEquals(
@@ -77,7 +77,7 @@ for (const where of ["main", "worker"]) {
   test(
     "syncData() and sync() cover writeAt() and append() where errors " +
       `belong to the open file${inWorker}`,
-    { ignore, limit_ms },
+    { ignore, limit_ms, engine: engineOf({ where }) },
     async () => {
       const task = "sync of what one open file has written";
       const outcomes = await outcomeOf("fs_errors", { task, where });
@@ -93,7 +93,7 @@ for (const where of ["main", "worker"]) {
   test(
     "syncData() rejects, until something is written, when somebody else " +
       `had the page cache written back, and that failed${inWorker}`,
-    { ignore, limit_ms },
+    { ignore, limit_ms, engine: engineOf({ where }) },
     async () => {
       const task = "sync after a write-back that failed";
       const isWriteback = true;

@@ -2,12 +2,14 @@
  * Watches over the memory of requests: from the call that submits one until
  * aio_error() says that it is done, nobody may free, unmap or submit again what
  * the system may still touch. Whether it really touches it then does not matter,
- * so nothing depends on who is faster. Preloaded as librt.so.1.
+ * so nothing depends on who is faster. Preloaded as librt.so.1, with rings.c: what a
+ * ring has is in flight until its completion is in the ring.
  */
 #define _GNU_SOURCE
 #include <aio.h>
 #include <dlfcn.h>
 #include <errno.h>
+#include <linux/io_uring.h>
 #include <malloc.h>
 #include <pthread.h>
 #include <stdint.h>
@@ -18,7 +20,10 @@
 #include <unistd.h>
 
 struct request {
+  /* NULL for that of a ring. */
   const struct aiocb *block;
+  int ring;
+  uint64_t user_data;
   uintptr_t buffer;
   size_t length;
   /* Whether the system writes to the buffer. */
@@ -38,6 +43,8 @@ static int64_t submissions, violations, frees;
 static __thread int is_submitter;
 static __thread int is_submitting;
 
+extern void rings_look(void);
+
 int64_t in_flight_submissions(void) { return submissions; }
 int64_t in_flight_frees(void) { return frees; }
 int64_t in_flight_violations(void) { return violations; }
@@ -46,8 +53,10 @@ int64_t in_flight_violations(void) { return violations; }
   static __typeof__(name) *real;                                        \
   if (real == NULL) real = (__typeof__(name) *)dlsym(RTLD_NEXT, #name)
 
+/* That of a ring is forgotten when it is done. */
 static int is_in_progress(const struct aiocb *block) {
   static int (*real)(const struct aiocb *);
+  if (block == NULL) return 1;
   if (real == NULL)
     real = (int (*)(const struct aiocb *))dlsym(RTLD_NEXT, "aio_error");
   return real(block) == EINPROGRESS;
@@ -74,9 +83,11 @@ static int overlaps(uintptr_t start, size_t length, uintptr_t other_start,
 static int taken(const char *what, uintptr_t start, size_t length) {
   int is_touched = 0;
   pthread_mutex_lock(&mutex);
+  rings_look();
   for (int i = request_count - 1; i >= 0; i--) {
     struct request *one = &requests[i];
-    if (!overlaps(start, length, (uintptr_t)one->block, sizeof *one->block) &&
+    size_t block_length = one->block == NULL ? 0 : sizeof *one->block;
+    if (!overlaps(start, length, (uintptr_t)one->block, block_length) &&
         !overlaps(start, length, one->buffer, one->length))
       continue;
     if (is_in_progress(one->block)) is_touched = 1;
@@ -87,24 +98,59 @@ static int taken(const char *what, uintptr_t start, size_t length) {
   return is_touched;
 }
 
-/* A request is about to be submitted: nobody else may use its memory. */
-static void submitted(const struct aiocb *block, uintptr_t buffer,
-                      size_t length, int is_read) {
-  taken("a block was submitted in flight", (uintptr_t)block, sizeof *block);
-  pthread_mutex_lock(&mutex);
+/* A request is about to be submitted: nobody else may use its memory. To be called
+   with the mutex held. */
+static void add(struct request request) {
   for (int i = request_count - 1; i >= 0; i--) {
     struct request *one = &requests[i];
-    if ((!is_read && !one->is_read) ||
-        !overlaps(buffer, length, one->buffer, one->length))
+    if ((!request.is_read && !one->is_read) ||
+        !overlaps(request.buffer, request.length, one->buffer, one->length))
       continue;
     if (is_in_progress(one->block))
-      violation("a buffer is used twice at once", buffer, length);
+      violation("a buffer is used twice at once", request.buffer,
+                request.length);
     else forget(i);
   }
   submissions++;
   if (request_count == REQUESTS_MAX) abort();
-  requests[request_count++] = (struct request){block, buffer, length, is_read};
+  requests[request_count++] = request;
+}
+
+static void submitted(const struct aiocb *block, uintptr_t buffer,
+                      size_t length, int is_read) {
+  taken("a block was submitted in flight", (uintptr_t)block, sizeof *block);
+  pthread_mutex_lock(&mutex);
+  rings_look();
+  add((struct request){block, -1, 0, buffer, length, is_read});
   pthread_mutex_unlock(&mutex);
+}
+
+/* Returns its index, or -1. */
+static int index_of(int ring, uint64_t user_data) {
+  for (int i = request_count - 1; i >= 0; i--)
+    if (requests[i].block == NULL && requests[i].ring == ring &&
+        requests[i].user_data == user_data)
+      return i;
+  return -1;
+}
+
+/* What a ring is handed; a call that fails hands it over once more. */
+void ring_submitted(int ring, const struct io_uring_sqe *entry) {
+  int is_read = entry->opcode == IORING_OP_READ;
+  is_submitter = 1;
+  if (!is_read && entry->opcode != IORING_OP_WRITE) return;
+  pthread_mutex_lock(&mutex);
+  rings_look();
+  if (index_of(ring, entry->user_data) == -1)
+    add((struct request){NULL, ring, entry->user_data, entry->addr, entry->len,
+                         is_read});
+  pthread_mutex_unlock(&mutex);
+}
+
+/* Called with the mutex held. */
+void ring_completed(int ring, uint64_t user_data) {
+  int index = index_of(ring, user_data);
+  if (index != -1) forget(index);
 }
 
 static void submitted_transfer(const struct aiocb *block, int is_read) {

@@ -5,10 +5,11 @@
 
 import { assert, assertEquals } from "@std/assert";
 import { Directory, report, test } from "../helpers/mod.ts";
-import { faults } from "./native.ts";
+import { preloadFaults, visibleCalls } from "../helpers/native.ts";
 import { limit_ms, scaled, tell } from "./scale.ts";
 import { first, positions, starveAt } from "./starve.ts";
 
+const faults = preloadFaults();
 const ignore = faults === null;
 if (ignore) {
   console.log(
@@ -55,8 +56,8 @@ async function inject(requests: string, lanes: number): Promise<void> {
     "../torture/programs/injected_faults",
     {
       args: [directory.path, requests, extent, String(lanes)],
-      env: { LD_PRELOAD: faults! },
-      // The faults are those of the calls of aio(3).
+      env: { ...visibleCalls(), LD_PRELOAD: faults! },
+      // The faults are those of the calls of an engine.
       pageCache: false,
       limit_ms,
     },
@@ -81,6 +82,7 @@ const REFUSALS = [
 
 for (const { call, error, codes } of REFUSALS) {
   test(`${error} of ${call}: requests wait, or go on with what there is`, {
+    engine: "librt",
     ignore,
     limit_ms,
   }, async () => {
@@ -103,7 +105,7 @@ test(
       "../torture/programs/endless_again",
       {
         args: [directory.path],
-        env: { LD_PRELOAD: faults! },
+        env: { ...visibleCalls(), LD_PRELOAD: faults! },
         pageCache: false,
       },
     );

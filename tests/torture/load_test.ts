@@ -1,7 +1,13 @@
 // Load: many files, several workers, and an event loop that has other work.
 
 import { assert, assertEquals } from "@std/assert";
-import { Directory, isEmulated, report, test } from "../helpers/mod.ts";
+import {
+  Directory,
+  enginesBesideWorkers,
+  isEmulated,
+  report,
+  test,
+} from "../helpers/mod.ts";
 import { limit_ms, scaled, tell } from "./scale.ts";
 
 const SECONDS = scaled(isEmulated ? 20 : 3, 60);
@@ -18,6 +24,7 @@ for (const pageCache of [true, false]) {
       const figures = await report("../torture/programs/load", {
         args: [directory.path, String(SECONDS)],
         pageCache,
+        engine: enginesBesideWorkers(),
         limit_ms,
       });
       const { idle, loaded, requests, p99_ms, max_ms, commit_max_ms } = figures;

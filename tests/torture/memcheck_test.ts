@@ -7,20 +7,22 @@ import { assert, assertEquals, assertMatch } from "@std/assert";
 import {
   Directory,
   type Ended,
+  enginesBesideWorkers,
   isEmulated,
   isLinux,
+  isThere,
   report,
   run,
   succeeds,
   test,
 } from "../helpers/mod.ts";
-import { preload } from "./native.ts";
+import { preload } from "../helpers/native.ts";
 import { limit_ms, scaled, tell } from "./scale.ts";
 
 const LIFE = "../torture/programs/memory_life";
 const MISUSE = "../torture/programs/memory_misuse";
 
-const inFlight = preload("in_flight");
+const inFlight = preload("in_flight", "rings");
 if (inFlight === null) {
   console.log("watching memory in flight is skipped: it needs cc and glibc");
 }
@@ -37,6 +39,7 @@ test("memory in flight is not freed, unmapped or used for something else", {
     args: [directory.path, ...EXTENT],
     flags: ["--allow-all", "--v8-flags=--expose-gc"],
     env: { LD_PRELOAD: inFlight! },
+    engine: enginesBesideWorkers(),
     pageCache: false,
     limit_ms,
   });
@@ -52,14 +55,18 @@ for (
     "submits a block in flight",
     "unmaps a buffer in flight",
     "reads into a buffer in flight",
+    "unmaps a buffer that a ring has",
+    "reads with a ring into a buffer that it has",
   ]
 ) {
+  const engine = misuse.includes("ring") ? "io_uring" : "librt";
   test(`a program that ${misuse} is caught by who watches`, {
-    ignore: inFlight === null,
+    ignore: inFlight === null || !isThere(engine),
     limit_ms,
   }, async () => {
     const { violations } = await report(MISUSE, {
       args: [misuse],
+      engine,
       env: { LD_PRELOAD: inFlight! },
       limit_ms,
     });
@@ -102,6 +109,7 @@ function errorsOf({ stderr }: Ended): number {
 }
 
 test("memcheck finds no access to memory that was given up", {
+  engine: "librt",
   ignore: !hasValgrind,
   limit_ms,
 }, async () => {
@@ -118,6 +126,7 @@ test("memcheck finds no access to memory that was given up", {
 });
 
 test("memcheck finds that glibc writes to a block that was freed in flight", {
+  engine: "librt",
   ignore: !hasValgrind,
   limit_ms,
 }, async () => {

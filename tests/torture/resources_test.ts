@@ -10,10 +10,11 @@ import {
   report,
   test,
 } from "../helpers/mod.ts";
-import { faults } from "./native.ts";
+import { preloadFaults } from "../helpers/native.ts";
 import { isLong, limit_ms, scaled, tell } from "./scale.ts";
 import { first, positions, starveAt } from "./starve.ts";
 
+const faults = preloadFaults();
 if (faults === null) {
   console.log("refused memory is skipped: it needs cc, seccomp and glibc");
 }
@@ -42,7 +43,11 @@ const MEMORY = [
 ] as const;
 
 for (const { name, call, codes, mayFilesFail, where } of MEMORY) {
-  test(name, { ignore: faults === null, limit_ms }, async () => {
+  test(name, {
+    engine: "librt",
+    ignore: faults === null,
+    limit_ms,
+  }, async () => {
     const refusal = { call, error: "ENOMEM", codes, mayFilesFail };
     await starveAt(where, { faults: faults!, ...refusal });
   });
@@ -164,7 +169,7 @@ const WORKER_MODES = [
 ];
 
 for (const { how, name, bytesMax, descriptorsMax } of WORKER_MODES) {
-  test(name, { ignore: !isLinux, limit_ms }, async () => {
+  test(name, { engine: "librt", ignore: !isLinux, limit_ms }, async () => {
     using directory = new Directory();
     const { before, after, bytes } = await report(
       "../torture/programs/passing_workers",

@@ -117,8 +117,15 @@ class ByNotice implements Channel {
     return this.#lanes ??= this.#newLanes();
   }
 
+  /** What has an order is in one of them at a time. */
   hasRoom(next: EngineRequest, demand: Demand): boolean {
-    return this.#channelOf(next).hasRoom(next, demand);
+    const channel = this.#channelOf(next);
+    const other = channel === this.#ring ? this.#lanes : this.#ring;
+    const hasOrder = demand.isSorting || this.#ring.file.isAppending;
+    if (hasOrder && other?.requests().some(({ isSync }) => !isSync)) {
+      return false;
+    }
+    return channel.hasRoom(next, demand);
   }
 
   submit(request: EngineRequest): boolean {

@@ -38,16 +38,18 @@ export interface RingEntry extends Entry {
   readonly completed: ((result: number) => void) | null;
 }
 
-/** What cancels another entry. */
-function cancellationOf({ key }: RingEntry): RingEntry {
+type Question = Partial<Entry> & Pick<Entry, "opcode">;
+
+/** What is asked of the kernel, which answers at once. */
+function question(asked: Question): RingEntry {
   return {
-    opcode: OPCODE.ASYNC_CANCEL,
-    address: key,
+    address: 0,
     entryFlags: 0,
     fd: -1,
     byteLength: 0,
     offset: 0,
     operationFlags: 0,
+    ...asked,
     key: -1,
     result: null,
     share: 0,
@@ -117,16 +119,17 @@ export class Ring {
 
   /** Hands over what is in the ring. */
   flush(): void {
-    if (this.#rings.pending === 0) return;
+    if (this.#rings.pending === 0 && this.#overflow.length === 0) return;
     this.#submit();
     this.#changed();
   }
 
   #submit(): void {
-    while (this.#rings.pending > 0) {
-      const before = this.#rings.pending;
-      const errno = this.#rings.submit();
+    for (;;) {
       this.#refill();
+      const before = this.#rings.pending;
+      if (before === 0) return;
+      const errno = this.#rings.submit();
       if (errno === 0 && this.#rings.pending < before) continue;
       // Out of memory, or of room for completions: later there is some.
       this.#reap();
@@ -188,16 +191,27 @@ export class Ring {
   }
 
   /**
+   * Has the kernel serve what does not wait.
+   *
+   * @returns What came of it; `null` if the kernel had no room for it at once.
+   */
+  ask(asked: Question): number | null {
+    const entry = question(asked);
+    this.add(entry);
+    this.#submit();
+    this.#rings.submitAndComplete();
+    this.#reap();
+    return entry.result;
+  }
+
+  /**
    * Cancels an entry, at once.
    *
    * @returns Whether that was possible: it is told nothing any more then.
    */
   cancel(entry: RingEntry): boolean {
     if (entry.key !== -1) {
-      this.add(cancellationOf(entry));
-      this.#submit();
-      this.#rings.submitAndComplete();
-      this.#reap();
+      this.ask({ opcode: OPCODE.ASYNC_CANCEL, address: entry.key });
     }
     const isCanceled = entry.result === -ECANCELED &&
       this.#takeFromDone(entry);

@@ -4,7 +4,7 @@ import { FSYNC_DATASYNC, IOSQE_ASYNC, OPCODE } from "../../../ffi/io_uring.ts";
 import { OutOfMemoryError } from "../../../ffi/memory.ts";
 import { assert } from "../../checks/assert.ts";
 import { type Linked, LinkedList } from "../../collections/linked_list.ts";
-import { EAGAIN, EINTR, platform } from "../../system/constants.ts";
+import { EAGAIN, ECANCELED, EINTR, platform } from "../../system/constants.ts";
 import type {
   Channel,
   ChannelOwner,
@@ -41,6 +41,7 @@ export class RingChannel implements Channel {
   readonly #harvested: Set<ChannelOwner>;
   readonly #transfers = new LinkedList<RingTransfer>();
   #syncs = 0;
+  #canTry: boolean | null = null;
 
   /**
    * @param fd The descriptor.
@@ -61,6 +62,24 @@ export class RingChannel implements Channel {
     this.#owner = owner;
     this.#waiter = waiter;
     this.#harvested = harvested;
+  }
+
+  /**
+   * Whether the kernel can try a transfer before one of its threads has to serve it:
+   * an empty one tells. Of a file for which it cannot, it asks `poll()` first, and
+   * would wait for that here; the answer of FUSE's is up to a program.
+   */
+  get canTry(): boolean {
+    if (this.#canTry !== null) return this.#canTry;
+    const { O_ACCMODE, O_WRONLY, RWF_NOWAIT } = platform.constants;
+    const isWriteOnly = (this.file.flags & O_ACCMODE) === O_WRONLY;
+    const result = this.#waiter.ring.ask({
+      opcode: isWriteOnly ? OPCODE.WRITE : OPCODE.READ,
+      fd: this.fd,
+      operationFlags: RWF_NOWAIT,
+    });
+    if (result === null) return false;
+    return this.#canTry = result !== -platform.errno.EOPNOTSUPP;
   }
 
   /** The kernel has no order among requests: those that need one go by themselves. */
@@ -104,9 +123,11 @@ export class RingChannel implements Channel {
     const bytes = Math.max(result, 0);
     this.#remove(transfer);
     transfer.landed(bytes);
-    // A signal came in between: it is to be made again.
-    const errno = result === -EINTR ? EAGAIN : Math.max(-result, 0);
-    this.#owner.completed(request, errno, bytes);
+    // A signal came in between, or the kernel had no thread for it: once more, later.
+    const isRefused = result === -EINTR || result === -ECANCELED;
+    const errno = isRefused ? EAGAIN : Math.max(-result, 0);
+    if (isRefused && request.isSync) this.#owner.putBack(request);
+    else this.#owner.completed(request, errno, bytes);
     this.#harvested.add(this.#owner);
   }
 
@@ -157,14 +178,15 @@ class RingTransfer extends Transfer implements RingEntry, Linked<RingTransfer> {
     this.fd = channel.fd;
     this.opcode = isSync ? OPCODE.FSYNC : isWrite ? OPCODE.WRITE : OPCODE.READ;
     this.operationFlags = operation === "syncData" ? FSYNC_DATASYNC : 0;
-    this.entryFlags = this.#isForThread(channel.file) ? IOSQE_ASYNC : 0;
+    this.entryFlags = this.#isForThread(channel) ? IOSQE_ASYNC : 0;
   }
 
   /** Direct writes wait for locks of the file system, large reads copy for long. */
-  #isForThread({ isDirect }: FileTraits): boolean {
+  #isForThread({ canTry, file }: RingChannel): boolean {
     const { isWrite, isSync } = this.request;
     if (isSync) return false;
-    return isDirect
+    if (!canTry) return true;
+    return file.isDirect
       ? isWrite
       : !isWrite && this.byteLength > READ_HERE_BYTES_MAX;
   }

@@ -1,7 +1,8 @@
 // What a user would pick instead: positional reads and writes through the
 // runtime's own node:fs, on Node, Bun or Deno, and Deno's FsFile.
 //
-// Variants: callback (fs.read), sync (fs.readSync, which blocks), fsfile.
+// Variants: callback (fs.read), fresh (the same into new memory each time), sync
+// (fs.readSync, which blocks), fsfile.
 //
 //   node fs_peer.mjs '{"path": …}'     (a Task of workloads.ts)
 import fs from "node:fs";
@@ -27,11 +28,14 @@ function nodeFs() {
     0o644,
   );
   const transfer = task.operation === "read" ? fs.read : fs.write;
+  const bufferOf = task.variant === "fresh"
+    ? () => new Uint8Array(task.blockBytes)
+    : (slot) => buffers[slot];
   const at = (slot, offset) =>
     new Promise((resolve, reject) =>
       transfer(
         fd,
-        buffers[slot],
+        bufferOf(slot),
         0,
         task.blockBytes,
         offset,

@@ -35,6 +35,7 @@ export const libc = Deno.dlopen(
 
 export const RLIMIT_FSIZE = 1;
 export const RLIMIT_NPROC = 6;
+export const RLIMIT_MEMLOCK = 8;
 
 /**
  * Sets the soft limit of a resource.

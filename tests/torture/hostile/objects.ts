@@ -198,6 +198,7 @@ export const READERS: Reader[] = [
       lanes: 2,
       maxInFlight: 512,
       pollMicroseconds: 100,
+      engine: "auto",
       pageCache: true,
     }),
     (_, options) => configure(options),

@@ -5,7 +5,7 @@ export function watched(): {
   violations?: number;
 } {
   const library = Deno.env.get("LD_PRELOAD");
-  if (!library?.endsWith("in_flight.so")) return {};
+  if (!library?.includes("in_flight")) return {};
   const count = { parameters: [], result: "i64" } as const;
   const { symbols } = Deno.dlopen(library, {
     in_flight_submissions: count,

@@ -45,6 +45,9 @@ export const pipeChecks: Checks = isLinux
           pipe.writeAt(new Uint8Array(LONG_BYTES), 0)
         );
         const outcomes = Promise.allSettled(writes);
+        // Served behind the first part of each of those.
+        await using last = AioFile.adopt(fifo());
+        await last.writeAt(new Uint8Array(1), 0);
         await using file = await AioFile.open(fileOf(1));
         const bytes = new Uint8Array(BLOCK_BYTES);
         // What the page cache has would need no thread.

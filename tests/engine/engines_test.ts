@@ -1,0 +1,123 @@
+// Every engine keeps every promise: the tests of what goes through one pass on each.
+// On the process's first thread, because others give librt the requests that a ring
+// would have.
+//
+// `deno task test:engines` runs all of them, also with the page cache asked first.
+
+import { assert, assertEquals } from "@std/assert";
+import {
+  type EngineName,
+  ENGINES,
+  isThere,
+  type ProgramOptions,
+  report,
+  test,
+  WHOLE_FILE,
+} from "../helpers/mod.ts";
+import { preload } from "../helpers/native.ts";
+import { sentenceFiles } from "../posix/helpers.ts";
+import { isLong } from "../torture/scale.ts";
+
+const areAll = Deno.env.get("POSIX_AIO_ALL_ENGINES") === "1";
+
+/** All tests of a file take their time; nothing takes longer but what hangs. */
+const limit_ms = isLong ? 3_600_000 : 180_000;
+
+/** These choose the engine themselves, or need none. */
+const OF_NO_ENGINE = [
+  "engine/engines_test.ts",
+  "engine/ring_faults_test.ts",
+  "engine/ring_test.ts",
+  "engine/serving_test.ts",
+  "torture/faulty_rings_test.ts",
+];
+
+/** These are about librt alone: about its parts, or about workers, which it serves. */
+const OF_LIBRT = [
+  "engine/lane_count_test.ts",
+  "engine/lane_test.ts",
+  "engine/lanes_test.ts",
+  "engine/readiness_test.ts",
+  "file/worker_test.ts",
+  "torture/again_test.ts",
+];
+
+/** Librt serves in `deno test` as well; the first thread takes another way for these. */
+const OTHERWISE_ON_FIRST_THREAD = [
+  "engine/page_cache_test.ts",
+  "engine/turn_test.ts",
+  "file/aio_file_test.ts",
+  "file/batch_test.ts",
+  "file/completion_queue_test.ts",
+  "file/memory_test.ts",
+  "file/streams_test.ts",
+  "requests/append_test.ts",
+  "requests/group_commit_test.ts",
+  ...sentenceFiles().map((name) => `posix/${name}`),
+];
+
+function testFiles(directory: string): string[] {
+  const url = new URL(`../${directory}/`, import.meta.url);
+  return [...Deno.readDirSync(url)]
+    .filter(({ name }) => name.endsWith("_test.ts"))
+    .map(({ name }) => `${directory}/${name}`)
+    .sort();
+}
+
+const ALL = ["engine", "requests", "file", "torture"].flatMap(testFiles)
+  .filter((file) => !OF_NO_ENGINE.includes(file));
+
+function filesOf(engine: EngineName): string[] {
+  if (engine !== "librt") return ALL.filter((file) => !OF_LIBRT.includes(file));
+  return areAll ? ALL : OTHERWISE_ON_FIRST_THREAD;
+}
+
+/** Runs the tests of a file on the first thread of a process. */
+async function passes(
+  file: string,
+  serving: EngineName,
+  options: ProgramOptions,
+): Promise<void> {
+  const { ran, ...outcome } = await report("first_thread", {
+    args: [WHOLE_FILE, new URL(`../${file}`, import.meta.url).href],
+    flags: ["--allow-all", "--v8-flags=--expose-gc"],
+    engine: serving,
+    limit_ms,
+    ...options,
+  });
+  assert(ran > 0, "the file has no test for it");
+  assertEquals(outcome, { mayEndFirst: false, engine: serving, failed: {} });
+}
+
+for (const engine of ENGINES) {
+  for (const file of filesOf(engine)) {
+    for (const pageCache of areAll ? [false, true] : [false]) {
+      const where = pageCache ? ", behind the page cache" : "";
+      test(`engine "${engine}" passes ${file}${where}`, {
+        ignore: !isThere(engine),
+        limit_ms,
+      }, () => passes(file, engine, { pageCache }));
+    }
+  }
+}
+
+const EPERM = "1";
+const noRings = preload("no_rings");
+
+for (
+  const file of [
+    "engine/engine_test.ts",
+    "file/aio_file_test.ts",
+    "file/completion_queue_test.ts",
+    "requests/append_test.ts",
+  ]
+) {
+  test(`engine "auto" passes ${file} where a container has no rings`, {
+    ignore: noRings === null,
+    limit_ms,
+  }, () =>
+    passes(file, "librt", {
+      engine: "auto",
+      env: { LD_PRELOAD: noRings!, NO_RINGS: EPERM },
+    }));
+}

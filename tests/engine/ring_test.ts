@@ -1,0 +1,293 @@
+// What is in flight in a ring: who hears of what, what waits for room, and what a
+// cancellation may meet. The kernel is one that does what it is told.
+
+import { assert, assertEquals, assertNotEquals } from "@std/assert";
+import type { Entry, Rings } from "../../ffi/io_uring.ts";
+import { OPCODE } from "../../ffi/io_uring.ts";
+import { Ring, type RingEntry } from "../../lib/engine/io_uring/ring.ts";
+import { delay, test } from "../helpers/mod.ts";
+
+const EAGAIN = 11;
+const ECANCELED = 125;
+const TWO_TO_32 = 2 ** 32;
+
+interface Submitted extends Entry {
+  key: number;
+}
+
+/** Rings of four entries. */
+class Kernel {
+  readonly fd = -1;
+  readonly size = 4;
+  /** In the ring of submissions. */
+  inRing: Submitted[] = [];
+  /** Taken by the kernel. */
+  taken: Submitted[] = [];
+  /** What the next calls fail with. */
+  errors: number[] = [];
+  /** What came of some, for the next harvest. */
+  completions: [place: number, result: number][] = [];
+  /** Called when the kernel is to complete what is done. */
+  onComplete: () => void = () => {};
+
+  get pending(): number {
+    return this.inRing.length;
+  }
+
+  get isFull(): boolean {
+    return this.inRing.length === this.size;
+  }
+
+  add(entry: Entry, key: number): void {
+    assert(!this.isFull);
+    const { opcode, address, fd } = entry;
+    this.inRing.push({ ...entry, opcode, address, fd, key });
+  }
+
+  submit(): number {
+    const errno = this.errors.shift() ?? 0;
+    if (errno === 0) this.taken.push(...this.inRing.splice(0));
+    return errno;
+  }
+
+  submitAndComplete(): number {
+    const errno = this.submit();
+    if (errno === 0) this.onComplete();
+    return errno;
+  }
+
+  harvest(completed: (place: number, result: number) => void): number {
+    const found = this.completions.splice(0);
+    for (const [place, result] of found) completed(place, result);
+    return found.length;
+  }
+
+  /** One of those that were taken is done. */
+  complete({ key }: { key: number }, result: number): void {
+    this.taken = this.taken.filter((one) => one.key !== key);
+    this.completions.push([key % TWO_TO_32, result]);
+  }
+}
+
+function newRing() {
+  const kernel = new Kernel();
+  let changes = 0;
+  const ring = new Ring(kernel as unknown as Rings, () => changes++);
+  return { kernel, ring, changes: () => changes };
+}
+
+function newEntry(told: number[] = [], fd = 0): RingEntry {
+  return {
+    opcode: OPCODE.READ,
+    address: 0,
+    entryFlags: 0,
+    fd,
+    byteLength: 1,
+    offset: 0,
+    operationFlags: 0,
+    key: -1,
+    result: null,
+    share: 0,
+    completed: (result) => told.push(result),
+  };
+}
+
+const untilAll = () => false;
+
+test("Ring.add() hands nothing over, and flush() all at once", () => {
+  const { kernel, ring } = newRing();
+  const entries = [1, 2, 3].map((fd) => newEntry([], fd));
+  for (const entry of entries) ring.add(entry);
+  assertEquals(kernel.taken, []);
+  assertEquals(ring.count, 3);
+  ring.flush();
+  assertEquals(kernel.taken.map(({ fd }) => fd), [1, 2, 3]);
+});
+
+test("Ring.harvest() tells of each once, with its own result", () => {
+  const { kernel, ring } = newRing();
+  const told = [1, 2, 3].map(() => [] as number[]);
+  told.forEach((heard, fd) => ring.add(newEntry(heard, fd)));
+  ring.flush();
+  const [first, second, third] = kernel.taken;
+  kernel.complete(third, 30);
+  kernel.complete(first, 10);
+  assertEquals(ring.harvest(untilAll), 2);
+  assertEquals(told, [[10], [], [30]]);
+  assertEquals(ring.count, 1);
+  kernel.complete(second, -5);
+  assertEquals(ring.harvest(untilAll), 1);
+  assertEquals(told, [[10], [-5], [30]]);
+  assertEquals([ring.count, ring.harvest(untilAll)], [0, 0]);
+});
+
+test("Ring.harvest() that has told enough keeps the others, in their order", () => {
+  const { kernel, ring } = newRing();
+  const told: number[] = [];
+  for (let count = 0; count < 3; count++) ring.add(newEntry(told));
+  ring.flush();
+  kernel.taken.slice().forEach((one, at) => kernel.complete(one, at));
+  assertEquals(ring.harvest(() => true), 1);
+  assertEquals([told, ring.hasDone, ring.count], [[0], true, 2]);
+  assertEquals(ring.harvest(() => true), 1);
+  assertEquals(ring.harvest(() => true), 1);
+  assertEquals([told, ring.hasDone, ring.count], [[0, 1, 2], false, 0]);
+});
+
+test("Ring.add() from one that is told is in flight, and told later", () => {
+  const { kernel, ring } = newRing();
+  const told: number[] = [];
+  ring.add({ ...newEntry(), completed: () => ring.add(newEntry(told)) });
+  ring.flush();
+  kernel.complete(kernel.taken[0], 0);
+  assertEquals(ring.harvest(untilAll), 1);
+  assertEquals([told, ring.count], [[], 1]);
+  ring.flush();
+  kernel.complete(kernel.taken[0], 7);
+  ring.harvest(untilAll);
+  assertEquals(told, [7]);
+});
+
+test("Ring.add() of more than it has room for hands over what was there", () => {
+  const { kernel, ring } = newRing();
+  for (let fd = 0; fd < 10; fd++) ring.add(newEntry([], fd));
+  ring.flush();
+  assertEquals(kernel.taken.map(({ fd }) => fd), [...Array(10).keys()]);
+});
+
+test("Ring tries again by itself what the kernel refused, in order", async () => {
+  const { kernel, ring } = newRing();
+  kernel.errors = [EAGAIN, EAGAIN, EAGAIN];
+  for (let fd = 0; fd < 10; fd++) ring.add(newEntry([], fd));
+  ring.flush();
+  assertEquals(kernel.taken, []);
+  assertEquals(ring.count, 10);
+  while (kernel.taken.length < 10) await delay(1);
+  assertEquals(kernel.taken.map(({ fd }) => fd), [...Array(10).keys()]);
+});
+
+test("Ring hands over what had no room though another call made it", async () => {
+  const { kernel, ring } = newRing();
+  kernel.errors = [EAGAIN, EAGAIN];
+  for (let fd = 0; fd < 10; fd++) ring.add(newEntry([], fd));
+  ring.flush();
+  // A call for completions takes along what is in the ring.
+  kernel.submitAndComplete();
+  assertEquals([kernel.taken.length, kernel.pending], [4, 0]);
+  while (kernel.taken.length < 10) await delay(1);
+  assertEquals(kernel.taken.map(({ fd }) => fd), [...Array(10).keys()]);
+});
+
+test("Ring.cancel() of what is in flight tells nobody, and leaves no trace", () => {
+  const { kernel, ring, changes } = newRing();
+  const told: number[] = [];
+  const [entry, other] = [newEntry(told), newEntry(told)];
+  ring.add(entry);
+  ring.add(other);
+  ring.flush();
+  kernel.onComplete = () => {
+    const [canceled, , cancellation] = kernel.taken;
+    assertEquals(cancellation.opcode, OPCODE.ASYNC_CANCEL);
+    assertEquals(cancellation.address, canceled.key);
+    kernel.complete(canceled, -ECANCELED);
+    kernel.complete(cancellation, 0);
+  };
+  const before = changes();
+  assert(ring.cancel(entry));
+  assert(changes() > before);
+  assertEquals([ring.count, ring.hasDone], [1, false]);
+  ring.harvest(untilAll);
+  assertEquals(told, []);
+  kernel.complete(kernel.taken[0], 1);
+  ring.harvest(untilAll);
+  assertEquals([told, ring.count], [[1], 0]);
+});
+
+test("Ring.cancel() of what the kernel leaves running changes nothing", () => {
+  const { kernel, ring } = newRing();
+  const told: number[] = [];
+  const entry = newEntry(told);
+  ring.add(entry);
+  ring.flush();
+  kernel.onComplete = () => kernel.complete(kernel.taken[1], -114);
+  assert(!ring.cancel(entry));
+  assertEquals(ring.count, 1);
+  kernel.complete(kernel.taken[0], 8);
+  ring.harvest(untilAll);
+  assertEquals(told, [8]);
+});
+
+test("Ring.cancel() of what is done is told of its outcome", () => {
+  const { kernel, ring } = newRing();
+  const told: number[] = [];
+  const [entry, other] = [newEntry(told), newEntry(told)];
+  ring.add(entry);
+  ring.add(other);
+  ring.flush();
+  const [first, second] = kernel.taken;
+  kernel.complete(second, 6);
+  kernel.complete(first, 5);
+  // The other one is told, this one was found with it.
+  assertEquals(ring.harvest(() => true), 1);
+  assert(!ring.cancel(entry));
+  assertEquals(kernel.taken, []);
+  ring.harvest(untilAll);
+  assertEquals(told, [6, 5]);
+});
+
+test("Ring.cancel() twice is one cancellation", () => {
+  const { kernel, ring } = newRing();
+  const entry = newEntry();
+  ring.add(entry);
+  ring.flush();
+  kernel.onComplete = () => {
+    for (const one of kernel.taken.slice()) kernel.complete(one, -ECANCELED);
+  };
+  assert(ring.cancel(entry));
+  assert(!ring.cancel(entry));
+  assertEquals(ring.count, 0);
+});
+
+test("a cancellation that comes late names nobody who has its place", async () => {
+  const { kernel, ring } = newRing();
+  const entry = newEntry();
+  ring.add(entry);
+  ring.flush();
+  // The kernel takes the cancellation later, when the entry is done.
+  kernel.errors = [EAGAIN, EAGAIN];
+  assert(!ring.cancel(entry));
+  const [first] = kernel.taken;
+  kernel.complete(first, 3);
+  ring.harvest(untilAll);
+  const later = newEntry([], 9);
+  ring.add(later);
+  while (kernel.taken.length < 2) await delay(1);
+  const cancellation = kernel.taken.find(({ opcode }) =>
+    opcode === OPCODE.ASYNC_CANCEL
+  )!;
+  const has = kernel.taken.find(({ fd }) => fd === 9)!;
+  assertEquals(has.key % TWO_TO_32, first.key % TWO_TO_32);
+  assertEquals(cancellation.address, first.key);
+  assertNotEquals(has.key, first.key);
+});
+
+test("Ring.ask() returns what the kernel says at once, and tells nobody", () => {
+  const { kernel, ring } = newRing();
+  kernel.onComplete = () => kernel.complete(kernel.taken[0], -95);
+  assertEquals(ring.ask({ opcode: OPCODE.READ, fd: 3 }), -95);
+  assertEquals([ring.count, ring.hasDone], [0, false]);
+  kernel.onComplete = () => {};
+  assertEquals(ring.ask({ opcode: OPCODE.READ, fd: 3 }), null);
+});
+
+test("places are used again, and no more than are in flight at once", () => {
+  const { kernel, ring } = newRing();
+  for (let round = 0; round < 100; round++) {
+    for (let count = 0; count < 3; count++) ring.add(newEntry());
+    ring.flush();
+    const places = kernel.taken.map(({ key }) => key % TWO_TO_32);
+    assertEquals(places.sort(), [0, 1, 2]);
+    for (const one of kernel.taken.slice()) kernel.complete(one, 0);
+    assertEquals(ring.harvest(untilAll), 3);
+  }
+});
