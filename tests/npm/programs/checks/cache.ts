@@ -19,7 +19,7 @@ import {
 
 const BLOCKS = 64;
 /** How many answers a turn of the event loop has at most. */
-const ANSWERS_MAX = 64;
+const ANSWERS_MAX = 256;
 
 const MEMORIES: Record<string, (byteLength: number) => Uint8Array> = {
   ordinary: (byteLength) => new Uint8Array(byteLength),
