@@ -377,13 +377,14 @@ const SCARCITIES: [string, string, Constraint][] = [
   }],
 ];
 
-/** Short and few runs: there are many of them. */
+/** Few and short runs: there are many of them. */
 function scarceReads(): Work[] {
   return SCARCITIES.flatMap((scarcity) =>
     [1, 32].map((depth): Work => ({
       ...constrainedReads(...scarcity, depth, LIBRARY_AND_NODE_FS),
       rounds_max: 2,
-      seconds: 5,
+      // Of which a nice process has a hundredth.
+      seconds: scarcity[2].niceness ? 15 : 5,
     }))
   );
 }
