@@ -31,8 +31,14 @@ const MOVABLE_BYTES_MAX = 1024 * 1024;
  * known: to copy them takes less time than to ask for an address.
  */
 const COPIED_BYTES_MAX = 16 * 1024;
-/** After a miss so many reads go to the engine at once, at most. */
-const SKIPPED_MAX = 64;
+/**
+ * After a miss so many reads go to the engine at once, at most. A miss costs ten
+ * times what a hit saves: it takes two hits to make up for one, so that a file of
+ * which half is cached is hardly asked.
+ */
+const SKIPPED_MAX = 255;
+const SKIPPED_MORE = 4;
+const SKIPPED_LESS = 2;
 
 const { constants, errno: errnos } = platform;
 
@@ -108,7 +114,7 @@ export class PageCache {
 
   #hit(): true {
     this.isWhole = true;
-    this.#skipNext = 0;
+    this.#skipNext = Math.floor(this.#skipNext / SKIPPED_LESS);
     counters.cacheHits++;
     return true;
   }
@@ -122,7 +128,10 @@ export class PageCache {
     } else if (errno === ENOSYS) this.#isThere = false;
     else if (errno === EAGAIN) {
       this.#skip = this.#skipNext;
-      this.#skipNext = Math.min(SKIPPED_MAX, this.#skipNext * 2 + 1);
+      this.#skipNext = Math.min(
+        SKIPPED_MAX,
+        this.#skipNext * SKIPPED_MORE + SKIPPED_MORE - 1,
+      );
     }
     return false;
   }

@@ -569,18 +569,24 @@ const WAYS = {
 for (const [how, read] of Object.entries(WAYS)) {
   test(`a file whose reads miss is asked less and less often, by ${how}`, async () => {
     const EAGAIN = 11;
-    const reads = repeated(260, read);
+    const reads = repeated(860, read);
     const calls = await callsOf({ preadv2: EAGAIN, reads });
-    // None is left out after the first one, then 1, 3, 7 … and at last 64.
-    assertEquals(calls.asked, [0, 1, 3, 7, 15, 31, 63, 127, 192, 257]);
+    // None is left out after the first one, then 3, 15, 63, and at last 255.
+    assertEquals(calls.asked, [0, 1, 5, 21, 85, 341, 597, 853]);
     assertEquals(calls.preadv2.length, calls.asked.length);
     assertEquals(calls.engineReads.length, reads.length);
   });
 }
 
-test("a hit has the next miss leave out no more than the first one did", async () => {
-  const calls = await callsOf({ misses: [0, 1, 3, 4], reads: repeated(9) });
-  assertEquals(calls.asked, [0, 1, 3, 4, 5, 7, 8]);
+test("a hit has the next miss leave out half as many reads", async () => {
+  const calls = await callsOf({ misses: [0, 1, 3], reads: repeated(16) });
+  assertEquals(calls.asked, [0, 1, 5, 6, 14, 15]);
+});
+
+test("a file of which every second answer is a miss is asked hardly ever", async () => {
+  const misses = Array.from({ length: 1000 }, (_, answer) => 2 * answer);
+  const calls = await callsOf({ misses, reads: repeated(2000) });
+  assert(calls.asked.length < 100, `${calls.asked.length} asked`);
 });
 
 for (const [what, read] of Object.entries(PARTS)) {

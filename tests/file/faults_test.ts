@@ -143,7 +143,11 @@ test(
 
 test("EBADF comes from a descriptor that was closed under the file", async () => {
   using directory = new Directory();
-  const fd = openSync(directory.file("contents"), "r+");
+  const path = directory.file("contents");
+  // A high number: whatever else is opened meanwhile takes a lower one.
+  const fds = Array.from({ length: 64 }, () => openSync(path, "r+"));
+  const fd = fds.pop()!;
+  fds.forEach(closeSync);
   const file = AioFile.adopt(fd);
   closeSync(fd);
   const calls = {

@@ -1,6 +1,6 @@
 // Runs of the benchmark that do not have the machine to themselves.
 
-import { assert, assertEquals } from "@std/assert";
+import { assert, assertEquals, assertRejects } from "@std/assert";
 import {
   constrain,
   findCgroups,
@@ -54,6 +54,45 @@ test(
     }
     const left = [...Deno.readDirSync(cgroups!.path)].map(({ name }) => name);
     assert(!left.includes(directory!));
+  },
+);
+
+function cgroupsLeft(): string[] {
+  return [...Deno.readDirSync(cgroups!.path)].map(({ name }) => name)
+    .filter((name) => name.startsWith(`posix-aio-bench-${Deno.pid}-`));
+}
+
+test(
+  "constrain() leaves no cgroup where the system refuses the share",
+  { ignore: cgroups === undefined },
+  async () => {
+    await assertRejects(() =>
+      constrain({ processors: 0 }, COMMAND, cgroups, 10)
+    );
+    assertEquals(cgroupsLeft(), []);
+  },
+);
+
+test(
+  "removeConstraints() ends who runs in a cgroup, and removes it",
+  { ignore: cgroups === undefined },
+  async () => {
+    const command = { program: "sh", args: ["-c", "echo here; exec sleep 60"] };
+    const constrained = await constrain(
+      { processors: 0.5 },
+      command,
+      cgroups,
+      10,
+    );
+    const { program, args } = constrained.command;
+    const child = new Deno.Command(program, { args, stdout: "piped" }).spawn();
+    const reader = child.stdout.getReader();
+    assert(!(await reader.read()).done);
+    removeConstraints();
+    assertEquals(cgroupsLeft(), []);
+    assertEquals((await child.status).signal, "SIGKILL");
+    await reader.cancel();
+    constrained[Symbol.dispose]();
   },
 );
 

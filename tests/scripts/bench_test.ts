@@ -3,9 +3,10 @@
 import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
 import { denoPeers, library } from "../../scripts/bench/contestants.ts";
 import { parseFio } from "../../scripts/bench/fio.ts";
-import { driveStreams, offsets } from "../../scripts/bench/measure.mjs";
-import { judge } from "../../scripts/bench/requirements.ts";
+import { drive, driveStreams, offsets } from "../../scripts/bench/measure.mjs";
+import { judge, REQUIREMENTS } from "../../scripts/bench/requirements.ts";
 import { median, ratio, series, spread } from "../../scripts/bench/results.ts";
+import { checkDiskShare, roundsOf } from "../../scripts/bench/run.ts";
 import {
   describeDisturbance,
   isDisturbed,
@@ -13,8 +14,14 @@ import {
   stolenShare,
 } from "../../scripts/bench/stolen.ts";
 import { fillTables } from "../../scripts/bench/tables.ts";
+import {
+  createTestFile,
+  dropFromCache,
+  dropHalfFromCache,
+  isInMemory,
+} from "../../scripts/bench/test_file.ts";
 import { type Run, type Work, WORKS } from "../../scripts/bench/workloads.ts";
-import { execute, test } from "../helpers/mod.ts";
+import { Directory, execute, succeeds, test } from "../helpers/mod.ts";
 
 test("median() is the middle value of an odd number of values", () => {
   assertEquals(median([30, 10, 20]), 20);
@@ -62,6 +69,84 @@ test("offsets() at random stays on whole blocks of the file", () => {
   });
   const seen = new Set(Array.from({ length: 200 }, next));
   assertEquals([...seen].sort(), [0, 4096]);
+});
+
+const COLD = {
+  order: "random",
+  cold: "all",
+  fileBytes: 9 * 4096,
+  blockBytes: 4096,
+};
+
+test("offsets() of a cold file has every second block once, none at the beginning", () => {
+  const next = offsets(COLD);
+  const seen = Array.from({ length: 4 }, next).sort((a, b) => a - b);
+  assertEquals(seen, [1, 3, 5, 7].map((block) => 4096 * block));
+  assertEquals(next(), undefined);
+});
+
+test("drive() ends with the last block of a cold file, and counts until then", async () => {
+  const task = { ...COLD, depth: 1, rampSeconds: 0, seconds: 3600 };
+  const measurement = await drive(task, () => Promise.resolve(4096));
+  assertEquals(measurement.count, 4);
+  assert(measurement.report().iops > 0);
+  assert(measurement.end_ms <= performance.now());
+});
+
+test("drive() throws for a cold file that is read before anything is measured", async () => {
+  const task = { ...COLD, depth: 1, rampSeconds: 3600, seconds: 1 };
+  await assertRejects(
+    () => drive(task, () => Promise.resolve(4096)),
+    Error,
+    "before the measurement began",
+  );
+});
+
+test("checkDiskShare() throws where the cache had what it should not have, or had not", () => {
+  checkDiskShare({}, { disk_share: 0 });
+  checkDiskShare({ cold: "all" }, {});
+  checkDiskShare({ cold: "all" }, { disk_share: 1 });
+  checkDiskShare({ cold: "half" }, { disk_share: 0.52 });
+  assertThrows(
+    () => checkDiskShare({ cold: "all" }, { disk_share: 0.6 }),
+    Error,
+    "60 % of what was read came from the disk instead of 100 %",
+  );
+  assertThrows(
+    () => checkDiskShare({ cold: "half" }, { disk_share: 1.17 }),
+    Error,
+    "117 %",
+  );
+});
+
+function tellsWhatIsCached(): boolean {
+  using directory = new Directory();
+  return succeeds("fincore", "--version") && !isInMemory(directory.path);
+}
+
+test(
+  "dropHalfFromCache() leaves half of a file in the page cache, dropFromCache() nothing",
+  { ignore: !tellsWhatIsCached() },
+  async () => {
+    const BYTES = 32 << 20;
+    using directory = new Directory();
+    const path = directory.at("data");
+    await createTestFile(path, BYTES);
+    const cached = async () => {
+      const command = ["fincore", "--bytes", "--noheadings", "-o", "RES", path];
+      return Number((await execute(command)).stdout);
+    };
+    dropHalfFromCache(path, BYTES);
+    assertEquals(await cached(), BYTES / 2);
+    dropFromCache(path);
+    assertEquals(await cached(), 0);
+  },
+);
+
+test("roundsOf() is what is asked for, and no more than the work has", () => {
+  assertEquals(roundsOf({ ...WORKS[0], rounds_max: 3 }, 5), 3);
+  assertEquals(roundsOf({ ...WORKS[0], rounds_max: 3 }, 2), 2);
+  assertEquals(roundsOf({ ...WORKS[0], rounds_max: undefined }, 5), 5);
 });
 
 function fioReport(fields: Record<string, unknown>): string {
@@ -222,6 +307,50 @@ function filled(name: string, ...works: ReturnType<typeof measured>[]) {
   const page = `<!-- bench:${name} -->\n<!-- /bench:${name} -->`;
   return fillTables(page, { ...resultsOf({}), works }, []);
 }
+
+/** The verdict on the requirement that begins with these words. */
+function verdictOn(what: string, ...works: ReturnType<typeof measured>[]) {
+  const requirement = REQUIREMENTS.find((it) => it.what.startsWith(what))!;
+  return judge(requirement, { ...resultsOf({}), works });
+}
+
+test("judge() counts the reads that miss where half of a file is cached", () => {
+  const verdict = verdictOn(
+    "4 KiB reads that miss",
+    measured("read-4k-cold-d32", { library: 50 }, "iops"),
+    measured("read-4k-half-cold-d32", { library: 80 }, "iops"),
+  );
+  assertEquals(verdict.measured?.median, 1.25);
+  assertEquals(verdict.verdict, "missed");
+});
+
+test("judge() names the runtime on which the library gains least", () => {
+  const work = "read-4k-half-processor-d1";
+  const verdict = verdictOn(
+    work,
+    measured(work, {
+      "library": 90,
+      "deno-node-fs": 10,
+      "library-on-bun": 60,
+      "bun": 20,
+    }, "iops"),
+  );
+  assertEquals(verdict.measured?.median, 3);
+  assertEquals(verdict.measured?.of, "library-on-bun / bun");
+});
+
+test('fillTables() has the requirements as they were judged then, for "requirements"', () => {
+  const page = "<!-- bench:requirements -->\n<!-- /bench:requirements -->";
+  const requirements = [
+    { what: "one of old", bound: "at least 2", verdict: "not measured" },
+  ] as const;
+  const table = fillTables(page, {
+    ...resultsOf({}),
+    requirements: [...requirements],
+  }, []);
+  assert(/one of old +\| +at least 2 /.test(table), table);
+  assert(!table.includes(REQUIREMENTS[0].what), table);
+});
 
 test('fillTables() puts a figure into the midst of a line, for "headline"', () => {
   const works = [measured("append-sync-w64", { library: 123_456 }, "iops")];

@@ -3,7 +3,8 @@
  *
  * It has two rings: in one of them are the transfers of files, in the other what
  * waits for pipes and the like, so that nobody who waits for a file is woken for
- * them. What librt's engine does better is left to it: see {@linkcode byLibrt}.
+ * them. Two kinds of requests are left to librt's engine; this is where that is
+ * decided.
  *
  * @module
  */
