@@ -14,6 +14,8 @@ import { fromSystemError, withCallerFirst } from "../system/error.ts";
 import { librt } from "../system/librt.ts";
 
 const { constants } = platform;
+/** Made once: to make it takes as long as a good part of opening a file. */
+const openPromised = promisify(open);
 const DEFAULT_MODE = 0o666;
 const MODE_MAX = 0o7777;
 
@@ -115,7 +117,7 @@ export async function openFile(
   const { direct, mode = DEFAULT_MODE } = checked;
   let fd;
   try {
-    fd = await promisify(open)(path, flags, mode);
+    fd = await openPromised(path, flags, mode);
   } catch (error) {
     const how = direct ? " for direct I/O" : "";
     const what = (errno: number) =>
