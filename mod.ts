@@ -82,6 +82,7 @@ export {
   type CompletionQueueOptions,
   type QueueRequest,
 } from "./lib/file/completion_queue.ts";
+export type { NodeFlags } from "./lib/file/node_flags.ts";
 export type { OpenOptions } from "./lib/file/open.ts";
 export { AioError, type AioErrorOptions } from "./lib/system/error.ts";
 export { AioFile } from "./lib/file/aio_file.ts";
@@ -90,6 +91,7 @@ export type {
   AdoptOptions,
   BatchRequest,
   CloseOptions,
+  FileHandleLike,
   IoOptions,
 } from "./lib/file/options.ts";
 export { type Limits, limits } from "./lib/system/limits.ts";

@@ -6,7 +6,6 @@ import {
   assertFlag,
   assertObject,
   nonNegative,
-  outOfRange,
 } from "../checks/arguments.ts";
 import { assertBytes, nameOf } from "../checks/bytes.ts";
 import { fileOffset } from "../checks/offset.ts";
@@ -19,15 +18,18 @@ import { withCallerFirst } from "../system/error.ts";
 import { librt } from "../system/librt.ts";
 import { addressInPlace } from "../system/pinned.ts";
 import { applySettings } from "../system/settings.ts";
+import { type NodeFlags, withoutNodeFlags } from "./node_flags.ts";
 import { openFile, type OpenOptions, pathOf } from "./open.ts";
 import { FileSlice } from "./file_slice.ts";
 import {
+  adopted,
   type AdoptOptions,
   assertPriority,
   type BatchRequest,
   checkedOptions,
   checkedRequest,
   type CloseOptions,
+  type FileHandleLike,
   type IoOptions,
 } from "./options.ts";
 import { PromisedRequest, type Resolve } from "./promised_request.ts";
@@ -97,6 +99,7 @@ export class AioFile implements AsyncDisposable {
     fd: number,
     closeFd: boolean,
     path: string | undefined,
+    handle: FileHandleLike | null,
   ) {
     if (key !== constructorKey) {
       throw new TypeError(
@@ -104,7 +107,7 @@ export class AioFile implements AsyncDisposable {
       );
     }
     this.fd = fd;
-    this.#file = new OpenFile(fd, path, closeFd);
+    this.#file = new OpenFile(fd, path, closeFd, handle);
     // Another number in `fd` would close what belongs to somebody else.
     Object.freeze(this);
   }
@@ -114,7 +117,8 @@ export class AioFile implements AsyncDisposable {
    * functions.
    *
    * @param path Where it is.
-   * @param options How to open it; for reading, unless they say otherwise.
+   * @param options How to open it; for reading, unless they say otherwise. A string
+   * is one of those that `node:fs` knows.
    * @returns The open file.
    * @throws {AioError} If the system refuses: `ENOENT`, `EACCES`, `EISDIR`, …;
    * `EINVAL` for `direct` on a file system without; `ENOSYS` where there is no
@@ -129,16 +133,29 @@ export class AioFile implements AsyncDisposable {
    * await using file = await AioFile.open("deno.json");
    * console.log(await file.size(), "bytes");
    * ```
+   *
+   * @example As with `node:fs`
+   * ```ts
+   * import { AioFile } from "@posix/aio";
+   * import { rmSync } from "node:fs";
+   *
+   * {
+   *   await using file = await AioFile.open("open.example", "w+");
+   *   await file.writeAt(new TextEncoder().encode("hello"), 0);
+   *   console.log(await file.slice().text()); // hello
+   * }
+   * rmSync("open.example");
+   * ```
    */
   static async open(
     path: string | URL,
-    options: OpenOptions = {},
+    options: OpenOptions | NodeFlags = {},
   ): Promise<AioFile> {
     prepareSystem();
     const name = pathOf(path);
-    const fd = await openFile(name, options);
+    const fd = await openFile(name, withoutNodeFlags(options));
     try {
-      return new AioFile(constructorKey, fd, true, name);
+      return new AioFile(constructorKey, fd, true, name, null);
     } catch (error) {
       await closeDescriptor({ fd, path: name });
       throw error;
@@ -146,10 +163,11 @@ export class AioFile implements AsyncDisposable {
   }
 
   /**
-   * Makes a file of a descriptor that is open already, such as one from
-   * `node:fs`.
+   * Makes a file of a descriptor that is open already, such as one from `node:fs`, or
+   * of a `FileHandle` of `node:fs/promises`.
    *
-   * @param fd The descriptor.
+   * @param fd The descriptor, or the handle. While the file is open, nobody else may
+   * close it.
    * @param options Whether closing the file closes it.
    * @returns The file.
    * @throws {AioError} `EBADF` if the descriptor is not open.
@@ -157,21 +175,23 @@ export class AioFile implements AsyncDisposable {
    * @example
    * ```ts
    * import { AioFile } from "@posix/aio";
-   * import { openSync } from "node:fs";
+   * import { open } from "node:fs/promises";
    *
-   * await using file = AioFile.adopt(openSync("deno.json", "r"));
+   * await using file = AioFile.adopt(await open("deno.json"));
    * console.log(await file.size(), "bytes");
    * ```
    */
-  static adopt(fd: number, options: AdoptOptions = {}): AioFile {
+  static adopt(
+    fd: number | FileHandleLike,
+    options: AdoptOptions = {},
+  ): AioFile {
     prepareSystem();
     assertObject(options, "options");
-    if (!Number.isInteger(fd) || (fd | 0) !== fd) {
-      throw outOfRange("fd", fd, "a file descriptor");
-    }
     const { closeFd } = options;
     assertFlag(closeFd, "closeFd");
-    return new AioFile(constructorKey, fd, closeFd !== false, undefined);
+    const { fd: number, handle } = adopted(fd);
+    const isOwner = closeFd !== false;
+    return new AioFile(constructorKey, number, isOwner, undefined, handle);
   }
 
   /**

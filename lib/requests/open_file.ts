@@ -10,6 +10,7 @@ import { counters } from "../system/counters.ts";
 import {
   closeDescriptor,
   duplicateDescriptor,
+  type Handle,
   reopenForAppending,
   sizeNow,
   sizeOf,
@@ -41,6 +42,8 @@ export class OpenFile {
   readonly #named: NamedFile;
   /** Whether closing the file closes its descriptor. */
   readonly #isOwner: boolean;
+  /** Kept, lest the garbage collector closes it. */
+  readonly #handle: Handle | null;
   /** All requests but those of the second one. */
   readonly #queue: FileQueue;
   /**
@@ -58,9 +61,15 @@ export class OpenFile {
    * @param fd The descriptor.
    * @param path By which it was opened, if the library did that.
    * @param isOwner Whether closing the file closes it.
+   * @param handle What closes it, if the runtime has it in an object of its own.
    * @throws {AioError} `EBADF` if it is not open.
    */
-  constructor(fd: number, path: string | undefined, isOwner: boolean) {
+  constructor(
+    fd: number,
+    path: string | undefined,
+    isOwner: boolean,
+    handle: Handle | null,
+  ) {
     const { flags, isSeekable } = statusOf(fd);
     const { O_ACCMODE, O_APPEND, O_DIRECT, O_DSYNC, O_RDONLY } = constants;
     this.#file = {
@@ -75,6 +84,7 @@ export class OpenFile {
     };
     this.#named = { fd, path };
     this.#isOwner = isOwner;
+    this.#handle = handle;
     this.#queue = new FileQueue(fd, this.#file);
     counters.descriptors++;
   }
@@ -216,7 +226,7 @@ export class OpenFile {
     const lost = this.#queues.map(({ closeError }) => closeError)
       .find((error) => error !== null);
     try {
-      if (this.#isOwner) await closeDescriptor(this.#named);
+      if (this.#isOwner) await closeDescriptor(this.#named, this.#handle);
       if (lost) throw lost;
     } catch (error) {
       throw withCallerFirst(lost ?? error, this.#close);

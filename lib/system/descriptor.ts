@@ -221,17 +221,37 @@ export async function truncateFile(
   );
 }
 
+/** An object of the runtime's that has a descriptor. */
+export interface Handle {
+  close(): Promise<unknown>;
+}
+
 /**
  * Closes a descriptor.
  *
+ * @param file The descriptor.
+ * @param handle What closes it, if the runtime has it in an object of its own.
  * @throws {AioError} If the system reports an error.
  */
-export async function closeDescriptor(file: NamedFile): Promise<void> {
+export async function closeDescriptor(
+  file: NamedFile,
+  handle: Handle | null = null,
+): Promise<void> {
   const { fd } = file;
+  const what = (errno: number) =>
+    `Cannot close ${fileName(file)}${closedHint(fd, errno)}`;
+  if (handle !== null) {
+    try {
+      await handle.close();
+    } catch (error) {
+      throw fromSystemError(error, what, { syscall: "close", ...file });
+    }
+    return;
+  }
   await call(
     () => closePromised(fd),
     (native) => native.close(fd),
-    (errno) => `Cannot close ${fileName(file)}${closedHint(fd, errno)}`,
+    what,
     "close",
     file,
   );

@@ -10,6 +10,7 @@ import {
 import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
 import { closeSync, fstatSync, openSync, readFileSync } from "node:fs";
+import { open } from "node:fs/promises";
 import { pathToFileURL } from "node:url";
 import { BLOCK_BYTES, type Checks, fileOf, newPath } from "./kit.ts";
 
@@ -166,6 +167,31 @@ export const fileChecks: Checks = {
     assert.equal(fstatSync(fd).size, BLOCK_BYTES);
     closeSync(fd);
   },
+
+  "open() takes the strings of node:fs": async () => {
+    const path = newPath();
+    await using file = await AioFile.open(path, "wx+");
+    await file.writeAt(encode("hello"), 0);
+    assert.equal(await file.slice().text(), "hello");
+    await assert.rejects(AioFile.open(path, "ax"), { code: "EEXIST" });
+    await using other = await AioFile.open(path, "r");
+    await assert.rejects(other.writeAt(encode("x"), 0), { code: "EBADF" });
+  },
+
+  "adopt() takes a FileHandle, and closes it unless told otherwise":
+    async () => {
+      const handle = await open(fileOf(1));
+      const { fd } = handle;
+      const kept = AioFile.adopt(handle, { closeFd: false });
+      assert.equal((await kept.read(0, 7)).length, 7);
+      await kept.close();
+      const file = AioFile.adopt(handle);
+      assert.equal(file.fd, fd);
+      assert.equal((await file.read(0, 7)).length, 7);
+      await file.close();
+      assert.equal(handle.fd, -1);
+      assert.throws(() => fstatSync(fd), { code: "EBADF" });
+    },
 
   "close() refuses what comes later": async () => {
     const file = await AioFile.open(fileOf(1));
