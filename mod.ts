@@ -117,4 +117,5 @@ export { aio_write } from "./lib/posix/aio_write.ts";
 export { lio_listio } from "./lib/posix/lio_listio.ts";
 export type { Sigevent } from "./lib/posix/sigevent.ts";
 export { type Configuration, configure } from "./lib/system/settings.ts";
+export type { Advice } from "./lib/file/space.ts";
 export type { ReadableOptions, WritableOptions } from "./lib/file/streams.ts";

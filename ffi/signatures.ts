@@ -122,6 +122,33 @@ export const SIGNATURES = {
     result: "int",
     optional: true,
   },
+  // Of Linux. int fallocate(int fd, int mode, off_t offset, off_t byteLength)
+  fallocate: {
+    parameters: ["int", "int", "offset", "offset"],
+    result: "int",
+    optional: true,
+  },
+  fallocate_nonblocking: {
+    symbol: "fallocate",
+    parameters: ["int", "int", "offset", "offset"],
+    result: "int",
+    optional: true,
+    nonblocking: true,
+  },
+  // These return the error number. Not on macOS. int posix_fallocate(int fd, off_t
+  // offset, off_t byteLength), int posix_fadvise(…, int advice)
+  posix_fallocate: {
+    parameters: ["int", "offset", "offset"],
+    result: "int",
+    optional: true,
+    nonblocking: true,
+  },
+  posix_fadvise: {
+    parameters: ["int", "offset", "offset", "int"],
+    result: "int",
+    optional: true,
+    nonblocking: true,
+  },
   // Of Linux. int statx(int fd, char *path, int flags, uint mask, struct statx *)
   statx: {
     parameters: ["int", "pointer", "int", "uint", "pointer"],

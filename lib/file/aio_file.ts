@@ -1,4 +1,5 @@
 /** `AioFile`: an open file, where requests enter. */
+import type { BigIntStats } from "node:fs";
 import { runtime } from "../../ffi/current.ts";
 import { assertSignal, isAborted, reasonOf } from "../checks/abort_signal.ts";
 import {
@@ -34,6 +35,7 @@ import {
 } from "./options.ts";
 import { PromisedRequest, type Resolve } from "./promised_request.ts";
 import { readLong, UNASKED_BYTES_MAX, upTo } from "./read.ts";
+import { type Advice, advise, allocate, punchHole } from "./space.ts";
 import {
   readableFrom,
   type ReadableOptions,
@@ -575,6 +577,125 @@ export class AioFile implements AsyncDisposable {
     assertFile(this);
     this.#file.assertOpen("ftruncate");
     await this.#file.truncate(nonNegative(length, "length"));
+  }
+
+  /**
+   * What the system knows of the file: its size, its times, who owns it.
+   *
+   * @returns The same as `fstat()` of `node:fs` with `bigint`. Node and Bun have all
+   * numbers exactly, and times to the nanosecond; Deno has times to the millisecond,
+   * `ctime` to the second, and rounds sizes beyond 2 ** 53.
+   * @throws {AioError} If the system does not tell; `EBADF` if the file is closed;
+   * `ENOTSUP` for a descriptor that the runtime has not opened, where it may not look
+   * into `/proc`.
+   *
+   * @example
+   * ```ts
+   * import { AioFile } from "@posix/aio";
+   *
+   * await using file = await AioFile.open("deno.json");
+   * const { size, mtimeNs } = await file.stat();
+   * console.log(size, "bytes, changed", mtimeNs, "ns after 1970");
+   * ```
+   */
+  async stat(): Promise<BigIntStats> {
+    assertFile(this);
+    this.#file.assertOpen("fstat");
+    return await this.#file.stat();
+  }
+
+  /**
+   * Has the file system set space aside, so that no later write there fails because the
+   * disk is full: `posix_fallocate()`, on Linux `fallocate()`. The file becomes as long as
+   * that if it is shorter; what it has stays as it is.
+   *
+   * A {@linkcode AioFile.prototype.sync | sync} that is called later covers it, as it
+   * covers a write.
+   *
+   * @param offset Where in the file, in bytes.
+   * @param length How many bytes.
+   * @throws {AioError} If the system refuses: `ENOSPC`, …; `ENOTSUP` where the file
+   * system or the system (macOS) cannot.
+   * @throws {RangeError} If the offset or the length is not valid.
+   *
+   * @example
+   * ```ts
+   * import { AioFile } from "@posix/aio";
+   *
+   * const path = await Deno.makeTempFile();
+   * {
+   *   await using file = await AioFile.open(path, { write: true });
+   *   if (Deno.build.os === "linux") await file.allocate(0, 1024 * 1024);
+   * }
+   * await Deno.remove(path);
+   * ```
+   */
+  async allocate(offset: number | bigint, length: number): Promise<void> {
+    assertFile(this);
+    await allocate(this.#file, offset, length);
+  }
+
+  /**
+   * Gives space back to the file system: the bytes read as zeros from then on, and the
+   * size stays. Blocks of the file system that are only partly in the range stay, too.
+   *
+   * A {@linkcode AioFile.prototype.sync | sync} that is called later covers it, as it
+   * covers a write.
+   *
+   * @param offset Where in the file, in bytes.
+   * @param length How many bytes.
+   * @throws {AioError} If the system refuses; `ENOTSUP` where the file system cannot,
+   * and everywhere but on Linux.
+   * @throws {RangeError} If the offset or the length is not valid.
+   *
+   * @example
+   * ```ts
+   * import { AioFile } from "@posix/aio";
+   *
+   * const path = await Deno.makeTempFile();
+   * {
+   *   await using file = await AioFile.open(path, "r+");
+   *   await file.writeAt(new Uint8Array(65536).fill(1), 0);
+   *   if (Deno.build.os === "linux") {
+   *     await file.punchHole(4096, 32768);
+   *     console.log((await file.read(4096, 1))[0]); // 0
+   *   }
+   * }
+   * await Deno.remove(path);
+   * ```
+   */
+  async punchHole(offset: number | bigint, length: number): Promise<void> {
+    assertFile(this);
+    await punchHole(this.#file, offset, length);
+  }
+
+  /**
+   * Tells the system how the file is going to be read: `posix_fadvise()`. It is advice,
+   * and changes nothing that the file has.
+   *
+   * @param advice What is going to happen, or not: `"willneed"` has it read ahead,
+   * `"dontneed"` takes what is on disk out of the page cache.
+   * @param offset From where on, in bytes.
+   * @param length For how many bytes; to the end of the file unless given.
+   * @throws {AioError} If the system refuses; `ENOTSUP` on macOS, which takes none.
+   * @throws {TypeError} If it is no advice that the system knows.
+   * @throws {RangeError} If the offset or the length is not valid.
+   *
+   * @example
+   * ```ts
+   * import { AioFile } from "@posix/aio";
+   *
+   * await using file = await AioFile.open("deno.lock");
+   * if (Deno.build.os === "linux") await file.advise("willneed", 0, 4096);
+   * ```
+   */
+  async advise(
+    advice: Advice,
+    offset: number | bigint = 0,
+    length = Infinity,
+  ): Promise<void> {
+    assertFile(this);
+    await advise(this.#file, advice, offset, length);
   }
 
   /**

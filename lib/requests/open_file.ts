@@ -1,4 +1,5 @@
 /** An open file: the queues of its requests, whether it takes more, and closing. */
+import type { BigIntStats } from "node:fs";
 import { runtime } from "../../ffi/current.ts";
 import { queueMicrotask } from "../../ffi/event_loop.ts";
 import { assert } from "../checks/assert.ts";
@@ -14,6 +15,7 @@ import {
   reopenForAppending,
   sizeNow,
   sizeOf,
+  statOf,
   statusOf,
   truncateFile,
 } from "../system/descriptor.ts";
@@ -39,7 +41,8 @@ const NOTHING: Cached = { bytes: 0, isWhole: false };
 /** See the module's documentation. */
 export class OpenFile {
   readonly #file: FileTraits;
-  readonly #named: NamedFile;
+  /** How the system and errors name it. */
+  readonly named: NamedFile;
   /** Whether closing the file closes its descriptor. */
   readonly #isOwner: boolean;
   /** Kept, lest the garbage collector closes it. */
@@ -82,7 +85,7 @@ export class OpenFile {
       keepsLanes: path === undefined || (flags & O_ACCMODE) !== O_RDONLY,
       isSynchronous: (flags & O_DSYNC) !== 0,
     };
-    this.#named = { fd, path };
+    this.named = { fd, path };
     this.#isOwner = isOwner;
     this.#handle = handle;
     this.#queue = new FileQueue(fd, this.#file);
@@ -100,7 +103,7 @@ export class OpenFile {
   /** @throws {AioError} `EBADF` if it is closed. */
   assertOpen(syscall: string): void {
     if (this.#closing === null) return;
-    const { fd, path } = this.#named;
+    const { fd, path } = this.named;
     const name = path === undefined
       ? `of descriptor ${fd}`
       : JSON.stringify(path);
@@ -133,7 +136,7 @@ export class OpenFile {
     const { knownFd, flags, isSeekable } = this.#file;
     let fd = knownFd;
     if (isSeekable) {
-      fd = this.#openedFd = reopenForAppending(this.#named, flags);
+      fd = this.#openedFd = reopenForAppending(this.named, flags);
       counters.descriptors++;
     }
     const file = { ...this.#file, isAppending: isSeekable };
@@ -171,7 +174,7 @@ export class OpenFile {
 
   /** @throws {AioError} If the system cannot tell. */
   size(): Promise<number> {
-    return this.during(sizeOf(this.#named));
+    return this.during(sizeOf(this.named));
   }
 
   /**
@@ -182,15 +185,20 @@ export class OpenFile {
   sizeNow(): number {
     this.assertOpen("fstat");
     try {
-      return sizeNow(this.#named);
+      return sizeNow(this.named);
     } catch (error) {
       throw withCallerFirst(error, this.sizeNow);
     }
   }
 
+  /** @throws {AioError} If the system cannot tell. */
+  stat(): Promise<BigIntStats> {
+    return this.during(statOf(this.named));
+  }
+
   /** @throws {AioError} If the system refuses. */
   truncate(length: number): Promise<void> {
-    return this.during(truncateFile(this.#named, length));
+    return this.during(truncateFile(this.named, length));
   }
 
   /** Has `close()` wait for a call that is under way. Returns its outcome. */
@@ -203,6 +211,11 @@ export class OpenFile {
     } finally {
       this.#calls.delete(outcome);
     }
+  }
+
+  /** The same for one that changes the file, as a write does. */
+  changing<T>(call: () => Promise<T>): Promise<T> {
+    return this.during(this.#queue.changing(call));
   }
 
   /**
@@ -226,7 +239,7 @@ export class OpenFile {
     const lost = this.#queues.map(({ closeError }) => closeError)
       .find((error) => error !== null);
     try {
-      if (this.#isOwner) await closeDescriptor(this.#named, this.#handle);
+      if (this.#isOwner) await closeDescriptor(this.named, this.#handle);
       if (lost) throw lost;
     } catch (error) {
       throw withCallerFirst(lost ?? error, this.#close);
@@ -248,7 +261,7 @@ export class OpenFile {
    * FUSE): the functions of some runtimes keep that to themselves.
    */
   #flush(): void {
-    const fd = duplicateDescriptor(this.#named.fd);
+    const fd = duplicateDescriptor(this.named.fd);
     if (fd !== -1) this.#closeChecked(fd);
   }
 

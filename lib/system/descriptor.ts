@@ -5,7 +5,15 @@
  * @module
  */
 import { Buffer } from "node:buffer";
-import { close, fstat, fstatSync, ftruncate, type Stats } from "node:fs";
+import {
+  type BigIntStats,
+  close,
+  fstat,
+  fstatSync,
+  ftruncate,
+  stat,
+  type Stats,
+} from "node:fs";
 import { promisify } from "node:util";
 import type { Librt } from "../../ffi/librt.ts";
 import { freeNative } from "../../ffi/memory.ts";
@@ -19,6 +27,7 @@ const { constants } = platform;
 
 // Made once: to make one takes as long as a good part of its call.
 const fstatPromised = promisify(fstat);
+const statPromised = promisify(stat);
 const ftruncatePromised = promisify(ftruncate);
 const closePromised = promisify(close);
 
@@ -160,6 +169,32 @@ export function sizeOf(file: NamedFile): Promise<number> {
 }
 
 /**
+ * What the system knows of a file.
+ *
+ * @throws {AioError} If it does not tell; `ENOTSUP` where the runtime does not ask for
+ * a descriptor that it has not opened.
+ */
+export async function statOf(file: NamedFile): Promise<BigIntStats> {
+  const { fd } = file;
+  const particulars = { syscall: "fstat", ...file };
+  const what = (errno: number) =>
+    `Cannot get the status of ${fileName(file)}${closedHint(fd, errno)}`;
+  try {
+    return await fstatPromised(fd, { bigint: true });
+  } catch (error) {
+    const failure = fromSystemError(error, what, particulars);
+    if (!isUnknown(failure, fd)) throw failure;
+  }
+  try {
+    return await statPromised(`/proc/self/fd/${fd}`, { bigint: true });
+  } catch {
+    const { ENOTSUP: errno } = platform.errno;
+    const why = ", which the runtime has not opened";
+    throw new AioError(what(errno) + why, { errno, ...particulars });
+  }
+}
+
+/**
  * The size of a file, by a call that a network's file system may take its time for.
  *
  * @throws {AioError} If the system cannot tell.
@@ -273,14 +308,17 @@ async function call<T>(
     return await ofRuntime();
   } catch (error) {
     const failure = fromSystemError(error, what, particulars);
-    const isUnknown = failure instanceof AioError && failure.errno === EBADF;
+    if (!isUnknown(failure, fd)) throw failure;
     const native = librt(syscall);
-    if (!isUnknown || native.fcntl(fd, constants.F_GETFL, 0) === -1) {
-      throw failure;
-    }
     const outcome = ofSystem(native);
     if (outcome !== -1) return outcome;
     const errno = runtime.errno();
     throw new AioError(what(errno), { ...particulars, errno });
   }
+}
+
+/** Whether a call failed because the runtime does not know a descriptor that is open. */
+function isUnknown(failure: unknown, fd: number): boolean {
+  return failure instanceof AioError && failure.errno === EBADF &&
+    librt(failure.syscall).fcntl(fd, constants.F_GETFL, 0) !== -1;
 }

@@ -28,6 +28,16 @@ export function librt(syscall = "aio_init"): Librt {
   }
 }
 
+/** Why there are no native calls, or `null` if there are. */
+export function reasonAgainst(): string | null {
+  try {
+    bind();
+    return null;
+  } catch (error) {
+    return (error as Error).message;
+  }
+}
+
 /**
  * Takes native memory for a call of the C library.
  *

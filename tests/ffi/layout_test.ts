@@ -607,14 +607,17 @@ function ringRows(struct: string, path: string, fields: object): Row[] {
 const UNDEFINED: Record<string, number> = {
   O_DIRECT: 0,
   F_NOCACHE: 0,
+  FALLOC_FL_KEEP_SIZE: 0,
+  FALLOC_FL_PUNCH_HOLE: 0,
   SYS_gettid: 0,
   _SC_AIO_PRIO_DELTA_MAX: -1,
 };
 
 function constantRows({ constants }: Platform): Row[] {
   return Object.entries(constants).map(([name, value]) => {
-    // musl does not name what the kernel has.
-    const missing = name === "RWF_NOWAIT" ? value : UNDEFINED[name];
+    // musl does not name what the kernel has; macOS has no posix_fadvise().
+    const isNameless = name === "RWF_NOWAIT" || name.startsWith("POSIX_FADV_");
+    const missing = isNameless ? value : UNDEFINED[name];
     const expression = missing === undefined
       ? name
       : ifDefined(name, name, missing);

@@ -9,10 +9,16 @@ import {
 } from "@posix/aio";
 import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
-import { closeSync, fstatSync, openSync, readFileSync } from "node:fs";
+import {
+  closeSync,
+  fstatSync,
+  openSync,
+  readFileSync,
+  statSync,
+} from "node:fs";
 import { open } from "node:fs/promises";
 import { pathToFileURL } from "node:url";
-import { BLOCK_BYTES, type Checks, fileOf, newPath } from "./kit.ts";
+import { BLOCK_BYTES, type Checks, fileOf, isLinux, newPath } from "./kit.ts";
 
 const encode = (text: string) => new TextEncoder().encode(text);
 
@@ -166,6 +172,36 @@ export const fileChecks: Checks = {
     await file.close();
     assert.equal(fstatSync(fd).size, BLOCK_BYTES);
     closeSync(fd);
+  },
+
+  "stat() is exact": async () => {
+    const path = fileOf(3);
+    await using file = await AioFile.open(path);
+    const { size, mtimeNs } = await file.stat();
+    assert.equal(size, 3n * 4096n);
+    assert.equal(mtimeNs, statSync(path, { bigint: true }).mtimeNs);
+    assert.equal(typeof mtimeNs, "bigint");
+  },
+
+  "allocate() and punchHole() set space aside, and give it back": async () => {
+    if (!isLinux) return;
+    await using file = await AioFile.open(fileOf(16), "r+");
+    await file.punchHole(4 * BLOCK_BYTES, 8 * BLOCK_BYTES);
+    const bytes = await file.read(0, Infinity);
+    const isHole = (block: number) => block >= 4 && block < 12;
+    assert.ok(bytes.every((byte, at) => {
+      const block = Math.floor(at / BLOCK_BYTES);
+      return byte === (isHole(block) ? 0 : block);
+    }));
+    // More than Node has threads, and koffi has calls.
+    await Promise.all(
+      Array.from({ length: 300 }, (_, at) => file.allocate(at * 512, 512)),
+    );
+    assert.equal(await file.size(), 300 * 512);
+    await file.advise("willneed", 0, 4096);
+    await assert.rejects(file.allocate(0, 2 ** 52), (error: AioError) => {
+      return ["EFBIG", "ENOSPC"].includes(error.code);
+    });
   },
 
   "open() takes the strings of node:fs": async () => {
