@@ -59,6 +59,14 @@ export interface PlatformConstants {
   /** For `fallocate()`; 0 where there is none, as the next one. */
   readonly FALLOC_FL_KEEP_SIZE: number;
   readonly FALLOC_FL_PUNCH_HOLE: number;
+  /**
+   * Locks that belong to an open file; 0 where there are none. macOS has them, but no
+   * function with variable arguments that Deno can give an address to on ARM64.
+   */
+  readonly F_OFD_SETLK: number;
+  readonly F_RDLCK: number;
+  readonly F_WRLCK: number;
+  readonly F_UNLCK: number;
   /** 0 where there is none. */
   readonly MADV_HUGEPAGE: number;
   /** 0 wherever it is not macOS. */

@@ -99,6 +99,13 @@ export const SIGNATURES = {
   write: { parameters: ["int", "pointer", "size"], result: "int" },
   // int fcntl(int fd, int command, ...), with an int.
   fcntl: { parameters: ["int", "int", "int"], fixed: 2, result: "int" },
+  // The same with a struct flock.
+  fcntl_flock: {
+    symbol: "fcntl",
+    parameters: ["int", "int", "pointer"],
+    fixed: 2,
+    result: "int",
+  },
   isatty: { parameters: ["int"], result: "int" },
   // Of Linux. int ptsname_r(int fd, char *name, size_t byteLength)
   ptsname_r: {

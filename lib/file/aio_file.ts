@@ -21,6 +21,13 @@ import { addressInPlace } from "../system/pinned.ts";
 import { applySettings } from "../system/settings.ts";
 import { type NodeFlags, withoutNodeFlags } from "./node_flags.ts";
 import { openFile, type OpenOptions, pathOf } from "./open.ts";
+import {
+  type FileLock,
+  lock,
+  type LockOptions,
+  tryLock,
+  unlock,
+} from "./file_lock.ts";
 import { FileSlice } from "./file_slice.ts";
 import {
   adopted,
@@ -696,6 +703,95 @@ export class AioFile implements AsyncDisposable {
   ): Promise<void> {
     assertFile(this);
     await advise(this.#file, advice, offset, length);
+  }
+
+  /**
+   * Locks bytes of the file, and waits for as long as somebody else has a lock that
+   * excludes it. The lock is given up at the end of its block.
+   *
+   * It is an open file description lock (`F_OFD_SETLK`). It excludes other processes,
+   * and every other file of this one, that ask for a lock; nobody is kept from reading
+   * and writing. Calls on the same `AioFile` exclude each other as well.
+   *
+   * A thread that waits for a lock cannot be canceled, so none does: the system is asked
+   * again and again, at first after 1 ms, then up to 64 ms later. So there is no order
+   * among those who wait. Who waits when the file is closed is refused.
+   *
+   * @param options Which bytes, whether others may share them, and what ends the waiting.
+   * @returns The lock.
+   * @throws {AioError} If the system refuses: `EBADF` if the file is not open for
+   * writing (for a shared lock: for reading), or closed; `ENOTSUP` everywhere but on
+   * Linux.
+   * @throws {RangeError} If the offset or the length is not valid.
+   *
+   * @example One process at a time
+   * ```ts
+   * import { AioFile } from "@posix/aio";
+   *
+   * const path = await Deno.makeTempFile();
+   * if (Deno.build.os === "linux") {
+   *   await using file = await AioFile.open(path, "r+");
+   *   using _lock = await file.lock({ signal: AbortSignal.timeout(5_000) });
+   *   const [count = 0] = await file.read(0, 1);
+   *   await file.writeAt(new Uint8Array([count + 1]), 0);
+   * } // unlocked here
+   * await Deno.remove(path);
+   * ```
+   */
+  async lock(options: LockOptions = {}): Promise<FileLock> {
+    assertFile(this);
+    return await lock(this.#file, options);
+  }
+
+  /**
+   * The same as {@linkcode AioFile.prototype.lock | lock}, without waiting.
+   *
+   * @param options Which bytes, and whether others may share them.
+   * @returns The lock; `null` if somebody else has one that excludes it.
+   * @throws {AioError} As `lock` does.
+   * @throws {RangeError} If the offset or the length is not valid.
+   *
+   * @example
+   * ```ts
+   * import { AioFile } from "@posix/aio";
+   *
+   * if (Deno.build.os === "linux") {
+   *   await using file = await AioFile.open("deno.json");
+   *   using lock = await file.tryLock({ shared: true });
+   *   console.log(lock === null ? "somebody writes" : "nobody writes");
+   * }
+   * ```
+   */
+  // deno-lint-ignore require-await
+  async tryLock(
+    options: Omit<LockOptions, "signal"> = {},
+  ): Promise<FileLock | null> {
+    assertFile(this);
+    return tryLock(this.#file, options);
+  }
+
+  /**
+   * Gives a lock up before its block ends. One that is given up already stays so.
+   *
+   * @param lock The lock.
+   * @throws {AioError} `EBADF` if the file is closed, which has given it up.
+   * @throws {TypeError} If it is no lock of this file.
+   *
+   * @example
+   * ```ts
+   * import { AioFile } from "@posix/aio";
+   *
+   * if (Deno.build.os === "linux") {
+   *   await using file = await AioFile.open("deno.json");
+   *   const lock = await file.lock({ shared: true });
+   *   await file.unlock(lock);
+   * }
+   * ```
+   */
+  // deno-lint-ignore require-await
+  async unlock(lock: FileLock): Promise<void> {
+    assertFile(this);
+    unlock(this.#file, lock);
   }
 
   /**

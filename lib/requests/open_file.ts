@@ -23,6 +23,7 @@ import { AioError, withCallerFirst } from "../system/error.ts";
 import type { NamedFile } from "../system/hints.ts";
 import { librt } from "../system/librt.ts";
 import { FileQueue } from "./file_queue.ts";
+import { RangeLocks } from "./range_locks.ts";
 import { syscallOf } from "./request_error.ts";
 
 const { constants } = platform;
@@ -43,6 +44,7 @@ export class OpenFile {
   readonly #file: FileTraits;
   /** How the system and errors name it. */
   readonly named: NamedFile;
+  readonly locks: RangeLocks;
   /** Whether closing the file closes its descriptor. */
   readonly #isOwner: boolean;
   /** Kept, lest the garbage collector closes it. */
@@ -86,6 +88,7 @@ export class OpenFile {
       isSynchronous: (flags & O_DSYNC) !== 0,
     };
     this.named = { fd, path };
+    this.locks = new RangeLocks(this.named);
     this.#isOwner = isOwner;
     this.#handle = handle;
     this.#queue = new FileQueue(fd, this.#file);
@@ -235,6 +238,7 @@ export class OpenFile {
     await null;
     const idle = this.#queues.map((queue) => queue.whenIdle());
     await Promise.allSettled([...idle, ...this.#calls]);
+    this.locks.unlockAll();
     await this.#closeQueues();
     const lost = this.#queues.map(({ closeError }) => closeError)
       .find((error) => error !== null);

@@ -7,6 +7,7 @@
 import { runtime } from "../../ffi/current.ts";
 import type { Librt } from "../../ffi/librt.ts";
 import { assert } from "../checks/assert.ts";
+import { Fifo } from "../collections/fifo.ts";
 import { platform } from "./constants.ts";
 import { AioError } from "./error.ts";
 import type { NamedFile } from "./hints.ts";
@@ -17,7 +18,7 @@ import { waitingCallsMax } from "./threads.ts";
 const CALLS_MAX = 2;
 
 let calls = 0;
-const waiting: (() => void)[] = [];
+const waiting = new Fifo<() => void>();
 
 /** Makes a nonblocking call when there is a thread for it. */
 export async function onThread<T>(call: () => Promise<T>): Promise<T> {

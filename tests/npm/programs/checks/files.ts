@@ -204,6 +204,21 @@ export const fileChecks: Checks = {
     });
   },
 
+  "lock() excludes another open file until it is given up": async () => {
+    if (!isLinux) return;
+    const path = fileOf(1);
+    await using one = await AioFile.open(path, "r+");
+    await using other = await AioFile.open(path, "r+");
+    const lock = await one.lock({ offset: 10, length: 10 });
+    assert.equal(await other.tryLock({ offset: 19 }), null);
+    assert.notEqual(await other.tryLock({ length: 10 }), null);
+    const waiting = other.lock({ offset: 15n, shared: true });
+    await one.unlock(lock);
+    assert.equal((await waiting).shared, true);
+    const signal = AbortSignal.abort(new Error("enough"));
+    await assert.rejects(one.lock({ signal }), /enough/);
+  },
+
   "open() takes the strings of node:fs": async () => {
     const path = newPath();
     await using file = await AioFile.open(path, "wx+");
