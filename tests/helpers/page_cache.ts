@@ -74,8 +74,13 @@ function withPageCacheOf(
   }
 }
 
-/** The system keeps pages that another processor has just had to do with. */
-const EVICT_TRIES = 100;
+/**
+ * The system keeps pages for a moment that another processor has just had to do
+ * with; on a busy machine for longer.
+ */
+const EVICT_TRIES = 1000;
+const EVICT_PAUSE_MS = 5;
+const nobodyWakes = new Int32Array(new SharedArrayBuffer(4));
 
 /** Takes a file out of the page cache, once it is on disk. */
 export function evict(path: string): void {
@@ -84,7 +89,9 @@ export function evict(path: string): void {
       fsyncSync(fd);
       advise(POSIX_FADV_DONTNEED);
       if (!isCached()) return;
+      Atomics.wait(nobodyWakes, 0, 0, EVICT_PAUSE_MS);
     }
+    throw new Error(`The system keeps pages of ${path} in its cache`);
   });
 }
 
