@@ -625,9 +625,11 @@ test("a read that waits for room in the system is asked for once", async () => {
 });
 
 test("a file whose reads have missed is asked always once one was a hit", async () => {
-  // The second read finds what the first one had read.
-  const calls = await callsOf({ cached: 0, reads: repeated(20) });
-  assertEquals([calls.hits, calls.misses], [19, 1]);
+  // The second read finds what the first one had read; that one misses, unless
+  // the device is done by the time that it is asked for more.
+  const { hits, misses } = await callsOf({ cached: 0, reads: repeated(20) });
+  assertEquals(hits + misses, 20);
+  assert(misses <= 1, `${misses} misses`);
 });
 
 test("a file in memory is asked in a way that it answers", async () => {
