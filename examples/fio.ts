@@ -26,7 +26,7 @@ import { Progress, showProgress } from "./fio/progress.ts";
 import { describe, fioReport, type Report } from "./fio/report.ts";
 import { run } from "./fio/run.ts";
 import { abortOnSignal, type Stopped } from "./shared/stopping.ts";
-import { runTool } from "./shared/tool.ts";
+import { print, runTool } from "./shared/tool.ts";
 
 async function measure(options: Options, signal: AbortSignal): Promise<Report> {
   if (options.lanes !== null) configure({ lanes: options.lanes });
@@ -58,7 +58,7 @@ async function main(args: string[]): Promise<void> {
   const text = options.json
     ? JSON.stringify(fioReport(report, new Date()), null, 2)
     : describe(report);
-  console.log(text);
+  print(`${text}\n`);
   if (report.outcome.failure !== null) throw report.outcome.failure;
   signal.throwIfAborted();
 }

@@ -21,7 +21,8 @@ import {
 } from "./range_server/handler.ts";
 import { Log } from "./range_server/log.ts";
 import { CommandLine, UsageError } from "./shared/command_line.ts";
-import { runTool } from "./shared/tool.ts";
+import { reasonOf } from "./shared/reasons.ts";
+import { print, runTool } from "./shared/tool.ts";
 
 export {
   createFileHandler,
@@ -92,7 +93,7 @@ function attempt<T>(what: string, act: () => T): T {
   try {
     return act();
   } catch (error) {
-    throw new Error(`${what}: ${(error as Error).message}`, { cause: error });
+    throw new Error(`${what}: ${reasonOf(error)}`, { cause: error });
   }
 }
 
@@ -110,7 +111,7 @@ async function serve(
     port,
     onListen({ hostname, port }: Deno.NetAddr) {
       const name = hostname.includes(":") ? `[${hostname}]` : hostname;
-      console.log(`Serving ${directory} at http://${name}:${port}/`);
+      print(`Serving ${directory} at http://${name}:${port}/\n`);
     },
   };
   const log = hasLog ? new Log(handler) : null;

@@ -136,7 +136,7 @@ async function isDone(action: Promise<void>): Promise<boolean> {
     return true;
   } catch (error) {
     if (error instanceof OutputError || !(error instanceof Error)) throw error;
-    complain(error.message);
+    complain(error);
     return false;
   }
 }

@@ -99,10 +99,10 @@ export async function copyFile(
 
   const stats = await statOrNull(source);
   if (stats === null) {
-    throw new Error(`cannot read ${source}: no such file or directory`);
+    throw new Error(`cannot read ${source}: No such file or directory`);
   }
   if (stats.isDirectory()) {
-    throw new Error(`cannot copy ${source}: is a directory`);
+    throw new Error(`cannot copy ${source}: Is a directory`);
   }
   const { path, inPlace } = await resolveTarget(source, stats, target);
   assertApply(options, source, stats, path, inPlace);
@@ -193,14 +193,14 @@ async function resolveTarget(
     path = join(target, basename(source));
     stats = await statOrNull(path);
   } else if (stats === null && target.endsWith("/")) {
-    throw new Error(`cannot write to ${target}: no such directory`);
+    throw new Error(`cannot write to ${target}: No such directory`);
   }
   if (stats === null) {
     await assertNoLink(path);
     return { path, inPlace: false };
   }
   if (stats.isDirectory()) {
-    throw new Error(`cannot write to ${path}: is a directory`);
+    throw new Error(`cannot write to ${path}: Is a directory`);
   }
   if (stats.dev === sourceStats.dev && stats.ino === sourceStats.ino) {
     throw new Error(`${source} and ${path} are the same file`);

@@ -34,6 +34,7 @@ import {
 } from "./place.ts";
 import { COMMON_HEADERS, plan } from "./plan.ts";
 import { Refusal, refusalOf } from "./refusal.ts";
+import { complain } from "../shared/tool.ts";
 
 /** How many reads an answer is ahead of its client. */
 export const DEPTH_DEFAULT = 4;
@@ -140,7 +141,7 @@ async function answerOrRefuse(
   } catch (error) {
     const { status, message, headers } = refusalOf(error);
     // What the client can do nothing about is for who runs the server.
-    if (status >= 500) console.error("range_server:", error);
+    if (status >= 500) complain("range_server", error);
     const text = `${status} ${message}\n`;
     const type = "text/plain; charset=utf-8";
     return textResponse(request, text, type, status, headers);

@@ -10,7 +10,7 @@ import * as fs from "node:fs/promises";
 import process from "node:process";
 import { setTimeout as delay } from "node:timers/promises";
 import { AioFile, allocatePinned } from "../../mod.ts";
-import { print } from "../shared/tool.ts";
+import { complain as complainAs, print } from "../shared/tool.ts";
 import {
   BLOCK_BYTES,
   Keeper,
@@ -51,8 +51,8 @@ export class Output {
 }
 
 /** Tells on standard error. */
-export function complain(message: string): void {
-  console.error(`tail: ${message}`);
+export function complain(error: unknown): void {
+  complainAs("tail", error);
 }
 
 /** A file that is named on the command line. */

@@ -312,7 +312,7 @@ test("copy.ts fails when the source is missing", async ({ path: directory }) => 
   assertFailed(
     result,
     1,
-    `cannot read ${directory}/source: no such file or directory`,
+    `cannot read ${directory}/source: No such file or directory`,
   );
   assertEquals(names(directory), []);
 });
@@ -320,7 +320,7 @@ test("copy.ts fails when the source is missing", async ({ path: directory }) => 
 test("copy.ts fails when the source is a directory", async ({ path: directory }) => {
   await Deno.mkdir(`${directory}/source`);
   const result = await copy([`${directory}/source`, `${directory}/target`]);
-  assertFailed(result, 1, `cannot copy ${directory}/source: is a directory`);
+  assertFailed(result, 1, `cannot copy ${directory}/source: Is a directory`);
   assertEquals(names(directory), ["source"]);
 });
 
@@ -330,7 +330,7 @@ test("copy.ts fails when the target is in no directory", async ({ path: director
   assertFailed(
     result,
     1,
-    `cannot write to ${directory}/no/target: no such file or directory`,
+    `cannot write to ${directory}/no/target: No such file or directory`,
   );
 });
 
@@ -361,14 +361,14 @@ test("copy.ts fails when the system does not permit it", {
     `${directory}/source`,
     `${directory}/target`,
   ]);
-  assertFailed(unreadable, 1, "permission denied");
+  assertFailed(unreadable, 1, "Permission denied");
   await Deno.chmod(`${directory}/source`, 0o600);
   await Deno.writeFile(`${directory}/target`, contents(5), { mode: 0o400 });
   const unwritable = await copy([
     `${directory}/source`,
     `${directory}/target`,
   ]);
-  assertFailed(unwritable, 1, "permission denied");
+  assertFailed(unwritable, 1, "Permission denied");
   assertSame(`${directory}/target`, contents(5));
   assertEquals(names(directory), ["source", "target"]);
 });
@@ -401,7 +401,7 @@ test(
     assertFailed(
       result,
       1,
-      "cannot write to /dev/full: no space left on device",
+      "cannot write to /dev/full: No space left on device",
     );
     assert(Deno.statSync("/dev/full").isCharDevice);
     assertEquals(names("/dev").filter((name) => name.startsWith(".copy-")), []);
@@ -425,7 +425,7 @@ test("copy.ts leaves the old target when the disk is full", {
     assertFailed(
       result,
       1,
-      `cannot write to ${disk}/target: no space left on device`,
+      `cannot write to ${disk}/target: No space left on device`,
     );
     assertSame(`${disk}/target`, contents(5));
     assertEquals(names(disk), ["target"]);
@@ -674,7 +674,7 @@ test("copy.ts fails when its result cannot be printed", {
   const source = `${directory}/source`;
   await Deno.writeTextFile(source, "data\n");
   const result = await shell('"$@" >/dev/full', source, `${directory}/target`);
-  assertFailed(result, 1, "cannot write to standard output: ");
+  assertFailed(result, 1, "cannot write to standard output: No space left");
 });
 
 const hasHoles = (() => {

@@ -1300,7 +1300,7 @@ test("range_server.ts exits with 1 when it cannot serve", async () => {
   const [noNet, noRead] = ["--allow-net", "--allow-read"]
     .map((missing) => PERMISSIONS.filter((flag) => flag !== missing));
   const cases: [string[], string, string[]?][] = [
-    [[directory.at("nothing")], "nothing: ENOENT: no such file"],
+    [[directory.at("nothing")], "nothing: No such file or directory\n"],
     [[directory.file()], "is not a directory"],
     [[`--port=${port}`, directory.path], `cannot listen on 127.0.0.1, port`],
     [["--host=256.0.0.1", directory.path], "cannot listen on 256.0.0.1"],

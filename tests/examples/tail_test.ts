@@ -284,7 +284,7 @@ test("tail.ts goes on with the other files when one cannot be read", async (dire
   assertEquals(complaints.length, 2, stderr);
   assertStringIncludes(
     complaints[0],
-    `tail: Cannot open "${missing}": No such`,
+    `tail: cannot open "${missing}": No such`,
   );
   assertStringIncludes(complaints[1], "Is a directory");
 });
@@ -420,7 +420,7 @@ test("tail.ts -F reads the old file until there is a new one", async (directory)
 test("tail.ts -F waits for a file that is not there yet", async (directory) => {
   const path = directory.at("log");
   await using tail = new Following(OURS, ["-F", path]);
-  await tail.untilComplained(`tail: Cannot open "${path}": No such file`);
+  await tail.untilComplained(`tail: cannot open "${path}": No such file`);
   append(path, "one\n");
   await tail.until("one\n");
   await tail.untilComplained(`${path} has appeared; following the new file`);
