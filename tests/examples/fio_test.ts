@@ -608,6 +608,14 @@ test("fio.ts --job-file runs the sections of a job file in turn", async (directo
   assertEquals(Deno.statSync(directory.at("data")).size, 409_600);
 });
 
+test("fio.ts --job-file takes what fio takes, too", {
+  ignore: !succeeds("fio", "--version"),
+}, async (directory) => {
+  const path = jobFile(directory);
+  const { code, stderr } = await execute(["fio", "--parse-only", path]);
+  assertEquals({ code, stderr }, { code: 0, stderr: "" });
+});
+
 test("fio.ts --job-file prints a report for each section", async (directory) => {
   const { code, stdout } = await fio(["--job-file", jobFile(directory)]);
   assertEquals(code, 0);
