@@ -59,8 +59,8 @@ function lineReporter(): Reporter {
     update({ total }) {
       if (isTold) return;
       isTold = true;
-      const amount = total === null ? "until the end" : prettyBytes(total);
-      console.error(`copying ${amount}`);
+      const amount = total === null ? "" : ` ${prettyBytes(total)}`;
+      console.error(`copying${amount}`);
     },
     stop() {},
   };

@@ -66,7 +66,7 @@ function assertFailed(result: Finished, code: number, message: string): void {
   assertEquals(result.code, code, result.stderr);
   assertEquals(result.stdout, "");
   const lines = result.stderr.trimEnd().split("\n")
-    .filter((line) => !line.startsWith("copying "));
+    .filter((line) => !/^copying( |$)/.test(line));
   assertEquals(lines.length, 1, result.stderr);
   assert(lines[0].startsWith("copy: "), result.stderr);
   assertStringIncludes(lines[0], message);
