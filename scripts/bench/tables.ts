@@ -169,9 +169,23 @@ const WAYS: [label: string, keys: Record<string, string>][] = [
     rest: "library-on-bun",
   }],
   ["Deno", { stream: "deno-stream", open: "deno-open" }],
-  ["Deno node:fs", { sizes: "deno-node-fs", open: "deno-filehandle" }],
-  ["Node 26", { sizes: "node", stream: "node-stream", open: "node-open" }],
-  ["Bun", { sizes: "bun", stream: "bun-stream", open: "bun-open" }],
+  ["Deno node:fs", {
+    sizes: "deno-node-fs",
+    open: "deno-filehandle",
+    commits: "deno-node-fs",
+  }],
+  ["Node 26", {
+    sizes: "node",
+    stream: "node-stream",
+    open: "node-open",
+    commits: "node",
+  }],
+  ["Bun", {
+    sizes: "bun",
+    stream: "bun-stream",
+    open: "bun-open",
+    commits: "bun",
+  }],
   ["fio io_uring", { sizes: "fio-io_uring", commits: "fio-io_uring" }],
 ];
 
@@ -302,12 +316,11 @@ function requirements({ requirements = [] }: Results): string {
 /** How group commit changes what many writers reach. */
 function commits(results: Results): string {
   const works = ["append-sync-w1", "append-sync-w64"];
-  const rows = ["library", "library-librt", "fio-io_uring"]
-    .filter((key) => series(results, works[0], key, "iops").length > 0)
-    .map((key) => [
-      labelOf(results, key),
-      ...works.map((work) => medianOf(results, work, key)),
-    ]);
+  const keys = contestantsOf(results, works[0]).map(({ key }) => key);
+  const rows = keys.map((key) => [
+    labelOf(results, key),
+    ...works.map((work) => medianOf(results, work, key)),
+  ]);
   const titles = ["commits a second", "1 writer", "64 writers"];
   return table(titles, rows);
 }
