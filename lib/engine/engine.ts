@@ -75,7 +75,7 @@ export interface ChannelOwner {
   putBack(request: EngineRequest): void;
   /** All completions at hand were handed over: there is room for others. */
   roomAgain(): void;
-  /** Closing one of the channel's descriptors told of an error. */
+  /** Closing one of the channel's descriptors reported an error. */
   closeFailed(errno: number): void;
 }
 

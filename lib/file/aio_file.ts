@@ -485,7 +485,7 @@ export class AioFile implements AsyncDisposable {
 
   /**
    * The bytes of the file as a stream, with several reads in flight ahead of the
-   * reader. Each chunk belongs to the reader alone.
+   * reader. Each chunk belongs to the reader.
    *
    * @param options Which bytes, and how far to read ahead.
    * @returns A byte stream. Canceling it cancels its reads; the file stays open.

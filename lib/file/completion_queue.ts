@@ -19,7 +19,7 @@ import { type AioFile, openFileOf } from "./aio_file.ts";
 import { assertPriority } from "./options.ts";
 
 /**
- * What a {@linkcode CompletionQueue} tells of a request that is done.
+ * What a {@linkcode CompletionQueue} reports about a request that is done.
  *
  * @example Handling completions
  * ```ts
@@ -95,7 +95,7 @@ export interface QueueRequest<Tag> {
 /**
  * Options of a {@linkcode CompletionQueue}.
  *
- * @example Leaving the processor alone while requests take long
+ * @example Waiting without polling while requests take long
  * ```ts
  * import { CompletionQueue, type CompletionQueueOptions } from "@posix/aio";
  *

@@ -5,7 +5,7 @@ import { engine } from "../engine/serving.ts";
 import { counters } from "../system/counters.ts";
 
 /**
- * What {@linkcode metrics} tells, about the file level of this isolate.
+ * What {@linkcode metrics} counts, at the file level of this isolate.
  *
  * @example What a part of a program has done
  * ```ts

@@ -209,7 +209,7 @@ export class OpenFile {
   }
 
   /**
-   * Asks the file system for what it tells of when a descriptor is closed (NFS,
+   * Asks the file system for what it reports when a descriptor is closed (NFS,
    * FUSE): the functions of some runtimes keep that to themselves.
    */
   #flush(): void {

@@ -152,7 +152,7 @@ export function sizeOf(file: NamedFile): Promise<number> {
   return call(
     async () => {
       const stats = await fstatPromised(fd);
-      // What fstat() tells of a block device is 0.
+      // The size of a block device is 0 in fstat().
       return stats.isBlockDevice() ? endOf(librt("lseek"), fd) : stats.size;
     },
     (native) => endOf(native, fd),

@@ -129,7 +129,7 @@ export const serving: {
  * @throws {RangeError} If a number of threads, lanes or requests is not a
  * positive integer, or a time is negative.
  *
- * @example Leaving the processor alone rather than being fast
+ * @example Less processor time, and later completions
  * ```ts
  * import { configure } from "@posix/aio";
  *

@@ -258,6 +258,16 @@ function runtimes(what: string): string[] {
   return ["deno", "node", "bun"].map((runtime) => `${runtime}-${what}`);
 }
 
+/** What a user may choose between where records have to be on disk. */
+const DURABLE = [
+  "library",
+  "library-librt",
+  "deno-node-fs",
+  "node",
+  "bun",
+  "fio-io_uring",
+];
+
 function appends(writers: number, quick?: string[]): Work {
   return {
     name: `append-sync-w${writers}`,
@@ -450,8 +460,8 @@ export const WORKS: Work[] = [
   ]),
   randomReads(256, true),
   randomReads(4096, true),
-  appends(1, ["library", "library-librt", "fio-io_uring"]),
-  appends(64, ["library", "library-librt", "fio-io_uring"]),
+  appends(1, DURABLE),
+  appends(64, DURABLE),
   coldReads("all", COLD_READERS),
   coldReads("half", COLD_READERS),
   {

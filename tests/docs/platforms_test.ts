@@ -1,4 +1,4 @@
-// docs/guides/platforms.md tells apart what is tested and what is not.
+// docs/guides/platforms.md says what is tested and what is not.
 
 import { assert, assertEquals } from "@std/assert";
 import { platformFor } from "../../ffi/platforms.ts";

@@ -4,27 +4,10 @@
 import { assert, assertAlmostEquals, assertEquals } from "@std/assert";
 import { createHash } from "node:crypto";
 import * as fs from "node:fs";
-import {
-  delay,
-  Directory,
-  pattern,
-  Program,
-  succeeds,
-  test,
-} from "../helpers/mod.ts";
+import { BROWSER, Browser } from "../helpers/browser.ts";
+import { Directory, pattern, Program, test } from "../helpers/mod.ts";
 
 const limit_ms = 120_000;
-/** For the removal of what the browser leaves. */
-const TRIES_MAX = 100;
-const TRY_AGAIN_MS = 100;
-const BROWSER = ["chromium", "chromium-browser", "google-chrome"]
-  .find((name) => succeeds(name, "--version"));
-if (BROWSER === undefined) {
-  console.log(
-    "There is no Chromium here: the tests with a browser are skipped.",
-  );
-}
-
 const DURATION_S = 300;
 const SAMPLE_RATE = 44_100;
 const FRAME_BYTES = 4; // 16 bits, stereo
@@ -131,61 +114,6 @@ interface Report {
   pages: { status: number; range: string; sha256: string }[];
   /** The range and how many bytes of it came, or the name of the error. */
   others: ([string, number] | string)[];
-}
-
-/** Opens a page in a browser of its own; that is closed at the end. */
-class Browser implements AsyncDisposable {
-  readonly #profile = new Directory();
-  readonly #process: Deno.ChildProcess;
-  /** Rejects if the browser ends by itself. */
-  readonly ended: Promise<never>;
-
-  constructor(url: string) {
-    const home = this.#profile.path;
-    this.#process = new Deno.Command(BROWSER!, {
-      args: [
-        "--headless",
-        "--no-sandbox",
-        "--disable-gpu",
-        "--disable-quic",
-        "--no-first-run",
-        "--disable-background-networking",
-        "--disable-component-update",
-        "--disable-sync",
-        "--disable-dev-shm-usage",
-        "--no-proxy-server",
-        "--autoplay-policy=no-user-gesture-required",
-        `--user-data-dir=${home}/profile`,
-        url,
-      ],
-      env: { HOME: home, XDG_CONFIG_HOME: home, XDG_CACHE_HOME: home },
-      stdin: "null",
-      stdout: "null",
-      stderr: "null",
-    }).spawn();
-    this.ended = this.#process.status.then(({ code }) => {
-      throw new Error(`The browser ended with ${code}`);
-    });
-    this.ended.catch(() => {});
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    try {
-      this.#process.kill("SIGKILL");
-    } catch {
-      // It has ended.
-    }
-    await this.#process.status;
-    // Its children notice a little later, and may write until then.
-    for (let tries = 0;; tries++) {
-      try {
-        return this.#profile[Symbol.dispose]();
-      } catch (error) {
-        if (tries === TRIES_MAX) throw error;
-        await delay(TRY_AGAIN_MS);
-      }
-    }
-  }
 }
 
 function serve(directory: Directory, ...options: string[]): Program {

@@ -26,7 +26,7 @@ import { RingWaiter, waits } from "./ring_waiter.ts";
 
 /**
  * Whether librt serves a file in the place of the ring: where each write is a
- * synchronization. Linux tells of an error once for each open file, so that a write
+ * synchronization. Linux reports an error once for each open file, so that a write
  * that asks first would have the error of another one; librt's lanes are opened
  * separately.
  */

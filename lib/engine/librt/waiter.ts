@@ -52,7 +52,7 @@ export interface Unattended {
 /** How many `aio_suspend` calls, a thread each, are out at once at most. */
 const SUSPENDS_MAX = 4;
 /**
- * A call that is out cannot be told of new heads, so they get a call of their
+ * A call that waits cannot learn of new heads, so they get a call of their
  * own. Every call ends by itself after a while: then one takes over from many.
  */
 const SUSPEND_MS_MIN = 20;
