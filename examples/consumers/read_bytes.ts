@@ -1,4 +1,8 @@
-/** A module to take into a project: what is at a place of a file, in memory of its own. */
+/**
+ * A module to take into a project: what is at a place of a file, in new memory.
+ *
+ * @module
+ */
 import type { AioFile, IoOptions } from "../../mod.ts";
 
 /**

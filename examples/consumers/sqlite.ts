@@ -13,8 +13,13 @@
 import { open, rm, stat } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
+// It declares the types of the next one.
+import type {} from "wa-sqlite";
 import * as VFS from "wa-sqlite/src/VFS.js";
 import { AioFile } from "../../mod.ts";
+
+const JOURNALS = VFS.SQLITE_OPEN_MAIN_JOURNAL |
+  VFS.SQLITE_OPEN_SUPER_JOURNAL;
 
 /** What `vfs_register()` of wa-sqlite takes. */
 export class AioVFS extends VFS.Base {
@@ -35,29 +40,29 @@ export class AioVFS extends VFS.Base {
   ): number {
     return this.#run(VFS.SQLITE_CANTOPEN, async () => {
       const path = name ?? join(tmpdir(), `sqlite-${crypto.randomUUID()}`);
-      const isNew = has(flags, VFS.SQLITE_OPEN_EXCLUSIVE);
       const file = await AioFile.open(path, {
         read: true,
         write: has(flags, VFS.SQLITE_OPEN_READWRITE),
         create: has(flags, VFS.SQLITE_OPEN_CREATE),
-        createNew: isNew,
+        createNew: has(flags, VFS.SQLITE_OPEN_EXCLUSIVE),
       });
       this.#files.set(id, file);
       if (has(flags, VFS.SQLITE_OPEN_DELETEONCLOSE)) {
         this.#temporary.set(id, path);
       }
-      // A journal that a loss of power takes away cannot undo anything.
-      if (has(flags, VFS.SQLITE_OPEN_MAIN_JOURNAL)) await syncDirectory(path);
+      // A journal whose name a loss of power takes away cannot undo anything.
+      if (has(flags, JOURNALS)) await syncDirectory(path);
       outFlags.setInt32(0, flags, true);
     });
   }
 
   override xClose(id: number): number {
     return this.#run(VFS.SQLITE_IOERR_CLOSE, async () => {
-      const file = this.#file(id), path = this.#temporary.get(id);
+      // None, if it could not be opened: SQLite closes it all the same.
+      const file = this.#files.get(id), path = this.#temporary.get(id);
       this.#files.delete(id);
       this.#temporary.delete(id);
-      await file.close();
+      await file?.close();
       if (path !== undefined) await rm(path);
     });
   }
@@ -134,8 +139,9 @@ export class AioVFS extends VFS.Base {
   }
 }
 
-function has(flags: number, flag: number): boolean {
-  return (flags & flag) !== 0;
+/** Whether one of `wanted` is among the flags. */
+function has(flags: number, wanted: number): boolean {
+  return (flags & wanted) !== 0;
 }
 
 /** The name of a file is on disk when its directory is. */
