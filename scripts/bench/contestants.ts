@@ -20,7 +20,7 @@ import { FIXED_LANES, type Task, type Work } from "./workloads.ts";
 /** Finds every contestant; `directory` takes what has to be compiled. */
 export async function findContestants(directory: string): Promise<Machine> {
   const machine: Machine = {
-    contestants: [...library(), ...denoPeers()],
+    contestants: [...library(), ...denoPeers(), ...consumers()],
     missing: [],
     versions: { deno: Deno.version.deno, v8: Deno.version.v8 },
   };
@@ -97,7 +97,7 @@ export function library(): Contestant[] {
     libraryVariant(
       "library",
       "posix-aio, pinned memory",
-      ({ group }) => group !== "lanes",
+      ({ group }) => group !== "lanes" && group !== "consumers",
       { variant: "pinned" },
     ),
     libraryVariant(
@@ -220,6 +220,19 @@ export function denoPeers(): Contestant[] {
     },
     workerPool("deno-workers", "Deno, workers", denoScript),
   ];
+}
+
+/** The library and `node:fs` under packages that read files of their formats. */
+export function consumers(): Contestant[] {
+  return [["library", "posix-aio"], ["deno-node-fs", "Deno node:fs"]].map(
+    ([key, label]) => ({
+      key,
+      label,
+      offers: ({ group }) => group === "consumers",
+      command: (task) =>
+        denoScript("consumers/worker.ts", task, { variant: key }),
+    }),
+  );
 }
 
 function denoScript(
