@@ -19,7 +19,7 @@ import * as VFS from "wa-sqlite/src/VFS.js";
 import { AioFile } from "../../mod.ts";
 
 const JOURNALS = VFS.SQLITE_OPEN_MAIN_JOURNAL |
-  VFS.SQLITE_OPEN_SUPER_JOURNAL;
+  VFS.SQLITE_OPEN_SUPER_JOURNAL | VFS.SQLITE_OPEN_WAL;
 
 /** What `vfs_register()` of wa-sqlite takes. */
 export class AioVFS extends VFS.Base {
