@@ -3,6 +3,7 @@
 import { findCompiler } from "./c_peer.ts";
 import {
   type Command,
+  consumer,
   type Contestant,
   here,
   isLargeCachedRead,
@@ -224,15 +225,12 @@ export function denoPeers(): Contestant[] {
 
 /** The library and `node:fs` under packages that read files of their formats. */
 export function consumers(): Contestant[] {
-  return [["library", "posix-aio"], ["deno-node-fs", "Deno node:fs"]].map(
-    ([key, label]) => ({
-      key,
-      label,
-      offers: ({ group }) => group === "consumers",
-      command: (task) =>
-        denoScript("consumers/worker.ts", task, { variant: key }),
-    }),
-  );
+  const command = (task: Task, variant: string) =>
+    denoScript("consumers/worker.ts", task, { variant });
+  return [
+    consumer("library", "posix-aio", "library", command),
+    consumer("deno-node-fs", "Deno node:fs", "node-fs", command),
+  ];
 }
 
 function denoScript(

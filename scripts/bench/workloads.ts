@@ -269,7 +269,7 @@ const OPEN: Work = {
 /** What other packages read of files of their formats. */
 function consumed(consumer: Consumer, title: string, depth: number): Work {
   return {
-    ...randomReads(depth, false, ["library", "deno-node-fs"]),
+    ...randomReads(depth, false, LIBRARY_AND_NODE_FS),
     name: `consumer-${consumer}`,
     title: `${title}, warm, depth ${depth}`,
     group: "consumers",

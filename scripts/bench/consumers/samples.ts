@@ -9,7 +9,24 @@ import { parquetWriteBuffer } from "hyparquet-writer";
 import { writeFile } from "node:fs/promises";
 import { DatabaseSync } from "node:sqlite";
 import { AioFile } from "../../../mod.ts";
+import type { Consumer } from "../workloads.ts";
+import { ENTRIES, ROWS, ROWS_IN_GROUP, ZOOM_MAX } from "./extent.ts";
 import { pmtilesArchive } from "./pmtiles_archive.ts";
+
+const makes: Record<Consumer, (path: string) => Promise<void> | void> = {
+  parquet: (path) => makeParquet(path, ROWS, ROWS_IN_GROUP),
+  zip: (path) => makeZip(path, ENTRIES),
+  pmtiles: (path) => makePmtiles(path, ZOOM_MAX),
+  sqlite: (path) => makeSqlite(path, ROWS),
+};
+
+/** Makes the file that a package is measured by. */
+export async function makeSample(
+  consumer: Consumer,
+  path: string,
+): Promise<void> {
+  await makes[consumer](path);
+}
 
 /** A text of words that tells where it belongs. */
 export function textOf(id: number): string {

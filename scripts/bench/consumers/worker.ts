@@ -1,14 +1,15 @@
 // One run of a package that reads a file of its format, through the library or through
-// node:fs, in a process of its own.
+// node:fs, in a process of its own; on Node and Bun as well.
 //
 //   deno run -A worker.ts '{"path": …}'     (a Task of workloads.ts)
 //
-// Variants: library, deno-node-fs.
+// Variants: library, node-fs.
 import { type Reader, Uint8ArrayWriter, ZipReader } from "@zip.js/zip.js";
 import { parquetMetadataAsync, parquetReadObjects } from "hyparquet";
-import { existsSync } from "node:fs";
+import { readFileSync } from "node:fs";
 import { type FileHandle, open } from "node:fs/promises";
 import process from "node:process";
+import { fileURLToPath } from "node:url";
 import { PMTiles, type Source, tileIdToZxy, zxyToTileId } from "pmtiles";
 import { Factory } from "wa-sqlite";
 import createModule from "wa-sqlite/dist/wa-sqlite-async.mjs";
@@ -19,22 +20,14 @@ import { AioReader } from "../../../examples/consumers/zip.ts";
 import { AioFile } from "../../../mod.ts";
 import { drive, finish } from "../measure.mjs";
 import type { Consumer, Task } from "../workloads.ts";
+import { ENTRIES, ROWS, ZOOM_MAX } from "./extent.ts";
 import * as fs from "./node_fs.ts";
-import { makeParquet, makePmtiles, makeSqlite, makeZip } from "./samples.ts";
 
 /** Does one operation, and is given a number that decides which. */
 type Operate = (chosen: number) => Promise<void>;
 
-const ROWS = 200_000, ROWS_IN_GROUP = 2_000, ROWS_READ = 100;
-const ENTRIES = 200;
-const ZOOM_MAX = 6, TILES = zxyToTileId(ZOOM_MAX + 1, 0, 0);
-
-const makes: Record<Consumer, (path: string) => Promise<void> | void> = {
-  parquet: (path) => makeParquet(path, ROWS, ROWS_IN_GROUP),
-  zip: (path) => makeZip(path, ENTRIES),
-  pmtiles: (path) => makePmtiles(path, ZOOM_MAX),
-  sqlite: (path) => makeSqlite(path, ROWS),
-};
+const ROWS_READ = 100;
+const TILES = zxyToTileId(ZOOM_MAX + 1, 0, 0);
 
 const ways: Record<Consumer, (path: string) => Promise<Operate>> = {
   parquet: readRows,
@@ -45,10 +38,7 @@ const ways: Record<Consumer, (path: string) => Promise<Operate>> = {
 
 const task: Task = JSON.parse(process.argv[2]);
 const isLibrary = task.variant === "library";
-const consumer = task.consumer!;
-const sample = `${task.path}.${consumer}`;
-if (!existsSync(sample)) await makes[consumer](sample);
-const operate = await ways[consumer](sample);
+const operate = await ways[task.consumer!](task.path);
 const measurement = await drive(task, async (_: number, offset: number) => {
   await operate(offset / task.blockBytes);
   return task.blockBytes;
@@ -104,7 +94,10 @@ async function readTiles(path: string): Promise<Operate> {
 }
 
 async function queryRows(path: string): Promise<Operate> {
-  const sqlite = Factory(await createModule());
+  const wasm = import.meta.resolve("wa-sqlite/dist/wa-sqlite-async.wasm");
+  // Node cannot fetch it.
+  const wasmBinary = readFileSync(fileURLToPath(wasm));
+  const sqlite = Factory(await createModule({ wasmBinary }));
   const vfs = isLibrary ? new AioVFS() : new fs.FsVFS();
   sqlite.vfs_register(vfs as unknown as SQLiteVFS, true);
   const database = await sqlite.open_v2(path);
