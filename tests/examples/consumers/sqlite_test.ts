@@ -193,28 +193,42 @@ test("AioVFS tells why SQLite could not", async ({ path }) => {
   assertEquals([code, where], ["ENOENT", missing]);
 });
 
-/** What is synchronized in a directory for one commit, files and itself, by name. */
-async function synchronized(by: string, directory: string): Promise<string[]> {
-  const record = `${directory}.${by}`;
+/**
+ * What is synchronized in a directory for one commit: files by name, and the directory
+ * as often as it is. (The library may have several descriptors of a file.)
+ */
+async function synchronized(
+  directory: string,
+  ...[by, synchronous]: string[]
+): Promise<string[]> {
+  const record = `${directory}.${by}`, database = `${directory}/texts.db`;
   await report("sqlite_commit", {
-    args: [by, `${directory}/texts.db`],
+    args: [by, database, synchronous],
     wrapper: strace(record, "-y", "-e", "trace=fsync,fdatasync"),
     env: visibleCalls() ?? {},
   });
-  const calls = (await Deno.readTextFile(record))
-    .matchAll(/f(?:data)?sync\(\d+<([^>]*)>/g);
-  const paths = new Set([...calls].map(([, path]) => path));
-  await Deno.remove(`${directory}/texts.db`);
-  return [...paths].filter((path) => path.startsWith(directory))
+  await Deno.remove(database);
+  const calls = await Deno.readTextFile(record);
+  const paths = [...calls.matchAll(/f(?:data)?sync\(\d+<([^>]*)>/g)]
+    .map(([, path]) => path).filter((path) => path.startsWith(directory));
+  const files = new Set(paths.filter((path) => path !== directory));
+  return [...files, ...paths.filter((path) => path === directory)]
     .map((path) => path.slice(directory.length)).toSorted();
 }
 
-test("AioVFS synchronizes what SQLite's own way does, directories too", {
-  ignore: !canStrace() || visibleCalls() === null,
-}, async (directory) => {
-  const inner = directory.at("inner");
-  await Deno.mkdir(inner);
-  const names = await synchronized("library", inner);
-  assertEquals(names, ["", "/texts.db", "/texts.db-journal"]);
-  assertEquals(names, await synchronized("runtime", inner));
-});
+for (const [synchronous, times] of [["FULL", 1], ["EXTRA", 2]] as const) {
+  test(
+    `AioVFS synchronizes what SQLite's own way does, directories too, if ${synchronous}`,
+    {
+      ignore: !canStrace() || visibleCalls() === null,
+    },
+    async (directory) => {
+      const inner = directory.at("inner");
+      await Deno.mkdir(inner);
+      const names = await synchronized(inner, "library", synchronous);
+      const itself = Array.from({ length: times }, () => "");
+      assertEquals(names, [...itself, "/texts.db", "/texts.db-journal"]);
+      assertEquals(names, await synchronized(inner, "runtime", synchronous));
+    },
+  );
+}
