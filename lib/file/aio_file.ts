@@ -1,4 +1,5 @@
 /** `AioFile`: an open file, where requests enter. */
+import { runtime } from "../../ffi/current.ts";
 import { assertSignal, isAborted, reasonOf } from "../checks/abort_signal.ts";
 import {
   assertArray,
@@ -23,11 +24,13 @@ import {
   type AdoptOptions,
   assertPriority,
   type BatchRequest,
+  checkedOptions,
   checkedRequest,
   type CloseOptions,
   type IoOptions,
 } from "./options.ts";
 import { PromisedRequest, type Resolve } from "./promised_request.ts";
+import { readLong, UNASKED_BYTES_MAX, upTo } from "./read.ts";
 import {
   readableFrom,
   type ReadableOptions,
@@ -199,6 +202,45 @@ export class AioFile implements AsyncDisposable {
     options?: IoOptions,
   ): Promise<number> {
     return AioFile.#transfer(this, "read", into, offset, options);
+  }
+
+  /**
+   * Reads at an offset into memory of its own, as far as the file goes. From a pipe,
+   * a socket or a terminal it reads what is there.
+   *
+   * The length may be more than the file has: memory is taken for what is there.
+   * Where the same buffer can be used again, or has to be pinned,
+   * {@linkcode AioFile.prototype.readAt | readAt} takes it.
+   *
+   * @param offset Where in the file, in bytes.
+   * @param length How many bytes.
+   * @param options Cancellation and priority.
+   * @returns The bytes: fewer than `length` only at the end of the file, none at or
+   * past it. The memory is the caller's alone, and can be transferred.
+   * @throws {AioError} If the system reports an error.
+   * @throws {RangeError} If the offset, the length or the priority is not valid, or
+   * the runtime has no array of so many bytes.
+   *
+   * @example The last 8 bytes of a file
+   * ```ts
+   * import { AioFile } from "@posix/aio";
+   *
+   * await using file = await AioFile.open("deno.json");
+   * const end = await file.read(await file.size() - 8, 8);
+   * console.log(end.length); // 8
+   * ```
+   */
+  async read(
+    offset: number | bigint,
+    length: number,
+    options?: IoOptions,
+  ): Promise<Uint8Array<ArrayBuffer>> {
+    assertFile(this);
+    if (nonNegative(length, "length") > UNASKED_BYTES_MAX) {
+      return await this.#readLong(offset, length, options);
+    }
+    const bytes = runtime.allocateUnsafe(length);
+    return upTo(bytes, await this.readAt(bytes, offset, options));
   }
 
   /**
@@ -613,6 +655,17 @@ export class AioFile implements AsyncDisposable {
         throw withCallerFirst(error, AioFile.#transfer);
       }
     });
+  }
+
+  #readLong(
+    offset: number | bigint,
+    length: number,
+    options: IoOptions = NO_OPTIONS,
+  ): Promise<Uint8Array<ArrayBuffer>> {
+    const at = fileOffset("read", offset);
+    const checked = checkedOptions(options);
+    this.#file.assertOpen("aio_read");
+    return this.#file.during(readLong(this.#file, at, length, checked));
   }
 
   async #synchronize(

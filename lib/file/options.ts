@@ -1,4 +1,5 @@
 /** Options of requests and of files, and the checks of them. */
+import { assertSignal } from "../checks/abort_signal.ts";
 import { assertObject, outOfRange } from "../checks/arguments.ts";
 import { assertBytes, nameOf } from "../checks/bytes.ts";
 import { systemLimits } from "../system/limits.ts";
@@ -125,6 +126,20 @@ export function checkedRequest(request: BatchRequest): BatchRequest {
   assertBytes(buffer, "buffer");
   // A getter must not give another value to what uses it later.
   return { type, buffer, offset, priority };
+}
+
+/**
+ * Options of a call that makes several requests, as they are at this moment.
+ *
+ * @throws {TypeError} Unless they are options of requests.
+ * @throws {RangeError} If the priority is none that the system knows.
+ */
+export function checkedOptions(options: IoOptions): IoOptions {
+  assertObject(options, "options");
+  const { signal, priority = 0 } = options;
+  if (signal !== undefined) assertSignal(signal);
+  if (priority !== 0) assertPriority(priority);
+  return { signal, priority };
 }
 
 /** @throws {RangeError} Unless it is a priority that the system knows. */

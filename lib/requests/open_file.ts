@@ -49,7 +49,7 @@ export class OpenFile {
   #second: FileQueue | null = null;
   /** The descriptor that was opened for the second one, or -1. */
   #openedFd = -1;
-  /** Calls that go around the queues: `size` and `truncate`. */
+  /** Calls that are more than a request, or none: `size`, `truncate`, …. */
   readonly #calls = new Set<Promise<unknown>>();
   #closing: Promise<void> | null = null;
 
@@ -82,6 +82,10 @@ export class OpenFile {
     return this.#file.isSeekable;
   }
 
+  get isDirect(): boolean {
+    return this.#file.isDirect;
+  }
+
   /** @throws {AioError} `EBADF` if it is closed. */
   assertOpen(syscall: string): void {
     if (this.#closing === null) return;
@@ -101,6 +105,11 @@ export class OpenFile {
    */
   queueFor(operation: Operation): FileQueue {
     if (this.#closing !== null) this.assertOpen(syscallOf(operation));
+    return this.queueWithin(operation);
+  }
+
+  /** The same for what {@linkcode during} waits for, while the file is closed too. */
+  queueWithin(operation: Operation): FileQueue {
     if (operation === "read") return this.#queue;
     const { isSeekable, isAppending } = this.#file;
     const isSecond = isSeekable
@@ -151,20 +160,21 @@ export class OpenFile {
 
   /** @throws {AioError} If the system cannot tell. */
   size(): Promise<number> {
-    return this.#call(sizeOf(this.#named));
+    return this.during(sizeOf(this.#named));
   }
 
   /** @throws {AioError} If the system refuses. */
   truncate(length: number): Promise<void> {
-    return this.#call(truncateFile(this.#named, length));
+    return this.during(truncateFile(this.#named, length));
   }
 
-  async #call<T>(outcome: Promise<T>): Promise<T> {
+  /** Has `close()` wait for a call that is under way. Returns its outcome. */
+  async during<T>(outcome: Promise<T>): Promise<T> {
     this.#calls.add(outcome);
     try {
       return await outcome;
     } catch (error) {
-      throw withCallerFirst(error, this.#call);
+      throw withCallerFirst(error, this.during);
     } finally {
       this.#calls.delete(outcome);
     }

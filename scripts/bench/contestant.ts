@@ -50,6 +50,21 @@ export const isOneCachedRead = (work: Work): boolean =>
   work.group === "main" && isRandomRead(work) && !work.direct &&
   work.depth === 1;
 
+/** Packages that read files of their formats, by one way to read files. */
+export function consumer(
+  key: string,
+  label: string,
+  variant: string,
+  command: (task: Task, variant: string) => Command,
+): Contestant {
+  return {
+    key,
+    label,
+    offers: ({ group }) => group === "consumers",
+    command: (task) => command(task, variant),
+  };
+}
+
 /** The path of a file of this directory. */
 export const here = (path: string): string =>
   fileURLToPath(new URL(path, import.meta.url));

@@ -3,6 +3,7 @@
 import { findCompiler } from "./c_peer.ts";
 import {
   type Command,
+  consumer,
   type Contestant,
   here,
   isLargeCachedRead,
@@ -20,7 +21,7 @@ import { FIXED_LANES, type Task, type Work } from "./workloads.ts";
 /** Finds every contestant; `directory` takes what has to be compiled. */
 export async function findContestants(directory: string): Promise<Machine> {
   const machine: Machine = {
-    contestants: [...library(), ...denoPeers()],
+    contestants: [...library(), ...denoPeers(), ...consumers()],
     missing: [],
     versions: { deno: Deno.version.deno, v8: Deno.version.v8 },
   };
@@ -82,7 +83,7 @@ export function library(): Contestant[] {
     libraryVariant(
       "library",
       "posix-aio, pinned memory",
-      ({ group }) => group !== "lanes",
+      ({ group }) => group !== "lanes" && group !== "consumers",
     ),
     libraryVariant(
       "library-ordinary",
@@ -205,6 +206,16 @@ export function denoPeers(): Contestant[] {
         denoScript("peers/open_peer.mjs", task, { variant: "filehandle" }),
     },
     workerPool("deno-workers", "Deno, workers", denoScript),
+  ];
+}
+
+/** The library and `node:fs` under packages that read files of their formats. */
+export function consumers(): Contestant[] {
+  const command = (task: Task, variant: string) =>
+    denoScript("consumers/worker.ts", task, { variant });
+  return [
+    consumer("library", "posix-aio", "library", command),
+    consumer("deno-node-fs", "Deno node:fs", "node-fs", command),
   ];
 }
 

@@ -57,6 +57,21 @@ export const fileChecks: Checks = {
     assert.ok(shared.every((byte) => byte === 1));
   },
 
+  "read() gives memory of its own, short at the end of the file": async () => {
+    await using file = await AioFile.open(fileOf(600));
+    for (const length of [10, BLOCK_BYTES, 2 ** 31]) {
+      const bytes = await file.read(599 * BLOCK_BYTES, length);
+      const expected = Math.min(length, BLOCK_BYTES);
+      assert.equal(bytes.buffer.byteLength, expected);
+      assert.ok(bytes.every((byte) => byte === 599 % 256));
+    }
+    const all = await file.read(0, 2 ** 40);
+    assert.equal(all.length, 600 * BLOCK_BYTES);
+    assert.ok(all.every((b, at) => b === (Math.floor(at / BLOCK_BYTES) & 255)));
+    assert.equal((await file.read(2 ** 40, 7)).length, 0);
+    await assert.rejects(file.read(0, -1), RangeError);
+  },
+
   "writeAt(), append(), sync(), truncate() and size() do what they say":
     async () => {
       const path = fileOf(1);

@@ -1,0 +1,66 @@
+/** Reads into memory of their own, as far as the file goes. */
+import { runtime } from "../../ffi/current.ts";
+import { offsetAfter } from "../checks/offset.ts";
+import type { OpenFile } from "../requests/open_file.ts";
+import type { IoOptions } from "./options.ts";
+import { transfer } from "./transfers.ts";
+
+/** So much is allocated without a look at how much the file has. */
+export const UNASKED_BYTES_MAX = 1024 * 1024;
+/** What is read at a time behind the size that the system told. */
+const PIECE_BYTES = 64 * 1024;
+/** A multiple of what direct transfers need. */
+const DIRECT_BYTES = 4096;
+
+/**
+ * Reads as far as the file goes, however long that is.
+ *
+ * @param file The file.
+ * @param offset Where in it, which was checked.
+ * @param length How many bytes at most; may be `Infinity`.
+ * @param options Which were checked.
+ */
+export async function readLong(
+  file: OpenFile,
+  offset: number | bigint,
+  length: number,
+  options: IoOptions,
+): Promise<Uint8Array<ArrayBuffer>> {
+  const { isSeekable, isDirect } = file;
+  // Nobody knows how much a pipe has: what is there, but at most so much.
+  let left = isSeekable ? length : Math.min(length, UNASKED_BYTES_MAX);
+  let wanted = isSeekable ? await file.size() - Number(offset) : left;
+  if (wanted <= 0) wanted = PIECE_BYTES;
+  if (isDirect) wanted = Math.ceil(wanted / DIRECT_BYTES) * DIRECT_BYTES;
+  const pieces: Uint8Array<ArrayBuffer>[] = [];
+  for (let at = offset; left > 0; wanted = PIECE_BYTES) {
+    const piece = runtime.allocateUnsafe(Math.min(wanted, left));
+    const bytes = await transfer(file, "read", piece, at, options);
+    if (bytes > 0) pieces.push(upTo(piece, bytes));
+    if (bytes < piece.byteLength) break;
+    // The file may have become longer, and those of /proc do not tell.
+    at = offsetAfter(at, bytes);
+    left -= bytes;
+  }
+  return joined(pieces);
+}
+
+/** A copy if it is short: nobody is to see what the memory had before. */
+export function upTo(
+  bytes: Uint8Array<ArrayBuffer>,
+  end: number,
+): Uint8Array<ArrayBuffer> {
+  return end === bytes.byteLength ? bytes : bytes.slice(0, end);
+}
+
+function joined(pieces: Uint8Array<ArrayBuffer>[]): Uint8Array<ArrayBuffer> {
+  if (pieces.length === 1) return pieces[0];
+  const length = pieces.reduce((sum, { byteLength }) => sum + byteLength, 0);
+  const all = runtime.allocateUnsafe(length);
+  let at = 0;
+  for (const piece of pieces) {
+    all.set(piece, at);
+    at += piece.byteLength;
+  }
+  return all;
+}
