@@ -8,7 +8,6 @@
  */
 import type { AsyncBuffer } from "hyparquet";
 import type { AioFile } from "../../mod.ts";
-import { readBytes } from "./read_bytes.ts";
 
 /**
  * Makes what hyparquet reads from. Nothing is read before hyparquet asks for it.
@@ -22,6 +21,6 @@ export async function parquetBuffer(file: AioFile): Promise<AsyncBuffer> {
   return {
     byteLength,
     slice: async (start, end = byteLength) =>
-      (await readBytes(file, start, end - start)).buffer,
+      (await file.read(start, end - start)).buffer,
   };
 }
