@@ -17,10 +17,8 @@ import type { AioFile } from "../../mod.ts";
  * @throws {AioError} If the system reports an error.
  */
 export async function parquetBuffer(file: AioFile): Promise<AsyncBuffer> {
-  const byteLength = await file.size();
   return {
-    byteLength,
-    slice: async (start, end = byteLength) =>
-      (await file.read(start, end - start)).buffer,
+    byteLength: await file.size(),
+    slice: (start, end) => file.slice(start, end).arrayBuffer(),
   };
 }
