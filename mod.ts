@@ -85,6 +85,7 @@ export {
 export type { OpenOptions } from "./lib/file/open.ts";
 export { AioError, type AioErrorOptions } from "./lib/system/error.ts";
 export { AioFile } from "./lib/file/aio_file.ts";
+export type { FileSlice } from "./lib/file/file_slice.ts";
 export type {
   AdoptOptions,
   BatchRequest,

@@ -8,7 +8,6 @@
  */
 import type { AsyncBuffer } from "hyparquet";
 import type { AioFile } from "../../mod.ts";
-import { readBytes } from "./read_bytes.ts";
 
 /**
  * Makes what hyparquet reads from. Nothing is read before hyparquet asks for it.
@@ -18,10 +17,8 @@ import { readBytes } from "./read_bytes.ts";
  * @throws {AioError} If the system reports an error.
  */
 export async function parquetBuffer(file: AioFile): Promise<AsyncBuffer> {
-  const byteLength = await file.size();
   return {
-    byteLength,
-    slice: async (start, end = byteLength) =>
-      (await readBytes(file, start, end - start)).buffer,
+    byteLength: await file.size(),
+    slice: (start, end) => file.slice(start, end).arrayBuffer(),
   };
 }

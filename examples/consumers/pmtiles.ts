@@ -8,7 +8,6 @@
  */
 import type { RangeResponse, Source } from "pmtiles";
 import type { AioFile } from "../../mod.ts";
-import { readBytes } from "./read_bytes.ts";
 
 /** What `new PMTiles()` takes. The file stays open and is the caller's to close. */
 export class AioSource implements Source {
@@ -34,7 +33,7 @@ export class AioSource implements Source {
     signal?: AbortSignal,
   ): Promise<RangeResponse> {
     const options = signal && { signal };
-    const { buffer } = await readBytes(this.#file, offset, length, options);
+    const { buffer } = await this.#file.read(offset, length, options);
     return { data: buffer };
   }
 }

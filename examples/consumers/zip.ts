@@ -9,7 +9,6 @@
  */
 import { Reader } from "@zip.js/zip.js";
 import type { AioFile } from "../../mod.ts";
-import { readBytes } from "./read_bytes.ts";
 
 /** What `new ZipReader()` takes. The file stays open and is the caller's to close. */
 export class AioReader extends Reader<AioFile> {
@@ -27,6 +26,6 @@ export class AioReader extends Reader<AioFile> {
   }
 
   override readUint8Array(offset: number, length: number): Promise<Uint8Array> {
-    return readBytes(this.#file, offset, length);
+    return this.#file.read(offset, length);
   }
 }

@@ -20,6 +20,7 @@ import { librt } from "../system/librt.ts";
 import { addressInPlace } from "../system/pinned.ts";
 import { applySettings } from "../system/settings.ts";
 import { openFile, type OpenOptions, pathOf } from "./open.ts";
+import { FileSlice } from "./file_slice.ts";
 import {
   type AdoptOptions,
   assertPriority,
@@ -208,7 +209,8 @@ export class AioFile implements AsyncDisposable {
    * Reads at an offset into memory of its own, as far as the file goes. From a pipe,
    * a socket or a terminal it reads what is there.
    *
-   * The length may be more than the file has: memory is taken for what is there.
+   * The length may be more than the file has, or `Infinity`: memory is taken for what
+   * is there.
    * Where the same buffer can be used again, or has to be pinned,
    * {@linkcode AioFile.prototype.readAt | readAt} takes it.
    *
@@ -236,11 +238,41 @@ export class AioFile implements AsyncDisposable {
     options?: IoOptions,
   ): Promise<Uint8Array<ArrayBuffer>> {
     assertFile(this);
-    if (nonNegative(length, "length") > UNASKED_BYTES_MAX) {
+    if (length !== Infinity) nonNegative(length, "length");
+    if (length > UNASKED_BYTES_MAX) {
       return await this.#readLong(offset, length, options);
     }
     const bytes = runtime.allocateUnsafe(length);
     return upTo(bytes, await this.readAt(bytes, offset, options));
+  }
+
+  /**
+   * A part of the file as `Blob` has it, which is read when it is asked for, and not
+   * before.
+   *
+   * It is a range of the file, not a copy: it shows what the file has when it is read.
+   * A negative position counts from the end of the file as it is now. Without an end it
+   * goes to the end of the file as it is then.
+   *
+   * @param start Where it begins, in bytes.
+   * @param end Where it ends, in bytes; at the end of the file unless given.
+   * @returns The part.
+   * @throws {AioError} `EBADF` if the file is closed.
+   * @throws {RangeError} If a position is no integer.
+   *
+   * @example The last line
+   * ```ts
+   * import { AioFile } from "@posix/aio";
+   *
+   * await using file = await AioFile.open("deno.json");
+   * const end = await file.slice(-64).text();
+   * console.log(end.trimEnd().split("\n").at(-1)); // }
+   * ```
+   */
+  slice(start?: number, end?: number): FileSlice {
+    assertFile(this);
+    this.#file.assertOpen("fstat");
+    return new FileSlice(this, () => this.#file.sizeNow()).slice(start, end);
   }
 
   /**

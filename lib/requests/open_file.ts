@@ -11,6 +11,7 @@ import {
   closeDescriptor,
   duplicateDescriptor,
   reopenForAppending,
+  sizeNow,
   sizeOf,
   statusOf,
   truncateFile,
@@ -161,6 +162,20 @@ export class OpenFile {
   /** @throws {AioError} If the system cannot tell. */
   size(): Promise<number> {
     return this.during(sizeOf(this.#named));
+  }
+
+  /**
+   * The same, at once.
+   *
+   * @throws {AioError} If it is closed, or the system cannot tell.
+   */
+  sizeNow(): number {
+    this.assertOpen("fstat");
+    try {
+      return sizeNow(this.#named);
+    } catch (error) {
+      throw withCallerFirst(error, this.sizeNow);
+    }
   }
 
   /** @throws {AioError} If the system refuses. */

@@ -5,7 +5,7 @@
  * @module
  */
 import { Buffer } from "node:buffer";
-import { close, fstat, fstatSync, ftruncate } from "node:fs";
+import { close, fstat, fstatSync, ftruncate, type Stats } from "node:fs";
 import { promisify } from "node:util";
 import type { Librt } from "../../ffi/librt.ts";
 import { freeNative } from "../../ffi/memory.ts";
@@ -53,13 +53,9 @@ export function statusOf(fd: number): DescriptorStatus {
 }
 
 function hasOffsets(fd: number): boolean {
-  try {
-    const stats = fstatSync(fd);
-    return stats.isFile() || stats.isBlockDevice();
-  } catch {
-    // The runtime knows only descriptors that it has opened itself.
-    return hasPosition(fd);
-  }
+  const stats = statsOf(fd);
+  if (stats === null) return hasPosition(fd);
+  return stats.isFile() || stats.isBlockDevice();
 }
 
 /**
@@ -161,6 +157,36 @@ export function sizeOf(file: NamedFile): Promise<number> {
     "fstat",
     file,
   );
+}
+
+/**
+ * The size of a file, by a call that a network's file system may take its time for.
+ *
+ * @throws {AioError} If the system cannot tell.
+ */
+export function sizeNow(file: NamedFile): number {
+  const { fd, path } = file;
+  const stats = statsOf(fd);
+  if (stats !== null && !stats.isBlockDevice()) return stats.size;
+  const size = endOf(librt("lseek"), fd);
+  if (size !== -1) return size;
+  const errno = runtime.errno();
+  const what = `Cannot get the size of ${fileName(file)}`;
+  throw new AioError(`${what}${closedHint(fd, errno)}`, {
+    errno,
+    syscall: "fstat",
+    fd,
+    path,
+  });
+}
+
+/** What the runtime knows of a descriptor; `null` if it has not opened that itself. */
+function statsOf(fd: number): Stats | null {
+  try {
+    return fstatSync(fd);
+  } catch {
+    return null;
+  }
 }
 
 /** The offset behind the last byte, or -1; the position stays as it is. */

@@ -49,6 +49,7 @@ test(
     using device = new BlockDevice();
     await using file = await AioFile.open(device.path);
     assertEquals(await file.size(), SIZE_BYTES);
+    assertEquals(file.slice(512).size, SIZE_BYTES - 512);
   },
 );
 

@@ -72,6 +72,21 @@ export const fileChecks: Checks = {
     await assert.rejects(file.read(0, -1), RangeError);
   },
 
+  "slice() is a part of the file that is read when it is asked for":
+    async () => {
+      const path = newPath();
+      const options = { read: true, write: true, create: true };
+      await using file = await AioFile.open(path, options);
+      const part = file.slice(2, 8);
+      assert.equal(part.size, 0);
+      await file.writeAt(encode("0123456789"), 0);
+      assert.equal(part.size, 6);
+      assert.equal(await part.text(), "234567");
+      assert.equal(await part.slice(1, -1).text(), "3456");
+      assert.equal(await new Response(part.stream()).text(), "234567");
+      assert.equal((await file.slice(-3).arrayBuffer()).byteLength, 3);
+    },
+
   "writeAt(), append(), sync(), truncate() and size() do what they say":
     async () => {
       const path = fileOf(1);

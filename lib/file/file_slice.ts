@@ -1,0 +1,202 @@
+/** `AioFile.slice()`: a part of a file that is read when it is asked for. */
+import { TextDecoder } from "node:util";
+import { outOfRange } from "../checks/arguments.ts";
+import type { IoOptions } from "./options.ts";
+import type { ReadableOptions } from "./streams.ts";
+
+/** What a slice uses of an `AioFile`. */
+interface Sliced {
+  read(
+    offset: number,
+    length: number,
+    options?: IoOptions,
+  ): Promise<Uint8Array<ArrayBuffer>>;
+  readable(options: ReadableOptions): ReadableStream<Uint8Array<ArrayBuffer>>;
+}
+
+/** Which bytes; the end is `Infinity` where it is that of the file. */
+interface Range {
+  readonly start: number;
+  readonly end: number;
+}
+
+const WHOLE: Range = { start: 0, end: Infinity };
+
+/**
+ * A part of a file, from {@linkcode AioFile.prototype.slice | AioFile.slice}. It has
+ * nothing of the file in memory: each call reads what the file has then.
+ *
+ * @example The header of a file, and what lies behind it
+ * ```ts
+ * import { AioFile, type FileSlice } from "@posix/aio";
+ *
+ * await using file = await AioFile.open("deno.json");
+ * const header: FileSlice = file.slice(0, 16);
+ * const rest = file.slice(16);
+ * console.log(header.size, "and", rest.size, "bytes");
+ * console.log(await header.text());
+ * ```
+ */
+export class FileSlice {
+  readonly #file: Sliced;
+  readonly #sizeOfFile: () => number;
+  readonly #range: Range;
+
+  /** Slices come from `AioFile.slice()`. */
+  constructor(file: Sliced, sizeOfFile: () => number, range: Range = WHOLE) {
+    this.#file = file;
+    this.#sizeOfFile = sizeOfFile;
+    this.#range = range;
+  }
+
+  /**
+   * How many bytes it has at this moment, which the system is asked for: fewer where
+   * the file is shorter, and none where it ends before.
+   *
+   * @returns The bytes.
+   * @throws {AioError} `EBADF` if the file is closed.
+   *
+   * @example
+   * ```ts
+   * import { AioFile } from "@posix/aio";
+   *
+   * await using file = await AioFile.open("deno.json");
+   * console.log(file.slice(0, 16).size, file.slice(-8).size); // 16 8
+   * ```
+   */
+  get size(): number {
+    const { start, end } = this.#range;
+    return Math.max(Math.min(end, this.#sizeOfFile()) - start, 0);
+  }
+
+  /**
+   * The bytes, in memory of their own.
+   *
+   * @param options Cancellation and priority.
+   * @returns The bytes, fewer than were asked for where the file ends before.
+   * @throws {AioError} If the system reports an error; `EBADF` if the file is closed.
+   *
+   * @example
+   * ```ts
+   * import { AioFile } from "@posix/aio";
+   *
+   * await using file = await AioFile.open("deno.json");
+   * const bytes = await file.slice(-8).bytes();
+   * console.log(bytes.length); // 8
+   * ```
+   */
+  bytes(options?: IoOptions): Promise<Uint8Array<ArrayBuffer>> {
+    const { start, end } = this.#range;
+    return this.#file.read(start, end - start, options);
+  }
+
+  /**
+   * The same as {@linkcode FileSlice.prototype.bytes | bytes}, as an `ArrayBuffer`.
+   *
+   * @param options Cancellation and priority.
+   * @returns A buffer that has nothing else in it.
+   * @throws {AioError} If the system reports an error; `EBADF` if the file is closed.
+   *
+   * @example
+   * ```ts
+   * import { AioFile } from "@posix/aio";
+   *
+   * await using file = await AioFile.open("deno.json");
+   * const view = new DataView(await file.slice(0, 4).arrayBuffer());
+   * console.log(view.getUint32(0));
+   * ```
+   */
+  async arrayBuffer(options?: IoOptions): Promise<ArrayBuffer> {
+    return (await this.bytes(options)).buffer;
+  }
+
+  /**
+   * The bytes as text. They are UTF-8; what is none becomes U+FFFD, and a mark of the
+   * byte order is left out, as `Blob.text()` does.
+   *
+   * @param options Cancellation and priority.
+   * @returns The text.
+   * @throws {AioError} If the system reports an error; `EBADF` if the file is closed.
+   *
+   * @example
+   * ```ts
+   * import { AioFile } from "@posix/aio";
+   *
+   * await using file = await AioFile.open("deno.json");
+   * console.log(JSON.parse(await file.slice().text()).name); // @posix/aio
+   * ```
+   */
+  async text(options?: IoOptions): Promise<string> {
+    return new TextDecoder().decode(await this.bytes(options));
+  }
+
+  /**
+   * The bytes as a stream, as {@linkcode AioFile.prototype.readable | AioFile.readable}
+   * has it.
+   *
+   * @param options How far to read ahead.
+   * @returns A byte stream. Canceling it cancels its reads; the file stays open.
+   * @throws {AioError} `EBADF` if the file is closed.
+   * @throws {RangeError} If an option is not valid.
+   *
+   * @example The body of an answer
+   * ```ts
+   * import { AioFile } from "@posix/aio";
+   *
+   * await using file = await AioFile.open("deno.json");
+   * const part = file.slice(16, 80);
+   * const response = new Response(part.stream(), {
+   *   status: 206,
+   *   headers: { "content-length": String(part.size) },
+   * });
+   * console.log((await response.text()).length); // 64
+   * ```
+   */
+  stream(
+    options: Pick<ReadableOptions, "chunkSize" | "depth"> = {},
+  ): ReadableStream<Uint8Array<ArrayBuffer>> {
+    const { start, end } = this.#range;
+    const { chunkSize, depth } = options;
+    const length = end - start;
+    return this.#file.readable({ offset: start, length, chunkSize, depth });
+  }
+
+  /**
+   * A part of this slice. Positions are relative to it, and are those of `Blob.slice()`:
+   * a negative one counts from the end, and none leads out of this slice.
+   *
+   * @param start Where it begins, in bytes.
+   * @param end Where it ends, in bytes; where this one ends unless given.
+   * @returns The part.
+   * @throws {AioError} `EBADF` if the file is closed, and a position is negative.
+   * @throws {RangeError} If a position is no integer.
+   *
+   * @example
+   * ```ts
+   * import { AioFile } from "@posix/aio";
+   *
+   * await using file = await AioFile.open("deno.json");
+   * const middle = file.slice(16, 80).slice(8, -8);
+   * console.log(middle.size); // 48
+   * ```
+   */
+  slice(start = 0, end?: number): FileSlice {
+    const length = this.#range.end - this.#range.start;
+    const from = this.#position(start, "start");
+    const to = end === undefined ? length : this.#position(end, "end");
+    const range = {
+      start: this.#range.start + from,
+      end: this.#range.start + Math.max(from, to),
+    };
+    return new FileSlice(this.#file, this.#sizeOfFile, range);
+  }
+
+  /** A position from the start of this slice. */
+  #position(position: number, name: string): number {
+    if (!Number.isSafeInteger(position)) {
+      throw outOfRange(name, position, "an integer");
+    }
+    if (position < 0) return Math.max(this.size + position, 0);
+    return Math.min(position, this.#range.end - this.#range.start);
+  }
+}
