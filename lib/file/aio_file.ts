@@ -7,7 +7,8 @@ import {
   nonNegative,
   outOfRange,
 } from "../checks/arguments.ts";
-import { assertBytes, nameOf } from "../checks/bytes.ts";
+import { type Buffers, buffersOf } from "../checks/buffers.ts";
+import { nameOf } from "../checks/bytes.ts";
 import { fileOffset } from "../checks/offset.ts";
 import type { Operation } from "../engine/engine.ts";
 import { dispatcher } from "../requests/dispatcher.ts";
@@ -194,7 +195,7 @@ export class AioFile implements AsyncDisposable {
    * ```
    */
   readAt(
-    into: Uint8Array,
+    into: Uint8Array | readonly Uint8Array[],
     offset: number | bigint,
     options?: IoOptions,
   ): Promise<number> {
@@ -229,7 +230,7 @@ export class AioFile implements AsyncDisposable {
    * ```
    */
   writeAt(
-    from: Uint8Array,
+    from: Uint8Array | readonly Uint8Array[],
     offset: number | bigint,
     options?: IoOptions,
   ): Promise<number> {
@@ -272,7 +273,7 @@ export class AioFile implements AsyncDisposable {
    * ```
    */
   append(
-    from: Uint8Array,
+    from: Uint8Array | readonly Uint8Array[],
     options?: IoOptions,
   ): Promise<number> {
     return AioFile.#transfer(this, "append", from, 0, options);
@@ -587,15 +588,16 @@ export class AioFile implements AsyncDisposable {
   static #transfer(
     file: AioFile,
     operation: Operation,
-    view: Uint8Array,
+    given: Uint8Array | readonly Uint8Array[],
     offset: number | bigint,
     options: IoOptions | undefined,
   ): Promise<number> {
+    let view: Buffers;
     let at: number | bigint;
     let cached: Cached | null = null;
     try {
       assertFile(file);
-      assertBytes(view, operation === "read" ? "into" : "from");
+      view = buffersOf(given, operation === "read" ? "into" : "from");
       at = fileOffset(operation, offset);
       if (operation === "read" && options === undefined) {
         cached = file.#file.readCached(view, at);

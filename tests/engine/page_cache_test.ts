@@ -517,6 +517,21 @@ const PARTS = {
   "ordinary memory, in place": { length: 40 * KIB },
   "pinned memory": { length: 2 * PAGE_BYTES, memory: "pinned" },
   "shared memory": { length: 40 * KIB, memory: "shared" },
+  "a list of ordinary memory": { length: 2 * PAGE_BYTES, cuts: [16, 5000] },
+  "a list of ordinary memory, in place": {
+    length: 40 * KIB,
+    cuts: [16, PAGE_BYTES, 6000],
+  },
+  "a list of pinned memory": {
+    length: 2 * PAGE_BYTES,
+    memory: "pinned",
+    cuts: [16, 5000],
+  },
+  "a list, by a read with options": {
+    length: 2 * PAGE_BYTES,
+    hasOptions: true,
+    cuts: [PAGE_BYTES],
+  },
   "ordinary memory, by a read with options": {
     length: 2 * PAGE_BYTES,
     hasOptions: true,
