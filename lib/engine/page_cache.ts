@@ -9,7 +9,12 @@ import { runtime } from "../../ffi/current.ts";
 import { IOV_MAX, iovecOf, iovecsOf } from "../../ffi/iovec.ts";
 import { KeptMemory, type NativeMemory } from "../../ffi/memory.ts";
 import type { NativeFunctions, Pointer } from "../../ffi/runtime.ts";
-import { BufferList, type Buffers, scatter } from "../checks/buffers.ts";
+import {
+  type BufferList,
+  type Buffers,
+  isList,
+  scatter,
+} from "../checks/buffers.ts";
 import { bufferOf, byteOffsetOf } from "../checks/bytes.ts";
 import { offsetAfter } from "../checks/offset.ts";
 import { EAGAIN, ENOSYS, platform } from "../system/constants.ts";
@@ -145,7 +150,7 @@ export class PageCache {
   ): number {
     const begin = this.bytes;
     const at = begin === 0 ? offset : offsetAfter(offset, begin);
-    if (view instanceof BufferList) {
+    if (isList(view)) {
       return this.#readList(view, begin, byteLength, at);
     }
     const pinned = pinnedAddressOf(view);
@@ -206,7 +211,7 @@ function isShortOf(view: Buffers, byteLength: number): boolean {
 
 /** Whether nothing of it may move. */
 function isPinned(view: Buffers): boolean {
-  return view instanceof BufferList
+  return isList(view)
     ? view.views.every((each) => pinnedAddressOf(each) !== 0)
     : pinnedAddressOf(view) !== 0;
 }

@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { BufferList, type Buffers, lengthOf } from "../checks/buffers.ts";
+import { type Buffers, isList, lengthOf } from "../checks/buffers.ts";
 import { byteLengthOf } from "../checks/bytes.ts";
 import type {
   EngineRequest,
@@ -111,9 +111,7 @@ export abstract class Request implements EngineRequest, Linked<Request> {
   get isViewLost(): boolean {
     const { address, view, length } = this;
     if (address !== 0 || view === null) return false;
-    return view instanceof BufferList
-      ? view.isLost
-      : byteLengthOf(view) !== length;
+    return isList(view) ? view.isLost : byteLengthOf(view) !== length;
   }
 
   /** What to settle it with where its buffer was taken away. */

@@ -4,7 +4,7 @@ import { runtime } from "../../ffi/current.ts";
 import { mayEndFirst } from "../../ffi/isolate.ts";
 import { librt } from "../../ffi/librt.ts";
 import { assertObject } from "../checks/arguments.ts";
-import { BufferList, type Buffers } from "../checks/buffers.ts";
+import { type Buffers, isList } from "../checks/buffers.ts";
 import {
   assertBytes,
   bufferOf,
@@ -183,9 +183,7 @@ export function isPinned(view: Uint8Array): boolean {
  * address: each of them has one.
  */
 export function addressInPlace(buffers: Buffers): number {
-  return buffers instanceof BufferList || mayEndFirst()
-    ? 0
-    : pinnedAddressOf(buffers);
+  return isList(buffers) || mayEndFirst() ? 0 : pinnedAddressOf(buffers);
 }
 
 /** The native address of a view's first byte, or 0 if it is not pinned. */

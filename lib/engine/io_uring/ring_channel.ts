@@ -4,7 +4,7 @@ import { FSYNC_DATASYNC, IOSQE_ASYNC, OPCODE } from "../../../ffi/io_uring.ts";
 import { IOV_MAX, type Vector } from "../../../ffi/iovec.ts";
 import { OutOfMemoryError } from "../../../ffi/memory.ts";
 import { assert } from "../../checks/assert.ts";
-import { BufferList } from "../../checks/buffers.ts";
+import { isList } from "../../checks/buffers.ts";
 import { type Linked, LinkedList } from "../../collections/linked_list.ts";
 import { EAGAIN, ECANCELED, EINTR, platform } from "../../system/constants.ts";
 import { addressInPlace } from "../../system/pinned.ts";
@@ -121,7 +121,7 @@ export class RingChannel implements Channel {
 
   /** Where the next buffers of a list lie; `null` if they cannot be used in place. */
   #vectorsOf({ view, transferred, length }: EngineRequest): Vector[] | null {
-    if (!(view instanceof BufferList)) return null;
+    if (view === null || !isList(view)) return null;
     const vectors: Vector[] = [];
     for (
       const piece of view.pieces(transferred, length - transferred, IOV_MAX)
