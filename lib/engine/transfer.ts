@@ -24,11 +24,8 @@ export class Transfer {
   readonly address: number;
   readonly byteLength: number;
   readonly offset: number | bigint;
-  /**
-   * Whether the system transfers to or from where the bytes are wanted: to or from a
-   * buffer that does not move, or several.
-   */
-  readonly isInPlace: boolean;
+  /** Where several buffers lie, if the system has them in place. */
+  readonly vectors: readonly Vector[] | null;
   /** Native memory in the place of what may move, or for the entries. */
   readonly #memory: BounceBuffer | null;
 
@@ -37,7 +34,7 @@ export class Transfer {
    *
    * @param request What it is a part of.
    * @param memory What was taken for it.
-   * @param vectors Where the next buffers lie, if the system has them in place.
+   * @param vectors Where its buffers lie, if the system has several in place.
    */
   constructor(
     request: EngineRequest,
@@ -47,7 +44,7 @@ export class Transfer {
     const { transferred, isSync, isWrite } = request;
     this.request = request;
     this.#memory = memory;
-    this.isInPlace = memory === null || vectors !== null;
+    this.vectors = vectors;
     this.byteLength = vectors === null ? pieceOf(request) : bytesOf(vectors);
     this.address = isSync
       ? 0
@@ -55,6 +52,11 @@ export class Transfer {
     this.offset = offsetAfter(request.offset, transferred);
     if (vectors !== null) packIovecs(memory!.bytes, vectors);
     else if (memory !== null && isWrite) this.#fill(memory);
+  }
+
+  /** Whether the system transfers to or from where the bytes are wanted. */
+  get isInPlace(): boolean {
+    return this.#memory === null || this.vectors !== null;
   }
 
   #fill({ bytes }: BounceBuffer): void {
@@ -95,7 +97,7 @@ export class Transfer {
  * Takes the memory that a request needs.
  *
  * @param make Makes the transfer with it; `null` if it needs none.
- * @param vectors Where its next buffers lie, if the system has them in place.
+ * @param vectors Where its buffers lie, if the system has several in place.
  * @returns `null` if there is no memory until another request is done.
  * @throws {OutOfMemoryError} If there is none at all.
  */

@@ -188,7 +188,6 @@ function isAligned({ address, byteLength }: Vector): boolean {
 /** A request while a ring has it. */
 class RingTransfer extends Transfer implements RingEntry, Linked<RingTransfer> {
   readonly opcode: number;
-  readonly length: number;
   readonly entryFlags: number;
   readonly operationFlags: number;
   readonly fd: number;
@@ -209,7 +208,6 @@ class RingTransfer extends Transfer implements RingEntry, Linked<RingTransfer> {
     this.#channel = channel;
     this.fd = channel.fd;
     this.opcode = opcodeOf(request, vectors !== null);
-    this.length = vectors?.length ?? this.byteLength;
     this.operationFlags = request.operation === "syncData" ? FSYNC_DATASYNC : 0;
     this.entryFlags = this.#isForThread(channel) ? IOSQE_ASYNC : 0;
   }
@@ -222,6 +220,10 @@ class RingTransfer extends Transfer implements RingEntry, Linked<RingTransfer> {
     return file.isDirect
       ? isWrite
       : !isWrite && this.byteLength > READ_HERE_BYTES_MAX;
+  }
+
+  get length(): number {
+    return this.vectors === null ? this.byteLength : this.vectors.length;
   }
 
   get share(): number {
