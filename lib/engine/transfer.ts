@@ -10,6 +10,7 @@ import {
 } from "../../ffi/bounce_buffer.ts";
 import { IOVEC, packIovecs, type Vector } from "../../ffi/iovec.ts";
 import { NBYTES_MAX } from "../../ffi/layout.ts";
+import { assert } from "../checks/assert.ts";
 import { gather, scatter } from "../checks/buffers.ts";
 import { offsetAfter } from "../checks/offset.ts";
 import type { EngineRequest } from "./engine.ts";
@@ -67,6 +68,10 @@ export class Transfer {
   /** The system is done with it: takes note of what was transferred. */
   landed(bytes: number): void {
     const { request } = this;
+    assert(
+      bytes <= this.byteLength,
+      "no more is transferred than was asked for",
+    );
     const hasArrived = request.isWrite || !request.isViewLost;
     if (bytes > 0 && !request.isSync && hasArrived) {
       if (!request.isWrite) this.#empty(bytes);

@@ -413,6 +413,10 @@ test("direct transfers take lists, of which the whole has to be aligned", {
       assertEquals(await file.readAt(into, 16_384), 16_384);
       assertBytes(concat(into), contents);
     }
+    // Each begins where it should, but does not end there.
+    const apart = [4000, 12_384].map((length) => allocate(length));
+    assertEquals(await file.readAt(apart, 0), 16_384);
+    assertBytes(concat(apart), contents);
     const odd = cut(allocate(5000), [4096]);
     const error = await assertAioError(file.readAt(odd, 0), "EINVAL");
     assert(error.message.includes("length must be"), error.message);

@@ -3,6 +3,8 @@
  * `preadv2()` with its flags and its result, where each read of the engine began and
  * how many bytes it was to read, and which reads asked the page cache.
  */
+import type { Entry } from "../../ffi/io_uring.ts";
+import type { Transfer } from "../../lib/engine/transfer.ts";
 import type { CompletionQueueOptions } from "../../mod.ts";
 
 /** What is to be done. */
@@ -120,11 +122,13 @@ const { cut, evict, pattern, readIntoCache } = await import(
   "../helpers/mod.ts"
 );
 
+const READS = [OPCODE.READ, OPCODE.READV];
 const { add } = Rings.prototype;
 Rings.prototype.add = function (entry, key) {
   // An empty one only asks whether the file can be tried.
-  if (entry.opcode === OPCODE.READ && entry.length > 0) {
-    engineReads.push([Number(entry.offset), entry.length]);
+  if (READS.includes(entry.opcode) && entry.length > 0) {
+    const { offset, byteLength } = entry as Entry & Transfer;
+    engineReads.push([Number(offset), byteLength]);
   }
   add.call(this, entry, key);
 };
