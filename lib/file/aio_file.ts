@@ -8,7 +8,8 @@ import {
   nonNegative,
   outOfRange,
 } from "../checks/arguments.ts";
-import { assertBytes, nameOf } from "../checks/bytes.ts";
+import { type Buffers, buffersOf } from "../checks/buffers.ts";
+import { nameOf } from "../checks/bytes.ts";
 import { fileOffset } from "../checks/offset.ts";
 import type { Operation } from "../engine/engine.ts";
 import { dispatcher } from "../requests/dispatcher.ts";
@@ -178,13 +179,16 @@ export class AioFile implements AsyncDisposable {
    * Reads at an offset, as far as the buffer and the file go. From a pipe, a
    * socket or a terminal, which have no offsets, it reads what is there.
    *
-   * @param into Where to put the bytes. Pinned memory is filled in place.
+   * A list of buffers is filled in order by one request, as `preadv()` does.
+   *
+   * @param into Where to put the bytes: a buffer, or a list of them. Pinned memory is
+   * filled in place.
    * @param offset Where in the file, in bytes.
    * @param options Cancellation and priority.
-   * @returns How many bytes were read: fewer than the buffer has only at the end
+   * @returns How many bytes were read: fewer than there is room for only at the end
    * of the file, 0 at or past it.
    * @throws {AioError} If the system reports an error.
-   * @throws {TypeError} If `into` is not a `Uint8Array`, or its buffer was
+   * @throws {TypeError} If `into` is no `Uint8Array` or list of them, or a buffer was
    * detached or resized meanwhile.
    * @throws {RangeError} If the offset or the priority is not valid.
    *
@@ -196,9 +200,19 @@ export class AioFile implements AsyncDisposable {
    * const bytes = new Uint8Array(16);
    * console.log(await file.readAt(bytes, 0)); // 16
    * ```
+   *
+   * @example The columns of a row group, which follow each other in the file
+   * ```ts
+   * import { AioFile, allocatePinned } from "@posix/aio";
+   *
+   * const columnBytes = [400, 1200, 96]; // as the footer says
+   * await using file = await AioFile.open("deno.lock");
+   * const columns = columnBytes.map((bytes) => allocatePinned(bytes));
+   * console.log(await file.readAt(columns, 512)); // 1696
+   * ```
    */
   readAt(
-    into: Uint8Array,
+    into: Uint8Array | readonly Uint8Array[],
     offset: number | bigint,
     options?: IoOptions,
   ): Promise<number> {
@@ -279,14 +293,16 @@ export class AioFile implements AsyncDisposable {
    * Writes all bytes at an offset. In a file opened with `append`, Linux ignores
    * the offset and appends, and so does this.
    *
-   * @param from The bytes. They must not be changed before the promise is
-   * settled.
+   * A list of buffers is written in order by one request, as `pwritev()` does.
+   *
+   * @param from The bytes: a buffer, or a list of them. They must not be changed
+   * before the promise is settled.
    * @param offset Where in the file, in bytes.
    * @param options Cancellation and priority.
    * @returns How many bytes were written: all of them.
    * @throws {AioError} If the system reports an error; `bytesTransferred` says
    * how many bytes were written before.
-   * @throws {TypeError} If `from` is not a `Uint8Array`, or its buffer was
+   * @throws {TypeError} If `from` is no `Uint8Array` or list of them, or a buffer was
    * detached or resized meanwhile.
    * @throws {RangeError} If the offset or the priority is not valid.
    *
@@ -301,9 +317,24 @@ export class AioFile implements AsyncDisposable {
    * }
    * await Deno.remove(path);
    * ```
+   *
+   * @example A row group, with a column in each buffer
+   * ```ts
+   * import { AioFile } from "@posix/aio";
+   *
+   * const ids = new Uint32Array([1, 2, 3]);
+   * const prices = new Float64Array([9.5, 12, 0.25]);
+   * const path = await Deno.makeTempFile();
+   * {
+   *   await using file = await AioFile.open(path, { write: true });
+   *   const columns = [ids, prices].map(({ buffer }) => new Uint8Array(buffer));
+   *   console.log(await file.writeAt(columns, 0)); // 36
+   * }
+   * await Deno.remove(path);
+   * ```
    */
   writeAt(
-    from: Uint8Array,
+    from: Uint8Array | readonly Uint8Array[],
     offset: number | bigint,
     options?: IoOptions,
   ): Promise<number> {
@@ -319,13 +350,15 @@ export class AioFile implements AsyncDisposable {
    * intervening file modification operation shall occur between changing the
    * file offset and the write operation."
    *
-   * @param from The bytes. They must not be changed before the promise is
-   * settled.
+   * A list of buffers is appended in order, with nothing in between.
+   *
+   * @param from The bytes: a buffer, or a list of them. They must not be changed
+   * before the promise is settled.
    * @param options Cancellation; the priority is not used.
    * @returns How many bytes were written: all of them.
    * @throws {AioError} If the system reports an error; `bytesTransferred` says
    * how many bytes were written before.
-   * @throws {TypeError} If `from` is not a `Uint8Array`, or its buffer was
+   * @throws {TypeError} If `from` is no `Uint8Array` or list of them, or a buffer was
    * detached or resized meanwhile.
    *
    * @example
@@ -344,9 +377,27 @@ export class AioFile implements AsyncDisposable {
    * console.log(await Deno.readTextFile(path)); // first, second
    * await Deno.remove(path);
    * ```
+   *
+   * @example A frame of a write-ahead log
+   * ```ts
+   * import { AioFile } from "@posix/aio";
+   *
+   * const payload = new TextEncoder().encode("paid 12 EUR");
+   * const header = new Uint8Array(4), trailer = new Uint8Array([0xaa, 0x55]);
+   * new DataView(header.buffer).setUint32(0, payload.length);
+   *
+   * const path = await Deno.makeTempFile();
+   * {
+   *   await using log = await AioFile.open(path, { append: true });
+   *   const frame = log.append([header, payload, trailer]);
+   *   await Promise.all([frame, log.syncData()]);
+   *   console.log(await frame); // 17
+   * }
+   * await Deno.remove(path);
+   * ```
    */
   append(
-    from: Uint8Array,
+    from: Uint8Array | readonly Uint8Array[],
     options?: IoOptions,
   ): Promise<number> {
     return AioFile.#transfer(this, "append", from, 0, options);
@@ -661,15 +712,16 @@ export class AioFile implements AsyncDisposable {
   static #transfer(
     file: AioFile,
     operation: Operation,
-    view: Uint8Array,
+    given: Uint8Array | readonly Uint8Array[],
     offset: number | bigint,
     options: IoOptions | undefined,
   ): Promise<number> {
+    let view: Buffers;
     let at: number | bigint;
     let cached: Cached | null = null;
     try {
       assertFile(file);
-      assertBytes(view, operation === "read" ? "into" : "from");
+      view = buffersOf(given, operation === "read" ? "into" : "from");
       at = fileOffset(operation, offset);
       if (operation === "read" && options === undefined) {
         cached = file.#file.readCached(view, at);

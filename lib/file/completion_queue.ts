@@ -519,7 +519,8 @@ export class CompletionQueue<Tag = undefined>
       operation: request.type,
       tag: request.tag,
       file: request.file,
-      buffer: request.view,
+      // A queue takes no lists.
+      buffer: request.view as Uint8Array | null,
       offset: request.offset,
       bytes: request.transferred,
       error,

@@ -8,7 +8,7 @@ import {
   releaseBounceBuffer,
   takeBounceBuffer,
 } from "../../ffi/bounce_buffer.ts";
-import { byteLengthOf, copyBytes } from "../checks/bytes.ts";
+import { gather } from "../checks/buffers.ts";
 import { AioError } from "../system/error.ts";
 import { CombinedRequest } from "./combined_request.ts";
 import type { Request } from "./request.ts";
@@ -50,7 +50,7 @@ function combine(
   let at = 0;
   while (appends.size < count) {
     const append = waiting.shift();
-    copyBytes(memory.bytes, append.view!, at);
+    gather(memory.bytes, at, append.view!, 0, append.length);
     at += append.length;
     appends.add(append);
   }
@@ -80,14 +80,10 @@ function takeMemory(bytes: number): BounceBuffer | null {
   }
 }
 
-/**
- * Not one that has begun, or whose buffer is gone, which fails by itself. One of
- * shared memory may have grown meanwhile: the system takes what was there.
- */
+/** Not one that has begun, or whose buffer is gone, which fails by itself. */
 function isCombinable(request: Request): boolean {
   return request.operation === "append" && request.transferred === 0 &&
-    request.followers === null &&
-    byteLengthOf(request.view!) === request.length;
+    request.followers === null && !request.isViewLost;
 }
 
 /** Takes a batch apart that was not handed over, or has not begun. */

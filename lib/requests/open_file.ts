@@ -4,7 +4,7 @@ import { queueMicrotask } from "../../ffi/event_loop.ts";
 import { assert } from "../checks/assert.ts";
 import type { FileTraits, Operation } from "../engine/engine.ts";
 import { turn } from "../engine/turn.ts";
-import { byteLengthOf } from "../checks/bytes.ts";
+import { type Buffers, lengthOf } from "../checks/buffers.ts";
 import { EBADF, platform } from "../system/constants.ts";
 import { counters } from "../system/counters.ts";
 import {
@@ -135,10 +135,10 @@ export class OpenFile {
    *
    * @returns What it has; `null` if it was not asked yet.
    */
-  readCached(view: Uint8Array, offset: number | bigint): Cached | null {
+  readCached(view: Buffers, offset: number | bigint): Cached | null {
     const { cache } = this.#queue;
     if (cache === null || this.#closing !== null) return null;
-    const byteLength = byteLengthOf(view);
+    const byteLength = lengthOf(view);
     if (!cache.isAskedFor(view, byteLength)) return NOTHING;
     if (!turn.hasRoom) return null;
     if (cache.read(view, byteLength, offset)) {

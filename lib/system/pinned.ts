@@ -4,6 +4,7 @@ import { runtime } from "../../ffi/current.ts";
 import { mayEndFirst } from "../../ffi/isolate.ts";
 import { librt } from "../../ffi/librt.ts";
 import { assertObject } from "../checks/arguments.ts";
+import { type Buffers, isList } from "../checks/buffers.ts";
 import {
   assertBytes,
   bufferOf,
@@ -178,10 +179,11 @@ export function isPinned(view: Uint8Array): boolean {
 /**
  * The native address to transfer to or from in place, or 0 where the bytes have
  * to go through the library's own memory: because they may move, or because the
- * isolate they belong to may end while the request goes on.
+ * isolate they belong to may end while the request goes on. Several buffers have no
+ * address: each of them has one.
  */
-export function addressInPlace(view: Uint8Array): number {
-  return mayEndFirst() ? 0 : pinnedAddressOf(view);
+export function addressInPlace(buffers: Buffers): number {
+  return isList(buffers) || mayEndFirst() ? 0 : pinnedAddressOf(buffers);
 }
 
 /** The native address of a view's first byte, or 0 if it is not pinned. */

@@ -48,6 +48,7 @@ const OTHERWISE_ON_FIRST_THREAD = [
   "engine/turn_test.ts",
   "file/aio_file_test.ts",
   "file/batch_test.ts",
+  "file/buffer_lists_test.ts",
   "file/completion_queue_test.ts",
   "file/memory_test.ts",
   "file/streams_test.ts",

@@ -20,6 +20,7 @@ import { platform } from "../../lib/system/constants.ts";
 import {
   assertAioError,
   assertBytes,
+  concat,
   Directory,
   encode,
   evict,
@@ -192,6 +193,26 @@ for (const [what, allocate] of Object.entries(MEMORIES)) {
         3,
         contents.subarray(3, 3 + byteLength),
       );
+    assertEquals(await asked(read(most)), HIT);
+    assertEquals(await asked(read(most + 1)), NOT_ASKED);
+  });
+}
+
+for (const what of ["pinned", "ordinary", "pinned and ordinary"]) {
+  test(`the page cache is asked for lists of ${what} memory as for a buffer`, async () => {
+    using directory = new Directory();
+    const contents = pattern(2 * MOVABLE_ASKED_BYTES_MAX);
+    await using file = await AioFile.open(directory.file(contents));
+    const read = (byteLength: number) => async () => {
+      const list = [100, 1000, byteLength - 1100].map((length, index) =>
+        what === "pinned" || index === 1 && what !== "ordinary"
+          ? allocatePinned(length)
+          : new Uint8Array(length)
+      );
+      assertEquals(await file.readAt(list, 3), byteLength);
+      assertBytes(concat(list), contents.subarray(3, 3 + byteLength));
+    };
+    const most = what === "pinned" ? ASKED_BYTES_MAX : MOVABLE_ASKED_BYTES_MAX;
     assertEquals(await asked(read(most)), HIT);
     assertEquals(await asked(read(most + 1)), NOT_ASKED);
   });
@@ -526,6 +547,21 @@ const PARTS = {
   "ordinary memory, in place": { length: 40 * KIB },
   "pinned memory": { length: 2 * PAGE_BYTES, memory: "pinned" },
   "shared memory": { length: 40 * KIB, memory: "shared" },
+  "a list of ordinary memory": { length: 2 * PAGE_BYTES, cuts: [16, 5000] },
+  "a list of ordinary memory, in place": {
+    length: 40 * KIB,
+    cuts: [16, PAGE_BYTES, 6000],
+  },
+  "a list of pinned memory": {
+    length: 2 * PAGE_BYTES,
+    memory: "pinned",
+    cuts: [16, 5000],
+  },
+  "a list, by a read with options": {
+    length: 2 * PAGE_BYTES,
+    hasOptions: true,
+    cuts: [PAGE_BYTES],
+  },
   "ordinary memory, by a read with options": {
     length: 2 * PAGE_BYTES,
     hasOptions: true,

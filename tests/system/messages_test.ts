@@ -154,11 +154,11 @@ test("requests of a file say which argument, and what it must be", async () => {
   await assertSays([
     [
       () => file.readAt(any(null), 0),
-      "TypeError: into must be a Uint8Array, but is null",
+      "TypeError: into must be a Uint8Array or a list of them, but is null",
     ],
     [
       () => file.readAt(any(new Uint16Array(4)), 0),
-      "TypeError: into must be a Uint8Array, but is a Uint16Array",
+      "TypeError: into must be a Uint8Array or a list of them, but is a Uint16Array",
     ],
     [
       () => file.readAt(detached, 0),
@@ -166,7 +166,7 @@ test("requests of a file say which argument, and what it must be", async () => {
     ],
     [
       () => file.writeAt(any("text"), 0),
-      'TypeError: from must be a Uint8Array, but is "text"',
+      'TypeError: from must be a Uint8Array or a list of them, but is "text"',
     ],
     [
       () => file.readAt(bytes, -1),

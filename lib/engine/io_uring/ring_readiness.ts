@@ -42,7 +42,7 @@ class Poll implements RingEntry {
   readonly opcode = OPCODE.POLL_ADD;
   readonly entryFlags = 0;
   readonly address = 0;
-  readonly byteLength = 0;
+  readonly length = 0;
   readonly offset = 0;
   readonly fd: number;
   readonly operationFlags: number;

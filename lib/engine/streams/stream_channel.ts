@@ -12,7 +12,7 @@
 import { coalesced, setImmediate } from "../../../ffi/event_loop.ts";
 import { KeptMemory } from "../../../ffi/memory.ts";
 import { assert } from "../../checks/assert.ts";
-import { copyBytes, sliceOf } from "../../checks/bytes.ts";
+import { gather, scatter } from "../../checks/buffers.ts";
 import { offsetAfter } from "../../checks/offset.ts";
 import { EAGAIN, EINTR, platform } from "../../system/constants.ts";
 import { giveMemoryBack } from "../../system/worker_memory.ts";
@@ -207,10 +207,11 @@ export class StreamChannel implements Channel, Waiting {
     const memory = bounce.get();
     if (memory === null) return -platform.errno.ENOMEM;
     const { bytes } = memory;
-    const next = sliceOf(view!, transferred, transferred + wanted);
-    if (isWrite) copyBytes(bytes, next, 0);
+    if (isWrite) gather(bytes, 0, view!, transferred, wanted);
     const result = this.#call(request, memory.address, wanted);
-    if (!isWrite && result > 0) copyBytes(next, bytes.subarray(0, result), 0);
+    if (!isWrite && result > 0) {
+      scatter(view!, transferred, bytes.subarray(0, result));
+    }
     return result;
   }
 

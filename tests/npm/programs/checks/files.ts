@@ -110,6 +110,57 @@ export const fileChecks: Checks = {
     assert.equal(readFileSync(path, "utf8"), lines.join(""));
   },
 
+  "readAt() fills a list of buffers in order": async () => {
+    await using file = await AioFile.open(fileOf(40));
+    for (const options of [undefined, {}]) {
+      for (
+        const allocate of [
+          allocatePinned,
+          (length: number) => Buffer.alloc(length),
+        ]
+      ) {
+        const into = [10, 0, BLOCK_BYTES, 9 * BLOCK_BYTES]
+          .map((length) => allocate(length));
+        const bytes = await file.readAt(into, BLOCK_BYTES - 10, options);
+        assert.equal(bytes, 10 + 10 * BLOCK_BYTES);
+        const [first, , second, third] = into;
+        assert.ok(first.every((byte) => byte === 0));
+        assert.ok(second.every((byte) => byte === 1));
+        third.forEach((byte, at) =>
+          assert.equal(byte, 2 + Math.floor(at / BLOCK_BYTES))
+        );
+        assert.equal(await file.readAt(into, 40 * BLOCK_BYTES - 7, options), 7);
+        assert.deepEqual([...first], [39, 39, 39, 39, 39, 39, 39, 0, 0, 0]);
+      }
+    }
+  },
+
+  "writeAt() and append() write a list of buffers, of any number": async () => {
+    const path = newPath();
+    const options = { read: true, write: true, create: true };
+    await using file = await AioFile.open(path, options);
+    const parts = Array.from({ length: 1500 }, (_, at) => `part ${at};`);
+    const text = parts.join("");
+    for (
+      const allocate of [
+        allocatePinned,
+        (length: number) => new Uint8Array(length),
+      ]
+    ) {
+      const from = parts.map((part) => {
+        const bytes = allocate(part.length);
+        bytes.set(encode(part));
+        return bytes;
+      });
+      await file.truncate();
+      assert.equal(await file.writeAt(from, 3), text.length);
+      assert.equal(await file.append(from), text.length);
+      assert.equal(readFileSync(path, "latin1"), `\0\0\0${text}${text}`);
+    }
+    const wrong = [encode("a"), "b"] as Uint8Array[];
+    await assert.rejects(file.append(wrong), TypeError);
+  },
+
   "batch() reads and writes in one call": async () => {
     await using file = await AioFile.open(fileOf(4), {
       read: true,
