@@ -10,7 +10,7 @@ import { BROWSER, Browser } from "../helpers/browser.ts";
 import { Directory, endBefore, execute, test } from "../helpers/mod.ts";
 import { pages, ROOT } from "./pages.ts";
 
-const limit_ms = 60_000;
+const limit_ms = 180_000;
 const names = pages.map(({ path }) => path);
 const VISITOR = new URL("site_visitor.mjs", import.meta.url);
 /** Blink's setting for readers who prefer dark pages. */
