@@ -4,7 +4,13 @@
  *
  * @module
  */
-import { assertBytes, byteLengthOf, copyBytes, sliceOf } from "./bytes.ts";
+import {
+  assertBytes,
+  byteLengthOf,
+  copyBytes,
+  isArray,
+  sliceOf,
+} from "./bytes.ts";
 
 /** One buffer, or several. */
 export type Buffers = Uint8Array | BufferList;
@@ -84,7 +90,7 @@ export class BufferList {
  * @throws {TypeError} Unless it is a `Uint8Array` or an array of them.
  */
 export function buffersOf(given: unknown, name: string): Buffers {
-  if (Array.isArray(given)) return listOf(given, name);
+  if (isArray(given)) return listOf(given, name);
   assertBytes(given, name, "a Uint8Array or a list of them");
   return given;
 }

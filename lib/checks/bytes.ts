@@ -143,7 +143,7 @@ export function nameOf(value: unknown): string {
 }
 
 /** `Array.isArray()`, which throws for a proxy that has been revoked. */
-function isArray(value: object): boolean {
+export function isArray(value: unknown): value is unknown[] {
   try {
     return Array.isArray(value);
   } catch {

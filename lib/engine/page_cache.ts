@@ -150,9 +150,7 @@ export class PageCache {
   ): number {
     const begin = this.bytes;
     const at = begin === 0 ? offset : offsetAfter(offset, begin);
-    if (isList(view)) {
-      return this.#readList(view, begin, byteLength, at);
-    }
+    if (isList(view)) return this.#readList(view, begin, byteLength, at);
     const pinned = pinnedAddressOf(view);
     if (pinned === 0 && byteLength <= COPIED_BYTES_MAX) {
       return this.#readBounced(view, begin, byteLength, at);

@@ -99,12 +99,22 @@ test("buffersOf() leaves out what is empty, and a list of one is that buffer", (
   assertEquals(lengthOf(second), 1);
 });
 
+function revoked(): unknown {
+  const { proxy, revoke } = Proxy.revocable([], {});
+  revoke();
+  return proxy;
+}
+
 test("buffersOf() says which of them is none", () => {
   const bytes = new Uint8Array(1);
   const messages: [unknown, string][] = [
     [null, "into must be a Uint8Array or a list of them, but is null"],
     [
       new Set(),
+      "into must be a Uint8Array or a list of them, but is an object",
+    ],
+    [
+      revoked(),
       "into must be a Uint8Array or a list of them, but is an object",
     ],
     [[bytes, "b"], 'into[1] must be a Uint8Array, but is "b"'],

@@ -94,6 +94,8 @@ function only(values: unknown[], refusal: Refusal): Takes {
 
 const into: ParameterOf = ["into", takes.bytes, () => new Uint8Array(8)];
 const from: ParameterOf = ["from", takes.bytes, () => new Uint8Array(8)];
+const intoAll: ParameterOf = ["into", takes.buffers, () => new Uint8Array(8)];
+const fromAll: ParameterOf = ["from", takes.buffers, () => new Uint8Array(8)];
 const offset: ParameterOf = ["offset", takes.offset, () => 0];
 const options: ParameterOf = ["options", takes.options];
 const priority: ParameterOf = ["priority", optional(takes.priority)];
@@ -425,8 +427,13 @@ const SYNCS = ["sync", "syncData"] as const;
 const transfers: Call[] = [
   rejecting(
     "readAt()",
-    [into, offset, options],
+    [intoAll, offset, options],
     ({ file }, into, offset, options) => file.readAt(into, offset, options),
+  ),
+  rejecting(
+    "readAt() of a list",
+    [into, offset],
+    ({ file }, into, offset) => file.readAt([new Uint8Array(8), into], offset),
   ),
   rejecting(
     "readAt() with options",
@@ -436,8 +443,13 @@ const transfers: Call[] = [
   ),
   rejecting(
     "writeAt()",
-    [from, offset, options],
+    [fromAll, offset, options],
     ({ file }, from, offset, options) => file.writeAt(from, offset, options),
+  ),
+  rejecting(
+    "writeAt() of a list",
+    [from, offset],
+    ({ file }, from, offset) => file.writeAt([from, new Uint8Array(8)], offset),
   ),
   rejecting(
     "writeAt() with options",
@@ -447,7 +459,7 @@ const transfers: Call[] = [
   ),
   rejecting(
     "append()",
-    [from, options],
+    [fromAll, options],
     ({ file }, from, options) => file.append(from, options),
   ),
   rejecting(
