@@ -1,19 +1,21 @@
 /**
- * Bounce buffers: native memory that the system transfers to and from in the
- * place of memory that may move. What is free is reused.
+ * Bounce buffers: memory that the system transfers to and from in the place of
+ * memory that may move. What is free is reused.
  *
  * @module
  */
 import { assert } from "../lib/checks/assert.ts";
-import {
-  freeNative,
-  type NativeMemory,
-  OutOfMemoryError,
-  tryAllocateNative,
-} from "./memory.ts";
+import { freeNative, OutOfMemoryError, tryAllocateNative } from "./memory.ts";
 
-/** A piece of native memory in the place of a caller's. */
-export interface BounceBuffer extends NativeMemory {
+/** A piece of memory that does not move. */
+export interface BounceMemory {
+  readonly address: number;
+  readonly bytes: Uint8Array<ArrayBuffer>;
+  free(): void;
+}
+
+/** Such a piece in the place of a caller's memory. */
+export interface BounceBuffer extends BounceMemory {
   readonly sizeClass: number;
 }
 
@@ -27,8 +29,27 @@ export const BOUNCE_BYTES_MAX = SIZE_CLASSES[SIZE_CLASSES.length - 1];
 const BOUNCE_POOL_BYTES_MAX = 64 * BOUNCE_BYTES_MAX;
 
 const freeBounceBuffers: BounceBuffer[][] = SIZE_CLASSES.map(() => []);
+let allocate: (byteLength: number) => BounceMemory | null = allocateOfSystem;
 let poolBytes = 0;
 let bounceBuffersInUse = 0;
+
+function allocateOfSystem(byteLength: number): BounceMemory | null {
+  const memory = tryAllocateNative(byteLength);
+  if (memory === null) return null;
+  const { address, bytes } = memory;
+  return { address, bytes, free: () => freeNative(memory) };
+}
+
+/**
+ * Has bounce buffers come from elsewhere, where nothing native may be called. To be
+ * said before there is one.
+ *
+ * @param fn Returns `null` if there is no memory left.
+ */
+export function bounceBuffersFrom(fn: typeof allocate): void {
+  assert(poolBytes === 0, "all bounce buffers come from one place");
+  allocate = fn;
+}
 
 /**
  * Takes a buffer for at least `byteLength` bytes, at most
@@ -60,10 +81,10 @@ function growBounceBuffers(sizeClass: number): BounceBuffer | null {
   const byteLength = SIZE_CLASSES[sizeClass];
   trimBounceBuffers(BOUNCE_POOL_BYTES_MAX - byteLength);
   if (poolBytes + byteLength > BOUNCE_POOL_BYTES_MAX) return null;
-  let memory = tryAllocateNative(byteLength);
+  let memory = allocate(byteLength);
   if (memory === null) {
     trimBounceBuffers(0);
-    memory = tryAllocateNative(byteLength);
+    memory = allocate(byteLength);
   }
   if (memory === null) {
     if (bounceBuffersInUse > 0) return null;
@@ -78,7 +99,7 @@ export function trimBounceBuffers(bytes: number): void {
   for (let size = SIZE_CLASSES.length - 1; size >= 0; size--) {
     const free = freeBounceBuffers[size];
     while (free.length > 0 && poolBytes > bytes) {
-      freeNative(free.pop()!);
+      free.pop()!.free();
       poolBytes -= SIZE_CLASSES[size];
       assert(poolBytes >= 0, "more was freed than allocated");
     }

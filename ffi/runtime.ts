@@ -110,8 +110,15 @@ export interface Runtime {
    * permission then.
    */
   readonly bindsAtImport: boolean;
-  /** Why this runtime cannot be used at all, if so. */
+  /** Why this runtime cannot call native code at all, if so. */
   readonly unusable: string | null;
+  /** Whether it permits native calls, without asking anybody. */
+  readonly isPermitted: boolean;
+  /**
+   * Whether `node:fs` can be asked for files of `/proc` by the numbers that it has
+   * for descriptors: those are the system's own, and nobody is asked for a permission.
+   */
+  readonly readsSystemFiles: boolean;
   /**
    * Binds the C functions.
    *
@@ -131,7 +138,10 @@ export interface Runtime {
    * ask somebody for a permission.
    */
   variable(name: string): string | null;
-  /** The address of the first byte of a buffer that does not move. */
+  /**
+   * The address of the first byte of a buffer that does not move; 0 where nothing
+   * native can be called.
+   */
   addressOfBuffer(buffer: ArrayBufferLike): number;
   /**
    * Has the event loop itself look at a descriptor; `null` where it can't, so that

@@ -78,11 +78,20 @@ export const runtime: Runtime = {
   threadsOnDemand: 12,
   callbacksMax: Infinity,
   prefersBigOffsets: true,
-  bindsAtImport: isPermitted(),
+  bindsAtImport: isGranted("ffi"),
   unusable: isOlder(Deno.version.deno, OLDEST_DENO)
     ? `Deno ${Deno.version.deno} gives resource numbers where a file ` +
       `descriptor is needed; Deno ${OLDEST_DENO} or newer gives descriptors`
     : null,
+
+  get isPermitted(): boolean {
+    return isGranted("ffi");
+  },
+
+  get readsSystemFiles(): boolean {
+    // Deno wants all of them for /proc.
+    return runtime.unusable === null && PERMISSIONS.every(isGranted);
+  },
 
   bind(platform: Platform): NativeFunctions | null {
     const native = bindFunctions(
@@ -131,6 +140,7 @@ export const runtime: Runtime = {
   },
 
   addressOfBuffer(buffer: ArrayBufferLike): number {
+    if (!isGranted("ffi")) return 0;
     const pointer = Deno.UnsafePointer.of(
       new Uint8Array(buffer as ArrayBuffer),
     );
@@ -188,8 +198,18 @@ function symbolsOf(library: string, platform: Platform): object {
   }
 }
 
-function isPermitted(): boolean {
-  return Deno.permissions.querySync({ name: "ffi" }).state === "granted";
+const PERMISSIONS = [
+  "read",
+  "write",
+  "net",
+  "env",
+  "run",
+  "sys",
+  "ffi",
+] as const;
+
+function isGranted(name: typeof PERMISSIONS[number]): boolean {
+  return Deno.permissions.querySync({ name }).state === "granted";
 }
 
 /**
@@ -197,7 +217,7 @@ function isPermitted(): boolean {
  * the working directory. What Deno has for native memory needs the whole one.
  */
 function assertWholePermission(): void {
-  if (isPermitted()) return;
+  if (isGranted("ffi")) return;
   throw new Deno.errors.NotCapable(
     "The C library cannot be used with --allow-ffi for some paths only: " +
       "run again with --allow-ffi without a path",

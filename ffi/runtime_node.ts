@@ -46,6 +46,11 @@ export const runtime: Runtime = {
     return loadKoffi();
   },
 
+  // Its own flags make koffi unusable.
+  isPermitted: true,
+  // What --permission does not allow fails, and asks nobody.
+  readsSystemFiles: true,
+
   bind(platform: Platform): NativeFunctions | null {
     const native = bindFunctions(
       platform,

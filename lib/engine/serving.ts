@@ -1,8 +1,11 @@
 /** Chooses the engine that serves the file level of this isolate. */
+import { whyUnavailable } from "../../ffi/librt.ts";
 import { ENOSYS } from "../system/constants.ts";
 import { AioError } from "../system/error.ts";
+import { librt } from "../system/librt.ts";
 import { ENGINES, serving, settings } from "../system/settings.ts";
 import type { Engine } from "./engine.ts";
+import { newFsEngine } from "./fs/fs_engine.ts";
 import { MAY_END_FIRST, openRings } from "./io_uring/availability.ts";
 import { newIoUringEngine } from "./io_uring/io_uring_engine.ts";
 import { librtEngine } from "./librt/librt_engine.ts";
@@ -13,6 +16,8 @@ let chosen: Engine | null = null;
  * The engine of this isolate: chosen by the first one who asks, for good.
  *
  * @throws {AioError} `ENOSYS` if one was asked for by name that cannot be had here.
+ * @throws The runtime's own error if that one needs native calls, which it does not
+ * permit.
  */
 export function engine(): Engine {
   return chosen ??= choose();
@@ -21,6 +26,14 @@ export function engine(): Engine {
 function choose(): Engine {
   const wanted = ENGINES.find((name) => name === settings.engine);
   if (wanted === undefined) throw unknownEngine(settings.engine);
+  const isNative = wanted !== "auto" || whyUnavailable() === null;
+  if (wanted === "fs" || !isNative) {
+    // Known beforehand, because it decides where memory comes from.
+    serving.engine = "fs";
+    return newFsEngine();
+  }
+  // Where it was asked for by name, the reason why there is none comes through.
+  librt("open");
   const made = wanted === "librt" ? librtEngine : withRings(wanted);
   serving.engine = made.name;
   return made;

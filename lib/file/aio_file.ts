@@ -10,12 +10,12 @@ import {
 import { assertBytes, nameOf } from "../checks/bytes.ts";
 import { fileOffset } from "../checks/offset.ts";
 import type { Operation } from "../engine/engine.ts";
+import { engine } from "../engine/serving.ts";
 import { dispatcher } from "../requests/dispatcher.ts";
-import { type Cached, OpenFile } from "../requests/open_file.ts";
+import { type Cached, type Opened, OpenFile } from "../requests/open_file.ts";
 import type { RequestFields } from "../requests/request.ts";
 import { closeDescriptor } from "../system/descriptor.ts";
 import { withCallerFirst } from "../system/error.ts";
-import { librt } from "../system/librt.ts";
 import { addressInPlace } from "../system/pinned.ts";
 import { applySettings } from "../system/settings.ts";
 import { openFile, type OpenOptions, pathOf } from "./open.ts";
@@ -92,7 +92,7 @@ export class AioFile implements AsyncDisposable {
     key: symbol,
     fd: number,
     closeFd: boolean,
-    path: string | undefined,
+    opened: Opened | undefined,
   ) {
     if (key !== constructorKey) {
       throw new TypeError(
@@ -100,7 +100,7 @@ export class AioFile implements AsyncDisposable {
       );
     }
     this.fd = fd;
-    this.#file = new OpenFile(fd, path, closeFd);
+    this.#file = new OpenFile(fd, opened, closeFd);
     // Another number in `fd` would close what belongs to somebody else.
     Object.freeze(this);
   }
@@ -132,9 +132,9 @@ export class AioFile implements AsyncDisposable {
   ): Promise<AioFile> {
     prepareSystem();
     const name = pathOf(path);
-    const fd = await openFile(name, options);
+    const { fd, flags } = await openFile(name, options);
     try {
-      return new AioFile(constructorKey, fd, true, name);
+      return new AioFile(constructorKey, fd, true, { path: name, flags });
     } catch (error) {
       await closeDescriptor({ fd, path: name });
       throw error;
@@ -673,6 +673,6 @@ export function openFileOf(file: AioFile): OpenFile {
 }
 
 function prepareSystem(): void {
-  librt("open");
+  engine();
   applySettings();
 }

@@ -10,8 +10,9 @@ import {
 } from "../checks/arguments.ts";
 import { getterOf, nameOf } from "../checks/bytes.ts";
 import { platform } from "../system/constants.ts";
-import { fromSystemError, withCallerFirst } from "../system/error.ts";
+import { AioError, fromSystemError, withCallerFirst } from "../system/error.ts";
 import { librt } from "../system/librt.ts";
+import { isServedByFs } from "../system/settings.ts";
 
 const { constants } = platform;
 const DEFAULT_MODE = 0o666;
@@ -102,17 +103,18 @@ function urlOf(value: URL): URL | null {
 /**
  * Opens a file.
  *
- * @returns The descriptor.
+ * @returns The descriptor, and the flags that it has.
  * @throws {AioError} If the system refuses.
  * @throws The runtime's own error if it does not permit it.
  */
 export async function openFile(
   path: string,
   options: OpenOptions,
-): Promise<number> {
+): Promise<{ fd: number; flags: number }> {
   const checked = checkedOptions(options);
   const flags = flagsOf(checked);
   const { direct, mode = DEFAULT_MODE } = checked;
+  assertPossible(path, checked);
   let fd;
   try {
     fd = await promisify(open)(path, flags, mode);
@@ -126,7 +128,28 @@ export async function openFile(
   if (direct && constants.F_NOCACHE !== 0) {
     librt().fcntl(fd, constants.F_NOCACHE, 1);
   }
-  return fd;
+  return { fd, flags };
+}
+
+/**
+ * @throws {AioError} If the system has none of what was asked for, or only by native
+ * calls that cannot be made.
+ */
+function assertPossible(path: string, options: OpenOptions): void {
+  const { direct, synchronous } = options;
+  const { O_DIRECT, O_DSYNC, F_NOCACHE } = constants;
+  const hasDirect = O_DIRECT !== 0 || F_NOCACHE !== 0 && !isServedByFs();
+  const what = direct && !hasDirect
+    ? "direct"
+    : synchronous !== undefined && O_DSYNC === 0
+    ? "synchronous"
+    : null;
+  if (what === null) return;
+  throw new AioError(`Cannot open ${JSON.stringify(path)} with ${what}`, {
+    errno: platform.errno.EINVAL,
+    syscall: "open",
+    path,
+  });
 }
 
 /** A string is a path, as everywhere, also one that looks like a URL. */

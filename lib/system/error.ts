@@ -165,15 +165,26 @@ export function fromSystemError(
   what: (errno: number) => string,
   options: Omit<AioErrorOptions, "errno">,
 ): unknown {
-  const { code, errno, message } = Object(error) as Record<string, unknown>;
-  const number = typeof code !== "string"
-    ? errnoInMessage(String(message))
-    : typeof errno === "number" && errno !== 0
-    ? Math.abs(errno)
-    : platform.errno[code];
+  const number = errnoOf(error);
   return number === undefined
     ? error
     : new AioError(what(number), { ...options, errno: number });
+}
+
+/**
+ * From here on, `errno` of `node:fs` is a number of libuv's own: on Windows all of
+ * them are, elsewhere those of errors that the system does not have.
+ */
+const OWN_ERRNO_MIN = 3000;
+
+/** The error number of what `node:fs` throws for a failed system call, if it has one. */
+export function errnoOf(error: unknown): number | undefined {
+  const { code, errno, message } = Object(error) as Record<string, unknown>;
+  if (typeof code !== "string") return errnoInMessage(String(message));
+  const number = typeof errno === "number" ? Math.abs(errno) : 0;
+  return number === 0 || number >= OWN_ERRNO_MIN
+    ? platform.errno[code]
+    : number;
 }
 
 /**

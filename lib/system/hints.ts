@@ -8,7 +8,9 @@
 import { fstatSync } from "node:fs";
 import { type DirectAlignment, directAlignmentOf } from "../../ffi/statx.ts";
 import { EBADF, EINVAL, platform } from "./constants.ts";
+import { flagsOfOpen } from "./fs_descriptor.ts";
 import { librt } from "./librt.ts";
+import { isServedByFs } from "./settings.ts";
 
 const { constants } = platform;
 
@@ -98,12 +100,13 @@ function misalignmentHint(fd: number, asked: Asked): string {
 }
 
 function flagsOf(fd: number): number {
+  if (isServedByFs()) return flagsOfOpen(fd);
   return librt().fcntl(fd, constants.F_GETFL, 0);
 }
 
 /** What direct transfers of a file need, or `null` where nobody can tell. */
 function alignmentOf(fd: number): DirectAlignment | null {
-  const told = directAlignmentOf(fd);
+  const told = isServedByFs() ? null : directAlignmentOf(fd);
   if (told !== null) return told;
   try {
     // Enough for every file system; some need less.

@@ -1,0 +1,114 @@
+/**
+ * Reads and writes of a pipe or a terminal that do not wait, by `node:fs` alone:
+ * through a second descriptor, which is nonblocking. Nothing tells when it is ready,
+ * so that it is tried now and then.
+ *
+ * @module
+ */
+import { closeSync, fstatSync, readSync, writeSync } from "node:fs";
+import { isatty } from "node:tty";
+import { clearTimeout, setTimeout } from "../../../ffi/event_loop.ts";
+import { sliceOf } from "../../checks/bytes.ts";
+import { EIO, platform } from "../../system/constants.ts";
+import { errnoOf } from "../../system/error.ts";
+import { reopenByFs } from "../../system/fs_descriptor.ts";
+import type { EngineRequest, FileTraits } from "../engine.ts";
+import type {
+  Readiness,
+  StreamCalls,
+  Waiting,
+} from "../streams/stream_calls.ts";
+
+const { constants } = platform;
+
+/**
+ * Of so many bytes a pipe takes all or none (`PIPE_BUF`; POSIX: at least 512). Deno
+ * does not tell how many of more it took before it would have had to wait.
+ */
+const WRITE_BYTES_MAX = platform.os === "linux" ? 4096 : 512;
+
+/** How long until the next try: longer and longer, while nothing comes. */
+const TRY_MS_MIN = 1;
+const TRY_MS_MAX = 16;
+
+/** The number of `/dev/ptmx`: each time it is opened makes another terminal. */
+const PTMX = 0x502;
+
+/** See the module's documentation. */
+export class FsStreamCalls implements StreamCalls, Readiness {
+  readonly #fd: number;
+  readonly #nonblockingFd: number;
+  readonly #isTerminal: boolean;
+  #try_ms = TRY_MS_MIN;
+  #timer: ReturnType<typeof setTimeout> | null = null;
+
+  /** @returns `null` where there can be no such descriptor. */
+  static open(fd: number, file: FileTraits): FsStreamCalls | null {
+    const isTerminal = isatty(fd);
+    if (!isSameWhenOpened(fd, isTerminal)) return null;
+    const { O_ACCMODE, O_NONBLOCK, O_NOCTTY } = constants;
+    const flags = file.flags & O_ACCMODE | O_NONBLOCK | O_NOCTTY;
+    const second = reopenByFs(fd, file.path, flags);
+    return second < 0 ? null : new FsStreamCalls(fd, second, isTerminal);
+  }
+
+  private constructor(fd: number, second: number, isTerminal: boolean) {
+    this.#fd = fd;
+    this.#nonblockingFd = second;
+    this.#isTerminal = isTerminal;
+  }
+
+  transfer(request: EngineRequest, wanted: number): number {
+    try {
+      const bytes = request.isWrite
+        ? this.#write(request, Math.min(wanted, WRITE_BYTES_MAX))
+        : readSync(this.#nonblockingFd, nextOf(request, wanted), {
+          position: null,
+        });
+      this.#try_ms = TRY_MS_MIN;
+      return bytes;
+    } catch (error) {
+      return -(errnoOf(error) ?? EIO);
+    }
+  }
+
+  /** A terminal takes what it is given, as from `console.log()`. */
+  #write(request: EngineRequest, byteLength: number): number {
+    const fd = this.#isTerminal ? this.#fd : this.#nonblockingFd;
+    return writeSync(fd, nextOf(request, byteLength), 0, byteLength, null);
+  }
+
+  wait(waiting: Waiting): void {
+    this.#timer = setTimeout(() => {
+      this.#timer = null;
+      waiting.ready();
+    }, this.#try_ms);
+    this.#try_ms = Math.min(this.#try_ms * 2, TRY_MS_MAX);
+  }
+
+  forget(): void {
+    if (this.#timer !== null) clearTimeout(this.#timer);
+    this.#timer = null;
+  }
+
+  whenForgotten(): Promise<void> {
+    return Promise.resolve();
+  }
+
+  close(): void {
+    closeSync(this.#nonblockingFd);
+  }
+}
+
+/** Whether a descriptor that is opened again leads to the same pipe or terminal. */
+function isSameWhenOpened(fd: number, isTerminal: boolean): boolean {
+  const stats = fstatSync(fd);
+  return stats.isFIFO() || isTerminal && stats.rdev !== PTMX;
+}
+
+function nextOf(
+  { view, transferred }: EngineRequest,
+  byteLength: number,
+): Uint8Array {
+  return sliceOf(view!, transferred, transferred + byteLength);
+}
