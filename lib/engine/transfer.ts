@@ -5,12 +5,11 @@
 import {
   BOUNCE_BYTES_MAX,
   type BounceBuffer,
-  releaseBounceBuffer,
-  takeBounceBuffer,
 } from "../../ffi/bounce_buffer.ts";
 import { NBYTES_MAX } from "../../ffi/layout.ts";
 import { copyBytes, sliceOf } from "../checks/bytes.ts";
 import { offsetAfter } from "../checks/offset.ts";
+import { bounces } from "../system/bounces.ts";
 import type { EngineRequest } from "./engine.ts";
 
 /** See the module's documentation. */
@@ -20,7 +19,7 @@ export class Transfer {
   readonly address: number;
   readonly byteLength: number;
   readonly offset: number | bigint;
-  /** Native memory in the place of a buffer that may move. */
+  /** Memory in the place of a buffer that may move. */
   readonly #bounce: BounceBuffer | null;
 
   /** Takes the bytes of a write. */
@@ -71,7 +70,7 @@ export class Transfer {
   /** The system has it no more: gives its memory back. */
   end(): void {
     this.request.entry = null;
-    if (this.#bounce !== null) releaseBounceBuffer(this.#bounce);
+    this.#bounce?.pool.release(this.#bounce);
   }
 }
 
@@ -87,12 +86,12 @@ export function takeTransfer<Made extends Transfer>(
   make: (bounce: BounceBuffer | null) => Made,
 ): Made | null {
   if (isInPlace(request)) return request.entry = make(null);
-  const bounce = takeBounceBuffer(pieceOf(request));
+  const bounce = bounces().take(pieceOf(request));
   if (bounce === null) return null;
   try {
     return request.entry = make(bounce);
   } catch (error) {
-    releaseBounceBuffer(bounce);
+    bounce.pool.release(bounce);
     throw error;
   }
 }

@@ -16,7 +16,7 @@ import { type Cached, type Opened, OpenFile } from "../requests/open_file.ts";
 import type { RequestFields } from "../requests/request.ts";
 import { closeDescriptor } from "../system/descriptor.ts";
 import { withCallerFirst } from "../system/error.ts";
-import { addressInPlace } from "../system/pinned.ts";
+import { placeOf } from "../system/pinned.ts";
 import { applySettings } from "../system/settings.ts";
 import { openFile, type OpenOptions, pathOf } from "./open.ts";
 import {
@@ -389,7 +389,7 @@ export class AioFile implements AsyncDisposable {
       const fields = {
         operation: type,
         view: buffer,
-        address: addressInPlace(buffer),
+        address: placeOf(buffer),
         offset: at,
         priority,
       };
@@ -605,7 +605,7 @@ export class AioFile implements AsyncDisposable {
     }
     if (cached?.isWhole) return Promise.resolve(cached.bytes);
     return new Promise((resolve, reject) => {
-      const address = addressInPlace(view);
+      const address = placeOf(view);
       const asked = { operation, view, address, offset: at };
       try {
         file.#enter(asked, options, resolve, reject, cached);

@@ -184,17 +184,16 @@ export function isPinned(view: Uint8Array): boolean {
  * isolate they belong to may end while the request goes on.
  */
 export function addressInPlace(view: Uint8Array): number {
-  if (isServedByFs()) return placeOf(view);
   return mayEndFirst() ? 0 : pinnedAddressOf(view);
 }
 
 /**
- * In the place of an address, which `node:fs` does not want and nobody may be able
- * to ask for: as far from a page's boundary as that is, and not 0. What is shared has
- * none, because it may be anywhere.
+ * The same for a request of a file. What `node:fs` serves has no address: one that
+ * is as far from a page's boundary stands for it.
  */
-function placeOf(view: Uint8Array): number {
-  return addresses.has(bufferOf(view)) && !isShared(view)
+export function placeOf(view: Uint8Array): number {
+  if (!isServedByFs()) return addressInPlace(view);
+  return addresses.has(bufferOf(view)) || isShared(view)
     ? WASM_PAGE_BYTES + byteOffsetOf(view)
     : 0;
 }

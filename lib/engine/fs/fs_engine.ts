@@ -1,10 +1,5 @@
 /** The engine on `node:fs`, which needs no native calls. */
-import {
-  bounceBuffersFrom,
-  type BounceMemory,
-} from "../../../ffi/bounce_buffer.ts";
 import { runtime } from "../../../ffi/current.ts";
-import { addressInPlace, allocatePinned } from "../../system/pinned.ts";
 import type {
   Channel,
   ChannelOwner,
@@ -26,13 +21,8 @@ const CALLS_MAX = 32;
  */
 const STREAM_CALLS_MAX = 16;
 
-/**
- * Makes the engine. There is one an isolate, and from now on no other: what it needs
- * memory for gets that of {@linkcode allocatePinned}, which nobody can detach and
- * `O_DIRECT` takes.
- */
+/** Makes the engine. */
 export function newFsEngine(): Engine {
-  bounceBuffersFrom(memoryOf);
   const files = new Slots(CALLS_MAX);
   const others = new Slots(
     Math.min(STREAM_CALLS_MAX, runtime.nonblockingCallsMax),
@@ -61,14 +51,4 @@ export function newFsEngine(): Engine {
       return { lanes: 0, suspends: 0, polls: 0 };
     },
   };
-}
-
-/** Memory for bounce buffers; the garbage collector gives it back. */
-function memoryOf(byteLength: number): BounceMemory | null {
-  try {
-    const bytes = allocatePinned(byteLength);
-    return { address: addressInPlace(bytes), bytes, free() {} };
-  } catch {
-    return null;
-  }
 }

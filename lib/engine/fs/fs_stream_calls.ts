@@ -8,6 +8,7 @@
 import { closeSync, fstatSync, readSync, writeSync } from "node:fs";
 import { isatty } from "node:tty";
 import { clearTimeout, setTimeout } from "../../../ffi/event_loop.ts";
+import { assert } from "../../checks/assert.ts";
 import { sliceOf } from "../../checks/bytes.ts";
 import { EIO, platform } from "../../system/constants.ts";
 import { errnoOf } from "../../system/error.ts";
@@ -30,6 +31,11 @@ const WRITE_BYTES_MAX = platform.os === "linux" ? 4096 : 512;
 /** How long until the next try: longer and longer, while nothing comes. */
 const TRY_MS_MIN = 1;
 const TRY_MS_MAX = 16;
+/** A try in vain costs 10 to 80 us: all who wait have one in so many milliseconds. */
+const TRY_MS_EACH = 8;
+
+/** How many wait. */
+let waitingCount = 0;
 
 /** The number of `/dev/ptmx`: each time it is opened makes another terminal. */
 const PTMX = 0x502;
@@ -79,16 +85,25 @@ export class FsStreamCalls implements StreamCalls, Readiness {
   }
 
   wait(waiting: Waiting): void {
+    waitingCount++;
     this.#timer = setTimeout(() => {
-      this.#timer = null;
+      this.#ended();
       waiting.ready();
     }, this.#try_ms);
-    this.#try_ms = Math.min(this.#try_ms * 2, TRY_MS_MAX);
+    const most = Math.max(TRY_MS_MAX, waitingCount * TRY_MS_EACH);
+    this.#try_ms = Math.min(this.#try_ms * 2, most);
   }
 
   forget(): void {
-    if (this.#timer !== null) clearTimeout(this.#timer);
+    if (this.#timer === null) return;
+    clearTimeout(this.#timer);
+    this.#ended();
+  }
+
+  #ended(): void {
     this.#timer = null;
+    assert(waitingCount > 0, "who ends waiting has waited");
+    waitingCount--;
   }
 
   whenForgotten(): Promise<void> {
