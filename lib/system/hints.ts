@@ -12,7 +12,7 @@ import { flagsOfOpen } from "./fs_descriptor.ts";
 import { librt } from "./librt.ts";
 import { isServedByFs } from "./settings.ts";
 
-const { constants } = platform;
+const { constants, errno: { EACCES } } = platform;
 
 const NOT_OPEN = ", which is not open";
 
@@ -49,6 +49,10 @@ export function fileName({ fd, path }: NamedFile): string {
 export function hintOn(errno: number, fd: number, asked: Asked | null): string {
   // POSIX has aio_fsync() want a descriptor that is open for writing.
   if (errno === EBADF) return accessHint(fd, asked?.isWrite ?? true);
+  // The system has no permission for that.
+  if (errno === EACCES && asked === null) {
+    return ", which Node forbids with --permission";
+  }
   return errno === EINVAL && asked !== null ? misalignmentHint(fd, asked) : "";
 }
 

@@ -180,6 +180,9 @@ class FsTransfer extends Transfer implements Linked<FsTransfer> {
   }
 }
 
+/** Node's, where `--permission` forbids a function. */
+const FORBIDDEN = "ERR_ACCESS_DENIED";
+
 const NOTHING = new Uint8Array(0);
 
 /** As a number, which costs less, where that is exact. */
@@ -190,6 +193,9 @@ function asNumber(offset: number | bigint): number | bigint {
 /** Why a call failed, or 0. */
 function errnoFor({ isSync }: EngineRequest, error: unknown): number {
   if (!error) return 0;
+  if ((error as { code?: string }).code === FORBIDDEN) {
+    return platform.errno.EACCES;
+  }
   // Without a number, it is an argument that node:fs refuses.
   const errno = errnoOf(error) ?? EINVAL;
   return errno === EINTR && !isSync ? EAGAIN : errno;
