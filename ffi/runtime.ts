@@ -127,6 +127,11 @@ export interface Runtime {
    * @throws The runtime's own error where it does not permit native calls.
    */
   bind(platform: Platform): NativeFunctions | null;
+  /**
+   * Memory for bytes that are going to be overwritten. It has anything in it where
+   * that takes less time than zeros.
+   */
+  allocateUnsafe(byteLength: number): Uint8Array<ArrayBuffer>;
   /** The calling thread's `errno`, to be read at once after a call. */
   errno(): number;
   /** A view of native memory. Nobody frees it but its owner. */

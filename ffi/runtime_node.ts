@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { Buffer } from "node:buffer";
 import { readFileSync } from "node:fs";
 import process from "node:process";
 import { bindFunctions } from "./binding.ts";
@@ -63,6 +64,10 @@ export const runtime: Runtime = {
     const { aligned_alloc, free } = arenas;
     return { ...native, ...bunFunctions(platform), aligned_alloc, free };
   },
+
+  // Zeros take a third of the time of a read of 256 KiB on Bun.
+  allocateUnsafe: (byteLength) =>
+    new Uint8Array(Buffer.allocUnsafeSlow(byteLength).buffer as ArrayBuffer),
 
   errno(): number {
     return errnoView[0];

@@ -15,6 +15,8 @@ import { librt } from "../system/librt.ts";
 import { isServedByFs } from "../system/settings.ts";
 
 const { constants } = platform;
+/** Made once: to make it takes as long as a good part of opening a file. */
+const openPromised = promisify(open);
 const DEFAULT_MODE = 0o666;
 const MODE_MAX = 0o7777;
 
@@ -117,7 +119,7 @@ export async function openFile(
   assertPossible(path, checked);
   let fd;
   try {
-    fd = await promisify(open)(path, flags, mode);
+    fd = await openPromised(path, flags, mode);
   } catch (error) {
     const how = direct ? " for direct I/O" : "";
     const what = (errno: number) =>

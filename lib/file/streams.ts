@@ -1,4 +1,5 @@
 /** `AioFile.readable()` and `AioFile.writable()`: web streams over requests. */
+import { runtime } from "../../ffi/current.ts";
 import {
   assertObject,
   atMost,
@@ -134,7 +135,7 @@ export function readableFrom(
     // Of a pipe nobody knows how much comes, so nothing can be read ahead.
     const wanted = isSeekable ? depth : 1;
     while (ahead.length < wanted && left > 0) {
-      const chunk = new Uint8Array(Math.min(chunkSize, left));
+      const chunk = runtime.allocateUnsafe(Math.min(chunkSize, left));
       const { signal } = canceled;
       const bytes = file.readAt(chunk, next, { signal });
       // Who takes the chunk learns of the failure; the others are discarded.
@@ -157,7 +158,8 @@ export function readableFrom(
     // A short read is the end of a file; of a pipe only an empty one is.
     const isLast = isSeekable ? missing > 0 : bytes === 0;
     isAtEnd = isLast || ahead.length === 0 && left === 0;
-    return first?.chunk.subarray(0, bytes);
+    // A copy: nobody is to see what the memory had before, behind what was read.
+    return missing > 0 ? first?.chunk.slice(0, bytes) : first?.chunk;
   };
 
   const giveUp = async (reason?: unknown) => {

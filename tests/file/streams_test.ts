@@ -189,6 +189,15 @@ test("readable() gives its chunks away for good", async () => {
   assertBytes(concat(taken), pattern(100));
 });
 
+test("readable() has chunks whose memory is no longer than they are", async () => {
+  using directory = new Directory();
+  await using file = await AioFile.open(directory.file(pattern(150)));
+  const chunks = await chunksOf(file.readable({ chunkSize: 100 }).getReader());
+  assertEquals(chunks.map(({ byteLength }) => byteLength), [100, 50]);
+  const memory = chunks.map(({ buffer }) => buffer.byteLength);
+  assertEquals(memory, [100, 50]);
+});
+
 test("readable() streams of one file have nothing to do with each other", async () => {
   using directory = new Directory();
   const contents = pattern(20_000);

@@ -4,7 +4,7 @@
  * @module
  */
 import { assertEquals } from "@std/assert";
-import { closeSync, fsyncSync, openSync, readSync } from "node:fs";
+import { closeSync, fstatSync, fsyncSync, openSync, readSync } from "node:fs";
 import { settings } from "../../lib/system/settings.ts";
 import { configure } from "../../mod.ts";
 
@@ -45,12 +45,44 @@ function withAdvice(
   }
 }
 
+/** The system keeps pages that another processor has just had to do with. */
+const EVICT_TRIES = 100;
+
 /** Takes a file out of the page cache, once it is on disk. */
 export function evict(path: string): void {
   withAdvice(path, (fd, advise) => {
-    fsyncSync(fd);
-    advise(POSIX_FADV_DONTNEED);
+    for (let tries = 0; tries < EVICT_TRIES; tries++) {
+      fsyncSync(fd);
+      advise(POSIX_FADV_DONTNEED);
+      if (!isCached(fd)) return;
+    }
   });
+}
+
+const PAGE_BYTES = 4096;
+const PROT_READ = 1;
+const MAP_SHARED = 1;
+
+/** Whether the page cache has any page of a file. */
+function isCached(fd: number): boolean {
+  const { size } = fstatSync(fd);
+  if (size === 0) return false;
+  const libc = Deno.dlopen("libc.so.6", {
+    mmap: {
+      parameters: ["pointer", "usize", "i32", "i32", "i32", "i64"],
+      result: "pointer",
+    },
+    mincore: { parameters: ["pointer", "usize", "buffer"], result: "i32" },
+    munmap: { parameters: ["pointer", "usize"], result: "i32" },
+  });
+  const { mmap, mincore, munmap } = libc.symbols;
+  const length = BigInt(size);
+  const memory = mmap(null, length, PROT_READ, MAP_SHARED, fd, 0n);
+  const pages = new Uint8Array(Math.ceil(size / PAGE_BYTES));
+  assertEquals(mincore(memory, length, pages), 0);
+  munmap(memory, length);
+  libc.close();
+  return pages.some((page) => (page & 1) !== 0);
 }
 
 /** Reads so many bytes of a file into the page cache, and no others with them. */
