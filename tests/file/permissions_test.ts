@@ -198,6 +198,44 @@ test(
   },
 );
 
+test(
+  "a path that is no UTF-8 takes permission for all files, and native calls",
+  {
+    ignore: !isLinux,
+  },
+  async () => {
+    using directory = new Directory();
+    const name = "printf contents > \"$0/f$(printf '\\351')\"";
+    await execute(["sh", "-c", name, directory.path], { signal: endBefore() });
+    const outcomeWith = (...flags: string[]) =>
+      report("latin_path", { flags, args: [directory.path] });
+
+    const all = await outcomeWith(
+      "--allow-ffi",
+      "--allow-read",
+      "--allow-write",
+    );
+    assertEquals(all, { reading: 8, writing: 8 });
+    const some = await outcomeWith(
+      "--allow-ffi",
+      "--allow-read",
+      "--deny-read=/etc",
+      `--allow-write=${directory.path}`,
+    );
+    for (const [access, outcome] of Object.entries(some)) {
+      const { what, message } = outcome as { what: string; message: string };
+      assertEquals(what, "NotCapable", message);
+      const flag = access === "reading" ? "--allow-read" : "--allow-write";
+      assertStringIncludes(message, `${flag} without a path`);
+    }
+    const none = await outcomeWith("--allow-read", "--allow-write");
+    for (const { what, message } of [none.reading, none.writing]) {
+      assertEquals(what, "EILSEQ", message);
+      assertStringIncludes(message, "that takes --allow-ffi");
+    }
+  },
+);
+
 const OLD_DENO = "deno@2.7.11";
 // It comes from the npm registry, which is not everywhere.
 const hasOldDeno = succeeds(
