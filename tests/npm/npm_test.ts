@@ -432,8 +432,8 @@ const WRONG_KOFFI: Record<
 > = {
   "missing": {
     says: [
-      "The package koffi, which calls the C library, is not installed: " +
-      "run npm install koffi where the program runs",
+      "The package koffi, which calls the C library, is not installed (it is " +
+      "optional): run npm install koffi where the program runs",
     ],
     spoil: (modules) =>
       Deno.remove(join(modules, "koffi"), { recursive: true }),
