@@ -13,7 +13,7 @@ import { nameOf } from "../checks/bytes.ts";
 import { platform } from "../system/constants.ts";
 import { openNatively } from "../system/descriptor.ts";
 import { AioError, errnoOf, withCallerFirst } from "../system/error.ts";
-import { librt } from "../system/librt.ts";
+import { librt, reasonAgainst } from "../system/librt.ts";
 import { isServedByFs } from "../system/settings.ts";
 import type { Path } from "./path.ts";
 
@@ -138,7 +138,8 @@ function openByBytes(path: Buffer, flags: number, mode: number): number {
 function assertPossible(path: string, options: OpenOptions): void {
   const { direct, synchronous } = options;
   const { O_DIRECT, O_DSYNC, F_NOCACHE } = constants;
-  const hasDirect = O_DIRECT !== 0 || F_NOCACHE !== 0 && !isServedByFs();
+  const hasDirect = O_DIRECT !== 0 ||
+    F_NOCACHE !== 0 && reasonAgainst() === null;
   const what = direct && !hasDirect
     ? "direct"
     : synchronous !== undefined && O_DSYNC === 0
