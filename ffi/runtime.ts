@@ -119,6 +119,14 @@ export interface Runtime {
    * for descriptors: those are the system's own, and nobody is asked for a permission.
    */
   readonly readsSystemFiles: boolean;
+  /** Whether `node:fs` opens a path that is no UTF-8, given as bytes. */
+  readonly opensAnyPath: boolean;
+  /**
+   * For what is opened around `node:fs`.
+   *
+   * @throws The runtime's own error unless it permits to open every file so.
+   */
+  assertMayOpenAll(isRead: boolean, isWrite: boolean): void;
   /**
    * Binds the C functions.
    *

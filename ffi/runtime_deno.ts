@@ -93,6 +93,14 @@ export const runtime: Runtime = {
     return runtime.unusable === null && PERMISSIONS.every(isGranted);
   },
 
+  // It puts U+FFFD into their place.
+  opensAnyPath: false,
+
+  assertMayOpenAll(isRead: boolean, isWrite: boolean): void {
+    if (isRead) assertWhole("read");
+    if (isWrite) assertWhole("write");
+  },
+
   bind(platform: Platform): NativeFunctions | null {
     const native = bindFunctions(
       platform,
@@ -210,6 +218,16 @@ const PERMISSIONS = [
   "sys",
   "ffi",
 ] as const;
+
+/** Nobody can tell of such a path whether it is one of some that are permitted. */
+function assertWhole(name: "read" | "write"): void {
+  const { state, partial } = Deno.permissions.querySync({ name });
+  if (state === "granted" && !partial) return;
+  throw new Deno.errors.NotCapable(
+    `A path that is no UTF-8 requires ${name} access to all files, ` +
+      `run again with --allow-${name} without a path`,
+  );
+}
 
 function isGranted(name: typeof PERMISSIONS[number]): boolean {
   return Deno.permissions.querySync({ name }).state === "granted";

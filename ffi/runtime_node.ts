@@ -52,6 +52,10 @@ export const runtime: Runtime = {
   // What --permission does not allow fails, and asks nobody.
   readsSystemFiles: true,
 
+  opensAnyPath: true,
+  // Everything is opened by node:fs.
+  assertMayOpenAll(): void {},
+
   bind(platform: Platform): NativeFunctions | null {
     const native = bindFunctions(
       platform,

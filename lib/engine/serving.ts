@@ -1,6 +1,6 @@
 /** Chooses the engine that serves the file level of this isolate. */
 import { whyUnavailable } from "../../ffi/librt.ts";
-import { ENOSYS } from "../system/constants.ts";
+import { ENOSYS, platform } from "../system/constants.ts";
 import { AioError } from "../system/error.ts";
 import { librt } from "../system/librt.ts";
 import { ENGINES, serving, settings } from "../system/settings.ts";
@@ -53,8 +53,9 @@ function made(): Engine {
 function make(): Engine {
   const wanted = ENGINES.find((name) => name === settings.engine);
   if (wanted === undefined) throw unknownEngine(settings.engine);
-  const isNative = wanted !== "auto" || whyUnavailable() === null;
-  if (wanted === "fs" || !isNative) return newFsEngine();
+  const isFs = wanted === "fs" ||
+    wanted === "auto" && (platform.prefersFs || whyUnavailable() !== null);
+  if (isFs) return newFsEngine();
   // Where it was asked for by name, the reason why there is none comes through.
   librt("open");
   return wanted === "librt" ? librtEngine : withRings(wanted);

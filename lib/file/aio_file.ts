@@ -18,7 +18,8 @@ import { closeDescriptor } from "../system/descriptor.ts";
 import { withCallerFirst } from "../system/error.ts";
 import { placeOf } from "../system/pinned.ts";
 import { applySettings } from "../system/settings.ts";
-import { openFile, type OpenOptions, pathOf } from "./open.ts";
+import { openFile, type OpenOptions } from "./open.ts";
+import { pathOf } from "./path.ts";
 import {
   type AdoptOptions,
   assertPriority,
@@ -109,13 +110,15 @@ export class AioFile implements AsyncDisposable {
    * Opens a file. The runtime's permissions decide as they do for its own
    * functions.
    *
-   * @param path Where it is.
+   * @param path Where it is: a string is a path, also one that looks like a URL;
+   * bytes are for names that are no UTF-8. Deno opens those by a native call, which
+   * takes `--allow-ffi`, and `--allow-read` or `--allow-write` without paths.
    * @param options How to open it; for reading, unless they say otherwise.
    * @returns The open file.
    * @throws {AioError} If the system refuses: `ENOENT`, `EACCES`, `EISDIR`, …;
-   * `EINVAL` for `direct` on a file system without; `ENOSYS` where there is no
-   * asynchronous I/O.
-   * @throws {TypeError} If options contradict each other.
+   * `EINVAL` for `direct` on a file system without; `ENOSYS` where the engine that
+   * was asked for cannot be had.
+   * @throws {TypeError} If the path is none, or options contradict each other.
    * @throws The runtime's own error if it does not permit it.
    *
    * @example
@@ -127,12 +130,13 @@ export class AioFile implements AsyncDisposable {
    * ```
    */
   static async open(
-    path: string | URL,
+    path: string | URL | Uint8Array,
     options: OpenOptions = {},
   ): Promise<AioFile> {
     prepareSystem();
-    const name = pathOf(path);
-    const { fd, flags } = await openFile(name, options);
+    const checked = pathOf(path);
+    const { name } = checked;
+    const { fd, flags } = await openFile(checked, options);
     try {
       return new AioFile(constructorKey, fd, true, { path: name, flags });
     } catch (error) {

@@ -1,12 +1,9 @@
 /** `metrics()` and `supported()`: what the library has done, and whether it can. */
-import {
-  hostPlatform,
-  UnavailableError,
-  whyUnavailable,
-} from "../../ffi/librt.ts";
+import { hostPlatform, UnavailableError } from "../../ffi/librt.ts";
 import { runtime } from "../../ffi/current.ts";
 import { engine, likelyEngine } from "../engine/serving.ts";
 import { counters } from "../system/counters.ts";
+import { reasonAgainst } from "../system/librt.ts";
 
 /**
  * What {@linkcode metrics} tells, about the file level of this isolate.
@@ -101,7 +98,7 @@ export function metrics(): Metrics {
 export interface Support {
   /** Whether they have the C interface. Files work in any case. */
   available: boolean;
-  /** Why not. */
+  /** Why not, and what works all the same. */
   reason?: string;
   /**
    * What serves files, or would if one were opened now: `"fs"` where nothing native
@@ -132,7 +129,7 @@ export function supported(): Support {
   const platform = known instanceof UnavailableError
     ? `${os}-${arch}`
     : known.name;
-  const reason = whyUnavailable();
+  const reason = reasonAgainst();
   const name = likelyEngine();
   return {
     available: reason === null,

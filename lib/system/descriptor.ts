@@ -114,16 +114,35 @@ const REOPEN_FLAGS = constants.O_ACCMODE | constants.O_APPEND |
  */
 export function reopenDescriptor(fd: number, flags: number): number {
   if (platform.os !== "linux") return -platform.errno.EOPNOTSUPP;
-  const name = Buffer.from(`/proc/self/fd/${fd}\0`);
-  const memory = allocateFor("open", name.byteLength);
-  memory.bytes.set(name);
-  const reopened = librt("open").open(
+  const name = Buffer.from(`/proc/self/fd/${fd}`);
+  return openNatively(name, flags & REOPEN_FLAGS, 0);
+}
+
+/**
+ * Opens a file by a native call, which asks nobody for a permission. Other programs
+ * do not inherit the descriptor.
+ *
+ * @param path The path, without null bytes.
+ * @param flags The flags of `open(2)`.
+ * @param mode Permissions of a new file.
+ * @returns The descriptor, or a negative error number.
+ */
+export function openNatively(
+  path: Uint8Array,
+  flags: number,
+  mode: number,
+): number {
+  const memory = allocateFor("open", path.byteLength + 1);
+  memory.bytes.set(path);
+  memory.bytes[path.byteLength] = 0;
+  const fd = librt("open").open(
     memory.pointer,
-    flags & REOPEN_FLAGS | constants.O_CLOEXEC,
+    flags | constants.O_CLOEXEC,
+    mode,
   );
-  const errno = reopened === -1 ? runtime.errno() : 0;
+  const errno = fd === -1 ? runtime.errno() : 0;
   freeNative(memory);
-  return reopened === -1 ? -errno : reopened;
+  return fd === -1 ? -errno : fd;
 }
 
 /**

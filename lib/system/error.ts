@@ -30,7 +30,9 @@ export interface AioErrorOptions {
   offset?: number | bigint;
   /** How many bytes were transferred before the failure. */
   bytesTransferred?: number;
-  /** The path, where the file was opened by one. */
+  /**
+   * The path, where the file was opened by one; what is no UTF-8 in it is U+FFFD.
+   */
   path?: string;
 }
 
@@ -107,7 +109,9 @@ export class AioError extends Error {
   declare readonly offset?: number | bigint;
   /** How many bytes were transferred before the failure. */
   declare readonly bytesTransferred?: number;
-  /** The path, where the file was opened by one. */
+  /**
+   * The path, where the file was opened by one; what is no UTF-8 in it is U+FFFD.
+   */
   declare readonly path?: string;
 
   /**

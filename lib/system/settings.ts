@@ -84,7 +84,7 @@ export interface Configuration {
    * `node:fs`, which needs no native calls. `"auto"` takes io_uring where Linux, from
    * 6.1 on, offers it to the main thread of the process, librt elsewhere, and
    * `node:fs` where neither can be had: on Windows, and where native calls are not
-   * permitted. It has to be set before the first file is opened. The environment
+   * permitted; and on macOS, which allows 16 requests of `aio(3)` a process. It has to be set before the first file is opened. The environment
    * variable `POSIX_AIO_ENGINE` has it begin with something else; Deno looks at that
    * only where `--allow-env` is given.
    *

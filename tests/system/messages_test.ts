@@ -77,7 +77,7 @@ test("AioFile.open() says which path, or which option, and why", async () => {
     ],
     [
       () => AioFile.open(any(7)),
-      "TypeError: The path must be a string or a URL, but is 7",
+      "TypeError: The path must be a string, a URL or a Uint8Array, but is 7",
     ],
     [
       () => AioFile.open(new URL("https://example.com/file")),
