@@ -131,10 +131,10 @@ export class Rings {
   static open(): Rings | number {
     const wait = tryAllocateNative(PARAMS.size);
     if (wait === null) return librt().platform.errno.ENOMEM;
-    const errno = setUp(wait);
-    if (typeof errno === "object") return new Rings(wait, errno);
+    const mapped = setUp(wait);
+    if (typeof mapped === "object") return new Rings(wait, mapped);
     freeNative(wait);
-    return errno;
+    return mapped;
   }
 
   private constructor(memory: NativeMemory, { fd, rings, entries }: Mapped) {

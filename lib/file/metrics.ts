@@ -62,7 +62,10 @@ export interface Metrics {
  * ```
  */
 export function metrics(): Metrics {
-  const { submitted, completed, failed, canceled, inFlight } = counters;
+  const { submitted, completed, failed, canceled } = counters;
+  const unsettled = submitted - completed - failed - canceled;
+  // One synchronization may be several of the system's: one for each descriptor.
+  const inFlight = Math.min(counters.inFlight, unsettled);
   const { name, counts } = engine();
   const { lanes, suspends, polls } = counts();
   return {
@@ -71,7 +74,7 @@ export function metrics(): Metrics {
     failed,
     canceled,
     inFlight,
-    queued: submitted - completed - failed - canceled - inFlight,
+    queued: unsettled - inFlight,
     lanes: counters.descriptors + lanes,
     suspends,
     polls,

@@ -37,33 +37,13 @@ export async function findContestants(directory: string): Promise<Machine> {
   return machine;
 }
 
+/** The library: what is set for it, and variables of its environment. */
 function libraryVariant(
   key: string,
   label: string,
   offers: (work: Work) => boolean,
-  options: Pick<Task, "variant"> & Partial<Task>,
-): Contestant {
-  return {
-    key,
-    label,
-    offers,
-    command: (task) =>
-      denoScript(
-        "library_worker.ts",
-        task,
-        options,
-        task.group === "soak" ? FIXED_NURSERY : [],
-      ),
-  };
-}
-
-/** The library with pinned memory, and a variable of the environment. */
-function withVariable(
-  key: string,
-  label: string,
-  offers: (work: Work) => boolean,
-  env: Record<string, string>,
   options: Partial<Task> = {},
+  env: Record<string, string> = {},
 ): Contestant {
   const all = { variant: "pinned", ...options };
   return {
@@ -71,7 +51,12 @@ function withVariable(
     label,
     offers,
     command: (task) => ({
-      ...denoScript("library_worker.ts", task, all),
+      ...denoScript(
+        "library_worker.ts",
+        task,
+        all,
+        task.group === "soak" ? FIXED_NURSERY : [],
+      ),
       env,
     }),
   };
@@ -98,7 +83,6 @@ export function library(): Contestant[] {
       "library",
       "posix-aio, pinned memory",
       ({ group }) => group !== "lanes",
-      { variant: "pinned" },
     ),
     libraryVariant(
       "library-ordinary",
@@ -112,16 +96,18 @@ export function library(): Contestant[] {
       (work) => inMain(work) && work.operation === "read",
       { variant: "fresh" },
     ),
-    withVariable(
+    libraryVariant(
       "library-no-page-cache",
       "posix-aio, page cache not asked first",
       (work) => work.group === "cold",
+      {},
       { POSIX_AIO_PAGE_CACHE: "0" },
     ),
-    withVariable(
+    libraryVariant(
       "library-librt",
       "posix-aio, engine librt",
       (work) => inMain(work) || ["lanes", "idle"].includes(work.group),
+      {},
       { POSIX_AIO_ENGINE: "librt" },
     ),
     libraryVariant("library-batch", "posix-aio, batch()", interfaces, {
@@ -136,12 +122,12 @@ export function library(): Contestant[] {
       )
     ),
     ...FIXED_LANES.map((lanes) =>
-      withVariable(
+      libraryVariant(
         `library-lanes-${lanes}`,
         `posix-aio, ${lanes} lane${lanes > 1 ? "s" : ""}`,
         (work) => work.group === "lanes",
-        { POSIX_AIO_ENGINE: "librt" },
         { lanes },
+        { POSIX_AIO_ENGINE: "librt" },
       )
     ),
   ];

@@ -163,7 +163,6 @@ async function start(
   const process = new Deno.Command(program, {
     args,
     env: { NO_COLOR: "1", ...env },
-    // For the idle work: a pipe that stays empty and open.
     stdin: "null",
     stdout: "piped",
     stderr: "piped",

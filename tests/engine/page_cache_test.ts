@@ -60,6 +60,9 @@ const HIT = { hits: 1, misses: 0 };
 const MISS = { hits: 0, misses: 1 };
 const NOT_ASKED = { hits: 0, misses: 0 };
 
+/** How often the device may be so fast that nothing waits for it. */
+const TRIES_MAX = 50;
+
 /** Memory of each kind, with bytes around it that nobody may touch. */
 const MEMORIES: Record<string, (byteLength: number) => Uint8Array> = {
   "ordinary memory": (byteLength) => new Uint8Array(byteLength),
@@ -155,12 +158,18 @@ for (const [what, allocate] of Object.entries(MEMORIES)) {
     const contents = pattern(64 * KIB);
     const path = directory.file(contents);
     for (const byteLength of [1, 2 * PAGE_BYTES, 40 * KIB]) {
-      await using file = await AioFile.open(path);
-      evict(path);
       const expected = contents.subarray(0, byteLength);
-      const read = () => assertReads(file, allocate(byteLength), 0, expected);
-      assertEquals(await asked(read), MISS);
-      assertEquals(await asked(read), HIT);
+      for (let tries = 1;; tries++) {
+        await using file = await AioFile.open(path);
+        evict(path);
+        const read = () => assertReads(file, allocate(byteLength), 0, expected);
+        const first = await asked(read);
+        // Asking has the device begin: it may be done before it is asked for more.
+        if (first.hits === 1 && tries < TRIES_MAX) continue;
+        assertEquals(first, MISS);
+        assertEquals(await asked(read), HIT);
+        break;
+      }
     }
   });
 }
@@ -616,9 +625,11 @@ test("a read that waits for room in the system is asked for once", async () => {
 });
 
 test("a file whose reads have missed is asked always once one was a hit", async () => {
-  // The second read finds what the first one had read.
-  const calls = await callsOf({ cached: 0, reads: repeated(20) });
-  assertEquals([calls.hits, calls.misses], [19, 1]);
+  // The second read finds what the first one had read; that one misses, unless
+  // the device is done by the time that it is asked for more.
+  const { hits, misses } = await callsOf({ cached: 0, reads: repeated(20) });
+  assertEquals(hits + misses, 20);
+  assert(misses <= 1, `${misses} misses`);
 });
 
 test("a file in memory is asked in a way that it answers", async () => {
