@@ -384,7 +384,8 @@ test("a direct transfer says what of it has to be a multiple of what", {
     const [_, number] = /multiple of (\d+)/.exec(await said(call)) ?? [];
     // What is a multiple of that is taken.
     assertEquals(await file.readAt(pinned, 8192 + Number(number)), 0);
-    assertEquals((await said(call)).replaceAll(` ${number}`, " N"), message);
+    const text = (await said(call)).replaceAll(`of ${number}`, "of N");
+    assertEquals(text, message);
   }
   await Deno.truncate(path, 4_001);
   for (const one of [file, log]) {
