@@ -84,6 +84,20 @@ test("AioFile.open() says which path, or which option, and why", async () => {
       'TypeError: The path must be a URL of a file, but is "https://example.com/file"',
     ],
     [
+      () => AioFile.open(new URL("file:///a%FFb")),
+      "TypeError: The path must be a URL whose escapes are UTF-8, but is " +
+      '"file:///a%FFb"',
+    ],
+    [
+      () => AioFile.open("/dev/null\0b"),
+      String
+        .raw`TypeError: The path must have no null bytes, but is "/dev/null\u0000b"`,
+    ],
+    [
+      () => AioFile.open(Uint8Array.of(0x2f, 0xff)),
+      'AioError: Cannot open "/\ufffd": No such file or directory (ENOENT, open)',
+    ],
+    [
       () => AioFile.open(path, any(null)),
       "TypeError: options must be an object, but is null",
     ],
