@@ -81,12 +81,13 @@ export interface Configuration {
    * What serves requests of files. `"io_uring"` is the kernel's own asynchronous
    * I/O: it takes the least of the processor, and what runs can be canceled.
    * `"librt"` is the C library's `aio(3)`, on threads. `"fs"` is the runtime's own
-   * `node:fs`, which needs no native calls. `"auto"` takes io_uring where Linux, from
-   * 6.1 on, offers it to the main thread of the process, librt elsewhere, and
+   * `node:fs`, which needs no native calls. `"auto"` takes io_uring where Linux,
+   * from 6.1 on, offers it to the main thread of the process, librt elsewhere, and
    * `node:fs` where neither can be had: on Windows, and where native calls are not
-   * permitted; and on macOS, which allows 16 requests of `aio(3)` a process. It has to be set before the first file is opened. The environment
-   * variable `POSIX_AIO_ENGINE` has it begin with something else; Deno looks at that
-   * only where `--allow-env` is given.
+   * permitted; and on macOS, which allows 16 requests of `aio(3)` a process. It has
+   * to be set before the first file is opened. The environment variable
+   * `POSIX_AIO_ENGINE` has it begin with something else; Deno looks at that only
+   * where `--allow-env` is given.
    *
    * @default {"auto"}
    */
