@@ -119,6 +119,11 @@ export interface Runtime {
    * for descriptors: those are the system's own, and nobody is asked for a permission.
    */
   readonly readsSystemFiles: boolean;
+  /**
+   * Whether a transfer of `node:fs` at an offset moves the descriptor's position
+   * there: two of them at once would have each other's.
+   */
+  readonly movesPosition: boolean;
   /** Whether `node:fs` opens a path that is no UTF-8, given as bytes. */
   readonly opensAnyPath: boolean;
   /**

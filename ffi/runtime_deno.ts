@@ -57,6 +57,7 @@ function declare(platform: Platform): Deno.ForeignLibraryInterface {
 
 /** The first Deno whose `node:fs` descriptors are the operating system's own. */
 const OLDEST_DENO = "2.7.12";
+const HAS_RESOURCE_NUMBERS = isOlder(Deno.version.deno, OLDEST_DENO);
 
 const asPointer = (pointer: Deno.PointerObject): Pointer =>
   pointer as unknown as Pointer;
@@ -79,7 +80,7 @@ export const runtime: Runtime = {
   callbacksMax: Infinity,
   prefersBigOffsets: true,
   bindsAtImport: isGranted("ffi"),
-  unusable: isOlder(Deno.version.deno, OLDEST_DENO)
+  unusable: HAS_RESOURCE_NUMBERS
     ? `Deno ${Deno.version.deno} gives resource numbers where a file ` +
       `descriptor is needed; Deno ${OLDEST_DENO} or newer gives descriptors`
     : null,
@@ -94,6 +95,7 @@ export const runtime: Runtime = {
   },
 
   // It puts U+FFFD into their place.
+  movesPosition: HAS_RESOURCE_NUMBERS,
   opensAnyPath: false,
 
   assertMayOpenAll(isRead: boolean, isWrite: boolean): void {

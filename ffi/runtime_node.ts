@@ -52,6 +52,7 @@ export const runtime: Runtime = {
   // What --permission does not allow fails, and asks nobody.
   readsSystemFiles: true,
 
+  movesPosition: false,
   opensAnyPath: true,
   // Everything is opened by node:fs.
   assertMayOpenAll(): void {},

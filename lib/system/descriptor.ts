@@ -56,9 +56,10 @@ export function statusOf(fd: number, opened?: number): DescriptorStatus {
     ? flagsOfOpen(fd, opened)
     : librt("fcntl").fcntl(fd, constants.F_GETFL, 0);
   if (flags === -1) {
-    throw new AioError(`Cannot use descriptor ${fd}, which is not open`, {
+    const why = isByFs ? "node:fs does not know" : "is not open";
+    throw new AioError(`Cannot use descriptor ${fd}, which ${why}`, {
       errno: isByFs ? EBADF : runtime.errno(),
-      syscall: "fcntl",
+      syscall: isByFs ? "fstat" : "fcntl",
       fd,
     });
   }

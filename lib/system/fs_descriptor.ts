@@ -43,6 +43,11 @@ export function isSeekableByFs(fd: number): boolean {
   return stats !== null && (stats.isFile() || stats.isBlockDevice());
 }
 
+/** Whether it is a terminal or another device that is none of blocks. */
+export function isCharacterDevice(fd: number): boolean {
+  return statsOf(fd)?.isCharacterDevice() ?? false;
+}
+
 /** Exact numbers: those of Windows are long. */
 function statsOf(fd: number): BigIntStats | null {
   try {

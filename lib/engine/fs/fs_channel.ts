@@ -1,6 +1,7 @@
 /** The way of a file's requests to the threads of `node:fs`. */
 import { fdatasync, fsync, read, write } from "node:fs";
 import type { BounceBuffer } from "../../../ffi/bounce_buffer.ts";
+import { runtime } from "../../../ffi/current.ts";
 import { setImmediate } from "../../../ffi/event_loop.ts";
 import { OutOfMemoryError } from "../../../ffi/memory.ts";
 import { assert } from "../../checks/assert.ts";
@@ -14,6 +15,7 @@ import {
   platform,
 } from "../../system/constants.ts";
 import { errnoOf } from "../../system/error.ts";
+import { isCharacterDevice } from "../../system/fs_descriptor.ts";
 import type {
   Channel,
   ChannelOwner,
@@ -31,6 +33,8 @@ export class FsChannel implements Channel {
   readonly #owner: ChannelOwner;
   readonly #slots: Slots;
   readonly #transfers = new LinkedList<FsTransfer>();
+  /** Whether offsets mean something. Some devices have them: the first try tells. */
+  #hasOffsets: boolean;
   #reads = 0;
   #writes = 0;
 
@@ -50,6 +54,7 @@ export class FsChannel implements Channel {
     this.#file = file;
     this.#owner = owner;
     this.#slots = slots;
+    this.#hasOffsets = file.isSeekable || isCharacterDevice(fd);
   }
 
   /**
@@ -59,7 +64,8 @@ export class FsChannel implements Channel {
    */
   hasRoom({ isWrite }: EngineRequest, { isSorting }: Demand): boolean {
     const { isAppending, isSeekable, isSynchronous } = this.#file;
-    const isAlone = isSorting || isAppending || !isSeekable;
+    const isAlone = isSorting || isAppending || !isSeekable ||
+      runtime.movesPosition;
     if (isAlone && this.#reads + this.#writes > 0) return false;
     if (isWrite && isSynchronous && this.#writes > 0) return false;
     return this.#slots.hasRoomFor(this.#owner);
@@ -110,14 +116,14 @@ export class FsChannel implements Channel {
 
   #read(transfer: FsTransfer, done: Done): void {
     const { memory, byteLength, offset } = transfer;
-    const at = this.#file.isSeekable ? asNumber(offset) : null;
+    const at = this.#hasOffsets ? asNumber(offset) : null;
     read(this.#fd, memory, 0, byteLength, at, done);
   }
 
   #write(transfer: FsTransfer, done: Done): void {
     const { memory, byteLength, offset } = transfer;
-    const { isSeekable, isAppending } = this.#file;
-    const at = isSeekable && !isAppending ? asNumber(offset) : null;
+    const isAtOffset = this.#hasOffsets && !this.#file.isAppending;
+    const at = isAtOffset ? asNumber(offset) : null;
     // It would take that for no position, and write somewhere else.
     if (typeof at === "bigint") return void setImmediate(done, TOO_FAR);
     write(this.#fd, memory, 0, byteLength, at, done);
@@ -125,11 +131,16 @@ export class FsChannel implements Channel {
 
   #completed(transfer: FsTransfer, error: unknown, bytes: number): void {
     const { request } = transfer;
+    const errno = errnoFor(request, error);
+    if (errno === ESPIPE && this.#hasOffsets) {
+      this.#hasOffsets = false;
+      return this.#call(transfer);
+    }
     const isThere = this.#transfers.remove(transfer);
     assert(isThere, "a channel has what it gives up");
     this.#count(request, -1);
     transfer.landed(bytes);
-    this.#owner.completed(request, errnoFor(request, error), bytes);
+    this.#owner.completed(request, errno, bytes);
     this.#slots.giveBack();
     this.#owner.roomAgain();
   }
@@ -156,6 +167,8 @@ export class FsChannel implements Channel {
 }
 
 type Done = (error: unknown, bytes?: number) => void;
+
+const { EACCES, ESPIPE } = platform.errno;
 
 /** A write at an offset that `node:fs` cannot express. */
 const TOO_FAR = { code: "EFBIG", errno: EFBIG };
@@ -194,7 +207,7 @@ function asNumber(offset: number | bigint): number | bigint {
 function errnoFor({ isSync }: EngineRequest, error: unknown): number {
   if (!error) return 0;
   if ((error as { code?: string }).code === FORBIDDEN) {
-    return platform.errno.EACCES;
+    return EACCES;
   }
   // Without a number, it is an argument that node:fs refuses.
   const errno = errnoOf(error) ?? EINVAL;
