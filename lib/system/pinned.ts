@@ -198,6 +198,17 @@ export function placeOf(view: Uint8Array): number {
     : 0;
 }
 
+/** Of each pinned buffer one view: to make one for each transfer takes longer. */
+const wholes = new WeakMap<ArrayBufferLike, Uint8Array>();
+
+/** All bytes of the buffer that a pinned view is on. */
+export function pinnedBytesOf(view: Uint8Array): Uint8Array {
+  const buffer = bufferOf(view);
+  let whole = wholes.get(buffer);
+  if (whole === undefined) wholes.set(buffer, whole = new Uint8Array(buffer));
+  return whole;
+}
+
 function isShared(view: Uint8Array): boolean {
   return types.isSharedArrayBuffer(bufferOf(view));
 }

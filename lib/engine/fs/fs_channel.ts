@@ -5,7 +5,7 @@ import { runtime } from "../../../ffi/current.ts";
 import { setImmediate } from "../../../ffi/event_loop.ts";
 import { OutOfMemoryError } from "../../../ffi/memory.ts";
 import { assert } from "../../checks/assert.ts";
-import { sliceOf } from "../../checks/bytes.ts";
+import { byteOffsetOf } from "../../checks/bytes.ts";
 import { type Linked, LinkedList } from "../../collections/linked_list.ts";
 import {
   EAGAIN,
@@ -16,6 +16,7 @@ import {
 } from "../../system/constants.ts";
 import { errnoOf } from "../../system/error.ts";
 import { isCharacterDevice } from "../../system/fs_descriptor.ts";
+import { pinnedBytesOf } from "../../system/pinned.ts";
 import type {
   Channel,
   ChannelOwner,
@@ -115,18 +116,18 @@ export class FsChannel implements Channel {
   }
 
   #read(transfer: FsTransfer, done: Done): void {
-    const { memory, byteLength, offset } = transfer;
+    const { memory, start, byteLength, offset } = transfer;
     const at = this.#hasOffsets ? asNumber(offset) : null;
-    read(this.#fd, memory, 0, byteLength, at, done);
+    read(this.#fd, memory, start, byteLength, at, done);
   }
 
   #write(transfer: FsTransfer, done: Done): void {
-    const { memory, byteLength, offset } = transfer;
+    const { memory, start, byteLength, offset } = transfer;
     const isAtOffset = this.#hasOffsets && !this.#file.isAppending;
     const at = isAtOffset ? asNumber(offset) : null;
     // It would take that for no position, and write somewhere else.
     if (typeof at === "bigint") return void setImmediate(done, TOO_FAR);
-    write(this.#fd, memory, 0, byteLength, at, done);
+    write(this.#fd, memory, start, byteLength, at, done);
   }
 
   #completed(transfer: FsTransfer, error: unknown, bytes: number): void {
@@ -175,21 +176,20 @@ const TOO_FAR = { code: "EFBIG", errno: EFBIG };
 
 /** A request while a thread has it. */
 class FsTransfer extends Transfer implements Linked<FsTransfer> {
-  /** What is transferred to or from; nobody else can detach it. */
+  /** What is transferred to or from, as a part of memory that nobody can detach. */
   readonly memory: Uint8Array;
+  /** Where that part begins. */
+  readonly start: number;
   list: object | null = null;
   previous: FsTransfer | null = null;
   next: FsTransfer | null = null;
 
   constructor(request: EngineRequest, bounce: BounceBuffer | null) {
     super(request, bounce);
-    this.memory = bounce?.bytes ?? this.#nextBytes(request);
-  }
-
-  #nextBytes({ view, transferred }: EngineRequest): Uint8Array {
-    return view === null
-      ? NOTHING
-      : sliceOf(view, transferred, transferred + this.byteLength);
+    const { view, transferred } = request;
+    const isInView = bounce === null && this.byteLength > 0;
+    this.memory = isInView ? pinnedBytesOf(view!) : bounce?.bytes ?? NOTHING;
+    this.start = isInView ? byteOffsetOf(view!) + transferred : 0;
   }
 }
 

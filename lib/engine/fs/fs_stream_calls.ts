@@ -43,8 +43,10 @@ const PTMX = 0x502;
 /** See the module's documentation. */
 export class FsStreamCalls implements StreamCalls, Readiness {
   readonly #fd: number;
-  readonly #nonblockingFd: number;
+  readonly #file: FileTraits;
   readonly #isTerminal: boolean;
+  /** The nonblocking one, or -1. */
+  #secondFd = -1;
   #try_ms = TRY_MS_MIN;
   #timer: ReturnType<typeof setTimeout> | null = null;
 
@@ -52,25 +54,34 @@ export class FsStreamCalls implements StreamCalls, Readiness {
   static open(fd: number, file: FileTraits): FsStreamCalls | null {
     const isTerminal = isatty(fd);
     if (!isSameWhenOpened(fd, isTerminal)) return null;
-    const { O_ACCMODE, O_NONBLOCK, O_NOCTTY } = constants;
-    const flags = file.flags & O_ACCMODE | O_NONBLOCK | O_NOCTTY;
-    const second = reopenByFs(fd, file.path, flags);
-    return second < 0 ? null : new FsStreamCalls(fd, second, isTerminal);
+    const calls = new FsStreamCalls(fd, file, isTerminal);
+    return calls.#openSecond() < 0 ? null : calls;
   }
 
-  private constructor(fd: number, second: number, isTerminal: boolean) {
+  private constructor(fd: number, file: FileTraits, isTerminal: boolean) {
     this.#fd = fd;
-    this.#nonblockingFd = second;
+    this.#file = file;
     this.#isTerminal = isTerminal;
   }
 
+  /** Returns the descriptor, or a negative error number. */
+  #openSecond(): number {
+    if (this.#secondFd >= 0) return this.#secondFd;
+    const { O_ACCMODE, O_NONBLOCK, O_NOCTTY } = constants;
+    const { flags, path } = this.#file;
+    const wanted = flags & O_ACCMODE | O_NONBLOCK | O_NOCTTY;
+    const opened = reopenByFs(this.#fd, path, wanted);
+    if (opened >= 0) this.#secondFd = opened;
+    return opened;
+  }
+
   transfer(request: EngineRequest, wanted: number): number {
+    const second = this.#openSecond();
+    if (second < 0) return second;
     try {
       const bytes = request.isWrite
         ? this.#write(request, Math.min(wanted, WRITE_BYTES_MAX))
-        : readSync(this.#nonblockingFd, nextOf(request, wanted), {
-          position: null,
-        });
+        : readSync(second, nextOf(request, wanted), { position: null });
       this.#try_ms = TRY_MS_MIN;
       return bytes;
     } catch (error) {
@@ -80,7 +91,7 @@ export class FsStreamCalls implements StreamCalls, Readiness {
 
   /** A terminal takes what it is given, as from `console.log()`. */
   #write(request: EngineRequest, byteLength: number): number {
-    const fd = this.#isTerminal ? this.#fd : this.#nonblockingFd;
+    const fd = this.#isTerminal ? this.#fd : this.#secondFd;
     return writeSync(fd, nextOf(request, byteLength), 0, byteLength, null);
   }
 
@@ -111,7 +122,8 @@ export class FsStreamCalls implements StreamCalls, Readiness {
   }
 
   close(): void {
-    closeSync(this.#nonblockingFd);
+    if (this.#secondFd >= 0) closeSync(this.#secondFd);
+    this.#secondFd = -1;
   }
 }
 
