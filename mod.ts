@@ -4,9 +4,10 @@
  * There are two levels: files, which is what most programs use, and the C
  * interface as POSIX names it.
  *
- * The library calls the C library's own implementation through the runtime's
- * foreign function interface, so Deno needs `--allow-ffi`, besides
- * `--allow-read` and `--allow-write` for the files.
+ * The library calls the system through the runtime's foreign function interface,
+ * so Deno needs `--allow-ffi`, besides `--allow-read` and `--allow-write` for the
+ * files. Where nothing native can be called, files work by `node:fs`, more slowly;
+ * the C interface does not.
  *
  * ## Files
  *
@@ -34,7 +35,7 @@
  * ## Errors and insight
  *
  * - {@linkcode AioError}: what C reports as -1 and `errno`.
- * - {@linkcode supported} says whether it works here, {@linkcode metrics} what
+ * - {@linkcode supported} says what works here, {@linkcode metrics} what
  *   it has done, and {@linkcode configure} changes how.
  *
  * @example Reading a block

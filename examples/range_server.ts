@@ -13,7 +13,6 @@
  */
 
 import process from "node:process";
-import { supported } from "../mod.ts";
 import {
   createFileHandler,
   DEPTH_DEFAULT,
@@ -100,8 +99,6 @@ function attempt<T>(what: string, act: () => T): T {
 async function serve(
   { directory, host, port, grace_s, hasLog, ...options }: Command,
 ): Promise<void> {
-  const { available, reason } = supported();
-  if (!available) throw new Error(reason);
   using handler = attempt(
     `cannot serve ${directory}`,
     () => createFileHandler(directory, options),

@@ -89,8 +89,8 @@ export const SIGNATURES = {
     nonblocking: true,
   },
 
-  // int open(char *path, int flags, ...)
-  open: { parameters: ["pointer", "int"], fixed: 2, result: "int" },
+  // int open(char *path, int flags, ...), with a mode.
+  open: { parameters: ["pointer", "int", "uint"], fixed: 2, result: "int" },
   close: { parameters: ["int"], result: "int" },
   // int pipe(int ends[2])
   pipe: { parameters: ["pointer"], result: "int" },

@@ -127,7 +127,7 @@ export interface EngineCounts {
 }
 
 /** What an engine is called. */
-export type EngineName = "io_uring" | "librt";
+export type EngineName = "io_uring" | "librt" | "fs";
 
 /** What serves the requests of an isolate. */
 export interface Engine {

@@ -21,7 +21,7 @@ import { EAGAIN, ENOSYS, platform } from "../system/constants.ts";
 import { counters } from "../system/counters.ts";
 import { librt } from "../system/librt.ts";
 import { pinnedAddressOf } from "../system/pinned.ts";
-import { settings } from "../system/settings.ts";
+import { isServedByFs, settings } from "../system/settings.ts";
 import type { FileTraits } from "./engine.ts";
 import { turn } from "./turn.ts";
 
@@ -68,6 +68,7 @@ export class PageCache {
 
   /** @returns `null` where a file cannot be read like this. */
   static of(fd: number, file: FileTraits): PageCache | null {
+    if (isServedByFs()) return null;
     const { preadv2 } = librt();
     const isThere = preadv2 !== null && constants.RWF_NOWAIT !== 0 &&
       file.isSeekable && !file.isDirect;

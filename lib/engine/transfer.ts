@@ -5,14 +5,13 @@
 import {
   BOUNCE_BYTES_MAX,
   type BounceBuffer,
-  releaseBounceBuffer,
-  takeBounceBuffer,
 } from "../../ffi/bounce_buffer.ts";
 import { IOVEC, packIovecs, type Vector } from "../../ffi/iovec.ts";
 import { NBYTES_MAX } from "../../ffi/layout.ts";
 import { assert } from "../checks/assert.ts";
 import { gather, scatter } from "../checks/buffers.ts";
 import { offsetAfter } from "../checks/offset.ts";
+import { bounces } from "../system/bounces.ts";
 import type { EngineRequest } from "./engine.ts";
 
 /** See the module's documentation. */
@@ -27,7 +26,7 @@ export class Transfer {
   readonly offset: number | bigint;
   /** Where several buffers lie, if the system has them in place. */
   readonly vectors: readonly Vector[] | null;
-  /** Native memory in the place of what may move, or for the entries. */
+  /** Memory in the place of what may move, or for the entries. */
   readonly #memory: BounceBuffer | null;
 
   /**
@@ -94,7 +93,7 @@ export class Transfer {
   /** The system has it no more: gives its memory back. */
   end(): void {
     this.request.entry = null;
-    if (this.#memory !== null) releaseBounceBuffer(this.#memory);
+    this.#memory?.pool.release(this.#memory);
   }
 }
 
@@ -112,14 +111,14 @@ export function takeTransfer<Made extends Transfer>(
   vectors: readonly Vector[] | null = null,
 ): Made | null {
   if (isInPlace(request)) return request.entry = make(null);
-  const memory = takeBounceBuffer(
+  const memory = bounces().take(
     vectors === null ? pieceOf(request) : vectors.length * IOVEC.size,
   );
   if (memory === null) return null;
   try {
     return request.entry = make(memory);
   } catch (error) {
-    releaseBounceBuffer(memory);
+    memory.pool.release(memory);
     throw error;
   }
 }

@@ -12,16 +12,17 @@ import { type Buffers, buffersOf } from "../checks/buffers.ts";
 import { nameOf } from "../checks/bytes.ts";
 import { fileOffset } from "../checks/offset.ts";
 import type { Operation } from "../engine/engine.ts";
+import { engine } from "../engine/serving.ts";
 import { dispatcher } from "../requests/dispatcher.ts";
-import { type Cached, OpenFile } from "../requests/open_file.ts";
+import { type Cached, type Opened, OpenFile } from "../requests/open_file.ts";
 import type { RequestFields } from "../requests/request.ts";
 import { closeDescriptor } from "../system/descriptor.ts";
 import { withCallerFirst } from "../system/error.ts";
-import { librt } from "../system/librt.ts";
-import { addressInPlace } from "../system/pinned.ts";
+import { placeOf } from "../system/pinned.ts";
 import { applySettings } from "../system/settings.ts";
-import { openFile, type OpenOptions, pathOf } from "./open.ts";
 import { FileSlice } from "./file_slice.ts";
+import { openFile, type OpenOptions } from "./open.ts";
+import { pathOf } from "./path.ts";
 import {
   type AdoptOptions,
   assertPriority,
@@ -97,7 +98,7 @@ export class AioFile implements AsyncDisposable {
     key: symbol,
     fd: number,
     closeFd: boolean,
-    path: string | undefined,
+    opened: Opened | undefined,
   ) {
     if (key !== constructorKey) {
       throw new TypeError(
@@ -105,7 +106,7 @@ export class AioFile implements AsyncDisposable {
       );
     }
     this.fd = fd;
-    this.#file = new OpenFile(fd, path, closeFd);
+    this.#file = new OpenFile(fd, opened, closeFd);
     // Another number in `fd` would close what belongs to somebody else.
     Object.freeze(this);
   }
@@ -114,13 +115,15 @@ export class AioFile implements AsyncDisposable {
    * Opens a file. The runtime's permissions decide as they do for its own
    * functions.
    *
-   * @param path Where it is.
+   * @param path Where it is: a string is a path, also one that looks like a URL;
+   * bytes are for names that are no UTF-8. Deno opens those by a native call, which
+   * takes `--allow-ffi`, and `--allow-read` or `--allow-write` without paths.
    * @param options How to open it; for reading, unless they say otherwise.
    * @returns The open file.
    * @throws {AioError} If the system refuses: `ENOENT`, `EACCES`, `EISDIR`, …;
-   * `EINVAL` for `direct` on a file system without; `ENOSYS` where there is no
-   * asynchronous I/O.
-   * @throws {TypeError} If options contradict each other.
+   * `EINVAL` for `direct` on a file system without; `ENOSYS` where the engine that
+   * was asked for cannot be had.
+   * @throws {TypeError} If the path is none, or options contradict each other.
    * @throws The runtime's own error if it does not permit it.
    *
    * @example
@@ -132,14 +135,15 @@ export class AioFile implements AsyncDisposable {
    * ```
    */
   static async open(
-    path: string | URL,
+    path: string | URL | Uint8Array,
     options: OpenOptions = {},
   ): Promise<AioFile> {
     prepareSystem();
-    const name = pathOf(path);
-    const fd = await openFile(name, options);
+    const checked = pathOf(path);
+    const { name } = checked;
+    const { fd, flags } = await openFile(checked, options);
     try {
-      return new AioFile(constructorKey, fd, true, name);
+      return new AioFile(constructorKey, fd, true, { path: name, flags });
     } catch (error) {
       await closeDescriptor({ fd, path: name });
       throw error;
@@ -514,7 +518,7 @@ export class AioFile implements AsyncDisposable {
       const fields = {
         operation: type,
         view: buffer,
-        address: addressInPlace(buffer),
+        address: placeOf(buffer),
         offset: at,
         priority,
       };
@@ -731,7 +735,7 @@ export class AioFile implements AsyncDisposable {
     }
     if (cached?.isWhole) return Promise.resolve(cached.bytes);
     return new Promise((resolve, reject) => {
-      const address = addressInPlace(view);
+      const address = placeOf(view);
       const asked = { operation, view, address, offset: at };
       try {
         file.#enter(asked, options, resolve, reject, cached);
@@ -810,6 +814,6 @@ export function openFileOf(file: AioFile): OpenFile {
 }
 
 function prepareSystem(): void {
-  librt("open");
+  engine();
   applySettings();
 }

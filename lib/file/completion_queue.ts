@@ -14,7 +14,7 @@ import {
 import { syscallOf } from "../requests/request_error.ts";
 import { EBADF, platform } from "../system/constants.ts";
 import { AioError } from "../system/error.ts";
-import { addressInPlace } from "../system/pinned.ts";
+import { placeOf } from "../system/pinned.ts";
 import { type AioFile, openFileOf } from "./aio_file.ts";
 import { assertPriority } from "./options.ts";
 
@@ -498,7 +498,7 @@ export class CompletionQueue<Tag = undefined>
     const queue = openFileOf(file).queueFor(type);
     if (priority !== 0) assertPriority(priority);
     this.#assertOpen();
-    const address = view === null ? 0 : addressInPlace(view);
+    const address = view === null ? 0 : placeOf(view);
     const fields = { operation: type, view, address, offset, priority };
     return new QueuedRequest(
       queue,

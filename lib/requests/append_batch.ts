@@ -3,12 +3,9 @@
  * their order is what matters: what has come while one was running goes next, as
  * one.
  */
-import {
-  type BounceBuffer,
-  releaseBounceBuffer,
-  takeBounceBuffer,
-} from "../../ffi/bounce_buffer.ts";
+import type { BounceBuffer } from "../../ffi/bounce_buffer.ts";
 import { gather } from "../checks/buffers.ts";
+import { bounces } from "../system/bounces.ts";
 import { AioError } from "../system/error.ts";
 import { CombinedRequest } from "./combined_request.ts";
 import type { Request } from "./request.ts";
@@ -74,7 +71,7 @@ function combine(
 /** Without memory for many, the first one may do with less, or with none. */
 function takeMemory(bytes: number): BounceBuffer | null {
   try {
-    return takeBounceBuffer(bytes);
+    return bounces().take(bytes);
   } catch {
     return null;
   }
@@ -89,7 +86,8 @@ function isCombinable(request: Request): boolean {
 /** Takes a batch apart that was not handed over, or has not begun. */
 export function dissolve(batch: CombinedRequest): Request[] {
   const appends = [...batch.followers];
-  releaseBounceBuffer(batch.memory!);
+  const { memory } = batch;
+  memory!.pool.release(memory!);
   for (const append of appends) append.leader = null;
   return appends;
 }

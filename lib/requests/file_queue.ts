@@ -9,6 +9,7 @@ import { EAGAIN, ECANCELED, EIO } from "../system/constants.ts";
 import { counters } from "../system/counters.ts";
 import { AioError, isCancellation } from "../system/error.ts";
 import { fileName } from "../system/hints.ts";
+import { isServedByFs } from "../system/settings.ts";
 import { dissolve, takeAppends } from "./append_batch.ts";
 import { canceledRequests } from "./canceled_requests.ts";
 import type { CombinedRequest } from "./combined_request.ts";
@@ -178,7 +179,7 @@ export class FileQueue implements Source, ChannelOwner {
 
   #nowIdle(): void {
     // An isolate leaves open what it has open when it ends.
-    if (mayEndFirst()) this.channel.rest();
+    if (!isServedByFs() && mayEndFirst()) this.channel.rest();
     for (const listener of this.#idleListeners) listener();
     this.#idleListeners = [];
   }

@@ -13,6 +13,14 @@ import { runtime } from "../../ffi/current.ts";
 import { EBADF, platform } from "./constants.ts";
 import { AioError, fromSystemError } from "./error.ts";
 import { allocateFor, librt } from "./librt.ts";
+import { isServedByFs } from "./settings.ts";
+import {
+  closeByFs,
+  endByFs,
+  flagsOfOpen,
+  isSeekableByFs,
+  reopenByFs,
+} from "./fs_descriptor.ts";
 import { accessHint, closedHint, fileName, type NamedFile } from "./hints.ts";
 
 const { constants } = platform;
@@ -38,18 +46,24 @@ export interface DescriptorStatus {
 /**
  * Asks what a descriptor is.
  *
+ * @param fd The descriptor.
+ * @param opened The flags it was opened with, if the library did that.
  * @throws {AioError} `EBADF` if it is not open.
  */
-export function statusOf(fd: number): DescriptorStatus {
-  const flags = librt("fcntl").fcntl(fd, constants.F_GETFL, 0);
+export function statusOf(fd: number, opened?: number): DescriptorStatus {
+  const isByFs = isServedByFs();
+  const flags = isByFs
+    ? flagsOfOpen(fd, opened)
+    : librt("fcntl").fcntl(fd, constants.F_GETFL, 0);
   if (flags === -1) {
-    throw new AioError(`Cannot use descriptor ${fd}, which is not open`, {
-      errno: runtime.errno(),
-      syscall: "fcntl",
+    const why = isByFs ? "node:fs does not know" : "is not open";
+    throw new AioError(`Cannot use descriptor ${fd}, which ${why}`, {
+      errno: isByFs ? EBADF : runtime.errno(),
+      syscall: isByFs ? "fstat" : "fcntl",
       fd,
     });
   }
-  return { flags, isSeekable: hasOffsets(fd) };
+  return { flags, isSeekable: isByFs ? isSeekableByFs(fd) : hasOffsets(fd) };
 }
 
 function hasOffsets(fd: number): boolean {
@@ -97,16 +111,35 @@ const REOPEN_FLAGS = constants.O_ACCMODE | constants.O_APPEND |
  */
 export function reopenDescriptor(fd: number, flags: number): number {
   if (platform.os !== "linux") return -platform.errno.EOPNOTSUPP;
-  const name = Buffer.from(`/proc/self/fd/${fd}\0`);
-  const memory = allocateFor("open", name.byteLength);
-  memory.bytes.set(name);
-  const reopened = librt("open").open(
+  const name = Buffer.from(`/proc/self/fd/${fd}`);
+  return openNatively(name, flags & REOPEN_FLAGS, 0);
+}
+
+/**
+ * Opens a file by a native call, which asks nobody for a permission. Other programs
+ * do not inherit the descriptor.
+ *
+ * @param path The path, without null bytes.
+ * @param flags The flags of `open(2)`.
+ * @param mode Permissions of a new file.
+ * @returns The descriptor, or a negative error number.
+ */
+export function openNatively(
+  path: Uint8Array,
+  flags: number,
+  mode: number,
+): number {
+  const memory = allocateFor("open", path.byteLength + 1);
+  memory.bytes.set(path);
+  memory.bytes[path.byteLength] = 0;
+  const fd = librt("open").open(
     memory.pointer,
-    flags & REOPEN_FLAGS | constants.O_CLOEXEC,
+    flags | constants.O_CLOEXEC,
+    mode,
   );
-  const errno = reopened === -1 ? runtime.errno() : 0;
+  const errno = fd === -1 ? runtime.errno() : 0;
   freeNative(memory);
-  return reopened === -1 ? -errno : reopened;
+  return fd === -1 ? -errno : fd;
 }
 
 /**
@@ -129,7 +162,10 @@ export function reopenForAppending(file: NamedFile, flags: number): number {
     });
   }
   const kept = flags & ~(O_ACCMODE | constants.O_NONBLOCK);
-  const appending = reopenDescriptor(fd, kept | O_WRONLY | O_APPEND);
+  const wanted = kept | O_WRONLY | O_APPEND;
+  const appending = isServedByFs()
+    ? reopenByFs(fd, path, wanted & REOPEN_FLAGS)
+    : reopenDescriptor(fd, wanted);
   if (appending >= 0) return appending;
   statusOf(fd); // Not open any more: EBADF says more than ENOENT.
   throw new AioError(`${what}without append`, {
@@ -149,7 +185,8 @@ export function sizeOf(file: NamedFile): Promise<number> {
     async () => {
       const stats = await fstatPromised(fd);
       // The size of a block device is 0 in fstat().
-      return stats.isBlockDevice() ? endOf(librt("lseek"), fd) : stats.size;
+      if (!stats.isBlockDevice()) return stats.size;
+      return isServedByFs() ? await endByFs(fd) : endOf(librt("lseek"), fd);
     },
     (native) => endOf(native, fd),
     (errno) =>
@@ -237,6 +274,12 @@ export async function closeDescriptor(file: NamedFile): Promise<void> {
   );
 }
 
+/** Closes a descriptor that was opened beside the file's own. Returns why it failed. */
+export async function closeSecond(fd: number): Promise<number> {
+  if (isServedByFs()) return await closeByFs(fd);
+  return librt().close(fd) === -1 ? runtime.errno() : 0;
+}
+
 /**
  * Calls the runtime's function, or the system's where the runtime does not know
  * the descriptor because it has not opened it.
@@ -254,6 +297,7 @@ async function call<T>(
   } catch (error) {
     const failure = fromSystemError(error, what, particulars);
     const isUnknown = failure instanceof AioError && failure.errno === EBADF;
+    if (isServedByFs()) throw failure;
     const native = librt(syscall);
     if (!isUnknown || native.fcntl(fd, constants.F_GETFL, 0) === -1) {
       throw failure;

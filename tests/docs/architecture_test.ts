@@ -30,8 +30,14 @@ const ROOMS: Record<string, string[]> = {
   "lib/engine/page_cache.ts": ["lib/engine/turn.ts", "lib/engine/engine.ts"],
   "lib/engine/turn.ts": [],
   "lib/engine/serving.ts": [
+    "lib/engine/fs",
     "lib/engine/io_uring",
     "lib/engine/librt",
+    "lib/engine/engine.ts",
+  ],
+  "lib/engine/fs": [
+    "lib/engine/streams",
+    "lib/engine/transfer.ts",
     "lib/engine/engine.ts",
   ],
   "lib/engine/io_uring": [

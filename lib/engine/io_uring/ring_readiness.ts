@@ -1,6 +1,6 @@
 /** Waits until descriptors are ready, in a ring: thousands take no thread. */
 import { OPCODE } from "../../../ffi/io_uring.ts";
-import type { Readiness, Waiting } from "../streams/readiness.ts";
+import type { Readiness, Waiting } from "../streams/stream_calls.ts";
 import type { RingEntry } from "./ring.ts";
 import type { RingWaiter } from "./ring_waiter.ts";
 

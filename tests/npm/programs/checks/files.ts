@@ -11,14 +11,25 @@ import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
 import { closeSync, fstatSync, openSync, readFileSync } from "node:fs";
 import { pathToFileURL } from "node:url";
-import { BLOCK_BYTES, type Checks, fileOf, newPath } from "./kit.ts";
+import {
+  BLOCK_BYTES,
+  type Checks,
+  fileOf,
+  IS_NATIVE,
+  isLinux,
+  newPath,
+} from "./kit.ts";
 
 const encode = (text: string) => new TextEncoder().encode(text);
+const CREATING = { write: true, createNew: true };
 
 export const fileChecks: Checks = {
-  "supported() says that the system is available"() {
-    assert.equal(supported().reason, undefined);
-    assert.equal(supported().available, true);
+  "supported() tells of the C interface and of files"() {
+    const { available, reason, engine } = supported();
+    assert.equal(available, IS_NATIVE, String(reason));
+    assert.equal(reason === undefined, IS_NATIVE);
+    assert.equal(engine, metrics().engine);
+    assert.ok(IS_NATIVE || engine === "fs", engine);
   },
 
   "readAt() reads at the offset, and is short at the end of the file":
@@ -86,6 +97,30 @@ export const fileChecks: Checks = {
       assert.equal(await new Response(part.stream()).text(), "234567");
       assert.equal((await file.slice(-3).arrayBuffer()).byteLength, 3);
     },
+
+  "open() takes URLs with escapes of UTF-8, and refuses others": async () => {
+    const path = `${newPath()} #é`;
+    await using file = await AioFile.open(pathToFileURL(path), CREATING);
+    await file.writeAt(encode("hello"), 0);
+    assert.equal(readFileSync(path, "utf8"), "hello");
+    for (const escaped of ["a%2Fb", "a%00b", "caf%E9", "a%zz"]) {
+      const url = new URL(`file:///tmp/${escaped}`);
+      await assert.rejects(AioFile.open(url), TypeError);
+    }
+    const elsewhere = new URL("file://elsewhere/etc/hosts");
+    await assert.rejects(AioFile.open(elsewhere), TypeError);
+  },
+
+  "open() rejects paths that are too long, and what is none": async () => {
+    const long = `${newPath()}${"x".repeat(255)}`;
+    for (const path of [long, encode(long)]) {
+      const named = { name: "AioError", code: "ENAMETOOLONG", path: long };
+      await assert.rejects(AioFile.open(path), named);
+    }
+    for (const path of ["a\0b", encode("a\0b"), new Uint16Array(2)]) {
+      await assert.rejects(AioFile.open(path as string), TypeError);
+    }
+  },
 
   "writeAt(), append(), sync(), truncate() and size() do what they say":
     async () => {
@@ -259,3 +294,23 @@ export const fileChecks: Checks = {
     assert.equal(view.byteLength, 100);
   },
 };
+
+if (isLinux) {
+  Object.assign(
+    fileChecks,
+    {
+      "open() takes bytes that are no UTF-8": async () => {
+        const path = newPath();
+        const bytes = Buffer.concat([Buffer.from(path), Buffer.of(0xe9, 0xff)]);
+        await using file = await AioFile.open(new Uint8Array(bytes), CREATING);
+        await Promise.all([file.append(encode("hello")), file.sync()]);
+        assert.equal(readFileSync(bytes, "utf8"), "hello");
+        await assert.rejects(file.readAt(new Uint8Array(1), 0), {
+          code: "EBADF",
+          path: `${path}\ufffd\ufffd`,
+        });
+        await assert.rejects(AioFile.open(bytes, CREATING), { code: "EEXIST" });
+      },
+    } satisfies Checks,
+  );
+}
