@@ -29,12 +29,13 @@ const BLOCK_BYTES = 4096;
  *
  * @param fd The descriptor.
  * @param opened The flags, where they are known.
- * @returns -1 if it is not open. Where nobody tells, it is open for reading and
- * writing.
+ * @returns -1 if it is not open. Where nobody tells, it is taken to be open for
+ * reading and writing, and synchronous: then its writes go one at a time, which does
+ * no harm.
  */
 export function flagsOfOpen(fd: number, opened?: number): number {
   if (statsOf(fd) === null) return -1;
-  return opened ?? flagsInProc(fd) ?? constants.O_RDWR;
+  return opened ?? flagsInProc(fd) ?? constants.O_RDWR | constants.O_DSYNC;
 }
 
 /** Whether a descriptor has offsets: regular files and block devices. */

@@ -29,6 +29,7 @@ const limit_ms = isLong ? 3_600_000 : 180_000;
 /** These choose the engine themselves, or need none. */
 const OF_NO_ENGINE = [
   "engine/engines_test.ts",
+  "engine/fs_engine_test.ts",
   "engine/ring_faults_test.ts",
   "engine/ring_test.ts",
   "engine/serving_test.ts",

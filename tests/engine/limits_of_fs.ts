@@ -101,6 +101,15 @@ const LIMITS: readonly Limit[] = [
         "ENOSPC on a small file system says how far the write came",
         "EFBIG comes from a write past the limit of the file size",
       ],
+      "torture/injected_faults_test.ts": [
+        "writeAt(): ",
+        "batch(): ",
+        "append(): ",
+        "append() to a file without O_APPEND: ",
+        "append() and writeAt() to a pipe: ",
+        "writable(): ",
+        "CompletionQueue",
+      ],
       "requests/cancellation_test.ts": [
         "a signal leaves a write of a file that the system has begun",
         "a signal does not hide how much of a write is in a file",
@@ -128,6 +137,15 @@ const LIMITS: readonly Limit[] = [
     tests: {
       "file/buffer_lists_test.ts": [
         "readAt() and writeAt() take an empty list",
+      ],
+    },
+  },
+  {
+    row: "what a file system tells at `close()` (NFS, FUSE)",
+    reason: "Deno's own close() tells nothing",
+    tests: {
+      "torture/failing_fs_test.ts": [
+        "close() rejects with the error that any descriptor of the file tells",
       ],
     },
   },

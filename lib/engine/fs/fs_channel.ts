@@ -38,6 +38,7 @@ export class FsChannel implements Channel {
   #hasOffsets: boolean;
   #reads = 0;
   #writes = 0;
+  #syncs = 0;
 
   /**
    * @param fd The descriptor.
@@ -59,20 +60,24 @@ export class FsChannel implements Channel {
   }
 
   /**
-   * The threads have no order: what needs one goes by itself. So do writes each of
-   * which is a synchronization: Linux tells of an error once, and a write that asks
-   * first would have that of another one.
+   * The threads have no order: what needs one goes by itself. So does each write
+   * that is a synchronization as well: Linux tells of an error once, and one that
+   * asks first would have that of another one.
    */
   hasRoom({ isWrite }: EngineRequest, { isSorting }: Demand): boolean {
     const { isAppending, isSeekable, isSynchronous } = this.#file;
     const isAlone = isSorting || isAppending || !isSeekable ||
       runtime.movesPosition;
     if (isAlone && this.#reads + this.#writes > 0) return false;
-    if (isWrite && isSynchronous && this.#writes > 0) return false;
+    if (isWrite && isSynchronous && this.#writes + this.#syncs > 0) {
+      return false;
+    }
     return this.#slots.hasRoomFor(this.#owner);
   }
 
   submit(request: EngineRequest): boolean {
+    const { isSynchronous } = this.#file;
+    if (request.isSync && isSynchronous && this.#writes > 0) return false;
     let transfer: FsTransfer | null;
     try {
       transfer = takeTransfer(
@@ -93,10 +98,11 @@ export class FsChannel implements Channel {
   }
 
   #count({ isSync, isWrite }: EngineRequest, by: number): void {
-    if (isSync) return;
-    if (isWrite) this.#writes += by;
+    if (isSync) this.#syncs += by;
+    else if (isWrite) this.#writes += by;
     else this.#reads += by;
-    assert(this.#reads >= 0 && this.#writes >= 0, "what is done was in flight");
+    const least = Math.min(this.#syncs, this.#writes, this.#reads);
+    assert(least >= 0, "what is done was in flight");
   }
 
   #call(transfer: FsTransfer): void {

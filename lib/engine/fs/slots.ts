@@ -5,19 +5,22 @@
 import { assert } from "../../checks/assert.ts";
 import type { ChannelOwner } from "../engine.ts";
 
+/** Who waits for a slot. */
+type Waiting = Pick<ChannelOwner, "roomAgain">;
+
 /** See the module's documentation. */
 export class Slots {
   readonly #max: number;
   #used = 0;
   /** Those who have asked in vain, the first one first. */
-  readonly #waiting = new Set<ChannelOwner>();
+  readonly #waiting = new Set<Waiting>();
 
   constructor(max: number) {
     this.#max = max;
   }
 
   /** Whether there is one. If not, the owner is told when there is. */
-  hasRoomFor(owner: ChannelOwner): boolean {
+  hasRoomFor(owner: Waiting): boolean {
     if (this.#used < this.#max) return true;
     this.#waiting.add(owner);
     return false;
