@@ -191,6 +191,7 @@ test(
 
 /** The members that return promises. */
 const PROMISING = new Set([
+  "read",
   "readAt",
   "writeAt",
   "append",

@@ -108,11 +108,20 @@ const path: ParameterOf = [
   "path",
   // A name is a right one, but there is no such file.
   (value) =>
-    typeof value === "string" && !value.includes("\0")
+    typeof value === "string" && !value.includes("\0") ||
+      isNoBytes(value)
       ? "AioError"
       : "TypeError",
   ({ path }) => path,
 ];
+
+/** A path that has no bytes; what is gone or only looks like it is none. */
+function isNoBytes(value: unknown): boolean {
+  if (!ArrayBuffer.isView(value) || value.byteLength > 0) return false;
+  const { detached, resizable } = value.buffer as ArrayBuffer;
+  return Object.getPrototypeOf(value) === Uint8Array.prototype &&
+    !detached && !resizable;
+}
 
 /** A descriptor; those that are open are left alone. */
 const takesFd: Takes = (value) =>
