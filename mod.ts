@@ -83,14 +83,17 @@ export {
   type CompletionQueueOptions,
   type QueueRequest,
 } from "./lib/file/completion_queue.ts";
+export type { NodeFlags } from "./lib/file/node_flags.ts";
 export type { OpenOptions } from "./lib/file/open.ts";
 export { AioError, type AioErrorOptions } from "./lib/system/error.ts";
 export { AioFile } from "./lib/file/aio_file.ts";
+export type { FileLock, LockOptions } from "./lib/file/file_lock.ts";
 export type { FileSlice } from "./lib/file/file_slice.ts";
 export type {
   AdoptOptions,
   BatchRequest,
   CloseOptions,
+  FileHandleLike,
   IoOptions,
 } from "./lib/file/options.ts";
 export { type Limits, limits } from "./lib/system/limits.ts";
@@ -116,4 +119,5 @@ export { aio_write } from "./lib/posix/aio_write.ts";
 export { lio_listio } from "./lib/posix/lio_listio.ts";
 export type { Sigevent } from "./lib/posix/sigevent.ts";
 export { type Configuration, configure } from "./lib/system/settings.ts";
+export type { Advice } from "./lib/file/space.ts";
 export type { ReadableOptions, WritableOptions } from "./lib/file/streams.ts";

@@ -50,6 +50,23 @@ export interface PlatformConstants {
   readonly F_GETPIPE_SZ: number;
   /** Linux's own, of files in memory only; 0 elsewhere. */
   readonly F_GET_SEALS: number;
+  readonly POSIX_FADV_NORMAL: number;
+  readonly POSIX_FADV_RANDOM: number;
+  readonly POSIX_FADV_SEQUENTIAL: number;
+  readonly POSIX_FADV_WILLNEED: number;
+  readonly POSIX_FADV_DONTNEED: number;
+  readonly POSIX_FADV_NOREUSE: number;
+  /** For `fallocate()`; 0 where there is none, as the next one. */
+  readonly FALLOC_FL_KEEP_SIZE: number;
+  readonly FALLOC_FL_PUNCH_HOLE: number;
+  /**
+   * Locks that belong to an open file; 0 where there are none. macOS has them, but no
+   * function with variable arguments that Deno can give an address to on ARM64.
+   */
+  readonly F_OFD_SETLK: number;
+  readonly F_RDLCK: number;
+  readonly F_WRLCK: number;
+  readonly F_UNLCK: number;
   /** 0 where there is none. */
   readonly MADV_HUGEPAGE: number;
   /** 0 wherever it is not macOS. */

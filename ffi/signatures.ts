@@ -99,6 +99,13 @@ export const SIGNATURES = {
   write: { parameters: ["int", "pointer", "size"], result: "int" },
   // int fcntl(int fd, int command, ...), with an int.
   fcntl: { parameters: ["int", "int", "int"], fixed: 2, result: "int" },
+  // The same with a struct flock.
+  fcntl_flock: {
+    symbol: "fcntl",
+    parameters: ["int", "int", "pointer"],
+    fixed: 2,
+    result: "int",
+  },
   isatty: { parameters: ["int"], result: "int" },
   // Of Linux. int ptsname_r(int fd, char *name, size_t byteLength)
   ptsname_r: {
@@ -121,6 +128,33 @@ export const SIGNATURES = {
     parameters: ["int", "pointer", "int", "offset", "int"],
     result: "int",
     optional: true,
+  },
+  // Of Linux. int fallocate(int fd, int mode, off_t offset, off_t byteLength)
+  fallocate: {
+    parameters: ["int", "int", "offset", "offset"],
+    result: "int",
+    optional: true,
+  },
+  fallocate_nonblocking: {
+    symbol: "fallocate",
+    parameters: ["int", "int", "offset", "offset"],
+    result: "int",
+    optional: true,
+    nonblocking: true,
+  },
+  // These return the error number. Not on macOS. int posix_fallocate(int fd, off_t
+  // offset, off_t byteLength), int posix_fadvise(…, int advice)
+  posix_fallocate: {
+    parameters: ["int", "offset", "offset"],
+    result: "int",
+    optional: true,
+    nonblocking: true,
+  },
+  posix_fadvise: {
+    parameters: ["int", "offset", "offset", "int"],
+    result: "int",
+    optional: true,
+    nonblocking: true,
   },
   // Of Linux. int statx(int fd, char *path, int flags, uint mask, struct statx *)
   statx: {

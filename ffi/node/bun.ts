@@ -111,7 +111,15 @@ const SPACED: { [Name in FunctionName]?: (fn: KoffiFunction) => Native } = {
       (result) => result === 0,
       timeout === null ? Infinity : millisecondsOf(timeout as number),
     ),
+  fallocate_nonblocking: atOnce,
+  posix_fallocate: atOnce,
+  posix_fadvise: atOnce,
 };
+
+/** What cannot be asked for piece by piece holds up the worker. */
+function atOnce(fn: KoffiFunction): Native {
+  return (...args) => Promise.resolve(fn(...args));
+}
 
 /** Asks again and again, until an answer or the time-out comes. */
 async function askSpaced<Result>(

@@ -8,7 +8,7 @@ import type { TimespecLayout } from "../layout.ts";
 /** Every system here is LP64 with a 64-bit `time_t`. */
 export const TIMESPEC: TimespecLayout = { size: 16, tv_sec: 0, tv_nsec: 8 };
 
-/** The constants that all systems agree on. */
+/** The constants that all systems agree on, if they have them. */
 export const COMMON_CONSTANTS = {
   O_RDONLY: 0,
   O_WRONLY: 1,
@@ -16,6 +16,12 @@ export const COMMON_CONSTANTS = {
   F_SETFD: 2,
   FD_CLOEXEC: 1,
   F_GETFL: 3,
+  POSIX_FADV_NORMAL: 0,
+  POSIX_FADV_RANDOM: 1,
+  POSIX_FADV_SEQUENTIAL: 2,
+  POSIX_FADV_WILLNEED: 3,
+  POSIX_FADV_DONTNEED: 4,
+  POSIX_FADV_NOREUSE: 5,
 } as const;
 
 /** Numbers the names of a list on from the given one. */

@@ -1,4 +1,5 @@
 /** `AioFile`: an open file, where requests enter. */
+import type { BigIntStats } from "node:fs";
 import { runtime } from "../../ffi/current.ts";
 import { assertSignal, isAborted, reasonOf } from "../checks/abort_signal.ts";
 import {
@@ -6,7 +7,6 @@ import {
   assertFlag,
   assertObject,
   nonNegative,
-  outOfRange,
 } from "../checks/arguments.ts";
 import { type Buffers, buffersOf } from "../checks/buffers.ts";
 import { nameOf } from "../checks/bytes.ts";
@@ -20,20 +20,31 @@ import { closeDescriptor } from "../system/descriptor.ts";
 import { withCallerFirst } from "../system/error.ts";
 import { placeOf } from "../system/pinned.ts";
 import { applySettings } from "../system/settings.ts";
+import { type NodeFlags, withoutNodeFlags } from "./node_flags.ts";
+import {
+  type FileLock,
+  lock,
+  type LockOptions,
+  tryLock,
+  unlock,
+} from "./file_lock.ts";
 import { FileSlice } from "./file_slice.ts";
 import { openFile, type OpenOptions } from "./open.ts";
 import { pathOf } from "./path.ts";
 import {
+  adopted,
   type AdoptOptions,
   assertPriority,
   type BatchRequest,
   checkedOptions,
   checkedRequest,
   type CloseOptions,
+  type FileHandleLike,
   type IoOptions,
 } from "./options.ts";
 import { PromisedRequest, type Resolve } from "./promised_request.ts";
 import { readLong, UNASKED_BYTES_MAX, upTo } from "./read.ts";
+import { type Advice, advise, allocate, punchHole } from "./space.ts";
 import {
   readableFrom,
   type ReadableOptions,
@@ -99,6 +110,7 @@ export class AioFile implements AsyncDisposable {
     fd: number,
     closeFd: boolean,
     opened: Opened | undefined,
+    handle: FileHandleLike | null,
   ) {
     if (key !== constructorKey) {
       throw new TypeError(
@@ -106,7 +118,7 @@ export class AioFile implements AsyncDisposable {
       );
     }
     this.fd = fd;
-    this.#file = new OpenFile(fd, opened, closeFd);
+    this.#file = new OpenFile(fd, opened, closeFd, handle);
     // Another number in `fd` would close what belongs to somebody else.
     Object.freeze(this);
   }
@@ -118,7 +130,8 @@ export class AioFile implements AsyncDisposable {
    * @param path Where it is: a string is a path, also one that looks like a URL;
    * bytes are for names that are no UTF-8. Deno opens those by a native call, which
    * takes `--allow-ffi`, and `--allow-read` or `--allow-write` without paths.
-   * @param options How to open it; for reading, unless they say otherwise.
+   * @param options How to open it; for reading, unless they say otherwise. A string
+   * is one of those that `node:fs` knows.
    * @returns The open file.
    * @throws {AioError} If the system refuses: `ENOENT`, `EACCES`, `EISDIR`, …;
    * `EINVAL` for `direct` on a file system without; `ENOSYS` where the engine that
@@ -133,17 +146,30 @@ export class AioFile implements AsyncDisposable {
    * await using file = await AioFile.open("deno.json");
    * console.log(await file.size(), "bytes");
    * ```
+   *
+   * @example As with `node:fs`
+   * ```ts
+   * import { AioFile } from "@posix/aio";
+   * import { rmSync } from "node:fs";
+   *
+   * {
+   *   await using file = await AioFile.open("open.example", "w+");
+   *   await file.writeAt(new TextEncoder().encode("hello"), 0);
+   *   console.log(await file.slice().text()); // hello
+   * }
+   * rmSync("open.example");
+   * ```
    */
   static async open(
     path: string | URL | Uint8Array,
-    options: OpenOptions = {},
+    options: OpenOptions | NodeFlags = {},
   ): Promise<AioFile> {
     prepareSystem();
     const checked = pathOf(path);
     const { name } = checked;
-    const { fd, flags } = await openFile(checked, options);
+    const { fd, flags } = await openFile(checked, withoutNodeFlags(options));
     try {
-      return new AioFile(constructorKey, fd, true, { path: name, flags });
+      return new AioFile(constructorKey, fd, true, { path: name, flags }, null);
     } catch (error) {
       await closeDescriptor({ fd, path: name });
       throw error;
@@ -151,10 +177,11 @@ export class AioFile implements AsyncDisposable {
   }
 
   /**
-   * Makes a file of a descriptor that is open already, such as one from
-   * `node:fs`.
+   * Makes a file of a descriptor that is open already, such as one from `node:fs`, or
+   * of a `FileHandle` of `node:fs/promises`.
    *
-   * @param fd The descriptor.
+   * @param fd The descriptor, or the handle. While the file is open, nobody else may
+   * close it.
    * @param options Whether closing the file closes it.
    * @returns The file.
    * @throws {AioError} `EBADF` if the descriptor is not open.
@@ -162,21 +189,23 @@ export class AioFile implements AsyncDisposable {
    * @example
    * ```ts
    * import { AioFile } from "@posix/aio";
-   * import { openSync } from "node:fs";
+   * import { open } from "node:fs/promises";
    *
-   * await using file = AioFile.adopt(openSync("deno.json", "r"));
+   * await using file = AioFile.adopt(await open("deno.json"));
    * console.log(await file.size(), "bytes");
    * ```
    */
-  static adopt(fd: number, options: AdoptOptions = {}): AioFile {
+  static adopt(
+    fd: number | FileHandleLike,
+    options: AdoptOptions = {},
+  ): AioFile {
     prepareSystem();
     assertObject(options, "options");
-    if (!Number.isInteger(fd) || (fd | 0) !== fd) {
-      throw outOfRange("fd", fd, "a file descriptor");
-    }
     const { closeFd } = options;
     assertFlag(closeFd, "closeFd");
-    return new AioFile(constructorKey, fd, closeFd !== false, undefined);
+    const { fd: number, handle } = adopted(fd);
+    const isOwner = closeFd !== false;
+    return new AioFile(constructorKey, number, isOwner, undefined, handle);
   }
 
   /**
@@ -610,6 +639,214 @@ export class AioFile implements AsyncDisposable {
     assertFile(this);
     this.#file.assertOpen("ftruncate");
     await this.#file.truncate(nonNegative(length, "length"));
+  }
+
+  /**
+   * What the system knows of the file: its size, its times, who owns it.
+   *
+   * @returns The same as `fstat()` of `node:fs` with `bigint`. Node and Bun have all
+   * numbers exactly, and times to the nanosecond; Deno has times to the millisecond,
+   * `ctime` to the second, and rounds sizes beyond 2 ** 53.
+   * @throws {AioError} If the system does not tell; `EBADF` if the file is closed;
+   * `ENOTSUP` for a descriptor that the runtime has not opened, where it may not look
+   * into `/proc`.
+   *
+   * @example
+   * ```ts
+   * import { AioFile } from "@posix/aio";
+   *
+   * await using file = await AioFile.open("deno.json");
+   * const { size, mtimeNs } = await file.stat();
+   * console.log(size, "bytes, changed", mtimeNs, "ns after 1970");
+   * ```
+   */
+  async stat(): Promise<BigIntStats> {
+    assertFile(this);
+    this.#file.assertOpen("fstat");
+    return await this.#file.stat();
+  }
+
+  /**
+   * Has the file system set space aside, so that no later write there fails because the
+   * disk is full: `posix_fallocate()`, on Linux `fallocate()`. The file becomes as long as
+   * that if it is shorter; what it has stays as it is.
+   *
+   * A {@linkcode AioFile.prototype.sync | sync} that is called later covers it, as it
+   * covers a write.
+   *
+   * @param offset Where in the file, in bytes.
+   * @param length How many bytes.
+   * @throws {AioError} If the system refuses: `ENOSPC`, …; `ENOTSUP` where the file
+   * system or the system (macOS) cannot.
+   * @throws {RangeError} If the offset or the length is not valid.
+   *
+   * @example
+   * ```ts
+   * import { AioFile } from "@posix/aio";
+   *
+   * const path = await Deno.makeTempFile();
+   * {
+   *   await using file = await AioFile.open(path, { write: true });
+   *   if (Deno.build.os === "linux") await file.allocate(0, 1024 * 1024);
+   * }
+   * await Deno.remove(path);
+   * ```
+   */
+  async allocate(offset: number | bigint, length: number): Promise<void> {
+    assertFile(this);
+    await allocate(this.#file, offset, length);
+  }
+
+  /**
+   * Gives space back to the file system: the bytes read as zeros from then on, and the
+   * size stays. Blocks of the file system that are only partly in the range stay, too.
+   *
+   * A {@linkcode AioFile.prototype.sync | sync} that is called later covers it, as it
+   * covers a write.
+   *
+   * @param offset Where in the file, in bytes.
+   * @param length How many bytes.
+   * @throws {AioError} If the system refuses; `ENOTSUP` where the file system cannot,
+   * and everywhere but on Linux.
+   * @throws {RangeError} If the offset or the length is not valid.
+   *
+   * @example
+   * ```ts
+   * import { AioFile } from "@posix/aio";
+   *
+   * const path = await Deno.makeTempFile();
+   * {
+   *   await using file = await AioFile.open(path, "r+");
+   *   await file.writeAt(new Uint8Array(65536).fill(1), 0);
+   *   if (Deno.build.os === "linux") {
+   *     await file.punchHole(4096, 32768);
+   *     console.log((await file.read(4096, 1))[0]); // 0
+   *   }
+   * }
+   * await Deno.remove(path);
+   * ```
+   */
+  async punchHole(offset: number | bigint, length: number): Promise<void> {
+    assertFile(this);
+    await punchHole(this.#file, offset, length);
+  }
+
+  /**
+   * Tells the system how the file is going to be read: `posix_fadvise()`. It is advice,
+   * and changes nothing that the file has.
+   *
+   * @param advice What is going to happen, or not: `"willneed"` has it read ahead,
+   * `"dontneed"` takes what is on disk out of the page cache.
+   * @param offset From where on, in bytes.
+   * @param length For how many bytes; to the end of the file unless given.
+   * @throws {AioError} If the system refuses; `ENOTSUP` on macOS, which takes none.
+   * @throws {TypeError} If it is no advice that the system knows.
+   * @throws {RangeError} If the offset or the length is not valid.
+   *
+   * @example
+   * ```ts
+   * import { AioFile } from "@posix/aio";
+   *
+   * await using file = await AioFile.open("deno.lock");
+   * if (Deno.build.os === "linux") await file.advise("willneed", 0, 4096);
+   * ```
+   */
+  async advise(
+    advice: Advice,
+    offset: number | bigint = 0,
+    length = Infinity,
+  ): Promise<void> {
+    assertFile(this);
+    await advise(this.#file, advice, offset, length);
+  }
+
+  /**
+   * Locks bytes of the file, and waits for as long as somebody else has a lock that
+   * excludes it. The lock is given up at the end of its block.
+   *
+   * It is an open file description lock (`F_OFD_SETLK`). It excludes other processes,
+   * and every other file of this one, that ask for a lock; nobody is kept from reading
+   * and writing. Calls on the same `AioFile` exclude each other as well.
+   *
+   * A thread that waits for a lock cannot be canceled, so none does: the system is asked
+   * again and again, at first after 1 ms, then up to 64 ms later. So there is no order
+   * among those who wait. Who waits when the file is closed is refused.
+   *
+   * @param options Which bytes, whether others may share them, and what ends the waiting.
+   * @returns The lock.
+   * @throws {AioError} If the system refuses: `EBADF` if the file is not open for
+   * writing (for a shared lock: for reading), or closed; `ENOTSUP` everywhere but on
+   * Linux.
+   * @throws {RangeError} If the offset or the length is not valid.
+   *
+   * @example One process at a time
+   * ```ts
+   * import { AioFile } from "@posix/aio";
+   *
+   * const path = await Deno.makeTempFile();
+   * if (Deno.build.os === "linux") {
+   *   await using file = await AioFile.open(path, "r+");
+   *   using _lock = await file.lock({ signal: AbortSignal.timeout(5_000) });
+   *   const [count = 0] = await file.read(0, 1);
+   *   await file.writeAt(new Uint8Array([count + 1]), 0);
+   * } // unlocked here
+   * await Deno.remove(path);
+   * ```
+   */
+  async lock(options: LockOptions = {}): Promise<FileLock> {
+    assertFile(this);
+    return await lock(this.#file, options);
+  }
+
+  /**
+   * The same as {@linkcode AioFile.prototype.lock | lock}, without waiting.
+   *
+   * @param options Which bytes, and whether others may share them.
+   * @returns The lock; `null` if somebody else has one that excludes it.
+   * @throws {AioError} As `lock` does.
+   * @throws {RangeError} If the offset or the length is not valid.
+   *
+   * @example
+   * ```ts
+   * import { AioFile } from "@posix/aio";
+   *
+   * if (Deno.build.os === "linux") {
+   *   await using file = await AioFile.open("deno.json");
+   *   using lock = await file.tryLock({ shared: true });
+   *   console.log(lock === null ? "somebody writes" : "nobody writes");
+   * }
+   * ```
+   */
+  // deno-lint-ignore require-await
+  async tryLock(
+    options: Omit<LockOptions, "signal"> = {},
+  ): Promise<FileLock | null> {
+    assertFile(this);
+    return tryLock(this.#file, options);
+  }
+
+  /**
+   * Gives a lock up before its block ends. One that is given up already stays so.
+   *
+   * @param lock The lock.
+   * @throws {AioError} `EBADF` if the file is closed, which has given it up.
+   * @throws {TypeError} If it is no lock of this file.
+   *
+   * @example
+   * ```ts
+   * import { AioFile } from "@posix/aio";
+   *
+   * if (Deno.build.os === "linux") {
+   *   await using file = await AioFile.open("deno.json");
+   *   const lock = await file.lock({ shared: true });
+   *   await file.unlock(lock);
+   * }
+   * ```
+   */
+  // deno-lint-ignore require-await
+  async unlock(lock: FileLock): Promise<void> {
+    assertFile(this);
+    unlock(this.#file, lock);
   }
 
   /**

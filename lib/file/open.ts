@@ -7,6 +7,7 @@ import {
   assertFlag,
   assertObject,
   atMost,
+  int32,
   nonNegative,
 } from "../checks/arguments.ts";
 import { nameOf } from "../checks/bytes.ts";
@@ -71,7 +72,20 @@ export interface OpenOptions {
   direct?: boolean;
   /** Every write is on disk before it is done: `O_DSYNC` or `O_SYNC`. */
   synchronous?: "data" | "full";
+  /**
+   * Further flags of `open(2)`, with the values of this system: those that have no
+   * option of their own, such as `O_NOFOLLOW` or `O_NOATIME` of `constants` of
+   * `node:fs`.
+   *
+   * @default {0}
+   */
+  flags?: number;
 }
+
+/** Those that have an option of their own, which `Deno.open` has rules for. */
+const NAMED_FLAGS = constants.O_WRONLY | constants.O_RDWR | constants.O_APPEND |
+  fsConstants.O_TRUNC | fsConstants.O_CREAT | constants.O_DIRECT |
+  constants.O_DSYNC | constants.O_SYNC;
 
 /**
  * Opens a file.
@@ -179,7 +193,16 @@ function checkedOptions(options: OpenOptions): OpenOptions {
       `synchronous must be "data" or "full", but is ${nameOf(synchronous)}`,
     );
   }
-  return { ...flags, mode, synchronous };
+  const { flags: further = 0 } = options;
+  nonNegative(int32(further, "flags"), "flags");
+  if ((further & NAMED_FLAGS) !== 0) {
+    throw new TypeError(
+      `flags must have none that has an option of its own, but is 0o${
+        further.toString(8)
+      }: use read, write, append, truncate, create, direct and synchronous`,
+    );
+  }
+  return { ...flags, mode, synchronous, flags: further };
 }
 
 /** The flags of `open(2)`, with the rules of `Deno.open` for combinations. */
@@ -200,11 +223,8 @@ function flagsOf(options: OpenOptions): number {
   if ((create || createNew) && !writes) {
     throw new TypeError("create and createNew need write or append");
   }
-  let flags = !writes
-    ? constants.O_RDONLY
-    : read
-    ? constants.O_RDWR
-    : constants.O_WRONLY;
+  let flags = options.flags ?? 0;
+  if (writes) flags |= read ? constants.O_RDWR : constants.O_WRONLY;
   if (append) flags |= constants.O_APPEND;
   if (truncate) flags |= fsConstants.O_TRUNC;
   if (create || createNew) flags |= fsConstants.O_CREAT;

@@ -66,6 +66,26 @@ export interface BatchRequest {
 }
 
 /**
+ * What {@linkcode AioFile.adopt} uses of a `FileHandle` of `node:fs/promises`.
+ *
+ * @example
+ * ```ts
+ * import { AioFile, type FileHandleLike } from "@posix/aio";
+ * import { open } from "node:fs/promises";
+ *
+ * const handle: FileHandleLike = await open("deno.json");
+ * await using file = AioFile.adopt(handle);
+ * console.log(await file.size(), "bytes");
+ * ```
+ */
+export interface FileHandleLike {
+  /** The descriptor. */
+  readonly fd: number;
+  /** Closes it. */
+  close(): Promise<unknown>;
+}
+
+/**
  * Options of {@linkcode AioFile.adopt}.
  *
  * @example A descriptor that stays with whoever opened it
@@ -85,7 +105,7 @@ export interface BatchRequest {
 export interface AdoptOptions {
   /**
    * Whether {@linkcode AioFile.prototype.close | AioFile.close} closes the
-   * descriptor.
+   * descriptor, or the handle.
    *
    * @default {true}
    */
@@ -112,6 +132,24 @@ export interface CloseOptions {
    * @default {false}
    */
   cancel?: boolean;
+}
+
+/**
+ * The descriptor of what a file is to be made of, and its handle if it has one.
+ *
+ * @throws {TypeError} If it is neither a descriptor nor a handle.
+ * @throws {RangeError} If the descriptor is none.
+ */
+export function adopted(
+  what: number | FileHandleLike,
+): { fd: number; handle: FileHandleLike | null } {
+  const isHandle = typeof what === "object" && what !== null &&
+    typeof what.close === "function";
+  const fd = isHandle ? what.fd : what as number;
+  if (typeof fd === "number" && (fd | 0) === fd) {
+    return { fd, handle: isHandle ? what : null };
+  }
+  throw outOfRange("fd", fd, "a file descriptor or a FileHandle");
 }
 
 /** @throws {TypeError} Unless it is a request for `batch()`. */

@@ -84,6 +84,21 @@ export class FileQueue implements Source, ChannelOwner {
     else dispatcher.dispatch(this);
   }
 
+  /**
+   * Makes a call that changes the file and is no request: a synchronization covers it
+   * as it covers a write.
+   */
+  async changing<T>(call: () => Promise<T>): Promise<T> {
+    const write = { group: null };
+    this.hasWritten = true;
+    this.commits.writeSubmitted(write);
+    try {
+      return await call();
+    } finally {
+      this.commits.writeDone(write, this, true);
+    }
+  }
+
   /** One append is on its way at a time: the first one waits for company. */
   readonly #dispatchSoon = coalesced(
     queueMicrotask,

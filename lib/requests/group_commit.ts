@@ -9,7 +9,7 @@ import { coalesced, queueMicrotask } from "../../ffi/event_loop.ts";
 import { assert } from "../checks/assert.ts";
 import { AioError, isCancellation } from "../system/error.ts";
 import { CombinedRequest } from "./combined_request.ts";
-import type { Request, RequestQueue, SyncGroup } from "./request.ts";
+import type { Request, RequestQueue, SyncGroup, Write } from "./request.ts";
 
 /**
  * So many microtasks after a synchronization has failed its caller goes on, one
@@ -62,7 +62,7 @@ export class GroupCommit {
   }
 
   /** A write was submitted. */
-  writeSubmitted(write: Request): void {
+  writeSubmitted(write: Write): void {
     let group = this.#last;
     if (group.isClosed) {
       group = newGroup();
@@ -82,7 +82,7 @@ export class GroupCommit {
    * @param queue What it went through.
    * @param hasBegun Whether it may have written anything.
    */
-  writeDone(write: Request, queue: RequestQueue, hasBegun: boolean): void {
+  writeDone(write: Write, queue: RequestQueue, hasBegun: boolean): void {
     const { group } = write;
     if (group === null) return;
     assert(group.writes > 0, "a write that is done was not");

@@ -1,4 +1,5 @@
 /** An open file: the queues of its requests, whether it takes more, and closing. */
+import type { BigIntStats } from "node:fs";
 import { queueMicrotask } from "../../ffi/event_loop.ts";
 import { assert } from "../checks/assert.ts";
 import type { FileTraits, Operation } from "../engine/engine.ts";
@@ -10,9 +11,11 @@ import {
   closeDescriptor,
   closeSecond,
   duplicateDescriptor,
+  type Handle,
   reopenForAppending,
   sizeNow,
   sizeOf,
+  statOf,
   statusOf,
   truncateFile,
 } from "../system/descriptor.ts";
@@ -20,6 +23,7 @@ import { AioError, withCallerFirst } from "../system/error.ts";
 import type { NamedFile } from "../system/hints.ts";
 import { isServedByFs } from "../system/settings.ts";
 import { FileQueue } from "./file_queue.ts";
+import { RangeLocks } from "./range_locks.ts";
 import { syscallOf } from "./request_error.ts";
 
 const { constants } = platform;
@@ -45,9 +49,13 @@ const NOTHING: Cached = { bytes: 0, isWhole: false };
 /** See the module's documentation. */
 export class OpenFile {
   readonly #file: FileTraits;
-  readonly #named: NamedFile;
+  /** How the system and errors name it. */
+  readonly named: NamedFile;
+  readonly locks: RangeLocks;
   /** Whether closing the file closes its descriptor. */
   readonly #isOwner: boolean;
+  /** Kept, lest the garbage collector closes it. */
+  readonly #handle: Handle | null;
   /** All requests but those of the second one. */
   readonly #queue: FileQueue;
   /**
@@ -65,9 +73,15 @@ export class OpenFile {
    * @param fd The descriptor.
    * @param opened How it was opened, if the library did that.
    * @param isOwner Whether closing the file closes it.
+   * @param handle What closes it, if the runtime has it in an object of its own.
    * @throws {AioError} `EBADF` if it is not open.
    */
-  constructor(fd: number, opened: Opened | undefined, isOwner: boolean) {
+  constructor(
+    fd: number,
+    opened: Opened | undefined,
+    isOwner: boolean,
+    handle: Handle | null,
+  ) {
     const path = opened?.path;
     const { flags, isSeekable } = statusOf(fd, opened?.flags);
     const { O_ACCMODE, O_APPEND, O_DIRECT, O_DSYNC, O_RDONLY } = constants;
@@ -81,8 +95,10 @@ export class OpenFile {
       keepsLanes: path === undefined || (flags & O_ACCMODE) !== O_RDONLY,
       isSynchronous: (flags & O_DSYNC) !== 0,
     };
-    this.#named = { fd, path };
+    this.named = { fd, path };
+    this.locks = new RangeLocks(this.named);
     this.#isOwner = isOwner;
+    this.#handle = handle;
     this.#queue = new FileQueue(fd, this.#file);
     counters.descriptors++;
   }
@@ -98,7 +114,7 @@ export class OpenFile {
   /** @throws {AioError} `EBADF` if it is closed. */
   assertOpen(syscall: string): void {
     if (this.#closing === null) return;
-    const { fd, path } = this.#named;
+    const { fd, path } = this.named;
     const name = path === undefined
       ? `of descriptor ${fd}`
       : JSON.stringify(path);
@@ -131,7 +147,7 @@ export class OpenFile {
     const { knownFd, flags, isSeekable } = this.#file;
     let fd = knownFd;
     if (isSeekable) {
-      fd = this.#openedFd = reopenForAppending(this.#named, flags);
+      fd = this.#openedFd = reopenForAppending(this.named, flags);
       counters.descriptors++;
     }
     const file = { ...this.#file, isAppending: isSeekable };
@@ -169,7 +185,7 @@ export class OpenFile {
 
   /** @throws {AioError} If the system cannot tell. */
   size(): Promise<number> {
-    return this.during(sizeOf(this.#named));
+    return this.during(sizeOf(this.named));
   }
 
   /**
@@ -180,15 +196,20 @@ export class OpenFile {
   sizeNow(): number {
     this.assertOpen("fstat");
     try {
-      return sizeNow(this.#named);
+      return sizeNow(this.named);
     } catch (error) {
       throw withCallerFirst(error, this.sizeNow);
     }
   }
 
+  /** @throws {AioError} If the system cannot tell. */
+  stat(): Promise<BigIntStats> {
+    return this.during(statOf(this.named));
+  }
+
   /** @throws {AioError} If the system refuses. */
   truncate(length: number): Promise<void> {
-    return this.during(truncateFile(this.#named, length));
+    return this.during(truncateFile(this.named, length));
   }
 
   /** Has `close()` wait for a call that is under way. Returns its outcome. */
@@ -201,6 +222,11 @@ export class OpenFile {
     } finally {
       this.#calls.delete(outcome);
     }
+  }
+
+  /** The same for one that changes the file, as a write does. */
+  changing<T>(call: () => Promise<T>): Promise<T> {
+    return this.during(this.#queue.changing(call));
   }
 
   /**
@@ -220,11 +246,12 @@ export class OpenFile {
     await null;
     const idle = this.#queues.map((queue) => queue.whenIdle());
     await Promise.allSettled([...idle, ...this.#calls]);
+    this.locks.unlockAll();
     await this.#closeQueues();
     const lost = this.#queues.map(({ closeError }) => closeError)
       .find((error) => error !== null);
     try {
-      if (this.#isOwner) await closeDescriptor(this.#named);
+      if (this.#isOwner) await closeDescriptor(this.named, this.#handle);
       if (lost) throw lost;
     } catch (error) {
       throw withCallerFirst(lost ?? error, this.#close);
@@ -246,7 +273,7 @@ export class OpenFile {
    * FUSE): the functions of some runtimes keep that to themselves.
    */
   async #flush(): Promise<void> {
-    const fd = isServedByFs() ? -1 : duplicateDescriptor(this.#named.fd);
+    const fd = isServedByFs() ? -1 : duplicateDescriptor(this.named.fd);
     if (fd !== -1) await this.#closeChecked(fd);
   }
 

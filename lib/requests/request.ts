@@ -57,6 +57,12 @@ export interface SyncGroup {
   isTold: boolean;
 }
 
+/** What a synchronization covers: a request, or a call that changes a file. */
+export interface Write {
+  /** Which of the synchronizations have to wait for it. */
+  group: SyncGroup | null;
+}
+
 /** See the module's documentation. */
 export abstract class Request implements EngineRequest, Linked<Request> {
   readonly queue: RequestQueue;

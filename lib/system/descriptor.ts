@@ -5,7 +5,15 @@
  * @module
  */
 import { Buffer } from "node:buffer";
-import { close, fstat, fstatSync, ftruncate, type Stats } from "node:fs";
+import {
+  type BigIntStats,
+  close,
+  fstat,
+  fstatSync,
+  ftruncate,
+  stat,
+  type Stats,
+} from "node:fs";
 import { promisify } from "node:util";
 import type { Librt } from "../../ffi/librt.ts";
 import { freeNative } from "../../ffi/memory.ts";
@@ -27,6 +35,7 @@ const { constants } = platform;
 
 // Made once: to make one takes as long as a good part of its call.
 const fstatPromised = promisify(fstat);
+const statPromised = promisify(stat);
 const ftruncatePromised = promisify(ftruncate);
 const closePromised = promisify(close);
 
@@ -197,6 +206,32 @@ export function sizeOf(file: NamedFile): Promise<number> {
 }
 
 /**
+ * What the system knows of a file.
+ *
+ * @throws {AioError} If it does not tell; `ENOTSUP` where the runtime does not ask for
+ * a descriptor that it has not opened.
+ */
+export async function statOf(file: NamedFile): Promise<BigIntStats> {
+  const { fd } = file;
+  const particulars = { syscall: "fstat", ...file };
+  const what = (errno: number) =>
+    `Cannot get the status of ${fileName(file)}${closedHint(fd, errno)}`;
+  try {
+    return await fstatPromised(fd, { bigint: true });
+  } catch (error) {
+    const failure = fromSystemError(error, what, particulars);
+    if (!isUnknown(failure, fd)) throw failure;
+  }
+  try {
+    return await statPromised(`/proc/self/fd/${fd}`, { bigint: true });
+  } catch {
+    const { ENOTSUP: errno } = platform.errno;
+    const why = ", which the runtime has not opened";
+    throw new AioError(what(errno) + why, { errno, ...particulars });
+  }
+}
+
+/**
  * The size of a file, by a call that a network's file system may take its time for.
  *
  * @throws {AioError} If the system cannot tell.
@@ -205,9 +240,9 @@ export function sizeNow(file: NamedFile): number {
   const { fd, path } = file;
   const stats = statsOf(fd);
   if (stats !== null && !stats.isBlockDevice()) return stats.size;
-  const size = endOf(librt("lseek"), fd);
+  const size = isServedByFs() ? -1 : endOf(librt("lseek"), fd);
   if (size !== -1) return size;
-  const errno = runtime.errno();
+  const errno = isServedByFs() ? platform.errno.ENOTSUP : runtime.errno();
   const what = `Cannot get the size of ${fileName(file)}`;
   throw new AioError(`${what}${closedHint(fd, errno)}`, {
     errno,
@@ -258,17 +293,37 @@ export async function truncateFile(
   );
 }
 
+/** An object of the runtime's that has a descriptor. */
+export interface Handle {
+  close(): Promise<unknown>;
+}
+
 /**
  * Closes a descriptor.
  *
+ * @param file The descriptor.
+ * @param handle What closes it, if the runtime has it in an object of its own.
  * @throws {AioError} If the system reports an error.
  */
-export async function closeDescriptor(file: NamedFile): Promise<void> {
+export async function closeDescriptor(
+  file: NamedFile,
+  handle: Handle | null = null,
+): Promise<void> {
   const { fd } = file;
+  const what = (errno: number) =>
+    `Cannot close ${fileName(file)}${closedHint(fd, errno)}`;
+  if (handle !== null) {
+    try {
+      await handle.close();
+    } catch (error) {
+      throw fromSystemError(error, what, { syscall: "close", ...file });
+    }
+    return;
+  }
   await call(
     () => closePromised(fd),
     (native) => native.close(fd),
-    (errno) => `Cannot close ${fileName(file)}${closedHint(fd, errno)}`,
+    what,
     "close",
     file,
   );
@@ -296,15 +351,18 @@ async function call<T>(
     return await ofRuntime();
   } catch (error) {
     const failure = fromSystemError(error, what, particulars);
-    const isUnknown = failure instanceof AioError && failure.errno === EBADF;
-    if (isServedByFs()) throw failure;
+    if (!isUnknown(failure, fd)) throw failure;
     const native = librt(syscall);
-    if (!isUnknown || native.fcntl(fd, constants.F_GETFL, 0) === -1) {
-      throw failure;
-    }
     const outcome = ofSystem(native);
     if (outcome !== -1) return outcome;
     const errno = runtime.errno();
     throw new AioError(what(errno), { ...particulars, errno });
   }
+}
+
+/** Whether a call failed because the runtime does not know a descriptor that is open. */
+function isUnknown(failure: unknown, fd: number): boolean {
+  return !isServedByFs() && failure instanceof AioError &&
+    failure.errno === EBADF &&
+    librt(failure.syscall).fcntl(fd, constants.F_GETFL, 0) !== -1;
 }

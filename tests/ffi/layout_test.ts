@@ -2,6 +2,7 @@
 // platform say.
 
 import { assert, assertEquals, assertNotEquals } from "@std/assert";
+import { FLOCK } from "../../ffi/flock.ts";
 import { IOVEC } from "../../ffi/iovec.ts";
 import {
   type AiocbLayout,
@@ -526,7 +527,8 @@ function placeInOrder(members: Member[]): Record<string, number> {
 /** A label, an expression in C, and the value of the table. */
 type Row = [label: string, expression: string, value: number];
 
-function layoutRows({ aiocb, timespec, aioinit }: Platform): Row[] {
+function layoutRows(platform: Platform): Row[] {
+  const { aiocb, timespec, aioinit } = platform;
   const rows: Row[] = [];
   const add = (struct: string, members: string, layout: object) => {
     const { size, ...offsets } = layout as Record<string, number>;
@@ -556,6 +558,7 @@ function layoutRows({ aiocb, timespec, aioinit }: Platform): Row[] {
   add("timespec", "", timespec);
   add("pollfd", "", POLLFD);
   add("iovec", "", IOVEC);
+  if (platform.os === "linux") add("flock", "l_", FLOCK);
   for (const [field, value] of Object.entries(STATX)) {
     const expression = field === "size"
       ? "sizeof(struct statx)"
@@ -607,14 +610,18 @@ function ringRows(struct: string, path: string, fields: object): Row[] {
 const UNDEFINED: Record<string, number> = {
   O_DIRECT: 0,
   F_NOCACHE: 0,
+  F_OFD_SETLK: 0,
+  FALLOC_FL_KEEP_SIZE: 0,
+  FALLOC_FL_PUNCH_HOLE: 0,
   SYS_gettid: 0,
   _SC_AIO_PRIO_DELTA_MAX: -1,
 };
 
 function constantRows({ constants }: Platform): Row[] {
   return Object.entries(constants).map(([name, value]) => {
-    // musl does not name what the kernel has.
-    const missing = name === "RWF_NOWAIT" ? value : UNDEFINED[name];
+    // musl does not name what the kernel has; macOS has no posix_fadvise().
+    const isNameless = name === "RWF_NOWAIT" || name.startsWith("POSIX_FADV_");
+    const missing = isNameless ? value : UNDEFINED[name];
     const expression = missing === undefined
       ? name
       : ifDefined(name, name, missing);

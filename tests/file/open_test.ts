@@ -9,9 +9,10 @@ import {
   assertThrows,
 } from "@std/assert";
 import { constants, fstatSync, readFileSync, readSync } from "node:fs";
+import { open as openHandle } from "node:fs/promises";
 import { pathToFileURL } from "node:url";
 import { AioError, AioFile, allocatePinned } from "../../mod.ts";
-import type { OpenOptions } from "../../mod.ts";
+import type { NodeFlags, OpenOptions } from "../../mod.ts";
 import {
   assertAioError,
   closeSync,
@@ -540,4 +541,143 @@ test("AioFile.adopt() throws for what is no descriptor", () => {
   for (const [fd, expected] of cases) {
     assertThrows(() => AioFile.adopt(fd as number), expected, "fd must be");
   }
+});
+
+test("AioFile.open() opens with the strings of node:fs as node:fs does", async () => {
+  using directory = new Directory();
+  const path = directory.at("subject");
+  const strings: NodeFlags[] = [
+    "r",
+    "r+",
+    "rs",
+    "rs+",
+    "w",
+    "w+",
+    "wx",
+    "wx+",
+    "a",
+    "a+",
+    "ax",
+    "ax+",
+    "as",
+    "as+",
+  ];
+
+  async function outcome(
+    isThere: boolean,
+    open: () => Promise<{ fd: number; close(): Promise<void> }>,
+  ): Promise<unknown> {
+    if (isThere) Deno.writeTextFileSync(path, "contents");
+    let flags;
+    try {
+      const file = await open();
+      flags = isLinux ? flagsOf(file.fd) : 0;
+      await file.close();
+    } catch (error) {
+      flags = (error as { code: string }).code;
+    }
+    const left = await Deno.readTextFile(path).catch(() => null);
+    await Deno.remove(path).catch(() => {});
+    return { flags, left };
+  }
+
+  for (const flags of strings) {
+    for (const isThere of [true, false]) {
+      assertEquals(
+        await outcome(isThere, () => AioFile.open(path, flags)),
+        await outcome(isThere, () => openHandle(path, flags)),
+        `${flags} of a file that ${isThere ? "is" : "is not"} there`,
+      );
+    }
+  }
+});
+
+test("AioFile.open() refuses strings that node:fs does not know", async () => {
+  using directory = new Directory();
+  const path = directory.file("contents");
+  for (const flags of ["", "rw", "x", "R", "toString"]) {
+    const opening = AioFile.open(path, flags as NodeFlags);
+    await assertRejects(() => opening, TypeError, "flags must be one of");
+  }
+  assertEquals(Deno.readTextFileSync(path), "contents");
+});
+
+test("AioFile.open() hands further flags to the system", {
+  ignore: !isLinux,
+}, async () => {
+  using directory = new Directory();
+  const path = directory.file("contents");
+  Deno.symlinkSync(path, directory.at("link"));
+  const { O_NOFOLLOW, O_NOATIME, O_DIRECTORY } = constants;
+  await assertAioError(
+    AioFile.open(directory.at("link"), { flags: O_NOFOLLOW }),
+    "ELOOP",
+  );
+  await assertAioError(AioFile.open(path, { flags: O_DIRECTORY }), "ENOTDIR");
+  const options = { read: true, write: true, flags: O_NOATIME };
+  await using file = await AioFile.open(path, options);
+  assertEquals(flagsOf(file.fd) & O_NOATIME, O_NOATIME);
+});
+
+test("AioFile.open() refuses flags that have an option of their own", async () => {
+  using directory = new Directory();
+  const path = directory.file("contents");
+  const { O_RDWR, O_WRONLY, O_APPEND, O_TRUNC, O_CREAT, O_SYNC } = constants;
+  for (const flags of [O_RDWR, O_WRONLY, O_APPEND, O_TRUNC, O_CREAT, O_SYNC]) {
+    const opening = AioFile.open(path, { flags });
+    await assertRejects(() => opening, TypeError, "option of its own");
+  }
+  await assertRejects(() => AioFile.open(path, { flags: -1 }), RangeError);
+  await assertRejects(
+    () => AioFile.open(path, { flags: "r" as unknown as number }),
+    TypeError,
+    "flags must be",
+  );
+  assertEquals(Deno.readTextFileSync(path), "contents");
+});
+
+test("AioFile.adopt() takes a FileHandle, which close() closes", async () => {
+  using directory = new Directory();
+  for (const options of [undefined, {}, { closeFd: true }]) {
+    const handle = await openHandle(directory.file("contents"), "r+");
+    const { fd } = handle;
+    const file = AioFile.adopt(handle, options);
+    assertEquals(file.fd, fd);
+    assertEquals(await textOf(file), "contents");
+    await file.close();
+    assertEquals(handle.fd, -1);
+    assert(!isOpen(fd));
+  }
+});
+
+test("AioFile.adopt() with closeFd false leaves a FileHandle to its owner", async () => {
+  using directory = new Directory();
+  const handle = await openHandle(directory.file("contents"), "r");
+  const { fd } = handle;
+  const file = AioFile.adopt(handle, { closeFd: false });
+  assertEquals(await textOf(file), "contents");
+  await file.close();
+  assert(isOpen(fd));
+  await handle.close();
+});
+
+test("AioFile.adopt() of a FileHandle that is closed throws EBADF", async () => {
+  using directory = new Directory();
+  const handle = await openHandle(directory.file("contents"), "r");
+  await handle.close();
+  const error = assertThrows(() => AioFile.adopt(handle), AioError) as AioError;
+  assertEquals(error.code, "EBADF");
+});
+
+test("close() rejects with what closing a FileHandle reports", async () => {
+  using directory = new Directory();
+  const path = directory.file("contents");
+  const fd = openSync(path, "r");
+  const failure = Object.assign(new Error("EIO: i/o error, close"), {
+    code: "EIO",
+  });
+  const file = AioFile.adopt({ fd, close: () => Promise.reject(failure) });
+  await assertAioError(file.close(), "EIO", { fd, syscall: "close" });
+  assert(isOpen(fd));
+  closeSync(fd);
 });

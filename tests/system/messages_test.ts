@@ -129,6 +129,23 @@ test("AioFile.open() says which path, or which option, and why", async () => {
       () => AioFile.open(path, { write: true, synchronous: any("all") }),
       'TypeError: synchronous must be "data" or "full", but is "all"',
     ],
+    [
+      () => AioFile.open(path, any("rw")),
+      'TypeError: The flags must be one of "r", "r+", "rs", "rs+", "w", "w+", ' +
+      '"wx", "wx+", "a", "a+", "ax", "ax+", "as", "as+", but are "rw"',
+    ],
+    [
+      () => AioFile.open(path, { flags: constants.O_CREAT }),
+      `TypeError: flags must have none that has an option of its own, but is ` +
+      `0o${
+        constants.O_CREAT.toString(8)
+      }: use read, write, append, truncate, ` +
+      "create, direct and synchronous",
+    ],
+    [
+      () => AioFile.open(path, { flags: 0.5 }),
+      "RangeError: flags must be a 32-bit integer, but is 0.5",
+    ],
   ]);
 });
 
@@ -153,11 +170,11 @@ test("AioFile.adopt() says which descriptor", async () => {
     ],
     [
       () => AioFile.adopt(0.5),
-      "RangeError: fd must be a file descriptor, but is 0.5",
+      "RangeError: fd must be a file descriptor or a FileHandle, but is 0.5",
     ],
     [
       () => AioFile.adopt(any("1")),
-      'TypeError: fd must be a file descriptor, but is "1"',
+      'TypeError: fd must be a file descriptor or a FileHandle, but is "1"',
     ],
     [
       () => AioFile.adopt(0, any(null)),

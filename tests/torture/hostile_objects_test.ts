@@ -201,6 +201,13 @@ const PROMISING = new Set([
   "cancel",
   "size",
   "truncate",
+  "stat",
+  "allocate",
+  "punchHole",
+  "advise",
+  "lock",
+  "tryLock",
+  "unlock",
   "close",
   "Symbol(Symbol.asyncDispose)",
 ].map((name) => `AioFile.${name}`));

@@ -9,7 +9,14 @@ import {
 } from "@posix/aio";
 import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
-import { closeSync, fstatSync, openSync, readFileSync } from "node:fs";
+import {
+  closeSync,
+  fstatSync,
+  openSync,
+  readFileSync,
+  statSync,
+} from "node:fs";
+import { open } from "node:fs/promises";
 import { pathToFileURL } from "node:url";
 import {
   BLOCK_BYTES,
@@ -252,6 +259,76 @@ export const fileChecks: Checks = {
     assert.equal(fstatSync(fd).size, BLOCK_BYTES);
     closeSync(fd);
   },
+
+  "stat() is exact": async () => {
+    const path = fileOf(3);
+    await using file = await AioFile.open(path);
+    const { size, mtimeNs } = await file.stat();
+    assert.equal(size, 3n * 4096n);
+    assert.equal(mtimeNs, statSync(path, { bigint: true }).mtimeNs);
+    assert.equal(typeof mtimeNs, "bigint");
+  },
+
+  "allocate() and punchHole() set space aside, and give it back": async () => {
+    if (!isLinux) return;
+    await using file = await AioFile.open(fileOf(16), "r+");
+    await file.punchHole(4 * BLOCK_BYTES, 8 * BLOCK_BYTES);
+    const bytes = await file.read(0, Infinity);
+    const isHole = (block: number) => block >= 4 && block < 12;
+    assert.ok(bytes.every((byte, at) => {
+      const block = Math.floor(at / BLOCK_BYTES);
+      return byte === (isHole(block) ? 0 : block);
+    }));
+    // More than Node has threads, and koffi has calls.
+    await Promise.all(
+      Array.from({ length: 300 }, (_, at) => file.allocate(at * 512, 512)),
+    );
+    assert.equal(await file.size(), 300 * 512);
+    await file.advise("willneed", 0, 4096);
+    await assert.rejects(file.allocate(0, 2 ** 52), (error: AioError) => {
+      return ["EFBIG", "ENOSPC"].includes(error.code);
+    });
+  },
+
+  "lock() excludes another open file until it is given up": async () => {
+    if (!isLinux) return;
+    const path = fileOf(1);
+    await using one = await AioFile.open(path, "r+");
+    await using other = await AioFile.open(path, "r+");
+    const lock = await one.lock({ offset: 10, length: 10 });
+    assert.equal(await other.tryLock({ offset: 19 }), null);
+    assert.notEqual(await other.tryLock({ length: 10 }), null);
+    const waiting = other.lock({ offset: 15n, shared: true });
+    await one.unlock(lock);
+    assert.equal((await waiting).shared, true);
+    const signal = AbortSignal.abort(new Error("enough"));
+    await assert.rejects(one.lock({ signal }), /enough/);
+  },
+
+  "open() takes the strings of node:fs": async () => {
+    const path = newPath();
+    await using file = await AioFile.open(path, "wx+");
+    await file.writeAt(encode("hello"), 0);
+    assert.equal(await file.slice().text(), "hello");
+    await assert.rejects(AioFile.open(path, "ax"), { code: "EEXIST" });
+    await using other = await AioFile.open(path, "r");
+    await assert.rejects(other.writeAt(encode("x"), 0), { code: "EBADF" });
+  },
+
+  "adopt() takes a FileHandle, and closes it unless told otherwise":
+    async () => {
+      const handle = await open(fileOf(1));
+      const { fd } = handle;
+      const kept = AioFile.adopt(handle, { closeFd: false });
+      assert.equal((await kept.read(0, 7)).length, 7);
+      await kept.close();
+      const file = AioFile.adopt(handle);
+      assert.equal(file.fd, fd);
+      assert.equal((await file.read(0, 7)).length, 7);
+      await file.close();
+      assert.equal(handle.fd, -1);
+      assert.throws(() => fstatSync(fd), { code: "EBADF" });
+    },
 
   "close() refuses what comes later": async () => {
     const file = await AioFile.open(fileOf(1));
