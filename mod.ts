@@ -87,6 +87,7 @@ export type { NodeFlags } from "./lib/file/node_flags.ts";
 export type { OpenOptions } from "./lib/file/open.ts";
 export { AioError, type AioErrorOptions } from "./lib/system/error.ts";
 export { AioFile } from "./lib/file/aio_file.ts";
+export type { CopyOptions } from "./lib/file/copy_to.ts";
 export type { FileLock, LockOptions } from "./lib/file/file_lock.ts";
 export type { FileSlice } from "./lib/file/file_slice.ts";
 export type {

@@ -56,6 +56,9 @@ export interface PlatformConstants {
   readonly POSIX_FADV_WILLNEED: number;
   readonly POSIX_FADV_DONTNEED: number;
   readonly POSIX_FADV_NOREUSE: number;
+  /** For `lseek()`; 0 where it finds no holes, as the next one. */
+  readonly SEEK_DATA: number;
+  readonly SEEK_HOLE: number;
   /** For `fallocate()`; 0 where there is none, as the next one. */
   readonly FALLOC_FL_KEEP_SIZE: number;
   readonly FALLOC_FL_PUNCH_HOLE: number;

@@ -142,6 +142,20 @@ export const SIGNATURES = {
     optional: true,
     nonblocking: true,
   },
+  // Of Linux and FreeBSD. ssize_t copy_file_range(int source, off_t *from, int target,
+  // off_t *to, size_t byteLength, uint flags), of a GiB at most.
+  copy_file_range: {
+    parameters: ["int", "pointer", "int", "pointer", "size", "uint"],
+    result: "int",
+    optional: true,
+  },
+  copy_file_range_nonblocking: {
+    symbol: "copy_file_range",
+    parameters: ["int", "pointer", "int", "pointer", "size", "uint"],
+    result: "int",
+    optional: true,
+    nonblocking: true,
+  },
   // These return the error number. Not on macOS. int posix_fallocate(int fd, off_t
   // offset, off_t byteLength), int posix_fadvise(…, int advice)
   posix_fallocate: {

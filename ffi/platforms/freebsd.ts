@@ -13,6 +13,8 @@ const CONSTANTS: PlatformConstants = {
   O_CLOEXEC: 0x100000,
   O_DIRECT: 0x10000,
   F_DUPFD_CLOEXEC: 17,
+  SEEK_DATA: 3,
+  SEEK_HOLE: 4,
   _SC_OPEN_MAX: 5,
   _SC_AIO_LISTIO_MAX: 42,
   _SC_AIO_MAX: 43,

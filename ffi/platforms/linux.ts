@@ -58,6 +58,8 @@ export function linuxConstants(
     F_DUPFD_CLOEXEC: 1030,
     F_GETPIPE_SZ: 1032,
     F_GET_SEALS: 1034,
+    SEEK_DATA: 3,
+    SEEK_HOLE: 4,
     FALLOC_FL_KEEP_SIZE: 1,
     FALLOC_FL_PUNCH_HOLE: 2,
     F_OFD_SETLK: 37,

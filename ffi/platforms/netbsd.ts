@@ -13,6 +13,8 @@ const CONSTANTS: PlatformConstants = {
   O_CLOEXEC: 0x400000,
   O_DIRECT: 0x80000,
   F_DUPFD_CLOEXEC: 12,
+  SEEK_DATA: 0,
+  SEEK_HOLE: 0,
   _SC_OPEN_MAX: 5,
   _SC_AIO_LISTIO_MAX: 51,
   _SC_AIO_MAX: 52,

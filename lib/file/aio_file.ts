@@ -21,6 +21,7 @@ import { withCallerFirst } from "../system/error.ts";
 import { placeOf } from "../system/pinned.ts";
 import { applySettings } from "../system/settings.ts";
 import { type NodeFlags, withoutNodeFlags } from "./node_flags.ts";
+import { type CopyOptions, copyTo } from "./copy_to.ts";
 import {
   type FileLock,
   lock,
@@ -28,7 +29,7 @@ import {
   tryLock,
   unlock,
 } from "./file_lock.ts";
-import { FileSlice } from "./file_slice.ts";
+import { type FileSlice, sliceOfAll } from "./file_slice.ts";
 import { openFile, type OpenOptions } from "./open.ts";
 import { pathOf } from "./path.ts";
 import {
@@ -319,7 +320,7 @@ export class AioFile implements AsyncDisposable {
   slice(start?: number, end?: number): FileSlice {
     assertFile(this);
     this.#file.assertOpen("fstat");
-    return new FileSlice(this, () => this.#file.sizeNow()).slice(start, end);
+    return sliceOfAll(this, () => this.#file.sizeNow()).slice(start, end);
   }
 
   /**
@@ -694,6 +695,7 @@ export class AioFile implements AsyncDisposable {
    */
   async allocate(offset: number | bigint, length: number): Promise<void> {
     assertFile(this);
+    this.#file.assertOpen("fallocate");
     await allocate(this.#file, offset, length);
   }
 
@@ -728,6 +730,7 @@ export class AioFile implements AsyncDisposable {
    */
   async punchHole(offset: number | bigint, length: number): Promise<void> {
     assertFile(this);
+    this.#file.assertOpen("fallocate");
     await punchHole(this.#file, offset, length);
   }
 
@@ -757,6 +760,7 @@ export class AioFile implements AsyncDisposable {
     length = Infinity,
   ): Promise<void> {
     assertFile(this);
+    this.#file.assertOpen("posix_fadvise");
     await advise(this.#file, advice, offset, length);
   }
 
@@ -795,6 +799,7 @@ export class AioFile implements AsyncDisposable {
    */
   async lock(options: LockOptions = {}): Promise<FileLock> {
     assertFile(this);
+    this.#file.assertOpen("fcntl");
     return await lock(this.#file, options);
   }
 
@@ -822,6 +827,7 @@ export class AioFile implements AsyncDisposable {
     options: Omit<LockOptions, "signal"> = {},
   ): Promise<FileLock | null> {
     assertFile(this);
+    this.#file.assertOpen("fcntl");
     return tryLock(this.#file, options);
   }
 
@@ -846,7 +852,48 @@ export class AioFile implements AsyncDisposable {
   // deno-lint-ignore require-await
   async unlock(lock: FileLock): Promise<void> {
     assertFile(this);
+    this.#file.assertOpen("fcntl");
     unlock(this.#file, lock);
+  }
+
+  /**
+   * Copies bytes to another file: by the system (`copy_file_range()`), which shares them
+   * where the file system can, and where it cannot by reads and writes. Holes stay holes.
+   *
+   * The other file is not cut; what it had there is replaced. A
+   * {@linkcode AioFile.prototype.sync | sync} of it that is called later covers the whole
+   * copy. `close()` of either file waits for it, and `cancel()` of either ends it.
+   *
+   * @param target The other file, or another place in this one.
+   * @param options Which bytes, where they go, and cancellation.
+   * @returns How many bytes were copied, holes counted: fewer than `length` only at the
+   * end of the file.
+   * @throws {AioError} If the system reports an error; `EINVAL` if both are the same file
+   * and the ranges overlap; `ECANCELED` if a file was canceled. A part may be copied then.
+   * @throws {TypeError} If `target` is no `AioFile`.
+   * @throws {RangeError} If an offset or the length is not valid.
+   *
+   * @example
+   * ```ts
+   * import { AioFile } from "@posix/aio";
+   *
+   * const path = await Deno.makeTempFile();
+   * {
+   *   await using source = await AioFile.open("deno.lock");
+   *   await using target = await AioFile.open(path, "w");
+   *   const bytes = await source.copyTo(target);
+   *   await target.sync();
+   *   console.log(bytes === await source.size()); // true
+   * }
+   * await Deno.remove(path);
+   * ```
+   */
+  async copyTo(target: AioFile, options: CopyOptions = {}): Promise<number> {
+    assertFile(this);
+    assertFile(target);
+    this.#file.assertOpen("copy_file_range");
+    target.#file.assertOpen("copy_file_range");
+    return await copyTo(this.#file, target.#file, options);
   }
 
   /**

@@ -52,7 +52,9 @@ export interface LockOptions {
   signal?: AbortSignal;
 }
 
-const keys = new WeakMap<FileLock, { file: OpenFile; range: LockRange }>();
+let newLock: (file: OpenFile, range: LockRange) => FileLock;
+/** What a lock is on; `null` if it is none. */
+let heldBy: (lock: FileLock) => OpenFile | null;
 
 /**
  * A lock on bytes of a file, from {@linkcode AioFile.prototype.lock | AioFile.lock}. It
@@ -78,13 +80,25 @@ export class FileLock implements Disposable {
   /** How many bytes it has; `Infinity` if all that follow. */
   readonly length: number;
 
+  readonly #file: OpenFile;
+  readonly #range: LockRange;
+
+  static {
+    newLock = (file, range) => new FileLock(file, range);
+    heldBy = (lock) =>
+      typeof lock === "object" && lock !== null && #file in lock
+        ? lock.#file
+        : null;
+  }
+
   /** Locks come from `AioFile.lock()`. */
-  constructor(file: OpenFile, range: LockRange) {
+  private constructor(file: OpenFile, range: LockRange) {
     const { begin, end, isShared } = range;
+    this.#file = file;
+    this.#range = range;
     this.shared = isShared;
     this.offset = exactOffset(begin);
     this.length = end === END_MAX ? Infinity : Number(end - begin);
-    keys.set(this, { file, range });
   }
 
   /**
@@ -106,8 +120,7 @@ export class FileLock implements Disposable {
    * ```
    */
   [Symbol.dispose](): void {
-    const { file, range } = keys.get(this)!;
-    file.locks.unlock(range);
+    this.#file.locks.unlock(this.#range);
   }
 }
 
@@ -121,7 +134,7 @@ export async function lock(
   for (;;) {
     if (signal !== undefined && isAborted(signal)) throw reasonOf(signal);
     file.assertOpen("fcntl");
-    if (file.locks.tryLock(range)) return new FileLock(file, range);
+    if (file.locks.tryLock(range)) return newLock(file, range);
     await pause(pause_ms, signal);
     pause_ms = Math.min(2 * pause_ms, AGAIN_MS_MAX);
   }
@@ -134,20 +147,18 @@ export function tryLock(
 ): FileLock | null {
   const { range, signal } = checked(options);
   if (signal !== undefined && isAborted(signal)) throw reasonOf(signal);
-  file.assertOpen("fcntl");
-  return file.locks.tryLock(range) ? new FileLock(file, range) : null;
+  return file.locks.tryLock(range) ? newLock(file, range) : null;
 }
 
 /** See {@linkcode AioFile.unlock}. */
 export function unlock(file: OpenFile, lock: FileLock): void {
-  const key = keys.get(lock);
-  if (key === undefined) {
+  const holder = heldBy(lock);
+  if (holder === null) {
     throw new TypeError(`lock must be a FileLock, but is ${nameOf(lock)}`);
   }
-  if (key.file !== file) {
+  if (holder !== file) {
     throw new TypeError("lock must be one of this file, but is of another one");
   }
-  file.assertOpen("fcntl");
   lock[Symbol.dispose]();
 }
 

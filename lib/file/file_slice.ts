@@ -20,7 +20,13 @@ interface Range {
   readonly end: number;
 }
 
-const WHOLE: Range = { start: 0, end: Infinity };
+/**
+ * A slice that is all of a file.
+ *
+ * @param file The file.
+ * @param sizeOfFile Asks for its size.
+ */
+export let sliceOfAll: (file: Sliced, sizeOfFile: () => number) => FileSlice;
 
 /**
  * A part of a file, from {@linkcode AioFile.prototype.slice | AioFile.slice}. It has
@@ -42,8 +48,13 @@ export class FileSlice {
   readonly #sizeOfFile: () => number;
   readonly #range: Range;
 
+  static {
+    sliceOfAll = (file, sizeOfFile) =>
+      new FileSlice(file, sizeOfFile, { start: 0, end: Infinity });
+  }
+
   /** Slices come from `AioFile.slice()`. */
-  constructor(file: Sliced, sizeOfFile: () => number, range: Range = WHOLE) {
+  private constructor(file: Sliced, sizeOfFile: () => number, range: Range) {
     this.#file = file;
     this.#sizeOfFile = sizeOfFile;
     this.#range = range;

@@ -82,7 +82,7 @@ export interface FileHandleLike {
   /** The descriptor. */
   readonly fd: number;
   /** Closes it. */
-  close(): Promise<unknown>;
+  readonly close: () => Promise<unknown>;
 }
 
 /**

@@ -26,7 +26,7 @@ export async function readLong(
   length: number,
   options: IoOptions,
 ): Promise<Uint8Array<ArrayBuffer>> {
-  const { isSeekable, isDirect } = file;
+  const { isSeekable, isDirect } = file.traits;
   // Nobody knows how much a pipe has: what is there, but at most so much.
   let left = isSeekable ? length : Math.min(length, UNASKED_BYTES_MAX);
   let wanted = isSeekable ? await file.size() - Number(offset) : left;

@@ -53,7 +53,6 @@ export function allocate(
     offset: fileOffset("allocate", offset),
     length: positive(length, "length"),
   };
-  file.assertOpen("fallocate");
   return file.changing(() => system.allocateSpace(file.named, range));
 }
 
@@ -67,7 +66,6 @@ export function punchHole(
     offset: fileOffset("punch a hole", offset),
     length: positive(length, "length"),
   };
-  file.assertOpen("fallocate");
   return file.changing(() => system.punchHole(file.named, range));
 }
 
@@ -86,7 +84,6 @@ export function advise(
   }
   const at = fileOffset("advise", offset);
   if (length !== Infinity) nonNegative(length, "length");
-  file.assertOpen("posix_fadvise");
   if (length === 0) return Promise.resolve();
   // To the system 0 is as far as the file goes.
   const range = { offset: at, length: length === Infinity ? 0 : length };

@@ -68,6 +68,8 @@ export class OpenFile {
   /** Calls that are more than a request, or none: `size`, `truncate`, …. */
   readonly #calls = new Set<Promise<unknown>>();
   #closing: Promise<void> | null = null;
+  /** How many times everything was canceled: long calls look for it. */
+  cancellations = 0;
 
   /**
    * @param fd The descriptor.
@@ -107,8 +109,9 @@ export class OpenFile {
     return this.#file.isSeekable;
   }
 
-  get isDirect(): boolean {
-    return this.#file.isDirect;
+  /** What the file is like. */
+  get traits(): FileTraits {
+    return this.#file;
   }
 
   /** @throws {AioError} `EBADF` if it is closed. */
@@ -178,6 +181,7 @@ export class OpenFile {
 
   /** Cancels everything that has not begun. Returns how many that were. */
   cancelAll(): number {
+    this.cancellations++;
     let canceled = 0;
     for (const queue of this.#queues) canceled += queue.cancelAll();
     return canceled;

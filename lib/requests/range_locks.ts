@@ -6,7 +6,7 @@
  */
 import { setLock } from "../../ffi/flock.ts";
 import { EAGAIN, EBADF, platform } from "../system/constants.ts";
-import { AioError } from "../system/error.ts";
+import { AioError, withCallerFirst } from "../system/error.ts";
 import { accessHint, fileName, type NamedFile } from "../system/hints.ts";
 import { nativeFor, notSupported } from "../system/slow_calls.ts";
 
@@ -57,19 +57,10 @@ export class RangeLocks {
       const hint = errno === EBADF
         ? accessHint(this.#file.fd, !range.isShared)
         : "";
-      throw new AioError(what + hint, {
-        errno,
-        syscall: "fcntl",
-        ...this.#file,
-      });
+      throw this.#error(what + hint, errno, this.tryLock);
     }
     this.#held.add(range);
     return true;
-  }
-
-  /** Whether a lock is held. */
-  has(range: LockRange): boolean {
-    return this.#held.has(range);
   }
 
   /**
@@ -83,7 +74,7 @@ export class RangeLocks {
       const errno = this.#set(constants.F_UNLCK, piece);
       if (errno === 0) continue;
       const what = `Cannot unlock ${fileName(this.#file)}`;
-      throw new AioError(what, { errno, syscall: "fcntl", ...this.#file });
+      throw this.#error(what, errno, this.unlock);
     }
   }
 
@@ -92,6 +83,12 @@ export class RangeLocks {
     // If that fails the descriptor is gone, and closing it reports so.
     for (const range of this.#held) this.#set(constants.F_UNLCK, range);
     this.#held.clear();
+  }
+
+  // deno-lint-ignore ban-types
+  #error(what: string, errno: number, of: Function): unknown {
+    const particulars = { errno, syscall: "fcntl", ...this.#file };
+    return withCallerFirst(new AioError(what, particulars), of);
   }
 
   #set(type: number, { begin, end }: Pick<LockRange, "begin" | "end">): number {

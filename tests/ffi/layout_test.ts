@@ -611,6 +611,8 @@ const UNDEFINED: Record<string, number> = {
   O_DIRECT: 0,
   F_NOCACHE: 0,
   F_OFD_SETLK: 0,
+  SEEK_DATA: 0,
+  SEEK_HOLE: 0,
   FALLOC_FL_KEEP_SIZE: 0,
   FALLOC_FL_PUNCH_HOLE: 0,
   SYS_gettid: 0,

@@ -24,6 +24,12 @@ const FAILING: Record<string, Failing> = {
   "append()": ({ readable }) => readable.append(bytes),
   "read()": ({ writable }) => writable.read(0, 8),
   "read() of many bytes": ({ writable }) => writable.read(0, 2 ** 30),
+  "copyTo()": ({ readable, writable }) => writable.copyTo(readable),
+  "copyTo() of a closed file": ({ readable, closed }) =>
+    readable.copyTo(closed),
+  "stat() of a closed file": ({ closed }) => closed.stat(),
+  "lock() of a closed file": ({ closed }) => closed.lock(),
+  "allocate() of a closed file": ({ closed }) => closed.allocate(0, 1),
   "sync()": ({ gone }) => gone.sync(),
   "syncData()": ({ gone }) => gone.syncData(),
   "size()": ({ gone }) => gone.size(),

@@ -323,6 +323,82 @@ test("requests of a file say what could not be done, and where", async () => {
   ]);
 });
 
+test("calls of a file say what could not be done, and why", {
+  ignore: !isLinux,
+}, async () => {
+  using directory = new Directory();
+  const path = directory.file("contents");
+  await using file = await AioFile.open(path);
+  await using other = await AioFile.open(path, "r+");
+  await using status = await AioFile.open("/proc/self/comm", "r+");
+  const why = "which is open for reading only: Bad file descriptor";
+  await assertSays([
+    [
+      () => file.read(0, -1),
+      "RangeError: length must be a non-negative integer, but is -1",
+    ],
+    [
+      () => file.slice(0.5),
+      "RangeError: start must be an integer, but is 0.5",
+    ],
+    [
+      () => file.allocate(0, 8),
+      `AioError: Cannot allocate 8 bytes at offset 0 of "${path}", ${why} ` +
+      "(EBADF, fallocate)",
+    ],
+    [
+      () => file.punchHole(4, 8),
+      "AioError: Cannot punch a hole of 8 bytes at offset 4 into " +
+      `"${path}", ${why} (EBADF, fallocate)`,
+    ],
+    [
+      () => status.allocate(0, 8),
+      "AioError: Cannot allocate 8 bytes at offset 0 of " +
+      '"/proc/self/comm": Operation not supported (ENOTSUP, fallocate)',
+    ],
+    [
+      () => file.punchHole(-1, 8),
+      "RangeError: Cannot punch a hole at offset -1: the offset must be a " +
+      "non-negative integer",
+    ],
+    [
+      () => file.allocate(0, 0),
+      "RangeError: length must be a positive integer, but is 0",
+    ],
+    [
+      () => file.advise(any("soon")),
+      'TypeError: advice must be one of "normal", "random", "sequential", ' +
+      '"willneed", "dontneed", "noreuse", but is "soon"',
+    ],
+    [
+      () => file.lock(),
+      `AioError: Cannot lock "${path}", ${why} (EBADF, fcntl)`,
+    ],
+    [
+      () => file.unlock(any({})),
+      "TypeError: lock must be a FileLock, but is an object",
+    ],
+    [
+      async () => file.unlock((await other.tryLock())!),
+      "TypeError: lock must be one of this file, but is of another one",
+    ],
+    [
+      () => file.copyTo(other, { length: 8, to: 4 }),
+      `AioError: Cannot copy 8 bytes of "${path}" from offset 0 to 4, because ` +
+      "they overlap: Invalid argument (EINVAL, copy_file_range)",
+    ],
+    [
+      () => other.copyTo(file, { length: 4, to: 4 }),
+      `AioError: Cannot write 4 bytes at offset 4 of "${path}", ${why} ` +
+      "(EBADF, aio_write)",
+    ],
+    [
+      () => file.copyTo(any(path)),
+      `TypeError: The file must be an AioFile, but is "${path.slice(0, 40)}"`,
+    ],
+  ]);
+});
+
 test("requests of a file say which descriptor is not open, or for what it is", async () => {
   using directory = new Directory();
   const path = directory.file("contents");

@@ -208,6 +208,7 @@ const PROMISING = new Set([
   "lock",
   "tryLock",
   "unlock",
+  "copyTo",
   "close",
   "Symbol(Symbol.asyncDispose)",
 ].map((name) => `AioFile.${name}`));

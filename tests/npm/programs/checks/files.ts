@@ -305,6 +305,25 @@ export const fileChecks: Checks = {
     await assert.rejects(one.lock({ signal }), /enough/);
   },
 
+  "copyTo() copies a part, and leaves holes": async () => {
+    await using source = await AioFile.open(fileOf(4), "r+");
+    await source.writeAt(encode("end"), 4 * 1024 * 1024);
+    await using target = await AioFile.open(newPath(), "w+");
+    const size = await source.size();
+    assert.equal(await source.copyTo(target), size);
+    const [expected, copied] = [
+      await source.read(0, size),
+      await target.read(0, Infinity),
+    ];
+    assert.ok(Buffer.compare(expected, copied) === 0);
+    const { blocks } = await target.stat();
+    assert.ok(!isLinux || blocks * 512n < 1024n * 1024n, `${blocks} blocks`);
+    const options = { offset: BLOCK_BYTES, length: 3, to: 1n };
+    assert.equal(await source.copyTo(target, options), 3);
+    assert.deepEqual([...await target.read(0, 5)], [0, 1, 1, 1, 0]);
+    await assert.rejects(source.copyTo(source), { code: "EINVAL" });
+  },
+
   "open() takes the strings of node:fs": async () => {
     const path = newPath();
     await using file = await AioFile.open(path, "wx+");

@@ -1,0 +1,297 @@
+/** `AioFile.copyTo()`: bytes from one file to another, with its holes. */
+import { assertSignal, isAborted, reasonOf } from "../checks/abort_signal.ts";
+import { assertObject, nonNegative } from "../checks/arguments.ts";
+import { sliceOf } from "../checks/bytes.ts";
+import { fileOffset, offsetAfter } from "../checks/offset.ts";
+import type { OpenFile } from "../requests/open_file.ts";
+import { ECANCELED, EINVAL } from "../system/constants.ts";
+import { copyRange, nextData } from "../system/copy_range.ts";
+import { AioError } from "../system/error.ts";
+import { fileName } from "../system/hints.ts";
+import { allocatePinned } from "../system/pinned.ts";
+import { punchHole } from "../system/space.ts";
+import { transfer } from "./transfers.ts";
+
+/** How much the system copies before somebody looks whether it is to go on. */
+const PIECE_BYTES = 64 * 1024 * 1024;
+/** How much a read and a write have at a time, and how many there are. */
+const CHUNK_BYTES = 1024 * 1024;
+const DEPTH = 4;
+
+/**
+ * Options of {@linkcode AioFile.prototype.copyTo | AioFile.copyTo}.
+ *
+ * @example A part of a file at the begin of another one
+ * ```ts
+ * import { AioFile, type CopyOptions } from "@posix/aio";
+ *
+ * const path = await Deno.makeTempFile();
+ * {
+ *   const options: CopyOptions = { offset: 16, length: 64, to: 0 };
+ *   await using source = await AioFile.open("deno.json");
+ *   await using target = await AioFile.open(path, "w");
+ *   console.log(await source.copyTo(target, options)); // 64
+ * }
+ * await Deno.remove(path);
+ * ```
+ */
+export interface CopyOptions {
+  /**
+   * Where to begin in this file, in bytes.
+   *
+   * @default {0}
+   */
+  offset?: number | bigint;
+  /** How many bytes to copy at most; to the end of the file unless given. */
+  length?: number;
+  /**
+   * Where in the other file they go, in bytes.
+   *
+   * @default {0}
+   */
+  to?: number | bigint;
+  /** Ends the copy, of which a part is done: it rejects with the signal's reason. */
+  signal?: AbortSignal;
+}
+
+/** See {@linkcode AioFile.copyTo}. */
+export function copyTo(
+  source: OpenFile,
+  target: OpenFile,
+  options: CopyOptions,
+): Promise<number> {
+  assertObject(options, "options");
+  const { offset = 0, length = Infinity, to = 0, signal } = options;
+  const from = fileOffset("read", offset);
+  if (length !== Infinity) nonNegative(length, "length");
+  const at = fileOffset("write", to);
+  if (signal !== undefined) assertSignal(signal);
+  const copy = new Copy(source, from, target, at, signal);
+  return source.during(target.changing(() => copy.run(length)));
+}
+
+/** A copy under way. Places are counted from where it began, in both files. */
+class Copy {
+  readonly #source: OpenFile;
+  readonly #from: number | bigint;
+  readonly #target: OpenFile;
+  readonly #to: number | bigint;
+  readonly #signal: AbortSignal | undefined;
+  readonly #cancellations: number;
+  /** How far the target went before. */
+  #targetEnd = 0;
+  /** Whether holes can stay holes. */
+  #isSparse: boolean;
+  /** Whether the system copies. */
+  #isNative: boolean;
+  /** How many chunks may be written in any order. */
+  readonly #depth: number;
+
+  constructor(
+    source: OpenFile,
+    from: number | bigint,
+    target: OpenFile,
+    to: number | bigint,
+    signal: AbortSignal | undefined,
+  ) {
+    this.#source = source;
+    this.#from = from;
+    this.#target = target;
+    this.#to = to;
+    this.#signal = signal;
+    this.#cancellations = this.#countCancellations();
+    const { traits } = target;
+    // Direct transfers cannot write a last byte, nor can what appends leave a hole.
+    this.#isSparse = source.isSeekable && traits.isSeekable &&
+      !source.traits.isDirect && !traits.isDirect && !traits.isAppending &&
+      Number.isSafeInteger(from);
+    this.#depth = traits.isSeekable && !traits.isAppending ? DEPTH : 1;
+    // There each write is a synchronization, which reports what is lost only once.
+    this.#isNative = this.#isSparse && !traits.isSynchronous;
+  }
+
+  async run(length: number): Promise<number> {
+    try {
+      return await this.#run(length);
+    } catch (error) {
+      this.#assertWanted();
+      throw error;
+    }
+  }
+
+  async #run(length: number): Promise<number> {
+    this.#assertWanted();
+    let most = length;
+    let known = 0;
+    if (this.#source.isSeekable) {
+      const there = await this.#source.size() - Number(this.#from);
+      known = Math.min(length, Math.max(there, 0));
+      // What it writes itself is not to be copied again.
+      if (await this.#isSameFile(known)) most = known;
+    }
+    if (this.#isSparse) {
+      this.#targetEnd = await this.#target.size() - Number(this.#to);
+    }
+    if (known > 0) return await this.#copyKnown(known);
+    // Files of /proc do not tell, and pipes cannot.
+    return await this.#readAndWrite(0, most, 1);
+  }
+
+  /** Copies what the file is known to have. Returns how much it had. */
+  async #copyKnown(end: number): Promise<number> {
+    let done = 0;
+    while (done < end) {
+      const data = this.#nextData(done);
+      const holeEnd = Math.min(data?.begin ?? end, end);
+      if (holeEnd > done) await this.#leaveHole(done, holeEnd, end);
+      if (data === null || holeEnd === end) return end;
+      const dataEnd = Math.min(data.end, end);
+      done = holeEnd + await this.#copyData(holeEnd, dataEnd);
+      if (done < dataEnd) return done; // It has become shorter.
+    }
+    return done;
+  }
+
+  #nextData(begin: number): { begin: number; end: number } | null {
+    if (!this.#isSparse) return { begin, end: Infinity };
+    const from = Number(this.#from);
+    const data = nextData(this.#source.named.fd, from + begin);
+    return data && { begin: data.begin - from, end: data.end - from };
+  }
+
+  /** Has the target read as zeros, without space of its own if that is possible. */
+  async #leaveHole(begin: number, holeEnd: number, end: number): Promise<void> {
+    const there = Math.min(holeEnd, this.#targetEnd);
+    if (begin < there) await this.#clear(begin, there);
+    if (holeEnd < end || holeEnd <= this.#targetEnd) return;
+    // Not by its size, which somebody else may have changed meanwhile.
+    await this.#transfer("write", new Uint8Array(1), holeEnd - 1);
+  }
+
+  async #clear(begin: number, end: number): Promise<void> {
+    const offset = offsetAfter(this.#to, begin);
+    try {
+      await punchHole(this.#target.named, { offset, length: end - begin });
+    } catch {
+      await this.#readAndWrite(begin, end); // A hole reads as zeros.
+    }
+  }
+
+  /** Returns how much there was. */
+  async #copyData(begin: number, end: number): Promise<number> {
+    let at = begin;
+    while (at < end && this.#isNative) {
+      this.#assertWanted();
+      const bytes = await copyRange(
+        {
+          fd: this.#source.named.fd,
+          offset: offsetAfter(this.#from, at),
+        },
+        { fd: this.#target.named.fd, offset: offsetAfter(this.#to, at) },
+        Math.min(end - at, PIECE_BYTES),
+      );
+      // Reads and writes say why not, if they cannot either; some systems say that
+      // there is no more when there is.
+      if (bytes <= 0) this.#isNative = false;
+      else at += bytes;
+    }
+    return at - begin + await this.#readAndWrite(at, end);
+  }
+
+  /**
+   * Copies by requests.
+   *
+   * @param end Where to stop, if the file goes so far.
+   * @param depth How many at a time: one where nobody knows how far it goes.
+   * @returns How much there was.
+   */
+  async #readAndWrite(
+    begin: number,
+    end: number,
+    depth = this.#depth,
+  ): Promise<number> {
+    const length = Math.min(end - begin, CHUNK_BYTES);
+    let next = begin;
+    let stop = end;
+    const work = async () => {
+      const buffer = allocatePinned(length);
+      while (next < stop) {
+        this.#assertWanted();
+        const at = next;
+        const chunk = sliceOf(buffer, 0, Math.min(length, stop - at));
+        next += chunk.byteLength;
+        const bytes = await this.#transfer("read", chunk, at);
+        if (bytes < chunk.byteLength) {
+          // A pipe gives what it has.
+          if (!this.#source.isSeekable && bytes > 0) next = at + bytes;
+          else stop = Math.min(stop, at + bytes);
+        }
+        if (bytes === 0) return;
+        await this.#transfer("write", sliceOf(chunk, 0, bytes), at);
+      }
+    };
+    const workers = Math.min(depth, Math.ceil((end - begin) / CHUNK_BYTES));
+    const outcomes = await Promise.allSettled(
+      Array.from({ length: workers }, () =>
+        work().catch((error) => {
+          stop = begin;
+          throw error;
+        })),
+    );
+    for (const outcome of outcomes) {
+      if (outcome.status === "rejected") throw outcome.reason;
+    }
+    return Math.min(next, stop) - begin;
+  }
+
+  #transfer(
+    operation: "read" | "write",
+    view: Uint8Array,
+    at: number,
+  ): Promise<number> {
+    const isRead = operation === "read";
+    const file = isRead ? this.#source : this.#target;
+    const offset = offsetAfter(isRead ? this.#from : this.#to, at);
+    return transfer(file, operation, view, offset, { signal: this.#signal });
+  }
+
+  /**
+   * Whether both are the same file.
+   *
+   * @throws {AioError} `EINVAL` if the ranges overlap then.
+   */
+  async #isSameFile(length: number): Promise<boolean> {
+    const [one, other] = await Promise.all([
+      this.#source.stat(),
+      this.#target.stat(),
+    ]);
+    if (one.ino !== other.ino || one.dev !== other.dev) return false;
+    const [from, to] = [BigInt(this.#from), BigInt(this.#to)];
+    const bytes = BigInt(length);
+    if (from < to + bytes && to < from + bytes) {
+      const what = `Cannot copy ${length} bytes of ` +
+        `${
+          fileName(this.#source.named)
+        } from offset ${from} to ${to}, because ` +
+        "they overlap";
+      const particulars = { errno: EINVAL, syscall: "copy_file_range" };
+      throw new AioError(what, { ...particulars, ...this.#source.named });
+    }
+    return true;
+  }
+
+  #countCancellations(): number {
+    return this.#source.cancellations + this.#target.cancellations;
+  }
+
+  /** @throws The signal's reason, or `ECANCELED` if one of the files canceled. */
+  #assertWanted(): void {
+    const signal = this.#signal;
+    if (signal !== undefined && isAborted(signal)) throw reasonOf(signal);
+    if (this.#countCancellations() === this.#cancellations) return;
+    throw new AioError("The copy was canceled", {
+      errno: ECANCELED,
+      syscall: "copy_file_range",
+    });
+  }
+}
