@@ -1,7 +1,7 @@
 /**
  * How the completions of a ring are found: by polling from the event loop, and then
- * by waiting. On Node the event loop itself waits for the ring, elsewhere a thread
- * beside it.
+ * by waiting. The event loop itself waits for the ring where it can, as on Deno and
+ * Node, and a thread beside it on Bun.
  *
  * @module
  */
@@ -124,7 +124,7 @@ export class RingWaiter {
 
   /** Waits without polling, if nothing does so already. */
   #wait(): void {
-    if (this.#watch !== null) return this.#watch.start();
+    if (this.#watch?.start()) return;
     if (!this.#isWaiting) this.#call();
   }
 
