@@ -13,9 +13,10 @@ interface Pipe {
   onread: () => void;
   /** Takes a descriptor over, if it returns 0. */
   open(fd: number): number;
-  /** It keeps the process alive while it reads. */
   readStart(): number;
   readStop(): number;
+  ref(): void;
+  unref(): void;
 }
 
 interface Process {
@@ -53,13 +54,18 @@ export function watchRing(
   };
   return {
     start(): boolean {
-      if (!isOn) pipe.readStart();
+      if (isOn) return isProven;
       isOn = true;
+      pipe.ref();
+      pipe.readStart();
       return isProven;
     },
     stop(): void {
-      if (isOn) pipe.readStop();
+      if (!isOn) return;
       isOn = false;
+      pipe.readStop();
+      // Or the event loop that sleeps does not see that nothing is left to do.
+      pipe.unref();
     },
   };
 }

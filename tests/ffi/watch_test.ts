@@ -1,7 +1,7 @@
 // What waits for a ring on Deno: the event loop, by a handle that Deno does not
 // document, and a thread where that handle is another one than expected.
 
-import { assert, assertEquals } from "@std/assert";
+import { assert, assertEquals, assertRejects } from "@std/assert";
 import process from "node:process";
 import { AioFile, configure, metrics } from "../../mod.ts";
 import { openPipe, write } from "../helpers/channels.ts";
@@ -27,6 +27,17 @@ async function threadsOfReads(): Promise<number> {
     assertEquals([await read, ...bytes], [1, round]);
   }
   return metrics().suspends;
+}
+
+/** Cancels a read that waits, from outside of what the event loop tells of. */
+async function canceledRead(): Promise<void> {
+  await using file = AioFile.adopt(openPipe().reader);
+  const controller = new AbortController();
+  const { signal } = controller;
+  const read = file.readAt(new Uint8Array(1), 0, { signal });
+  await delay(2);
+  controller.abort(new Error("no more"));
+  await assertRejects(() => read, Error, "no more");
 }
 
 /** Has programs find another handle of pipes. */
@@ -76,8 +87,20 @@ test(
         open = () => 0;
         readStart = () => 0;
         readStop = () => 0;
+        ref = () => {};
+        unref = () => {};
       },
     );
     assert(await threadsOfReads() > 1);
+  },
+);
+
+test(
+  "nothing keeps the process alive after a read that was canceled",
+  onFirst,
+  async () => {
+    // The test has passed when its process has ended.
+    await threadsOfReads();
+    await canceledRead();
   },
 );
