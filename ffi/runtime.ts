@@ -79,10 +79,14 @@ export interface Host {
   readonly isMusl: boolean;
 }
 
-/** What looks whether a descriptor has become readable. */
+/** What looks whether a ring of the kernel's has completions. */
 export interface Watch {
-  /** Looks until {@linkcode stop}, and keeps the process alive meanwhile. */
-  start(): void;
+  /**
+   * Looks until {@linkcode stop}, and keeps the process alive meanwhile.
+   *
+   * @returns Whether that can be relied on; something else has to wait if not.
+   */
+  start(): boolean;
   stop(): void;
 }
 
@@ -162,10 +166,10 @@ export interface Runtime {
    */
   addressOfBuffer(buffer: ArrayBufferLike): number;
   /**
-   * Has the event loop itself look at a descriptor; `null` where it can't, so that
-   * this takes a call on a thread.
+   * Has the event loop itself look at a ring, by its descriptor; `null` where it
+   * can't, so that this takes a call on a thread. `ready` is called for nothing, too.
    */
-  readonly watch: ((fd: number, ready: () => void) => Watch) | null;
+  readonly watch: ((ring: number, ready: () => void) => Watch | null) | null;
   /** Makes `fn` callable with a `union sigval` from any thread. */
   callback(fn: (value: number) => void): NativeCallback;
 }

@@ -21,6 +21,7 @@ import {
   type ResultType,
   SIGNATURE_ROWS,
 } from "./signatures.ts";
+import { watchRing } from "./watch_deno.ts";
 
 /**
  * The words of the signatures. Pointers take 17 ns a call where addresses as
@@ -64,6 +65,7 @@ const asPointer = (pointer: Deno.PointerObject): Pointer =>
 const asPointerObject = (pointer: Pointer): Deno.PointerObject =>
   pointer as unknown as Deno.PointerObject;
 
+let bound: NativeFunctions | null = null;
 let errnoView: Int32Array | null = null;
 
 /** {@linkcode Runtime} for Deno. */
@@ -117,7 +119,7 @@ export const runtime: Runtime = {
     errnoView = new Int32Array(
       Deno.UnsafePointerView.getArrayBuffer(asPointerObject(location), 4),
     );
-    return native;
+    return bound = native;
   },
 
   // Its node:buffer has no faster memory: that is filled with zeros as well.
@@ -160,7 +162,7 @@ export const runtime: Runtime = {
     return Number(Deno.UnsafePointer.value(pointer));
   },
 
-  watch: null,
+  watch: (ring, ready) => watchRing(bound!, ring, ready),
 
   callback(fn: (value: number) => void): NativeCallback {
     const callback = Deno.UnsafeCallback.threadSafe(

@@ -29,6 +29,7 @@ const ROOMS: Record<string, string[]> = {
   ],
   "lib/engine/page_cache.ts": ["lib/engine/turn.ts", "lib/engine/engine.ts"],
   "lib/engine/turn.ts": [],
+  "lib/engine/polling.ts": [],
   "lib/engine/serving.ts": [
     "lib/engine/fs",
     "lib/engine/io_uring",
@@ -44,11 +45,13 @@ const ROOMS: Record<string, string[]> = {
     "lib/engine/librt",
     "lib/engine/streams",
     "lib/engine/transfer.ts",
+    "lib/engine/polling.ts",
     "lib/engine/engine.ts",
   ],
   "lib/engine/librt": [
     "lib/engine/streams",
     "lib/engine/transfer.ts",
+    "lib/engine/polling.ts",
     "lib/engine/engine.ts",
   ],
   "lib/engine/transfer.ts": ["lib/engine/engine.ts"],

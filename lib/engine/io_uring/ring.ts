@@ -80,10 +80,6 @@ export class Ring {
     this.#changed = changed;
   }
 
-  get fd(): number {
-    return this.#rings.fd;
-  }
-
   /** How many entries are not told of. */
   get count(): number {
     return this.#count + this.#done.length;

@@ -28,7 +28,6 @@ export class RingReadiness implements Readiness {
     const poll = this.#polls.get(waiting);
     if (poll === undefined) return;
     this.#polls.delete(waiting);
-    this.#waiter.ring.flush();
     this.#waiter.ring.cancel(poll);
   }
 
