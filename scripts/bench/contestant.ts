@@ -40,6 +40,10 @@ export const isRandomRead = (work: Work): boolean =>
 export const isTransfer = (work: Work): boolean =>
   ["main", "cold", "constrained"].includes(work.group);
 
+/** What the engine on `node:fs` is compared by with `node:fs` itself. */
+export const isForFs = (work: Work): boolean =>
+  work.group === "main" && (isRandomRead(work) || work.operation === "append");
+
 /** Of a size at which it matters how the memory came about. */
 export const isLargeCachedRead = (work: Work): boolean =>
   work.group === "main" && work.operation === "read" && !work.direct &&

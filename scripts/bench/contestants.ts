@@ -6,6 +6,7 @@ import {
   consumer,
   type Contestant,
   here,
+  isForFs,
   isLargeCachedRead,
   isOneCachedRead,
   isRandomRead,
@@ -110,6 +111,15 @@ export function library(): Contestant[] {
       (work) => inMain(work) || ["lanes", "idle"].includes(work.group),
       {},
       { POSIX_AIO_ENGINE: "librt" },
+    ),
+    ...["pinned", "ordinary"].map((memory) =>
+      libraryVariant(
+        memory === "pinned" ? "library-fs" : `library-fs-${memory}`,
+        `posix-aio, engine fs, ${memory} memory`,
+        isForFs,
+        { variant: memory },
+        { POSIX_AIO_ENGINE: "fs" },
+      )
     ),
     libraryVariant("library-batch", "posix-aio, batch()", interfaces, {
       variant: "batch",

@@ -8,6 +8,7 @@ import {
   consumer,
   type Contestant,
   here,
+  isForFs,
   isLargeCachedRead,
   type Machine,
   output,
@@ -76,10 +77,12 @@ function libraryOn(
   script: string,
 ): Contestant[] {
   const key = `library-on-${runtime}`, name = `posix-aio on ${label}`;
-  const variant = (variant: string) => (task: Task) => ({
-    program,
-    args: [script, JSON.stringify({ ...task, variant })],
-  });
+  const variant =
+    (variant: string, env?: Record<string, string>) => (task: Task) => ({
+      program,
+      args: [script, JSON.stringify({ ...task, variant })],
+      env,
+    });
   return [
     {
       key,
@@ -88,6 +91,18 @@ function libraryOn(
         work.group === "main" && work.order === "random" ||
         ["streams", "opens", "constrained", "timers"].includes(work.group),
       command: variant("pinned"),
+    },
+    {
+      key: `${key}-fs`,
+      label: `${name}, engine fs`,
+      offers: isForFs,
+      command: variant("pinned", { POSIX_AIO_ENGINE: "fs" }),
+    },
+    {
+      key: `${key}-fs-ordinary`,
+      label: `${name}, engine fs, ordinary memory`,
+      offers: isForFs,
+      command: variant("ordinary", { POSIX_AIO_ENGINE: "fs" }),
     },
     {
       key: `${key}-ordinary`,
