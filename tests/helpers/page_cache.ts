@@ -4,7 +4,14 @@
  * @module
  */
 import { assertEquals } from "@std/assert";
-import { closeSync, fstatSync, fsyncSync, openSync, readSync } from "node:fs";
+import {
+  closeSync,
+  fstatSync,
+  fsyncSync,
+  openSync,
+  readSync,
+  statfsSync,
+} from "node:fs";
 import { settings } from "../../lib/system/settings.ts";
 import { configure } from "../../mod.ts";
 
@@ -82,8 +89,12 @@ const EVICT_TRIES = 1000;
 const EVICT_PAUSE_MS = 5;
 const nobodyWakes = new Int32Array(new SharedArrayBuffer(4));
 
+/** Of tmpfs, which has no other place for its pages. */
+const TMPFS_MAGIC = 0x01021994;
+
 /** Takes a file out of the page cache, once it is on disk. */
 export function evict(path: string): void {
+  if (statfsSync(path).type === TMPFS_MAGIC) return;
   withPageCacheOf(path, ({ fd, advise, isCached }) => {
     for (let tries = 0; tries < EVICT_TRIES; tries++) {
       fsyncSync(fd);
