@@ -4,9 +4,10 @@
  * There are two levels: files, which is what most programs use, and the C
  * interface as POSIX names it.
  *
- * The library calls the C library's own implementation through the runtime's
- * foreign function interface, so Deno needs `--allow-ffi`, besides
- * `--allow-read` and `--allow-write` for the files.
+ * The library calls the system through the runtime's foreign function interface,
+ * so Deno needs `--allow-ffi`, besides `--allow-read` and `--allow-write` for the
+ * files. Where nothing native can be called, files work by `node:fs`, more slowly;
+ * the C interface does not.
  *
  * ## Files
  *
@@ -26,15 +27,15 @@
  * - {@linkcode aio_read}, {@linkcode aio_write}, {@linkcode aio_fsync} submit a
  *   request, {@linkcode lio_listio} a list of them.
  * - {@linkcode aio_suspend} waits, {@linkcode aio_cancel} cancels,
- *   {@linkcode aio_error} and {@linkcode aio_return} tell what became of a
- *   request; {@linkcode Sigevent} has its end announced.
+ *   {@linkcode aio_error} and {@linkcode aio_return} give the outcome of a
+ *   request; {@linkcode Sigevent} says how its end is announced.
  * - {@linkcode aio_init} tunes the system's implementation, {@linkcode limits}
- *   tells its limits.
+ *   has its limits.
  *
  * ## Errors and insight
  *
  * - {@linkcode AioError}: what C reports as -1 and `errno`.
- * - {@linkcode supported} tells whether it works here, {@linkcode metrics} what
+ * - {@linkcode supported} says what works here, {@linkcode metrics} what
  *   it has done, and {@linkcode configure} changes how.
  *
  * @example Reading a block

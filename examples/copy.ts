@@ -24,13 +24,14 @@ import {
   type CopyResult,
   DEPTH_DEFAULT,
   DEPTH_MAX,
+  leadsToStandardOutput,
 } from "./copy/copy_file.ts";
 import { createReporter } from "./copy/reporter.ts";
 import { DIRECT_ALIGNMENT } from "./copy/transfer.ts";
 import { CommandLine, sizeOf, UsageError } from "./shared/command_line.ts";
 import { rateOf } from "./shared/progress.ts";
 import { abortOnSignal } from "./shared/stopping.ts";
-import { runTool } from "./shared/tool.ts";
+import { print, runTool } from "./shared/tool.ts";
 
 const USAGE = `Copies a file with several requests in flight.
 
@@ -38,7 +39,8 @@ usage: copy.ts [options] SOURCE TARGET
 
 TARGET is a file, or a directory to copy into. A file that exists is replaced as
 a whole once the copy is on disk; after a failure or Ctrl-C it is as it was, and
-after a loss of power it is that or the whole copy.
+after a loss of power it is that or the whole copy. Holes of SOURCE stay holes.
+If TARGET is standard output (/dev/stdout), the result is told on standard error.
 
   --depth N          requests in flight, 1 to ${DEPTH_MAX} (default ${DEPTH_DEFAULT})
   --block-size SIZE  bytes a request: 65536, 64K, 4M (default 1M)
@@ -49,7 +51,8 @@ after a loss of power it is that or the whole copy.
   --verify           read both files again and compare their SHA-256 digests
                      (with --direct from the disk, otherwise the page cache may answer)
   --json             print the result as one line of JSON
-  --quiet            print no progress and no result, errors only
+  --quiet            print no progress and no result, errors only. Progress is a
+                     bar on a terminal, and elsewhere one line at the beginning
   --help             print this
 
 Exit status: 0 copied, 1 not copied, 2 wrong usage; 129, 130, 143 on SIGHUP,
@@ -101,6 +104,8 @@ async function main(args: string[]): Promise<void> {
   const signal = abortOnSignal();
   const { source, target, json, quiet, ...options } = parseCommandLine(args);
   const reporter = quiet ? null : createReporter();
+  // What goes there is the copy then, and nothing else.
+  const isData = await leadsToStandardOutput(target);
   let result: CopyResult;
   try {
     result = await copyFile(source, target, {
@@ -111,8 +116,10 @@ async function main(args: string[]): Promise<void> {
   } finally {
     reporter?.stop();
   }
-  if (json) console.log(JSON.stringify(result));
-  else if (!quiet) console.log(describe(result));
+  if (quiet && !json) return;
+  const report = json ? JSON.stringify(result) : describe(result);
+  if (isData) console.error(report);
+  else print(`${report}\n`);
 }
 
 if (import.meta.main) await runTool("copy", main);

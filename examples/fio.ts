@@ -20,13 +20,14 @@ import { randomInt } from "node:crypto";
 import * as fs from "node:fs/promises";
 import process from "node:process";
 import { configure } from "../mod.ts";
-import { type Options, parseOptions } from "./fio/options.ts";
+import { parseRuns } from "./fio/job_file.ts";
+import type { Options } from "./fio/options.ts";
 import { prepareFile } from "./fio/prepare.ts";
 import { Progress, showProgress } from "./fio/progress.ts";
 import { describe, fioReport, type Report } from "./fio/report.ts";
 import { run } from "./fio/run.ts";
 import { abortOnSignal, type Stopped } from "./shared/stopping.ts";
-import { runTool } from "./shared/tool.ts";
+import { print, runTool } from "./shared/tool.ts";
 
 async function measure(options: Options, signal: AbortSignal): Promise<Report> {
   if (options.lanes !== null) configure({ lanes: options.lanes });
@@ -53,14 +54,23 @@ async function measure(options: Options, signal: AbortSignal): Promise<Report> {
 async function main(args: string[]): Promise<void> {
   // The second one ends the process where it stands.
   const signal = abortOnSignal(({ status }) => process.exit(status));
-  const options = parseOptions(args);
-  const report = await measure(options, signal);
-  const text = options.json
-    ? JSON.stringify(fioReport(report, new Date()), null, 2)
-    : describe(report);
-  console.log(text);
-  if (report.outcome.failure !== null) throw report.outcome.failure;
-  signal.throwIfAborted();
+  const runs = await parseRuns(args);
+  const [{ json }] = runs;
+  const reports: Report[] = [];
+  try {
+    for (const options of runs) {
+      const report = await measure(options, signal);
+      const gap = reports.length > 0 ? "\n" : "";
+      reports.push(report);
+      if (!json) print(`${gap}${describe(report)}\n`);
+      if (report.outcome.failure !== null) throw report.outcome.failure;
+      signal.throwIfAborted();
+    }
+  } finally {
+    if (json && reports.length > 0) {
+      print(`${JSON.stringify(fioReport(reports, new Date()), null, 2)}\n`);
+    }
+  }
 }
 
 if (import.meta.main) await runTool("fio", main);

@@ -13,14 +13,15 @@
  */
 
 import process from "node:process";
-import { supported } from "../mod.ts";
 import {
   createFileHandler,
   DEPTH_DEFAULT,
-  type FileHandler,
+  OPEN_FILES_DEFAULT,
 } from "./range_server/handler.ts";
+import { Log } from "./range_server/log.ts";
 import { CommandLine, UsageError } from "./shared/command_line.ts";
-import { runTool } from "./shared/tool.ts";
+import { reasonOf } from "./shared/reasons.ts";
+import { print, runTool } from "./shared/tool.ts";
 
 export {
   createFileHandler,
@@ -30,6 +31,7 @@ export {
 export { RANGES_MAX } from "./range_server/plan.ts";
 
 const DEPTH_MAX = 64;
+const OPEN_FILES_MAX = 65_536;
 const PORT_DEFAULT = 8080;
 const PORT_MAX = 65_535;
 const GRACE_S_DEFAULT = 10;
@@ -44,11 +46,16 @@ usage: range_server.ts [options] DIRECTORY
                0.0.0.0 is all of them)
   --depth N    reads of 256 KiB that an answer may be ahead of its client,
                1 to ${DEPTH_MAX} (default ${DEPTH_DEFAULT})
+  --open-files N
+               files to keep open for the next answer, 0 to ${OPEN_FILES_MAX}
+               (default ${OPEN_FILES_DEFAULT}); one that nobody asks for is closed soon
   --hidden     serve names that begin with a dot, too
+  --cors       let pages of other origins read what is served
   --grace N    seconds that answers may go on once it is told to stop, up to
                ${GRACE_S_MAX} (default ${GRACE_S_DEFAULT})
-  --log        print a line on standard error for each answer: time, client,
-               method, path, status, bytes, range
+  --log        print a line on standard error at the end of each answer: time,
+               client, method, path, status, bytes of the body that were sent,
+               milliseconds, range, and "cut" if the client did not get all
   --help       print this
 
 Symbolic links are followed as long as they stay in DIRECTORY. A directory is its
@@ -70,28 +77,11 @@ function parseCommandLine(args: string[]) {
     port: line.integer("port", 0, PORT_MAX) ?? PORT_DEFAULT,
     host: line.text("host") ?? "127.0.0.1",
     depth: line.integer("depth", 1, DEPTH_MAX),
+    openFiles: line.integer("open-files", 0, OPEN_FILES_MAX),
     hidden: line.flag("hidden"),
+    cors: line.flag("cors"),
     grace_s: line.integer("grace", 0, GRACE_S_MAX) ?? GRACE_S_DEFAULT,
     hasLog: line.flag("log"),
-  };
-}
-
-function logged(handler: FileHandler): Deno.ServeHandler<Deno.NetAddr> {
-  return async (request, { remoteAddr }) => {
-    const response = await handler(request);
-    const { pathname, search } = new URL(request.url);
-    const { status, headers } = response;
-    console.error(
-      new Date().toISOString(),
-      remoteAddr.hostname,
-      request.method,
-      // The URL has escapes for whatever could pretend to be a line of its own.
-      pathname + search,
-      status,
-      headers.get("content-length") ?? "-",
-      headers.get("content-range") ?? "-",
-    );
-    return response;
   };
 }
 
@@ -102,16 +92,14 @@ function attempt<T>(what: string, act: () => T): T {
   try {
     return act();
   } catch (error) {
-    throw new Error(`${what}: ${(error as Error).message}`, { cause: error });
+    throw new Error(`${what}: ${reasonOf(error)}`, { cause: error });
   }
 }
 
 async function serve(
   { directory, host, port, grace_s, hasLog, ...options }: Command,
 ): Promise<void> {
-  const { available, reason } = supported();
-  if (!available) throw new Error(reason);
-  const handler = attempt(
+  using handler = attempt(
     `cannot serve ${directory}`,
     () => createFileHandler(directory, options),
   );
@@ -120,12 +108,13 @@ async function serve(
     port,
     onListen({ hostname, port }: Deno.NetAddr) {
       const name = hostname.includes(":") ? `[${hostname}]` : hostname;
-      console.log(`Serving ${directory} at http://${name}:${port}/`);
+      print(`Serving ${directory} at http://${name}:${port}/\n`);
     },
   };
+  const log = hasLog ? new Log(handler) : null;
   const server = attempt(
     `cannot listen on ${host}, port ${port}`,
-    () => Deno.serve(listening, hasLog ? logged(handler) : handler),
+    () => Deno.serve(listening, log?.handler ?? handler),
   );
   let isStopping = false;
   const stop = () => {
@@ -137,6 +126,7 @@ async function serve(
   process.on("SIGINT", stop);
   process.on("SIGTERM", stop);
   await server.finished;
+  await log?.written();
 }
 
 if (import.meta.main) {

@@ -54,14 +54,16 @@ Without a file, or for "-", standard input is read.
   -v, --verbose       always print names
   -h, --help          print this
 
-N can have a unit: 64K, 4M, 1G. A file that becomes shorter is printed from its
-beginning.
+N can have a unit: 64K, 4M, 1G. -N and, as the first word, +N are --lines N and
+--lines +N; a letter may follow, c for bytes and f for --follow, as in -20f. A
+file that becomes shorter, or whose last bytes are others than those that were
+printed, is printed from its beginning.
 
 Exit status: 0 printed, 1 a file could not be read, 2 wrong usage, 141 if nobody
 reads the output.`;
 
 function parseCommandLine(args: string[]) {
-  const line = new CommandLine(USAGE, args);
+  const line = new CommandLine(USAGE, args.flatMap(modern));
   const isByName = line.flag("follow-name");
   const paths = line.names.length > 0 ? line.names : [STANDARD_INPUT];
   const lines = partOf(line, "lines");
@@ -84,8 +86,24 @@ function parseCommandLine(args: string[]) {
   };
 }
 
+/** What tail(1) has taken since before there were options with values: `-3`, `+3`, `-20f`. */
+function modern(word: string, index: number, args: string[]): string[] {
+  const old = /^([-+])(\d+)([cl]?)(f?)$/.exec(word);
+  if (old === null || args.slice(0, index).includes("--")) return [word];
+  const [, sign, count, unit, follow] = old;
+  const isValue = /^(-[fFqv]*[ncs]|--(lines|bytes|interval))$/;
+  // Elsewhere, +3 is the name of a file.
+  const isOption = index === 0 ||
+    sign === "-" && !isValue.test(args[index - 1]);
+  if (!isOption) return [word];
+  const option = unit === "c" ? "--bytes" : "--lines";
+  const part = `${option}=${sign === "+" ? "+" : ""}${count}`;
+  return follow === "" ? [part] : [part, "--follow"];
+}
+
 function partOf(line: CommandLine, unit: Part["unit"]): Part | null {
-  const count = line.number(unit, (text) => sizeOf(text.replace(/^\+/, "")));
+  // A minus says the same as no sign.
+  const count = line.number(unit, (text) => sizeOf(text.replace(/^[-+]/, "")));
   if (count === undefined) return null;
   return { unit, isFromStart: line.text(unit)!.startsWith("+"), count };
 }
@@ -118,7 +136,7 @@ async function isDone(action: Promise<void>): Promise<boolean> {
     return true;
   } catch (error) {
     if (error instanceof OutputError || !(error instanceof Error)) throw error;
-    complain(error.message);
+    complain(error);
     return false;
   }
 }

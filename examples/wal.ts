@@ -18,7 +18,7 @@ import prettyBytes from "pretty-bytes";
 import { CommandLine, UsageError } from "./shared/command_line.ts";
 import { startBar } from "./shared/progress.ts";
 import { abortOnSignal, unlessAborted } from "./shared/stopping.ts";
-import { print, runTool } from "./shared/tool.ts";
+import { complain, print, runTool } from "./shared/tool.ts";
 import { type LogSummary, readLog, WriteAheadLog } from "./write_ahead_log.ts";
 
 /** Input that is faster than the disk waits, rather than take memory. */
@@ -134,7 +134,7 @@ async function append(settings: Settings) {
   const signal = abortOnSignal();
   await using log = await WriteAheadLog.open(settings.path);
   if (log.recovered.tornBytes > 0) {
-    console.error(`wal: cut off ${describeTail(log.recovered)}`);
+    complain("wal", `cut off ${describeTail(log.recovered)}`);
   }
   const pending: Promise<void>[] = [];
   let pendingBytes = 0;
@@ -165,7 +165,7 @@ async function dump({ path, from, json }: Settings) {
     const { done, value } = await records.next();
     if (done) {
       if (value.tornBytes > 0) {
-        console.error(`wal: left out ${describeTail(value)}`);
+        complain("wal", `left out ${describeTail(value)}`);
       }
       return;
     }

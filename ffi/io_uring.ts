@@ -18,6 +18,8 @@ const SYS_IO_URING_ENTER = 426;
 
 /** What an entry asks for: `IORING_OP_*`. */
 export const OPCODE = {
+  READV: 1,
+  WRITEV: 2,
   FSYNC: 3,
   POLL_ADD: 6,
   ASYNC_CANCEL: 14,
@@ -93,7 +95,8 @@ export interface Entry {
   readonly entryFlags: number;
   readonly fd: number;
   readonly address: number;
-  readonly byteLength: number;
+  /** In bytes, or in entries of `struct iovec` where these lie at the address. */
+  readonly length: number;
   readonly offset: number | bigint;
   /** Those of the operation itself. */
   readonly operationFlags: number;
@@ -131,10 +134,10 @@ export class Rings {
   static open(): Rings | number {
     const wait = tryAllocateNative(PARAMS.size);
     if (wait === null) return librt().platform.errno.ENOMEM;
-    const errno = setUp(wait);
-    if (typeof errno === "object") return new Rings(wait, errno);
+    const mapped = setUp(wait);
+    if (typeof mapped === "object") return new Rings(wait, mapped);
     freeNative(wait);
-    return errno;
+    return mapped;
   }
 
   private constructor(memory: NativeMemory, { fd, rings, entries }: Mapped) {
@@ -184,7 +187,7 @@ export class Rings {
     view.setInt32(at + SQE.fd, entry.fd, true);
     writeOffset(view, at + SQE.off, entry.offset);
     writeAddress(view, at + SQE.addr, entry.address);
-    view.setUint32(at + SQE.len, entry.byteLength, true);
+    view.setUint32(at + SQE.len, entry.length, true);
     view.setUint32(at + SQE.rw_flags, entry.operationFlags, true);
     writeAddress(view, at + SQE.user_data, key);
     this.#tail = (this.#tail + 1) >>> 0;

@@ -9,6 +9,15 @@ import type { Pointer } from "./runtime.ts";
 /** Offsets of `struct iovec`, in bytes; the same on every system. */
 export const IOVEC = { size: 16, iov_base: 0, iov_len: 8 };
 
+/** How many entries a call takes: `IOV_MAX`, the same on every system. */
+export const IOV_MAX = 1024;
+
+/** What an entry says. */
+export interface Vector {
+  readonly address: number;
+  readonly byteLength: number;
+}
+
 const TWO_TO_32 = 2 ** 32;
 
 /** An entry that is written for every cached read, if it is another one than before. */
@@ -21,7 +30,7 @@ class Iovec {
   constructor(memory: NativeMemory) {
     const { bytes } = memory;
     this.memory = memory;
-    this.#words = new Uint32Array(bytes.buffer, bytes.byteOffset, WORDS);
+    this.#words = wordsOf(bytes, 1);
     this.#words.fill(0);
   }
 
@@ -57,5 +66,45 @@ export function iovecOf(address: number, byteLength: number): Pointer | null {
   if (memory === null) return null;
   if (iovec?.memory !== memory) iovec = new Iovec(memory);
   iovec.pack(address, byteLength);
+  return memory.pointer;
+}
+
+/**
+ * Packs several entries.
+ *
+ * @param bytes Where they go: page-aligned, with room for them.
+ * @param vectors What they say.
+ */
+export function packIovecs(
+  bytes: Uint8Array,
+  vectors: readonly Vector[],
+): void {
+  const words = wordsOf(bytes, vectors.length);
+  let at = 0;
+  for (const { address, byteLength } of vectors) {
+    words[at++] = address;
+    words[at++] = address / TWO_TO_32;
+    words[at++] = byteLength;
+    words[at++] = byteLength / TWO_TO_32;
+  }
+}
+
+function wordsOf({ buffer, byteOffset }: Uint8Array, entries: number) {
+  return new Uint32Array(buffer, byteOffset, entries * WORDS);
+}
+
+const keptList = new KeptMemory(IOV_MAX * IOVEC.size);
+
+/**
+ * Packs up to {@linkcode IOV_MAX} entries that are kept for calls that are over when
+ * they return.
+ *
+ * @param vectors What they say.
+ * @returns Where they lie; `null` if the system has no memory left.
+ */
+export function iovecsOf(vectors: readonly Vector[]): Pointer | null {
+  const memory = keptList.get();
+  if (memory === null) return null;
+  packIovecs(memory.bytes, vectors);
   return memory.pointer;
 }

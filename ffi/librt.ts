@@ -18,6 +18,9 @@ export class UnavailableError extends Error {
   override name = "UnavailableError";
 }
 
+const NOT_PERMITTED = "Native calls are not permitted: run again with " +
+  "--allow-ffi without a path";
+
 let bound: Librt | UnavailableError | null = null;
 
 /**
@@ -31,6 +34,19 @@ export function librt(): Librt {
   bound ??= bind();
   if (bound instanceof UnavailableError) throw bound;
   return bound;
+}
+
+/**
+ * Why the C library cannot be called, if so. Nobody is asked for a permission.
+ */
+export function whyUnavailable(): string | null {
+  if (bound === null && !runtime.isPermitted) return NOT_PERMITTED;
+  try {
+    librt();
+    return null;
+  } catch (error) {
+    return (error as Error).message;
+  }
 }
 
 /** The table of the system this is, or why there is none. */

@@ -115,6 +115,8 @@ export interface Platform {
   readonly errno: Readonly<Record<string, number>>;
   /** Whether the system serves the requests of one descriptor one after another. */
   readonly serialPerDescriptor: boolean;
+  /** Whether `node:fs` serves files better than the system's aio does. */
+  readonly prefersFs: boolean;
 }
 
 /** What one C library has in common on all architectures. */

@@ -79,10 +79,14 @@ export interface Host {
   readonly isMusl: boolean;
 }
 
-/** What looks whether a descriptor has become readable. */
+/** What looks whether a ring of the kernel's has completions. */
 export interface Watch {
-  /** Looks until {@linkcode stop}, and keeps the process alive meanwhile. */
-  start(): void;
+  /**
+   * Looks until {@linkcode stop}, and keeps the process alive meanwhile.
+   *
+   * @returns Whether that can be relied on; something else has to wait if not.
+   */
+  start(): boolean;
   stop(): void;
 }
 
@@ -112,8 +116,28 @@ export interface Runtime {
    * permission then.
    */
   readonly bindsAtImport: boolean;
-  /** Why this runtime cannot be used at all, if so. */
+  /** Why this runtime cannot call native code at all, if so. */
   readonly unusable: string | null;
+  /** Whether it permits native calls, without asking anybody. */
+  readonly isPermitted: boolean;
+  /**
+   * Whether `node:fs` can be asked for files of `/proc` by the numbers that it has
+   * for descriptors: those are the system's own, and nobody is asked for a permission.
+   */
+  readonly readsSystemFiles: boolean;
+  /**
+   * Whether a transfer of `node:fs` at an offset moves the descriptor's position
+   * there: two of them at once would have each other's.
+   */
+  readonly movesPosition: boolean;
+  /** Whether `node:fs` opens a path that is no UTF-8, given as bytes. */
+  readonly opensAnyPath: boolean;
+  /**
+   * For what is opened around `node:fs`.
+   *
+   * @throws The runtime's own error unless it permits to open every file so.
+   */
+  assertMayOpenAll(isRead: boolean, isWrite: boolean): void;
   /**
    * Binds the C functions.
    *
@@ -138,13 +162,16 @@ export interface Runtime {
    * ask somebody for a permission.
    */
   variable(name: string): string | null;
-  /** The address of the first byte of a buffer that does not move. */
+  /**
+   * The address of the first byte of a buffer that does not move; 0 where nothing
+   * native can be called.
+   */
   addressOfBuffer(buffer: ArrayBufferLike): number;
   /**
-   * Has the event loop itself look at a descriptor; `null` where it can't, so that
-   * this takes a call on a thread.
+   * Has the event loop itself look at a ring, by its descriptor; `null` where it
+   * can't, so that this takes a call on a thread. `ready` is called for nothing, too.
    */
-  readonly watch: ((fd: number, ready: () => void) => Watch) | null;
+  readonly watch: ((ring: number, ready: () => void) => Watch | null) | null;
   /** Makes `fn` callable with a `union sigval` from any thread. */
   callback(fn: (value: number) => void): NativeCallback;
 }

@@ -21,6 +21,7 @@ import {
   type ResultType,
   SIGNATURE_ROWS,
 } from "./signatures.ts";
+import { watchRing } from "./watch_deno.ts";
 
 /**
  * The words of the signatures. Pointers take 17 ns a call where addresses as
@@ -57,12 +58,14 @@ function declare(platform: Platform): Deno.ForeignLibraryInterface {
 
 /** The first Deno whose `node:fs` descriptors are the operating system's own. */
 const OLDEST_DENO = "2.7.12";
+const HAS_RESOURCE_NUMBERS = isOlder(Deno.version.deno, OLDEST_DENO);
 
 const asPointer = (pointer: Deno.PointerObject): Pointer =>
   pointer as unknown as Pointer;
 const asPointerObject = (pointer: Pointer): Deno.PointerObject =>
   pointer as unknown as Deno.PointerObject;
 
+let bound: NativeFunctions | null = null;
 let errnoView: Int32Array | null = null;
 
 /** {@linkcode Runtime} for Deno. */
@@ -79,11 +82,29 @@ export const runtime: Runtime = {
   callbacksMax: Infinity,
   roundsStatus: true,
   prefersBigOffsets: true,
-  bindsAtImport: isPermitted(),
-  unusable: isOlder(Deno.version.deno, OLDEST_DENO)
+  bindsAtImport: isGranted("ffi"),
+  unusable: HAS_RESOURCE_NUMBERS
     ? `Deno ${Deno.version.deno} gives resource numbers where a file ` +
       `descriptor is needed; Deno ${OLDEST_DENO} or newer gives descriptors`
     : null,
+
+  get isPermitted(): boolean {
+    return isGranted("ffi");
+  },
+
+  get readsSystemFiles(): boolean {
+    // Deno wants all of them for /proc.
+    return runtime.unusable === null && PERMISSIONS.every(isGranted);
+  },
+
+  // It puts U+FFFD into their place.
+  movesPosition: HAS_RESOURCE_NUMBERS,
+  opensAnyPath: false,
+
+  assertMayOpenAll(isRead: boolean, isWrite: boolean): void {
+    if (isRead) assertWhole("read");
+    if (isWrite) assertWhole("write");
+  },
 
   bind(platform: Platform): NativeFunctions | null {
     const native = bindFunctions(
@@ -99,7 +120,7 @@ export const runtime: Runtime = {
     errnoView = new Int32Array(
       Deno.UnsafePointerView.getArrayBuffer(asPointerObject(location), 4),
     );
-    return native;
+    return bound = native;
   },
 
   // Its node:buffer has no faster memory: that is filled with zeros as well.
@@ -135,13 +156,14 @@ export const runtime: Runtime = {
   },
 
   addressOfBuffer(buffer: ArrayBufferLike): number {
+    if (!isGranted("ffi")) return 0;
     const pointer = Deno.UnsafePointer.of(
       new Uint8Array(buffer as ArrayBuffer),
     );
     return Number(Deno.UnsafePointer.value(pointer));
   },
 
-  watch: null,
+  watch: (ring, ready) => watchRing(bound!, ring, ready),
 
   callback(fn: (value: number) => void): NativeCallback {
     const callback = Deno.UnsafeCallback.threadSafe(
@@ -192,8 +214,28 @@ function symbolsOf(library: string, platform: Platform): object {
   }
 }
 
-function isPermitted(): boolean {
-  return Deno.permissions.querySync({ name: "ffi" }).state === "granted";
+const PERMISSIONS = [
+  "read",
+  "write",
+  "net",
+  "env",
+  "run",
+  "sys",
+  "ffi",
+] as const;
+
+/** Nobody can tell of such a path whether it is one of some that are permitted. */
+function assertWhole(name: "read" | "write"): void {
+  const { state, partial } = Deno.permissions.querySync({ name });
+  if (state === "granted" && !partial) return;
+  throw new Deno.errors.NotCapable(
+    `A path that is no UTF-8 requires ${name} access to all files, ` +
+      `run again with --allow-${name} without a path`,
+  );
+}
+
+function isGranted(name: typeof PERMISSIONS[number]): boolean {
+  return Deno.permissions.querySync({ name }).state === "granted";
 }
 
 /**
@@ -201,7 +243,7 @@ function isPermitted(): boolean {
  * the working directory. What Deno has for native memory needs the whole one.
  */
 function assertWholePermission(): void {
-  if (isPermitted()) return;
+  if (isGranted("ffi")) return;
   throw new Deno.errors.NotCapable(
     "The C library cannot be used with --allow-ffi for some paths only: " +
       "run again with --allow-ffi without a path",

@@ -48,6 +48,16 @@ export const runtime: Runtime = {
     return loadKoffi();
   },
 
+  // Its own flags make koffi unusable.
+  isPermitted: true,
+  // What --permission does not allow fails, and asks nobody.
+  readsSystemFiles: true,
+
+  movesPosition: false,
+  opensAnyPath: true,
+  // Everything is opened by node:fs.
+  assertMayOpenAll(): void {},
+
   bind(platform: Platform): NativeFunctions | null {
     const native = bindFunctions(
       platform,

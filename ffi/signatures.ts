@@ -89,8 +89,8 @@ export const SIGNATURES = {
     nonblocking: true,
   },
 
-  // int open(char *path, int flags, ...)
-  open: { parameters: ["pointer", "int"], fixed: 2, result: "int" },
+  // int open(char *path, int flags, ...), with a mode.
+  open: { parameters: ["pointer", "int", "uint"], fixed: 2, result: "int" },
   close: { parameters: ["int"], result: "int" },
   // int pipe(int ends[2])
   pipe: { parameters: ["pointer"], result: "int" },
@@ -199,6 +199,14 @@ export const SIGNATURES = {
     result: "int",
     hot: true,
   },
+  // syscall(SYS_io_uring_register, int ring, uint what, void *arg, uint count)
+  io_uring_register: {
+    symbol: "syscall",
+    parameters: ["int", "int", "uint", "pointer", "uint"],
+    result: "int",
+  },
+  // int eventfd(uint count, int flags)
+  eventfd: { parameters: ["uint", "int"], result: "int", optional: true },
   io_uring_wait: {
     symbol: "syscall",
     parameters: ["int", "int", "uint", "uint", "uint", "nullable", "size"],

@@ -1,5 +1,5 @@
 /**
- * What Linux tells of a file by `statx(2)`.
+ * What `statx(2)` of Linux has about a file.
  *
  * @module
  */

@@ -69,7 +69,7 @@ function open(path: string, { bytes, pointer }: NativeMemory): number {
   const { O_RDONLY, O_CLOEXEC } = platform.constants;
   const { written } = new TextEncoder().encodeInto(path, bytes);
   bytes[written] = 0;
-  return open(pointer, O_RDONLY | O_CLOEXEC);
+  return open(pointer, O_RDONLY | O_CLOEXEC, 0);
 }
 
 function namesOf(entries: Uint8Array): string[] {

@@ -48,30 +48,67 @@ const SHOWN = [
   "deno-node-fs",
 ];
 const LINES = ["library", "fio-io_uring", "c-aio-16", "bun", "node-32", "node"];
-const LIBRARY_COLOR = "#0969da";
-// Light, so that the lines upon them are seen.
+const LINE_COLORS = [
+  "#0969da",
+  "#cf222e",
+  "#8250df",
+  "#bc4c00",
+  "#116329",
+  "#6e7781",
+];
+// Bars are light, so that the lines upon them are seen; dark on a dark page.
 const LIBRARY_BAR_COLOR = "#54aeff", PEER_COLOR = "#afb8c1";
+const BACKGROUND = "#ffffff", TEXT = "#1f2328", GRID = "#e7ebef";
+
+/** What each color is where the reader prefers dark pages. */
+const DARK: Record<string, string> = {
+  [BACKGROUND]: "#0d1117",
+  [TEXT]: "#e6edf3",
+  [GRID]: "#30363d",
+  [LIBRARY_BAR_COLOR]: "#1f6feb",
+  [PEER_COLOR]: "#57606a",
+  "#0969da": "#58a6ff",
+  "#cf222e": "#ff7b72",
+  "#8250df": "#bc8cff",
+  "#bc4c00": "#ffa657",
+  "#116329": "#3fb950",
+  "#6e7781": "#8b949e",
+};
 
 /** Of Vega-Lite. */
 type Spec = Record<string, unknown>;
 
-/** Dark on white, which is legible on light pages and on dark ones. */
 const config: Spec = {
-  background: "white",
+  background: BACKGROUND,
   padding: 16,
   font: "Helvetica, Arial, sans-serif",
-  title: { anchor: "start", fontSize: 16, subtitleFontSize: 12, offset: 12 },
+  title: {
+    anchor: "start",
+    color: TEXT,
+    subtitleColor: TEXT,
+    fontSize: 16,
+    subtitleFontSize: 12,
+    offset: 12,
+  },
   axis: {
+    labelColor: TEXT,
+    titleColor: TEXT,
     labelFontSize: 12,
     titleFontSize: 12,
     titleFontWeight: "normal",
     labelLimit: 400,
     domain: false,
     ticks: false,
-    gridColor: "#e7ebef",
+    gridColor: GRID,
     labelPadding: 6,
   },
-  legend: { labelFontSize: 12, labelLimit: 400, title: null },
+  legend: {
+    labelColor: TEXT,
+    labelFontSize: 12,
+    labelLimit: 400,
+    title: null,
+  },
+  text: { color: TEXT },
   view: { stroke: null },
 };
 
@@ -129,7 +166,7 @@ function bars(points: Point[], unit: string): Spec {
         },
       },
       {
-        mark: { type: "rule", color: "#1f2328", strokeWidth: 1.5 },
+        mark: { type: "rule", color: TEXT, strokeWidth: 1.5 },
         encoding: { x: { field: "min" }, x2: { field: "max" } },
       },
       {
@@ -226,14 +263,7 @@ function byDepth(
         sort: labels,
         scale: {
           domain: labels,
-          range: [
-            LIBRARY_COLOR,
-            "#cf222e",
-            "#8250df",
-            "#bc4c00",
-            "#116329",
-            "#6e7781",
-          ],
+          range: LINE_COLORS,
         },
       },
     },
@@ -254,11 +284,21 @@ function subtitle(
   ];
 }
 
+/** The colors of a chart where the reader prefers dark pages. */
+function darkStyle(): string {
+  const rules = Object.entries(DARK).flatMap(([light, dark]) => [
+    `[fill="${light}"]{fill:${dark}}`,
+    `[stroke="${light}"]{stroke:${dark}}`,
+  ]);
+  return `<style>@media (prefers-color-scheme:dark){${rules.join("")}}</style>`;
+}
+
 /** The chart, with the date by which a test tells that it is of these figures. */
 async function draw(spec: Spec, { date }: Results): Promise<string> {
   const view = new View(parse(compile(spec).spec), { renderer: "none" });
   const svg = await view.toSVG();
-  return svg.replace(/<svg[^>]*>/, `$&<desc>Figures of ${date}</desc>`) + "\n";
+  const head = `<desc>Figures of ${date}</desc>${darkStyle()}`;
+  return svg.replace(/<svg[^>]*>/, `$&${head}`) + "\n";
 }
 
 const { values: options, positionals: [path = `${DOCS}/results.json`] } =
@@ -275,7 +315,11 @@ if (options.help) {
   Deno.exit(0);
 }
 
-const { parse, View } = await import(VEGA);
+const { parse, textMetrics, View } = await import(VEGA);
+// Without a canvas, Vega takes a character to be 0.8 em wide, which leaves a fifth
+// of a chart empty.
+textMetrics.width = (item: { text: unknown }, text = item.text) =>
+  0.56 * textMetrics.height(item) * String(text).length;
 const { compile } = await import(VEGA_LITE);
 const text = await readFile(path, "utf8");
 const results: Results = JSON.parse(text);

@@ -8,7 +8,8 @@ import denoJson from "../deno.json" with { type: "json" };
 /** What the package is called on npm. */
 export const NAME = "posix-aio";
 
-const REPOSITORY = "https://github.com/posix-aio/posix-aio";
+/** Where the sources are. */
+export const REPOSITORY = "https://github.com/posix-aio/posix-aio";
 
 /** The two formats, and the directory and the type of modules of each. */
 export const FORMATS = {

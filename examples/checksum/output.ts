@@ -11,7 +11,7 @@ import type { Options, Params, SingleBar } from "cli-progress";
 import prettyBytes from "pretty-bytes";
 import { barRate, drawBar, startBar } from "../shared/progress.ts";
 import { reasonOf } from "../shared/reasons.ts";
-import { type OutputError, print } from "../shared/tool.ts";
+import { complain, type OutputError, print } from "../shared/tool.ts";
 
 /** 0 where nobody knows. */
 function sizeOf(name: string): number {
@@ -65,7 +65,7 @@ export class Output {
   /** Prints a message on standard error. */
   complain(message: string): void {
     this.#clear();
-    console.error(`checksum: ${message}`);
+    complain("checksum", message);
   }
 
   stop(): void {

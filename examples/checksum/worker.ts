@@ -9,7 +9,7 @@ import { parentPort } from "node:worker_threads";
 
 /** What the thread is asked; it answers each with a {@linkcode HashAnswer}. */
 export interface HashRequest {
-  /** Tells apart the files that are hashed at the same time. */
+  /** Which of the files that are hashed at the same time it is. */
   file: number;
   algorithm: string;
   /** Where the next bytes are. */

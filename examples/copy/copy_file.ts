@@ -6,12 +6,14 @@
  */
 
 import { randomUUID } from "node:crypto";
-import type { BigIntStats } from "node:fs";
+import { type BigIntStats, fstatSync } from "node:fs";
 import * as fs from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
+import process from "node:process";
 import { AioFile } from "../../mod.ts";
 import { explained } from "../shared/reasons.ts";
 import { unlessAborted } from "../shared/stopping.ts";
+import { print } from "../shared/tool.ts";
 import {
   type CopyProgress,
   DIRECT_ALIGNMENT,
@@ -26,6 +28,8 @@ export const DEPTH_MAX = 256;
 export const BLOCK_SIZE_DEFAULT = 1 << 20;
 /** Depth times block size: the memory that the blocks in flight may take. */
 const BUFFER_BYTES_MAX = 1 << 30;
+/** The unit of `st_blocks`. */
+const STAT_BLOCK_BYTES = 512n;
 
 /** How {@linkcode copyFile} copies. */
 export interface CopyOptions {
@@ -60,6 +64,9 @@ export interface CopyResult extends Transferred {
   sha256: { source: string; target: string } | null;
 }
 
+/** What is known of a copy before its target is open. */
+type Plan = Omit<Job, "to">;
+
 /** What {@linkcode CopyResult} has of a copy that has replaced its target. */
 type Replaced = Transferred & Pick<CopyResult, "syncSeconds" | "sha256">;
 
@@ -68,7 +75,8 @@ type Replaced = Transferred & Pick<CopyResult, "syncSeconds" | "sha256">;
  *
  * The target takes the permission bits of the source. A target that exists is replaced
  * as a whole by a rename, once the copy is on disk; until then, and after a failure, it is
- * as it was. A device or a pipe is written in place. Of a source that grows meanwhile, the
+ * as it was. A device, a pipe and standard output are written in place. Holes of a file stay
+ * holes. Of a source that grows meanwhile, the
  * copy has what was there at the start; one whose size the system does not know (a pipe, a
  * file of `/proc`) is read until its end.
  *
@@ -91,10 +99,10 @@ export async function copyFile(
 
   const stats = await statOrNull(source);
   if (stats === null) {
-    throw new Error(`cannot read ${source}: no such file or directory`);
+    throw new Error(`cannot read ${source}: No such file or directory`);
   }
   if (stats.isDirectory()) {
-    throw new Error(`cannot copy ${source}: is a directory`);
+    throw new Error(`cannot copy ${source}: Is a directory`);
   }
   const { path, inPlace } = await resolveTarget(source, stats, target);
   assertApply(options, source, stats, path, inPlace);
@@ -113,6 +121,7 @@ export async function copyFile(
       depth: inPlace ? 1 : depth,
       blockSize,
       direct,
+      keepsHoles: !inPlace && size > 0 && hasHoles(stats),
       signal,
       onProgress,
     };
@@ -162,7 +171,7 @@ function assertApply(
 ): void {
   if (inPlace && (direct || sync || verify)) {
     throw new Error(
-      `${path} is not a regular file: direct, sync and verify do not apply to it`,
+      `${path} is not a regular file or is standard output: direct, sync and verify do not apply to it`,
     );
   }
   if (verify && !stats.isFile()) {
@@ -184,19 +193,21 @@ async function resolveTarget(
     path = join(target, basename(source));
     stats = await statOrNull(path);
   } else if (stats === null && target.endsWith("/")) {
-    throw new Error(`cannot write to ${target}: no such directory`);
+    throw new Error(`cannot write to ${target}: No such directory`);
   }
   if (stats === null) {
     await assertNoLink(path);
     return { path, inPlace: false };
   }
   if (stats.isDirectory()) {
-    throw new Error(`cannot write to ${path}: is a directory`);
+    throw new Error(`cannot write to ${path}: Is a directory`);
   }
   if (stats.dev === sourceStats.dev && stats.ino === sourceStats.ino) {
     throw new Error(`${source} and ${path} are the same file`);
   }
-  if (!stats.isFile()) return { path, inPlace: true };
+  if (!stats.isFile() || isStandardOutput(stats)) {
+    return { path, inPlace: true };
+  }
   try {
     // A rename needs no right to the file itself, but a read-only file says hands off.
     await (await AioFile.open(path, { write: true })).close();
@@ -213,6 +224,26 @@ async function statOrNull(path: string): Promise<BigIntStats | null> {
     if ((error as { code?: string }).code === "ENOENT") return null;
     throw explained(`cannot use ${path}`, error);
   }
+}
+
+/** Whether what a path leads to is where standard output goes. */
+export async function leadsToStandardOutput(path: string): Promise<boolean> {
+  const stats = await fs.stat(path, { bigint: true }).catch(() => null);
+  return stats !== null && isStandardOutput(stats);
+}
+
+function isStandardOutput({ dev, ino }: BigIntStats): boolean {
+  try {
+    const output = fstatSync(process.stdout.fd, { bigint: true });
+    return output.dev === dev && output.ino === ino;
+  } catch {
+    return false; // It is closed.
+  }
+}
+
+/** Whether a file takes less room than it has bytes. */
+function hasHoles(stats: BigIntStats): boolean {
+  return stats.isFile() && stats.blocks * STAT_BLOCK_BYTES < stats.size;
 }
 
 async function assertNoLink(path: string): Promise<void> {
@@ -242,9 +273,19 @@ async function openFile(
   }
 }
 
-/** Writes to what is there: a device or a pipe. */
-async function overwrite(job: Omit<Job, "to">): Promise<Transferred> {
+/** Standard output that is a file has a position, from which others print on. */
+async function printOut(job: Plan): Promise<Transferred> {
+  const writeAt = (bytes: Uint8Array) => {
+    print(bytes);
+    return Promise.resolve(bytes.length);
+  };
+  return await new Transfer({ ...job, to: { writeAt } }).run();
+}
+
+/** Writes to what is there: a device, a pipe or standard output. */
+async function overwrite(job: Plan): Promise<Transferred> {
   const { target, direct, signal } = job;
+  if ((await fs.stat(target)).isFile()) return await printOut(job);
   const writing = { write: true, direct };
   const to = await openFile(
     target,
@@ -265,7 +306,7 @@ async function overwrite(job: Omit<Job, "to">): Promise<Transferred> {
 
 /** Writes a file beside the target, has it on disk, and gives it the target's name. */
 async function replace(
-  job: Omit<Job, "to">,
+  job: Plan,
   mode: number,
   options: CopyOptions,
 ): Promise<Replaced> {
@@ -279,7 +320,10 @@ async function replace(
     // Without the signal: what is aborted halfway would appear after the cleaning up.
     to = await openFile(written, cannot, { ...how, direct }, undefined);
     const whole = { ...job, to };
+    if (job.keepsHoles) await to.truncate(job.size!);
     const transferred = await new Transfer(whole).run();
+    // Direct writes are of whole blocks.
+    if (direct) await to.truncate(transferred.bytes);
     await fs.chmod(written, mode);
     job.onProgress?.({ phase: "sync", done: 0, total: null });
     // The rename may be on disk long before what was only written is. Not syncData():

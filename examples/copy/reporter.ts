@@ -8,7 +8,7 @@ import process from "node:process";
 // @ts-types="@types/cli-progress"
 import { Format, type SingleBar } from "cli-progress";
 import prettyBytes from "pretty-bytes";
-import { barRate, drawBar, rateOf, startBar } from "../shared/progress.ts";
+import { barRate, drawBar, startBar } from "../shared/progress.ts";
 import type { CopyProgress } from "./transfer.ts";
 
 /** Shows how far a copy is; `stop` leaves the terminal as it was. */
@@ -17,7 +17,7 @@ export interface Reporter {
   stop(): void;
 }
 
-/** A bar on a terminal, plain lines elsewhere. */
+/** A bar on a terminal, a line elsewhere. */
 export function createReporter(): Reporter {
   return process.stderr.isTTY ? barReporter() : lineReporter();
 }
@@ -52,27 +52,15 @@ function startPhase(
   }, { etaBuffer: 1000 });
 }
 
-/** A line at each tenth of the way, or at each gigabyte where the way is not known. */
+/** One line, at the beginning: what a log needs to know of a copy that goes on for long. */
 function lineReporter(): Reporter {
-  const verbs = { copy: "copied", sync: "syncing", verify: "verified" };
-  let current: CopyProgress["phase"] | null = null;
-  let started_ms = 0;
-  let nextBytes = 0;
+  let isTold = false;
   return {
-    update({ phase, done, total }) {
-      const stepBytes = total ? total / 10 : 1e9;
-      if (phase !== current) {
-        current = phase;
-        started_ms = Date.now();
-        nextBytes = stepBytes;
-      }
-      if (done < nextBytes) return;
-      nextBytes = (Math.floor(done / stepBytes) + 1) * stepBytes;
-      const rate = rateOf(done, (Date.now() - started_ms) / 1000);
-      const amount = total
-        ? `${Math.floor(done / total * 100)} % of ${prettyBytes(total)}`
-        : prettyBytes(done);
-      console.error(`${verbs[phase]} ${amount}, ${rate}`);
+    update({ total }) {
+      if (isTold) return;
+      isTold = true;
+      const amount = total === null ? "" : ` ${prettyBytes(total)}`;
+      console.error(`copying${amount}`);
     },
     stop() {},
   };

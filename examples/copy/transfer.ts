@@ -5,6 +5,7 @@
  * @module
  */
 
+import { Buffer } from "node:buffer";
 import { createHash } from "node:crypto";
 import { type AioFile, allocatePinned } from "../../mod.ts";
 import { explained } from "../shared/reasons.ts";
@@ -12,6 +13,10 @@ import { unlessAborted } from "../shared/stopping.ts";
 
 /** What `O_DIRECT` wants offsets, lengths and addresses to be multiples of. */
 export const DIRECT_ALIGNMENT = 4096;
+
+/** The smallest hole that file systems have. */
+const HOLE_BYTES = 4096;
+const ZEROS = Buffer.alloc(HOLE_BYTES);
 
 /** How far a copy has come. */
 export interface CopyProgress {
@@ -25,7 +30,7 @@ export interface CopyProgress {
 /** What is copied, and how. */
 export interface Job {
   from: AioFile;
-  to: AioFile;
+  to: Pick<AioFile, "writeAt">;
   /** The names of both, for what is told. */
   source: string;
   target: string;
@@ -36,6 +41,8 @@ export interface Job {
   /** Bytes a request. */
   blockSize: number;
   direct: boolean;
+  /** What is only zeros is not written. */
+  keepsHoles: boolean;
   signal?: AbortSignal;
   onProgress?: (progress: CopyProgress) => void;
 }
@@ -76,7 +83,7 @@ export class Transfer {
 
   /** Copies until the end. */
   async run(): Promise<Transferred> {
-    const { size, depth, blockSize, direct, to, signal } = this.#job;
+    const { size, depth, blockSize, signal } = this.#job;
     const started_ms = performance.now();
     const blocks = size === null ? depth : Math.ceil(size / blockSize);
     const workers = Math.min(depth, blocks);
@@ -87,7 +94,6 @@ export class Transfer {
     } finally {
       this.#isEnded = true;
     }
-    if (direct) await to.truncate(this.#done);
     const elapsed_ms = performance.now() - started_ms;
     return {
       bytes: this.#done,
@@ -98,7 +104,7 @@ export class Transfer {
   }
 
   async #work(): Promise<void> {
-    const { size, blockSize, to, target, signal } = this.#job;
+    const { size, blockSize } = this.#job;
     const bytes = Math.min(blockSize, size ?? blockSize);
     const buffer = allocatePinned(this.#padded(bytes));
     while (!this.#isEnded) {
@@ -106,13 +112,21 @@ export class Transfer {
         ? await this.#readInTurn(buffer)
         : await this.#readNext(buffer, size);
       if (length === 0) return;
-      const block = buffer.subarray(0, this.#padded(length));
-      await this.#request(
-        `cannot write to ${target}`,
-        () => to.writeAt(block, offset, { signal }),
-      );
+      await this.#write(buffer.subarray(0, this.#padded(length)), offset);
       this.#done += length;
       this.#report();
+    }
+  }
+
+  async #write(block: Uint8Array, offset: number): Promise<void> {
+    const { to, target, keepsHoles, signal } = this.#job;
+    const whole = [{ start: 0, end: block.length }];
+    for (const { start, end } of keepsHoles ? dataIn(block) : whole) {
+      const data = block.subarray(start, end);
+      await this.#request(
+        `cannot write to ${target}`,
+        () => to.writeAt(data, offset + start, { signal }),
+      );
     }
   }
 
@@ -181,6 +195,23 @@ export class Transfer {
   }
 }
 
+/** The parts of a block that are not only zeros. */
+function* dataIn(
+  block: Uint8Array,
+): Generator<{ start: number; end: number }> {
+  let start: number | null = null;
+  for (let at = 0; at < block.length; at += HOLE_BYTES) {
+    const unit = block.subarray(at, at + HOLE_BYTES);
+    const isHole = ZEROS.subarray(0, unit.length).equals(unit);
+    if (!isHole) start ??= at;
+    else if (start !== null) {
+      yield { start, end: at };
+      start = null;
+    }
+  }
+  if (start !== null) yield { start, end: block.length };
+}
+
 /**
  * Reads both files again.
  *
@@ -190,7 +221,7 @@ export class Transfer {
  * @throws If they are not, or a file cannot be read.
  */
 export async function verify(
-  job: Job,
+  job: Job & { to: AioFile },
   bytes: number,
 ): Promise<{ source: string; target: string }> {
   let done = 0;

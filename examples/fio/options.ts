@@ -38,6 +38,8 @@ const SEED_MAX = 2 ** 32 - 1;
 
 /** A run, as it was asked for. */
 export interface Options {
+  /** What a job file calls it; `null`: it comes from the command line. */
+  name: string | null;
   path: string;
   pattern: typeof PATTERNS[number];
   interface: typeof INTERFACES[number];
@@ -70,9 +72,11 @@ export function isRandom({ pattern }: Options): boolean {
   return pattern.startsWith("rand");
 }
 
-const USAGE = `Measures file I/O through this library, as fio does.
+/** The usage text. */
+export const USAGE = `Measures file I/O through this library, as fio does.
 
 usage: fio.ts [options] FILE
+       fio.ts [--json] [--overwrite] --job-file JOBS
 
 FILE is made if it is not there, and kept. If it has contents, they are only
 read, unless --overwrite is given. What is read needs contents, so a new file is
@@ -112,6 +116,7 @@ filled first; one that is only written is extended with zeros first.
                        queue   a CompletionQueue
   --lanes N          duplicates of a descriptor that are served at
                      the same time (default: as many as are best)
+  --job-file JOBS    read what to do from a job file of fio's, see below
   --json             print the report as JSON, in the shape of fio's
   --help             print this
 
@@ -120,6 +125,22 @@ are independent of each other, as with fio's norandommap, but no block has two
 operations in flight at a time. The page cache is left as it is, as with fio's
 invalidate=0: reads of a file that was just written come from memory, unless
 --direct is given.
+
+A job file has a section for each run, with filename and the options above, as
+fio calls them; [global] is for all sections behind it. Sections run one after
+another: all but the first need stonewall, and runtime needs time_based. verify
+is pattern; group_reporting, norandommap and invalidate=0 are so in any case.
+
+    [global]
+    filename=/tmp/file
+    size=64m
+    [fill]
+    rw=write
+    bs=1m
+    [look]
+    stonewall
+    rw=randread
+    iodepth=32
 
 Ctrl-C ends the run early, with a report of what was done.
 
@@ -142,6 +163,7 @@ export function parseOptions(args: string[]): Options {
   }
   const pattern = oneOf(line, "pattern", PATTERNS);
   const options: Options = {
+    name: null,
     path: line.names[0],
     pattern,
     interface: oneOf(line, "interface", INTERFACES),

@@ -80,9 +80,10 @@ function column(text: string, index: number): string {
 }
 
 function headline({ options, size, outcome }: Report): string {
-  const { pattern, blockSize, jobs, depth, direct, path } = options;
+  const { name, pattern, blockSize, jobs, depth, direct, path } = options;
+  const title = name === null ? "" : `${name}: `;
   const mix = pattern.endsWith("rw") ? `, ${options.readPercent} % reads` : "";
-  return `${pattern}${mix} of ${path}, ${
+  return `${title}${pattern}${mix} of ${path}, ${
     prettyBytes(size, { binary: true })
   }: blocks of ${prettyBytes(blockSize, { binary: true })}, ${jobs} ${
     jobs === 1 ? "job" : "jobs"
@@ -149,45 +150,63 @@ function libraryLine({ library }: Outcome): string {
 }
 
 /**
- * The report as fio's `--output-format=json --group_reporting` has it.
+ * Reports as fio's `--output-format=json --group_reporting` has it.
  *
- * The same as fio's, in meaning and in unit: `jobs[0]` with `jobname`, `error`,
+ * The same as fio's, in meaning and in unit: each of `jobs` with `jobname`, `error`,
  * `elapsed`, `job options`, `job_runtime`, `usr_cpu`, `sys_cpu`, `latency_ns`,
  * `latency_us`, `latency_ms`; and in `read`, `write` and `sync` what is there.
  * Different: `lat_ns` is `clat_ns`, both from the call until the program is told,
  * and there is no `slat_ns`; the processor's time is of the whole process. Not
- * fio's: `aio_metrics`, `verified_blocks` and `terminated_by`.
+ * fio's: `aio_metrics` and `verified_blocks`, of all jobs, and `terminated_by`.
  *
- * @param report What to report.
- * @param ended When the run ended.
+ * @param reports What to report: the runs, in their order.
+ * @param ended When the last one ended.
  * @returns What can be made JSON of.
  */
-export function fioReport(report: Report, ended: Date): unknown {
-  const { options, outcome } = report;
-  const { read, write, sync, elapsed_ms, processor_us } = outcome;
-  const percent = (us: number) => elapsed_ms === 0 ? 0 : us / 10 / elapsed_ms;
+export function fioReport(reports: Report[], ended: Date): unknown {
+  const outcomes = reports.map(({ outcome }) => outcome);
   return {
     "fio version": `fio.ts-${project.version}`,
     "timestamp": Math.floor(ended.getTime() / 1000),
     "timestamp_ms": ended.getTime(),
     "time": ended.toString(),
-    "jobs": [{
-      "jobname": "fio.ts",
-      "groupid": 0,
-      "error": errorNumber(outcome.failure),
-      "elapsed": Math.ceil(elapsed_ms / 1000),
-      "job options": jobOptions(report),
-      "read": direction(read, options.blockSize, elapsed_ms),
-      "write": direction(write, options.blockSize, elapsed_ms),
-      "sync": { total_ios: sync.count, lat_ns: latency(sync) },
-      "job_runtime": Math.round(elapsed_ms),
-      "usr_cpu": percent(processor_us.user),
-      "sys_cpu": percent(processor_us.system),
-      ...latencyDistribution(distribution([read, write])),
-    }],
-    "aio_metrics": outcome.library,
-    "verified_blocks": outcome.verified,
-    "terminated_by": report.signal,
+    "jobs": reports.map(jobReport),
+    "aio_metrics": outcomes.map(({ library }) => library).reduce(added),
+    "verified_blocks": outcomes.map(({ verified }) => verified)
+      .reduce((sum, more) => more === null ? sum : (sum ?? 0) + more),
+    "terminated_by": reports.at(-1)!.signal,
+  };
+}
+
+type Counts = Outcome["library"];
+
+function added(one: Counts, other: Counts): Counts {
+  return {
+    submitted: one.submitted + other.submitted,
+    failed: one.failed + other.failed,
+    suspends: one.suspends + other.suspends,
+    polls: one.polls + other.polls,
+    lanes: other.lanes,
+  };
+}
+
+function jobReport(report: Report, index: number) {
+  const { options, outcome } = report;
+  const { read, write, sync, elapsed_ms, processor_us } = outcome;
+  const percent = (us: number) => elapsed_ms === 0 ? 0 : us / 10 / elapsed_ms;
+  return {
+    "jobname": options.name ?? "fio.ts",
+    "groupid": index,
+    "error": errorNumber(outcome.failure),
+    "elapsed": Math.ceil(elapsed_ms / 1000),
+    "job options": jobOptions(report),
+    "read": direction(read, options.blockSize, elapsed_ms),
+    "write": direction(write, options.blockSize, elapsed_ms),
+    "sync": { total_ios: sync.count, lat_ns: latency(sync) },
+    "job_runtime": Math.round(elapsed_ms),
+    "usr_cpu": percent(processor_us.user),
+    "sys_cpu": percent(processor_us.system),
+    ...latencyDistribution(distribution([read, write])),
   };
 }
 

@@ -18,14 +18,13 @@
  * @module
  */
 
-import { type BigIntStats, fstat, realpathSync, statSync } from "node:fs";
+import { realpathSync, statSync } from "node:fs";
 import * as fs from "node:fs/promises";
-import { extname } from "node:path";
-import { promisify } from "node:util";
+import { extname, join } from "node:path";
 import { escape } from "@std/html/entities";
 import prettyBytes from "pretty-bytes";
-import { AioFile } from "../../mod.ts";
-import { streamOf } from "./body.ts";
+import { bodyOf } from "./body.ts";
+import { type Lease, OpenFiles } from "./open_files.ts";
 import {
   locate,
   locateOrNull,
@@ -35,9 +34,13 @@ import {
 } from "./place.ts";
 import { COMMON_HEADERS, plan } from "./plan.ts";
 import { Refusal, refusalOf } from "./refusal.ts";
+import { complain } from "../shared/tool.ts";
 
 /** How many reads an answer is ahead of its client. */
 export const DEPTH_DEFAULT = 4;
+
+/** How many files are kept open. */
+export const OPEN_FILES_DEFAULT = 128;
 
 /** How {@linkcode createFileHandler} serves. */
 export interface FileHandlerOptions {
@@ -49,12 +52,38 @@ export interface FileHandlerOptions {
   depth?: number;
   /** Serves names that begin with a dot, too. */
   hidden?: boolean;
+  /**
+   * How many files are kept open between answers, those that were asked for last. With 0,
+   * each answer opens its own.
+   *
+   * @default {128}
+   */
+  openFiles?: number;
+  /** Lets pages of other origins read what is served. */
+  cors?: boolean;
 }
 
-/** What answers a request; `Deno.serve` and others take it. */
-export type FileHandler = (request: Request) => Promise<Response>;
+/**
+ * What answers a request; `Deno.serve` and others take it. Once it is disposed of, it keeps
+ * no files open.
+ */
+export type FileHandler =
+  & ((request: Request) => Promise<Response>)
+  & Disposable;
 
 const METHODS = { allow: "GET, HEAD, OPTIONS" };
+
+/** What a page of another origin may ask for, and what of the answer it may see. */
+const CORS = {
+  "access-control-allow-origin": "*",
+  "access-control-expose-headers":
+    "accept-ranges, content-length, content-range, etag",
+};
+const CORS_PREFLIGHT = {
+  "access-control-allow-methods": METHODS.allow,
+  "access-control-allow-headers": "*",
+  "access-control-max-age": "86400",
+};
 
 /**
  * Makes the server of a directory.
@@ -71,25 +100,52 @@ const METHODS = { allow: "GET, HEAD, OPTIONS" };
  */
 export function createFileHandler(
   directory: string,
-  { depth = DEPTH_DEFAULT, hidden = false }: FileHandlerOptions = {},
+  {
+    depth = DEPTH_DEFAULT,
+    hidden = false,
+    openFiles = OPEN_FILES_DEFAULT,
+    cors = false,
+  }: FileHandlerOptions = {},
 ): FileHandler {
   const root = realpathSync(directory);
   if (!statSync(root).isDirectory()) {
     throw new TypeError(`${directory} is not a directory`);
   }
-  const site = { root, depth, hidden };
-  return async (request) => {
-    try {
-      return await answer(request, site);
-    } catch (error) {
-      const { status, message, headers } = refusalOf(error);
-      // What the client can do nothing about is for who runs the server.
-      if (status >= 500) console.error("range_server:", error);
-      const text = `${status} ${message}\n`;
-      const type = "text/plain; charset=utf-8";
-      return textResponse(request, text, type, status, headers);
+  const files = new OpenFiles(openFiles);
+  const site = { root, depth, hidden, files };
+  const handler = async (request: Request) => {
+    // Taken now: of a request whose client has gone nothing can be asked.
+    const more = corsHeaders(cors, request.method);
+    const response = await answerOrRefuse(request, site);
+    for (const [name, value] of Object.entries(more)) {
+      response.headers.set(name, value);
     }
+    return response;
   };
+  return Object.assign(handler, {
+    [Symbol.dispose]: () => files[Symbol.dispose](),
+  });
+}
+
+function corsHeaders(cors: boolean, method: string): Record<string, string> {
+  if (!cors) return {};
+  return method === "OPTIONS" ? { ...CORS, ...CORS_PREFLIGHT } : CORS;
+}
+
+async function answerOrRefuse(
+  request: Request,
+  site: Site,
+): Promise<Response> {
+  try {
+    return await answer(request, site);
+  } catch (error) {
+    const { status, message, headers } = refusalOf(error);
+    // What the client can do nothing about is for who runs the server.
+    if (status >= 500) complain("range_server", error);
+    const text = `${status} ${message}\n`;
+    const type = "text/plain; charset=utf-8";
+    return textResponse(request, text, type, status, headers);
+  }
 }
 
 async function answer(request: Request, site: Site): Promise<Response> {
@@ -101,18 +157,24 @@ async function answer(request: Request, site: Site): Promise<Response> {
   }
   const { pathname, search } = new URL(request.url);
   const names = namesOf(pathname);
+  const hasSlash = pathname.endsWith("/");
+  if (!hasSlash) {
+    const asked = join(site.root, ...names);
+    const known = await site.files.find(asked);
+    if (known !== null) return await fileResponse(request, site, known, asked);
+  }
   const place = await locate(site, names);
   if (!place.stats.isDirectory()) {
-    if (pathname.endsWith("/")) throw new Refusal(404);
-    return await fileResponse(request, site, place);
+    if (hasSlash) throw new Refusal(404);
+    return await placeResponse(request, site, place);
   }
-  if (!pathname.endsWith("/")) {
+  if (!hasSlash) {
     // Relative links in it would lead astray. One slash: two begin a host's name.
     const location = `/${names.map(encodeURIComponent).join("/")}/${search}`;
     throw new Refusal(301, { location });
   }
   const index = await locateOrNull(site, [...names, "index.html"]);
-  if (index?.stats.isFile()) return await fileResponse(request, site, index);
+  if (index?.stats.isFile()) return await placeResponse(request, site, index);
   return await listResponse(request, site, names, place);
 }
 
@@ -179,28 +241,38 @@ function row(name: string, size: string): string {
   }</a><td align="right">${size}\n`;
 }
 
-async function fileResponse(
+async function placeResponse(
   request: Request,
-  { depth }: Site,
-  { name, path, stats }: Place,
+  site: Site,
+  { asked, path, stats }: Place,
 ): Promise<Response> {
   // Opening a pipe would wait for its other end.
   if (!stats.isFile()) throw new Refusal(403);
-  const file = await AioFile.open(path);
+  return await fileResponse(
+    request,
+    site,
+    await site.files.open(asked, path),
+    asked,
+  );
+}
+
+async function fileResponse(
+  request: Request,
+  { depth }: Site,
+  lease: Lease,
+  asked: string,
+): Promise<Response> {
   try {
-    // Of what is open now; another file may have that name by now.
-    const stats = await fstatOf(file.fd, { bigint: true });
-    const { status, headers, parts } = plan(request, stats, extname(name));
-    if (parts === null) await file.close();
-    const body = parts && streamOf(file, parts, depth);
+    const { status, headers, parts } = plan(
+      request,
+      lease.stats,
+      extname(asked),
+    );
+    if (parts === null) lease.release();
+    const body = parts && await bodyOf(lease, parts, depth);
     return new Response(body, { status, headers });
   } catch (error) {
-    await file.close();
+    lease.release();
     throw error;
   }
 }
-
-const fstatOf = promisify(fstat) as (
-  fd: number,
-  options: { bigint: true },
-) => Promise<BigIntStats>;

@@ -7,6 +7,7 @@
 import type { BigIntStats } from "node:fs";
 import * as fs from "node:fs/promises";
 import { join, relative } from "node:path";
+import type { OpenFiles } from "./open_files.ts";
 import { Refusal, refusalOf } from "./refusal.ts";
 
 /** Where requests lead. */
@@ -15,12 +16,13 @@ export interface Site {
   root: string;
   depth: number;
   hidden: boolean;
+  files: OpenFiles;
 }
 
 /** Something in the directory that may be served. */
 export interface Place {
-  /** What it is asked for by; `path` has no symbolic links. */
-  name: string;
+  /** The path that is asked for; `path` has no symbolic links. */
+  asked: string;
   path: string;
   stats: BigIntStats;
 }
@@ -44,14 +46,15 @@ function isHidden(name: string): boolean {
 
 /** Finds what may be served; everything else is as if it were not there. */
 export async function locate(site: Site, names: string[]): Promise<Place> {
-  const path = await fs.realpath(join(site.root, ...names));
+  const asked = join(site.root, ...names);
+  const path = await fs.realpath(asked);
   const steps = relative(site.root, path).split("/");
   if (steps[0] === "..") throw new Refusal(404);
   if (!site.hidden && [...names, ...steps].some(isHidden)) {
     throw new Refusal(404);
   }
   const stats = await fs.stat(path, { bigint: true });
-  return { name: names.at(-1) ?? "", path, stats };
+  return { asked, path, stats };
 }
 
 export async function locateOrNull(

@@ -130,7 +130,36 @@ function optionsOf(usage: string): Options {
   return options;
 }
 
-function parse(args: string[], options: Options) {
+/**
+ * Joins an option and its value where that is a negative number, in which parseArgs()
+ * sees another option.
+ */
+function joined(args: string[], options: Options): string[] {
+  const end = args.indexOf("--");
+  const words: string[] = [];
+  for (const [index, word] of args.entries()) {
+    const isFree = end >= 0 && index > end;
+    if (!isFree && /^-\d/.test(word) && wantsValue(words.at(-1), options)) {
+      const option = words.pop()!;
+      words.push(option + (option.startsWith("--") ? "=" : "") + word);
+    } else words.push(word);
+  }
+  return words;
+}
+
+function wantsValue(word: string | undefined, options: Options): boolean {
+  const [, name, letters] = /^(?:--(.+)|-(\w+))$/.exec(word ?? "") ?? [];
+  if (name !== undefined) return options[name]?.type === "string";
+  const byLetter = [...letters ?? ""].map((letter) =>
+    Object.values(options).find(({ short }) => short === letter)
+  );
+  // Behind one that takes a value, letters are the value.
+  return byLetter.findIndex((option) => option?.type === "string") ===
+      byLetter.length - 1 && byLetter.length > 0;
+}
+
+function parse(words: string[], options: Options) {
+  const args = joined(words, options);
   try {
     return parseArgs({ args, options, allowPositionals: true, tokens: true });
   } catch (error) {

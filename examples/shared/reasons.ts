@@ -34,6 +34,31 @@ export function reasonOf(error: unknown): string {
 }
 
 /**
+ * An error in the form that all tools have: what could not be done, with what, and why.
+ *
+ * @param error What went wrong.
+ * @returns A line, without the name of the tool.
+ */
+export function messageOf(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  const { syscall, path } = failedCallOf(error);
+  if (path === undefined) return error.message.replace(/^Cannot /, "cannot ");
+  const reason = `${reasonOf(error)} (${codeOf(error)}, ${syscall})`;
+  return `cannot ${syscall} "${path}": ${reason}`;
+}
+
+/** Of an error that puts it behind the reason: the library's have the form already. */
+function failedCallOf(error: Error): { syscall?: string; path?: string } {
+  if (codeOf(error) === "" || error.name === "AioError") return {};
+  // Of Deno's own functions: "No such file or directory (os error 2): open 'file'".
+  const [, syscall, path] =
+    /\(os error \d+\): (\w+) '(.*)'$/s.exec(error.message) ?? [];
+  return path === undefined
+    ? error as NodeJS.ErrnoException
+    : { syscall, path };
+}
+
+/**
  * Says what could not be done, where an error is the system's or the runtime's; another
  * is a sentence already.
  *
@@ -46,7 +71,5 @@ export function explained(what: string, error: unknown): unknown {
     return new Error(`${what}: ${(error as Error).message}`, { cause: error });
   }
   if (codeOf(error) === "") return error;
-  const reason = reasonOf(error);
-  const words = reason.charAt(0).toLowerCase() + reason.slice(1);
-  return new Error(`${what}: ${words}`, { cause: error });
+  return new Error(`${what}: ${reasonOf(error)}`, { cause: error });
 }

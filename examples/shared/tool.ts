@@ -8,6 +8,7 @@
 import { writeSync } from "node:fs";
 import process from "node:process";
 import { Help, UsageError } from "./command_line.ts";
+import { messageOf, reasonOf } from "./reasons.ts";
 import { Stopped } from "./stopping.ts";
 
 const SIGPIPE = 13;
@@ -18,7 +19,7 @@ export class OutputError extends Error {
   readonly isReaderGone: boolean;
 
   constructor(cause: Error) {
-    super(`cannot write to standard output: ${cause.message}`, { cause });
+    super(`cannot write to standard output: ${reasonOf(cause)}`, { cause });
     this.isReaderGone = (cause as { code?: string }).code === "EPIPE";
   }
 }
@@ -35,6 +36,16 @@ export function print(data: string | Uint8Array): void {
   } catch (error) {
     throw new OutputError(error as Error);
   }
+}
+
+/**
+ * Tells on standard error what went wrong: `tool: what: why`.
+ *
+ * @param name The name of the tool.
+ * @param error An error, or a sentence.
+ */
+export function complain(name: string, error: unknown): void {
+  console.error(`${name}: ${messageOf(error)}`);
 }
 
 /**
@@ -60,7 +71,7 @@ export async function runTool(
   process.exit(status);
 }
 
-/** Tells an error. Returns the exit status. */
+/** Tells how a tool has ended. Returns the exit status. */
 function tell(name: string, error: unknown, usageStatus: number): number {
   if (error instanceof Help) {
     console.log(error.message);
@@ -68,11 +79,10 @@ function tell(name: string, error: unknown, usageStatus: number): number {
   }
   // What a filter does when nobody reads on is to end without a word.
   if (error instanceof OutputError && error.isReaderGone) return 128 + SIGPIPE;
-  const message = error instanceof Error ? error.message : error;
   if (error instanceof UsageError) {
-    console.error(`${name}: ${message} (--help tells the usage)`);
+    complain(name, `${error.message} (--help tells the usage)`);
     return usageStatus;
   }
-  console.error(`${name}: ${message}`);
+  complain(name, error);
   return error instanceof Stopped ? error.status : 1;
 }

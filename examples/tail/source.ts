@@ -4,12 +4,13 @@
  * @module
  */
 
+import { Buffer } from "node:buffer";
 import { type BigIntStats, fstatSync } from "node:fs";
 import * as fs from "node:fs/promises";
 import process from "node:process";
 import { setTimeout as delay } from "node:timers/promises";
 import { AioFile, allocatePinned } from "../../mod.ts";
-import { print } from "../shared/tool.ts";
+import { complain as complainAs, print } from "../shared/tool.ts";
 import {
   BLOCK_BYTES,
   Keeper,
@@ -20,6 +21,9 @@ import {
 
 /** The name that standard input has among files. */
 export const STANDARD_INPUT = "-";
+
+/** Of so many bytes it is known whether they are what was printed. */
+const RECENT_BYTES = 4096;
 
 /** Writes blocks of several files, with a header where the file changes. */
 export class Output {
@@ -47,8 +51,8 @@ export class Output {
 }
 
 /** Tells on standard error. */
-export function complain(message: string): void {
-  console.error(`tail: ${message}`);
+export function complain(error: unknown): void {
+  complainAs("tail", error);
 }
 
 /** A file that is named on the command line. */
@@ -64,6 +68,8 @@ export class Source {
   #isMissing = true;
   /** Where the next bytes are read. */
   #offset = 0;
+  /** The bytes before that, as they were. */
+  #recent: Buffer = Buffer.alloc(0);
 
   constructor(path: string, output: Output) {
     this.path = path;
@@ -92,7 +98,7 @@ export class Source {
       ? AioFile.adopt(process.stdin.fd, { closeFd: false })
       : await AioFile.open(this.path);
     this.#stats = fstatSync(this.#file.fd, { bigint: true });
-    this.#offset = 0;
+    this.#moveTo(0);
     this.#isMissing = false;
   }
 
@@ -103,11 +109,16 @@ export class Source {
 
   /** Prints a part, up to the end that the file has now. */
   async print(part: Part): Promise<void> {
-    this.#output.begin(this);
     // Files of /proc claim to be empty, and pipes have no size.
     const size = this.#stats!.isFile() ? Number(this.#stats!.size) : 0;
-    if (size === 0) await this.#printSequentially(part);
-    else await this.#printFrom(await this.#startOf(part, size), part, size);
+    // Before anything is printed: what is written over meanwhile is printed twice, not never.
+    const recent = await this.#readBefore(size, RECENT_BYTES);
+    this.#output.begin(this);
+    if (size === 0) return await this.#printSequentially(part);
+    const start = await this.#startOf(part, size);
+    if (start > size) this.#moveTo(start);
+    else this.#moveTo(size, recent);
+    await this.#printFrom(start, part);
   }
 
   /** Prints what is appended, until that fails. */
@@ -134,8 +145,8 @@ export class Source {
     return await startOfLastLines(this.#file!, size, count);
   }
 
-  async #printFrom(start: number, part: Part, size: number): Promise<void> {
-    this.#offset = Math.max(start, size);
+  /** Prints what is before the place where the next bytes are read. */
+  async #printFrom(start: number, part: Part): Promise<void> {
     const length = this.#offset - start;
     const isSkipping = part.isFromStart && part.unit === "lines";
     const skipper = isSkipping ? new Skipper(part) : null;
@@ -151,8 +162,8 @@ export class Source {
     for (;;) {
       const bytes = await this.#file!.readAt(this.#block, this.#offset);
       if (bytes === 0) break;
-      this.#offset += bytes;
       const block = this.#block.subarray(0, bytes);
+      this.#moveBy(block);
       if (part.isFromStart) this.#output.write(this, skipper.take(block));
       else keeper.add(block.slice());
     }
@@ -161,16 +172,47 @@ export class Source {
 
   async #printNew(): Promise<void> {
     const file = this.#file!;
-    if (this.#stats!.isFile() && await file.size() < this.#offset) {
-      complain(`${this.path}: file truncated`);
-      this.#offset = 0;
+    if (this.#stats!.isFile()) {
+      if (await file.size() < this.#offset) this.#beginAnew("truncated");
+      else if (await this.#isRewritten()) this.#beginAnew("rewritten");
     }
     for (;;) {
       const bytes = await file.readAt(this.#block, this.#offset);
       if (bytes === 0) return;
-      this.#offset += bytes;
-      this.#output.write(this, this.#block.subarray(0, bytes));
+      const block = this.#block.subarray(0, bytes);
+      this.#moveBy(block);
+      this.#output.write(this, block);
     }
+  }
+
+  /** Whether other bytes are now where the last ones were: the size may be the same. */
+  async #isRewritten(): Promise<boolean> {
+    const { length } = this.#recent;
+    const now = await this.#readBefore(this.#offset, length);
+    return !this.#recent.equals(now);
+  }
+
+  async #readBefore(end: number, length: number): Promise<Buffer> {
+    const start = Math.max(0, end - length);
+    if (start === end) return Buffer.alloc(0);
+    const bytes = Buffer.alloc(end - start);
+    return bytes.subarray(0, await this.#file!.readAt(bytes, start));
+  }
+
+  #beginAnew(what: string): void {
+    complain(`${this.path}: file ${what}`);
+    this.#moveTo(0);
+  }
+
+  #moveTo(offset: number, recent: Buffer = Buffer.alloc(0)): void {
+    this.#offset = offset;
+    this.#recent = recent;
+  }
+
+  #moveBy(block: Uint8Array): void {
+    const last = [this.#recent, block.subarray(-RECENT_BYTES)];
+    const recent = Buffer.concat(last).subarray(-RECENT_BYTES);
+    this.#moveTo(this.#offset + block.length, recent);
   }
 
   /** Another file may have the name now, or none; then the old one is kept. */

@@ -88,7 +88,8 @@ function requireKoffi(): Koffi {
 /** What is wrong, in koffi's own words, and what to do. */
 function why(error: NodeJS.ErrnoException): string {
   if (error.code === MISSING) {
-    return "is not installed: run npm install koffi where the program runs";
+    return "is not installed (it is optional): run npm install koffi where " +
+      "the program runs";
   }
   const advice = error.code === "ERR_DLOPEN_DISABLED"
     ? adviceOnFlags()

@@ -10,17 +10,18 @@ const READABLE = { readable: true };
 export function watcher(): Runtime["watch"] {
   const poll = isBun ? undefined : koffi().node?.poll;
   if (poll === undefined) return null;
-  return (fd: number, ready: () => void): Watch => {
+  return (ring: number, ready: () => void): Watch => {
     let handle: KoffiPoll | null = null;
     let isOn = false;
     // What koffi calls is followed by no microtasks.
     const fn = () => void setImmediate(ready);
     return {
-      start(): void {
-        if (isOn) return;
+      start(): boolean {
+        if (isOn) return true;
         isOn = true;
-        if (handle === null) handle = poll(fd, READABLE, fn);
+        if (handle === null) handle = poll(ring, READABLE, fn);
         else handle.start(READABLE, fn);
+        return true;
       },
       stop(): void {
         if (!isOn) return;

@@ -69,4 +69,7 @@ export const DARWIN: System = {
   errno: ERRNO,
   // The kernel's threads take whatever request is next.
   serialPerDescriptor: false,
+  // xnu: 16 requests of a process (kern.aioprocmax), 90 of all (kern.aiomax), and 4
+  // threads for all of them (kern.aiothreads). A pool of the runtime's has more.
+  prefersFs: true,
 };

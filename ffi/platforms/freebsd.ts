@@ -60,4 +60,5 @@ export const FREEBSD: System = {
   errno: ERRNO,
   // The kernel's threads take whatever request is next.
   serialPerDescriptor: false,
+  prefersFs: false,
 };

@@ -22,4 +22,5 @@ export const LINUX_GLIBC: System = {
   constants: (arch) => linuxConstants(arch, 3),
   // One thread at a time takes the requests of a descriptor off their list.
   serialPerDescriptor: true,
+  prefersFs: false,
 };

@@ -22,4 +22,5 @@ export const LINUX_MUSL: System = {
   constants: (arch) => linuxConstants(arch, 0o10000003),
   // Each request has a thread; only appends and syncs wait for earlier ones.
   serialPerDescriptor: false,
+  prefersFs: false,
 };

@@ -62,4 +62,5 @@ export const NETBSD: System = {
   errno: ERRNO,
   // One kernel thread serves the whole process: further descriptors gain nothing.
   serialPerDescriptor: false,
+  prefersFs: false,
 };

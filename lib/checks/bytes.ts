@@ -65,17 +65,17 @@ export function sliceOf(
 /**
  * @param value What the caller passed.
  * @param name Its name in the message.
+ * @param wanted What it must be, in the message.
  * @throws {TypeError} Unless it is a `Uint8Array` on a buffer that is there.
  */
 export function assertBytes(
   value: unknown,
   name: string,
+  wanted = "a Uint8Array",
 ): asserts value is Uint8Array {
   // A proxy of a Uint8Array is an instance of it, but has no such tag.
   if (!ArrayBuffer.isView(value) || tagOf(value) !== "Uint8Array") {
-    throw new TypeError(
-      `${name} must be a Uint8Array, but is ${nameOf(value)}`,
-    );
+    throw new TypeError(`${name} must be ${wanted}, but is ${nameOf(value)}`);
   }
   const view = value as Uint8Array;
   if (byteLengthOf(view) > 0) return;
@@ -143,7 +143,7 @@ export function nameOf(value: unknown): string {
 }
 
 /** `Array.isArray()`, which throws for a proxy that has been revoked. */
-function isArray(value: object): boolean {
+export function isArray(value: unknown): value is unknown[] {
   try {
     return Array.isArray(value);
   } catch {

@@ -7,6 +7,7 @@
  *
  * @module
  */
+import type { Buffers } from "../checks/buffers.ts";
 
 /** What a request does. */
 export type Operation = "read" | "write" | "append" | "sync" | "syncData";
@@ -45,9 +46,9 @@ export interface EngineRequest {
   readonly operation: Operation;
   readonly isWrite: boolean;
   readonly isSync: boolean;
-  /** The caller's buffer; `null` for a synchronization. */
-  readonly view: Uint8Array | null;
-  /** The native address of the buffer, or 0 where it may move. */
+  /** The caller's buffer, or several; `null` for a synchronization. */
+  readonly view: Buffers | null;
+  /** The native address of the buffer; 0 where it may move, and for several. */
   readonly address: number;
   readonly offset: number | bigint;
   /** Bytes to transfer. */
@@ -75,7 +76,7 @@ export interface ChannelOwner {
   putBack(request: EngineRequest): void;
   /** All completions at hand were handed over: there is room for others. */
   roomAgain(): void;
-  /** Closing one of the channel's descriptors told of an error. */
+  /** Closing one of the channel's descriptors reported an error. */
   closeFailed(errno: number): void;
 }
 
@@ -126,7 +127,7 @@ export interface EngineCounts {
 }
 
 /** What an engine is called. */
-export type EngineName = "io_uring" | "librt";
+export type EngineName = "io_uring" | "librt" | "fs";
 
 /** What serves the requests of an isolate. */
 export interface Engine {

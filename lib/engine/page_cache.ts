@@ -6,16 +6,22 @@
  * @module
  */
 import { runtime } from "../../ffi/current.ts";
-import { iovecOf } from "../../ffi/iovec.ts";
+import { IOV_MAX, iovecOf, iovecsOf } from "../../ffi/iovec.ts";
 import { KeptMemory, type NativeMemory } from "../../ffi/memory.ts";
-import type { NativeFunctions } from "../../ffi/runtime.ts";
-import { bufferOf, byteOffsetOf, copyBytes } from "../checks/bytes.ts";
+import type { NativeFunctions, Pointer } from "../../ffi/runtime.ts";
+import {
+  type BufferList,
+  type Buffers,
+  isList,
+  scatter,
+} from "../checks/buffers.ts";
+import { bufferOf, byteOffsetOf } from "../checks/bytes.ts";
 import { offsetAfter } from "../checks/offset.ts";
 import { EAGAIN, ENOSYS, platform } from "../system/constants.ts";
 import { counters } from "../system/counters.ts";
 import { librt } from "../system/librt.ts";
 import { pinnedAddressOf } from "../system/pinned.ts";
-import { settings } from "../system/settings.ts";
+import { isServedByFs, settings } from "../system/settings.ts";
 import type { FileTraits } from "./engine.ts";
 import { turn } from "./turn.ts";
 
@@ -62,6 +68,7 @@ export class PageCache {
 
   /** @returns `null` where a file cannot be read like this. */
   static of(fd: number, file: FileTraits): PageCache | null {
+    if (isServedByFs()) return null;
     const { preadv2 } = librt();
     const isThere = preadv2 !== null && constants.RWF_NOWAIT !== 0 &&
       file.isSeekable && !file.isDirect;
@@ -77,7 +84,7 @@ export class PageCache {
   }
 
   /** Whether it is worth to ask for a read of so many bytes. */
-  isAskedFor(view: Uint8Array, byteLength: number): boolean {
+  isAskedFor(view: Buffers, byteLength: number): boolean {
     if (!this.#isThere || !settings.pageCache) return false;
     if (byteLength > PINNED_BYTES_MAX && !isShortOf(view, byteLength)) {
       return false;
@@ -96,7 +103,7 @@ export class PageCache {
    * @returns Whether that is all.
    */
   read(
-    view: Uint8Array,
+    view: Buffers,
     byteLength: number,
     offset: number | bigint,
   ): boolean {
@@ -138,47 +145,81 @@ export class PageCache {
 
   /** Returns bytes, or a negative error number. */
   #readRest(
-    view: Uint8Array,
+    view: Buffers,
     byteLength: number,
     offset: number | bigint,
   ): number {
     const begin = this.bytes;
     const at = begin === 0 ? offset : offsetAfter(offset, begin);
+    if (isList(view)) return this.#readList(view, begin, byteLength, at);
     const pinned = pinnedAddressOf(view);
-    if (pinned !== 0) return this.#call(pinned + begin, byteLength, at);
-    if (byteLength <= COPIED_BYTES_MAX) {
+    if (pinned === 0 && byteLength <= COPIED_BYTES_MAX) {
       return this.#readBounced(view, begin, byteLength, at);
     }
-    const address = runtime.addressOfBuffer(bufferOf(view)) +
-      byteOffsetOf(view);
-    return this.#call(address + begin, byteLength, at);
+    const address = pinned === 0 ? addressNowOf(view) : pinned;
+    return this.#call(iovecOf(address + begin, byteLength), 1, at);
+  }
+
+  #readList(
+    list: BufferList,
+    begin: number,
+    byteLength: number,
+    offset: number | bigint,
+  ): number {
+    if (byteLength <= COPIED_BYTES_MAX && !isPinned(list)) {
+      return this.#readBounced(list, begin, byteLength, offset);
+    }
+    const pieces = list.pieces(begin, byteLength, IOV_MAX);
+    const vectors = pieces.map((piece) => ({
+      address: addressNowOf(piece.view) + piece.begin,
+      byteLength: piece.byteLength,
+    }));
+    return this.#call(iovecsOf(vectors), vectors.length, offset);
   }
 
   #readBounced(
-    view: Uint8Array,
+    view: Buffers,
     begin: number,
     byteLength: number,
     offset: number | bigint,
   ): number {
     const memory = bounce.get();
     if (memory === null) return -EAGAIN;
-    const bytes = this.#call(memory.address, byteLength, offset);
-    if (bytes > 0) copyBytes(view, bouncedBytes(memory, bytes), begin);
+    const iovec = iovecOf(memory.address, byteLength);
+    const bytes = this.#call(iovec, 1, offset);
+    if (bytes > 0) scatter(view, begin, bouncedBytes(memory, bytes));
     return bytes;
   }
 
-  #call(address: number, byteLength: number, offset: number | bigint): number {
-    const iovec = iovecOf(address, byteLength);
-    if (iovec === null) return -EAGAIN;
+  #call(
+    iovecs: Pointer | null,
+    count: number,
+    offset: number | bigint,
+  ): number {
+    if (iovecs === null) return -EAGAIN;
     const at = runtime.prefersBigOffsets ? BigInt(offset) : offset;
-    const bytes = this.#preadv2(this.#fd, iovec, 1, at, this.#flags);
+    const bytes = this.#preadv2(this.#fd, iovecs, count, at, this.#flags);
     return bytes === -1 ? -runtime.errno() : bytes;
   }
 }
 
 /** Whether a read is short for memory that may move; for other memory none is. */
-function isShortOf(view: Uint8Array, byteLength: number): boolean {
-  return byteLength <= MOVABLE_BYTES_MAX && pinnedAddressOf(view) === 0;
+function isShortOf(view: Buffers, byteLength: number): boolean {
+  return byteLength <= MOVABLE_BYTES_MAX && !isPinned(view);
+}
+
+/** Whether nothing of it may move. */
+function isPinned(view: Buffers): boolean {
+  return isList(view)
+    ? view.views.every((each) => pinnedAddressOf(each) !== 0)
+    : pinnedAddressOf(view) !== 0;
+}
+
+/** Where memory is, also where it may move: it stays there during a call. */
+function addressNowOf(view: Uint8Array): number {
+  const pinned = pinnedAddressOf(view);
+  if (pinned !== 0) return pinned;
+  return runtime.addressOfBuffer(bufferOf(view)) + byteOffsetOf(view);
 }
 
 /** Asked of the kernel: statfs() would wait for a file system that is far away. */

@@ -1,29 +1,64 @@
 /** Chooses the engine that serves the file level of this isolate. */
-import { ENOSYS } from "../system/constants.ts";
+import { whyUnavailable } from "../../ffi/librt.ts";
+import { ENOSYS, platform } from "../system/constants.ts";
 import { AioError } from "../system/error.ts";
+import { librt } from "../system/librt.ts";
 import { ENGINES, serving, settings } from "../system/settings.ts";
-import type { Engine } from "./engine.ts";
+import type { Engine, EngineName } from "./engine.ts";
+import { newFsEngine } from "./fs/fs_engine.ts";
 import { MAY_END_FIRST, openRings } from "./io_uring/availability.ts";
 import { newIoUringEngine } from "./io_uring/io_uring_engine.ts";
 import { librtEngine } from "./librt/librt_engine.ts";
 
 let chosen: Engine | null = null;
+/** What was asked for without having it serve, and what there would be. */
+let tried: { wanted: string; made: Engine } | null = null;
 
 /**
  * The engine of this isolate: chosen by the first one who asks, for good.
  *
  * @throws {AioError} `ENOSYS` if one was asked for by name that cannot be had here.
+ * @throws The runtime's own error if that one needs native calls, which it does not
+ * permit.
  */
 export function engine(): Engine {
-  return chosen ??= choose();
+  if (chosen !== null) return chosen;
+  chosen = made();
+  serving.engine = chosen.name;
+  return chosen;
 }
 
-function choose(): Engine {
+/**
+ * What would serve if a file were opened now: `null` if the engine that was asked for
+ * cannot be had. Another one can still be asked for.
+ */
+export function likelyEngine(): EngineName | null {
+  // By name, they may ask somebody for a permission.
+  const isNative = settings.engine !== "auto" && settings.engine !== "fs";
+  if (isNative && whyUnavailable() !== null) return null;
+  try {
+    return (chosen ?? made()).name;
+  } catch {
+    return null;
+  }
+}
+
+function made(): Engine {
+  if (tried?.wanted !== settings.engine) {
+    tried = { wanted: settings.engine, made: make() };
+  }
+  return tried.made;
+}
+
+function make(): Engine {
   const wanted = ENGINES.find((name) => name === settings.engine);
   if (wanted === undefined) throw unknownEngine(settings.engine);
-  const made = wanted === "librt" ? librtEngine : withRings(wanted);
-  serving.engine = made.name;
-  return made;
+  const isFs = wanted === "fs" ||
+    wanted === "auto" && (platform.prefersFs || whyUnavailable() !== null);
+  if (isFs) return newFsEngine();
+  // Where it was asked for by name, the reason why there is none comes through.
+  librt("open");
+  return wanted === "librt" ? librtEngine : withRings(wanted);
 }
 
 /** The engine with rings of the kernel's, if it offers them. */

@@ -5,51 +5,72 @@
 import {
   BOUNCE_BYTES_MAX,
   type BounceBuffer,
-  releaseBounceBuffer,
-  takeBounceBuffer,
 } from "../../ffi/bounce_buffer.ts";
+import { IOVEC, packIovecs, type Vector } from "../../ffi/iovec.ts";
 import { NBYTES_MAX } from "../../ffi/layout.ts";
-import { copyBytes, sliceOf } from "../checks/bytes.ts";
+import { assert } from "../checks/assert.ts";
+import { gather, scatter } from "../checks/buffers.ts";
 import { offsetAfter } from "../checks/offset.ts";
+import { bounces } from "../system/bounces.ts";
 import type { EngineRequest } from "./engine.ts";
 
 /** See the module's documentation. */
 export class Transfer {
   readonly request: EngineRequest;
-  /** The address of the memory; 0 for a synchronization. */
+  /**
+   * The address of the memory, or of the entries that say where it is; 0 for a
+   * synchronization.
+   */
   readonly address: number;
   readonly byteLength: number;
   readonly offset: number | bigint;
-  /** Native memory in the place of a buffer that may move. */
-  readonly #bounce: BounceBuffer | null;
+  /** Where several buffers lie, if the system has them in place. */
+  readonly vectors: readonly Vector[] | null;
+  /** Memory in the place of what may move, or for the entries. */
+  readonly #memory: BounceBuffer | null;
 
-  /** Takes the bytes of a write. */
-  constructor(request: EngineRequest, bounce: BounceBuffer | null) {
-    const { transferred } = request;
+  /**
+   * Takes the bytes of a write.
+   *
+   * @param request What it is a part of.
+   * @param memory What was taken for it.
+   * @param vectors Where its buffers lie, if the system has several in place.
+   */
+  constructor(
+    request: EngineRequest,
+    memory: BounceBuffer | null,
+    vectors: readonly Vector[] | null = null,
+  ) {
+    const { transferred, isSync, isWrite } = request;
     this.request = request;
-    this.#bounce = bounce;
-    this.byteLength = pieceOf(request);
-    this.address = request.isSync
+    this.#memory = memory;
+    this.vectors = vectors;
+    this.byteLength = vectors === null ? pieceOf(request) : bytesOf(vectors);
+    this.address = isSync
       ? 0
-      : bounce?.address ?? request.address + transferred;
+      : memory?.address ?? request.address + transferred;
     this.offset = offsetAfter(request.offset, transferred);
-    if (bounce !== null && request.isWrite) this.#fill(bounce);
+    if (vectors !== null) packIovecs(memory!.bytes, vectors);
+    else if (memory !== null && isWrite) this.#fill(memory);
   }
 
   /** Whether the system transfers to or from where the bytes are wanted. */
   get isInPlace(): boolean {
-    return this.#bounce === null;
+    return this.#memory === null || this.vectors !== null;
   }
 
   #fill({ bytes }: BounceBuffer): void {
     const { view, transferred } = this.request;
-    const next = sliceOf(view!, transferred, transferred + this.byteLength);
-    copyBytes(bytes, next, 0);
+    gather(bytes, 0, view!, transferred, this.byteLength);
   }
 
   /** The system is done with it: takes note of what was transferred. */
   landed(bytes: number): void {
     const { request } = this;
+    assert(
+      bytes <= this.byteLength,
+      "no more is transferred than was asked for",
+    );
     const hasArrived = request.isWrite || !request.isViewLost;
     if (bytes > 0 && !request.isSync && hasArrived) {
       if (!request.isWrite) this.#empty(bytes);
@@ -59,19 +80,20 @@ export class Transfer {
   }
 
   #empty(bytes: number): void {
-    if (this.#bounce === null) return;
-    const source = this.#bounce.bytes;
-    copyBytes(
-      this.request.view!,
+    if (this.isInPlace) return;
+    const { view, transferred } = this.request;
+    const source = this.#memory!.bytes;
+    scatter(
+      view!,
+      transferred,
       bytes === source.byteLength ? source : source.subarray(0, bytes),
-      this.request.transferred,
     );
   }
 
   /** The system has it no more: gives its memory back. */
   end(): void {
     this.request.entry = null;
-    if (this.#bounce !== null) releaseBounceBuffer(this.#bounce);
+    this.#memory?.pool.release(this.#memory);
   }
 }
 
@@ -79,26 +101,34 @@ export class Transfer {
  * Takes the memory that a request needs.
  *
  * @param make Makes the transfer with it; `null` if it needs none.
+ * @param vectors Where its buffers lie, if the system has several in place.
  * @returns `null` if there is no memory until another request is done.
  * @throws {OutOfMemoryError} If there is none at all.
  */
 export function takeTransfer<Made extends Transfer>(
   request: EngineRequest,
-  make: (bounce: BounceBuffer | null) => Made,
+  make: (memory: BounceBuffer | null) => Made,
+  vectors: readonly Vector[] | null = null,
 ): Made | null {
   if (isInPlace(request)) return request.entry = make(null);
-  const bounce = takeBounceBuffer(pieceOf(request));
-  if (bounce === null) return null;
+  const memory = bounces().take(
+    vectors === null ? pieceOf(request) : vectors.length * IOVEC.size,
+  );
+  if (memory === null) return null;
   try {
-    return request.entry = make(bounce);
+    return request.entry = make(memory);
   } catch (error) {
-    releaseBounceBuffer(bounce);
+    memory.pool.release(memory);
     throw error;
   }
 }
 
 function isInPlace({ address, length }: EngineRequest): boolean {
   return address !== 0 || length === 0;
+}
+
+function bytesOf(vectors: readonly Vector[]): number {
+  return vectors.reduce((bytes, { byteLength }) => bytes + byteLength, 0);
 }
 
 /** How many bytes are transferred at once. */

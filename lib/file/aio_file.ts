@@ -8,19 +8,19 @@ import {
   assertObject,
   nonNegative,
 } from "../checks/arguments.ts";
-import { assertBytes, nameOf } from "../checks/bytes.ts";
+import { type Buffers, buffersOf } from "../checks/buffers.ts";
+import { nameOf } from "../checks/bytes.ts";
 import { fileOffset } from "../checks/offset.ts";
 import type { Operation } from "../engine/engine.ts";
+import { engine } from "../engine/serving.ts";
 import { dispatcher } from "../requests/dispatcher.ts";
-import { type Cached, OpenFile } from "../requests/open_file.ts";
+import { type Cached, type Opened, OpenFile } from "../requests/open_file.ts";
 import type { RequestFields } from "../requests/request.ts";
 import { closeDescriptor } from "../system/descriptor.ts";
 import { withCallerFirst } from "../system/error.ts";
-import { librt } from "../system/librt.ts";
-import { addressInPlace } from "../system/pinned.ts";
+import { placeOf } from "../system/pinned.ts";
 import { applySettings } from "../system/settings.ts";
 import { type NodeFlags, withoutNodeFlags } from "./node_flags.ts";
-import { openFile, type OpenOptions, pathOf } from "./open.ts";
 import { type CopyOptions, copyTo } from "./copy_to.ts";
 import {
   type FileLock,
@@ -30,6 +30,8 @@ import {
   unlock,
 } from "./file_lock.ts";
 import { type FileSlice, sliceOfAll } from "./file_slice.ts";
+import { openFile, type OpenOptions } from "./open.ts";
+import { pathOf } from "./path.ts";
 import {
   adopted,
   type AdoptOptions,
@@ -108,7 +110,7 @@ export class AioFile implements AsyncDisposable {
     key: symbol,
     fd: number,
     closeFd: boolean,
-    path: string | undefined,
+    opened: Opened | undefined,
     handle: FileHandleLike | null,
   ) {
     if (key !== constructorKey) {
@@ -117,7 +119,7 @@ export class AioFile implements AsyncDisposable {
       );
     }
     this.fd = fd;
-    this.#file = new OpenFile(fd, path, closeFd, handle);
+    this.#file = new OpenFile(fd, opened, closeFd, handle);
     // Another number in `fd` would close what belongs to somebody else.
     Object.freeze(this);
   }
@@ -126,14 +128,16 @@ export class AioFile implements AsyncDisposable {
    * Opens a file. The runtime's permissions decide as they do for its own
    * functions.
    *
-   * @param path Where it is.
+   * @param path Where it is: a string is a path, also one that looks like a URL;
+   * bytes are for names that are no UTF-8. Deno opens those by a native call, which
+   * takes `--allow-ffi`, and `--allow-read` or `--allow-write` without paths.
    * @param options How to open it; for reading, unless they say otherwise. A string
    * is one of those that `node:fs` knows.
    * @returns The open file.
    * @throws {AioError} If the system refuses: `ENOENT`, `EACCES`, `EISDIR`, …;
-   * `EINVAL` for `direct` on a file system without; `ENOSYS` where there is no
-   * asynchronous I/O.
-   * @throws {TypeError} If options contradict each other.
+   * `EINVAL` for `direct` on a file system without; `ENOSYS` where the engine that
+   * was asked for cannot be had.
+   * @throws {TypeError} If the path is none, or options contradict each other.
    * @throws The runtime's own error if it does not permit it.
    *
    * @example
@@ -158,14 +162,15 @@ export class AioFile implements AsyncDisposable {
    * ```
    */
   static async open(
-    path: string | URL,
+    path: string | URL | Uint8Array,
     options: OpenOptions | NodeFlags = {},
   ): Promise<AioFile> {
     prepareSystem();
-    const name = pathOf(path);
-    const fd = await openFile(name, withoutNodeFlags(options));
+    const checked = pathOf(path);
+    const { name } = checked;
+    const { fd, flags } = await openFile(checked, withoutNodeFlags(options));
     try {
-      return new AioFile(constructorKey, fd, true, name, null);
+      return new AioFile(constructorKey, fd, true, { path: name, flags }, null);
     } catch (error) {
       await closeDescriptor({ fd, path: name });
       throw error;
@@ -208,13 +213,16 @@ export class AioFile implements AsyncDisposable {
    * Reads at an offset, as far as the buffer and the file go. From a pipe, a
    * socket or a terminal, which have no offsets, it reads what is there.
    *
-   * @param into Where to put the bytes. Pinned memory is filled in place.
+   * A list of buffers is filled in order by one request, as `preadv()` does.
+   *
+   * @param into Where to put the bytes: a buffer, or a list of them. Pinned memory is
+   * filled in place.
    * @param offset Where in the file, in bytes.
    * @param options Cancellation and priority.
-   * @returns How many bytes were read: fewer than the buffer has only at the end
+   * @returns How many bytes were read: fewer than there is room for only at the end
    * of the file, 0 at or past it.
    * @throws {AioError} If the system reports an error.
-   * @throws {TypeError} If `into` is not a `Uint8Array`, or its buffer was
+   * @throws {TypeError} If `into` is no `Uint8Array` or list of them, or a buffer was
    * detached or resized meanwhile.
    * @throws {RangeError} If the offset or the priority is not valid.
    *
@@ -226,9 +234,19 @@ export class AioFile implements AsyncDisposable {
    * const bytes = new Uint8Array(16);
    * console.log(await file.readAt(bytes, 0)); // 16
    * ```
+   *
+   * @example The columns of a row group, which follow each other in the file
+   * ```ts
+   * import { AioFile, allocatePinned } from "@posix/aio";
+   *
+   * const columnBytes = [400, 1200, 96]; // as the footer says
+   * await using file = await AioFile.open("deno.lock");
+   * const columns = columnBytes.map((bytes) => allocatePinned(bytes));
+   * console.log(await file.readAt(columns, 512)); // 1696
+   * ```
    */
   readAt(
-    into: Uint8Array,
+    into: Uint8Array | readonly Uint8Array[],
     offset: number | bigint,
     options?: IoOptions,
   ): Promise<number> {
@@ -309,14 +327,16 @@ export class AioFile implements AsyncDisposable {
    * Writes all bytes at an offset. In a file opened with `append`, Linux ignores
    * the offset and appends, and so does this.
    *
-   * @param from The bytes. They must not be changed before the promise is
-   * settled.
+   * A list of buffers is written in order by one request, as `pwritev()` does.
+   *
+   * @param from The bytes: a buffer, or a list of them. They must not be changed
+   * before the promise is settled.
    * @param offset Where in the file, in bytes.
    * @param options Cancellation and priority.
    * @returns How many bytes were written: all of them.
    * @throws {AioError} If the system reports an error; `bytesTransferred` says
    * how many bytes were written before.
-   * @throws {TypeError} If `from` is not a `Uint8Array`, or its buffer was
+   * @throws {TypeError} If `from` is no `Uint8Array` or list of them, or a buffer was
    * detached or resized meanwhile.
    * @throws {RangeError} If the offset or the priority is not valid.
    *
@@ -331,9 +351,24 @@ export class AioFile implements AsyncDisposable {
    * }
    * await Deno.remove(path);
    * ```
+   *
+   * @example A row group, with a column in each buffer
+   * ```ts
+   * import { AioFile } from "@posix/aio";
+   *
+   * const ids = new Uint32Array([1, 2, 3]);
+   * const prices = new Float64Array([9.5, 12, 0.25]);
+   * const path = await Deno.makeTempFile();
+   * {
+   *   await using file = await AioFile.open(path, { write: true });
+   *   const columns = [ids, prices].map(({ buffer }) => new Uint8Array(buffer));
+   *   console.log(await file.writeAt(columns, 0)); // 36
+   * }
+   * await Deno.remove(path);
+   * ```
    */
   writeAt(
-    from: Uint8Array,
+    from: Uint8Array | readonly Uint8Array[],
     offset: number | bigint,
     options?: IoOptions,
   ): Promise<number> {
@@ -349,13 +384,15 @@ export class AioFile implements AsyncDisposable {
    * intervening file modification operation shall occur between changing the
    * file offset and the write operation."
    *
-   * @param from The bytes. They must not be changed before the promise is
-   * settled.
+   * A list of buffers is appended in order, with nothing in between.
+   *
+   * @param from The bytes: a buffer, or a list of them. They must not be changed
+   * before the promise is settled.
    * @param options Cancellation; the priority is not used.
    * @returns How many bytes were written: all of them.
    * @throws {AioError} If the system reports an error; `bytesTransferred` says
    * how many bytes were written before.
-   * @throws {TypeError} If `from` is not a `Uint8Array`, or its buffer was
+   * @throws {TypeError} If `from` is no `Uint8Array` or list of them, or a buffer was
    * detached or resized meanwhile.
    *
    * @example
@@ -374,9 +411,27 @@ export class AioFile implements AsyncDisposable {
    * console.log(await Deno.readTextFile(path)); // first, second
    * await Deno.remove(path);
    * ```
+   *
+   * @example A frame of a write-ahead log
+   * ```ts
+   * import { AioFile } from "@posix/aio";
+   *
+   * const payload = new TextEncoder().encode("paid 12 EUR");
+   * const header = new Uint8Array(4), trailer = new Uint8Array([0xaa, 0x55]);
+   * new DataView(header.buffer).setUint32(0, payload.length);
+   *
+   * const path = await Deno.makeTempFile();
+   * {
+   *   await using log = await AioFile.open(path, { append: true });
+   *   const frame = log.append([header, payload, trailer]);
+   *   await Promise.all([frame, log.syncData()]);
+   *   console.log(await frame); // 17
+   * }
+   * await Deno.remove(path);
+   * ```
    */
   append(
-    from: Uint8Array,
+    from: Uint8Array | readonly Uint8Array[],
     options?: IoOptions,
   ): Promise<number> {
     return AioFile.#transfer(this, "append", from, 0, options);
@@ -493,7 +548,7 @@ export class AioFile implements AsyncDisposable {
       const fields = {
         operation: type,
         view: buffer,
-        address: addressInPlace(buffer),
+        address: placeOf(buffer),
         offset: at,
         priority,
       };
@@ -843,7 +898,7 @@ export class AioFile implements AsyncDisposable {
 
   /**
    * The bytes of the file as a stream, with several reads in flight ahead of the
-   * reader. Each chunk belongs to the reader alone.
+   * reader. Each chunk belongs to the reader.
    *
    * @param options Which bytes, and how far to read ahead.
    * @returns A byte stream. Canceling it cancels its reads; the file stays open.
@@ -945,15 +1000,16 @@ export class AioFile implements AsyncDisposable {
   static #transfer(
     file: AioFile,
     operation: Operation,
-    view: Uint8Array,
+    given: Uint8Array | readonly Uint8Array[],
     offset: number | bigint,
     options: IoOptions | undefined,
   ): Promise<number> {
+    let view: Buffers;
     let at: number | bigint;
     let cached: Cached | null = null;
     try {
       assertFile(file);
-      assertBytes(view, operation === "read" ? "into" : "from");
+      view = buffersOf(given, operation === "read" ? "into" : "from");
       at = fileOffset(operation, offset);
       if (operation === "read" && options === undefined) {
         cached = file.#file.readCached(view, at);
@@ -963,7 +1019,7 @@ export class AioFile implements AsyncDisposable {
     }
     if (cached?.isWhole) return Promise.resolve(cached.bytes);
     return new Promise((resolve, reject) => {
-      const address = addressInPlace(view);
+      const address = placeOf(view);
       const asked = { operation, view, address, offset: at };
       try {
         file.#enter(asked, options, resolve, reject, cached);
@@ -1042,6 +1098,6 @@ export function openFileOf(file: AioFile): OpenFile {
 }
 
 function prepareSystem(): void {
-  librt("open");
+  engine();
   applySettings();
 }

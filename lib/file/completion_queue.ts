@@ -14,12 +14,12 @@ import {
 import { syscallOf } from "../requests/request_error.ts";
 import { EBADF, platform } from "../system/constants.ts";
 import { AioError } from "../system/error.ts";
-import { addressInPlace } from "../system/pinned.ts";
+import { placeOf } from "../system/pinned.ts";
 import { type AioFile, openFileOf } from "./aio_file.ts";
 import { assertPriority } from "./options.ts";
 
 /**
- * What a {@linkcode CompletionQueue} tells of a request that is done.
+ * What a {@linkcode CompletionQueue} reports about a request that is done.
  *
  * @example Handling completions
  * ```ts
@@ -95,7 +95,7 @@ export interface QueueRequest<Tag> {
 /**
  * Options of a {@linkcode CompletionQueue}.
  *
- * @example Leaving the processor alone while requests take long
+ * @example Waiting without polling while requests take long
  * ```ts
  * import { CompletionQueue, type CompletionQueueOptions } from "@posix/aio";
  *
@@ -498,7 +498,7 @@ export class CompletionQueue<Tag = undefined>
     const queue = openFileOf(file).queueFor(type);
     if (priority !== 0) assertPriority(priority);
     this.#assertOpen();
-    const address = view === null ? 0 : addressInPlace(view);
+    const address = view === null ? 0 : placeOf(view);
     const fields = { operation: type, view, address, offset, priority };
     return new QueuedRequest(
       queue,
@@ -519,7 +519,8 @@ export class CompletionQueue<Tag = undefined>
       operation: request.type,
       tag: request.tag,
       file: request.file,
-      buffer: request.view,
+      // A queue takes no lists.
+      buffer: request.view as Uint8Array | null,
       offset: request.offset,
       bytes: request.transferred,
       error,

@@ -1,11 +1,12 @@
 /** `metrics()` and `supported()`: what the library has done, and whether it can. */
-import { hostPlatform, librt, UnavailableError } from "../../ffi/librt.ts";
+import { hostPlatform, UnavailableError } from "../../ffi/librt.ts";
 import { runtime } from "../../ffi/current.ts";
-import { engine } from "../engine/serving.ts";
+import { engine, likelyEngine } from "../engine/serving.ts";
 import { counters } from "../system/counters.ts";
+import { reasonAgainst } from "../system/librt.ts";
 
 /**
- * What {@linkcode metrics} tells, about the file level of this isolate.
+ * What {@linkcode metrics} counts, at the file level of this isolate.
  *
  * @example What a part of a program has done
  * ```ts
@@ -36,7 +37,7 @@ export interface Metrics {
   suspends: number;
   /** Looks from the event loop so far. */
   polls: number;
-  /** What serves: `"io_uring"` or `"librt"`. */
+  /** What serves: `"io_uring"`, `"librt"` or `"fs"`. */
   engine: string;
   /** Reads that the page cache answered. */
   cacheHits: number;
@@ -49,6 +50,8 @@ export interface Metrics {
  *
  * @returns The counts of this moment.
  * @throws {AioError} `ENOSYS` if an engine was asked for that cannot be had here.
+ * @throws The runtime's own error if one was asked for whose native calls it does not
+ * permit.
  *
  * @example
  * ```ts
@@ -59,7 +62,10 @@ export interface Metrics {
  * ```
  */
 export function metrics(): Metrics {
-  const { submitted, completed, failed, canceled, inFlight } = counters;
+  const { submitted, completed, failed, canceled } = counters;
+  const unsettled = submitted - completed - failed - canceled;
+  // One synchronization may be several of the system's: one for each descriptor.
+  const inFlight = Math.min(counters.inFlight, unsettled);
   const { name, counts } = engine();
   const { lanes, suspends, polls } = counts();
   return {
@@ -68,7 +74,7 @@ export function metrics(): Metrics {
     failed,
     canceled,
     inFlight,
-    queued: submitted - completed - failed - canceled - inFlight,
+    queued: unsettled - inFlight,
     lanes: counters.descriptors + lanes,
     suspends,
     polls,
@@ -79,7 +85,7 @@ export function metrics(): Metrics {
 }
 
 /**
- * Whether this system and this runtime can serve the library.
+ * Whether this system and this runtime have the C interface, and what serves files.
  *
  * @example
  * ```ts
@@ -90,25 +96,31 @@ export function metrics(): Metrics {
  * ```
  */
 export interface Support {
-  /** Whether they can. */
+  /** Whether they have the C interface. Files work in any case. */
   available: boolean;
-  /** Why not. */
+  /** Why not, and what works all the same. */
   reason?: string;
+  /**
+   * What serves files, or would if one were opened now: `"fs"` where nothing native
+   * can be called. It is missing if one was asked for by name that cannot be had.
+   */
+  engine?: "io_uring" | "librt" | "fs";
   /** The system, such as `"linux-glibc-x86_64"`. */
   platform: string;
 }
 
 /**
- * Tells whether asynchronous I/O is available, without throwing for any reason.
+ * Tells whether the C interface is available, and what serves files, without
+ * throwing for any reason or asking anybody for a permission.
  *
- * @returns Whether it is, and if not, why.
+ * @returns Whether it is, if not, why, and the engine of files.
  *
  * @example
  * ```ts
  * import { supported } from "@posix/aio";
  *
- * const { available, reason } = supported();
- * if (!available) console.error(reason);
+ * const { available, reason, engine } = supported();
+ * if (!available) console.error(`${reason}; files are served by ${engine}`);
  * ```
  */
 export function supported(): Support {
@@ -117,11 +129,12 @@ export function supported(): Support {
   const platform = known instanceof UnavailableError
     ? `${os}-${arch}`
     : known.name;
-  try {
-    librt();
-    return { available: true, platform };
-  } catch (error) {
-    const { message } = error as Error;
-    return { available: false, reason: message, platform };
-  }
+  const reason = reasonAgainst();
+  const name = likelyEngine();
+  return {
+    available: reason === null,
+    ...(reason === null ? {} : { reason }),
+    ...(name === null ? {} : { engine: name }),
+    platform,
+  };
 }

@@ -1,4 +1,5 @@
 /** The strings by which `node:fs` opens files, as options. */
+import { nameOf } from "../checks/bytes.ts";
 import type { OpenOptions } from "./open.ts";
 
 /**
@@ -70,6 +71,6 @@ export function withoutNodeFlags(flags: OpenOptions | NodeFlags): OpenOptions {
   if (Object.hasOwn(OPTIONS, flags)) return OPTIONS[flags];
   const known = Object.keys(OPTIONS).map((name) => `"${name}"`).join(", ");
   throw new TypeError(
-    `The flags must be one of ${known}, but are ${JSON.stringify(flags)}`,
+    `The flags must be one of ${known}, but are ${nameOf(flags)}`,
   );
 }

@@ -1,7 +1,8 @@
 /** Opening a file, by the rules of `Deno.open`. */
+import type { Buffer } from "node:buffer";
 import { constants as fsConstants, open } from "node:fs";
-import { fileURLToPath, URL as NodeURL } from "node:url";
 import { promisify } from "node:util";
+import { runtime } from "../../ffi/current.ts";
 import {
   assertFlag,
   assertObject,
@@ -9,12 +10,15 @@ import {
   int32,
   nonNegative,
 } from "../checks/arguments.ts";
-import { getterOf, nameOf } from "../checks/bytes.ts";
+import { nameOf } from "../checks/bytes.ts";
 import { platform } from "../system/constants.ts";
-import { fromSystemError, withCallerFirst } from "../system/error.ts";
-import { librt } from "../system/librt.ts";
+import { openNatively } from "../system/descriptor.ts";
+import { AioError, errnoOf, withCallerFirst } from "../system/error.ts";
+import { librt, reasonAgainst } from "../system/librt.ts";
+import { isServedByFs } from "../system/settings.ts";
+import type { Path } from "./path.ts";
 
-const { constants } = platform;
+const { constants, errno: { EILSEQ, ENOENT } } = platform;
 /** Made once: to make it takes as long as a good part of opening a file. */
 const openPromised = promisify(open);
 const DEFAULT_MODE = 0o666;
@@ -83,72 +87,94 @@ const NAMED_FLAGS = constants.O_WRONLY | constants.O_RDWR | constants.O_APPEND |
   fsConstants.O_TRUNC | fsConstants.O_CREAT | constants.O_DIRECT |
   constants.O_DSYNC | constants.O_SYNC;
 
-/** A test runner's realm may have another `URL` than Node's, or none. */
-const hrefGetters = [NodeURL, globalThis.URL ?? NodeURL]
-  .map(({ prototype }) => getterOf<string>(prototype, "href"));
-
-/** @throws {TypeError} Unless it is a path, or the URL of a file. */
-export function pathOf(path: string | URL): string {
-  if (typeof path === "string") return path;
-  const url = urlOf(path);
-  if (url === null) {
-    throw new TypeError(
-      `The path must be a string or a URL, but is ${nameOf(path)}`,
-    );
-  }
-  if (url.protocol === "file:") return fileURLToPath(url);
-  throw new TypeError(
-    `The path must be a URL of a file, but is ${nameOf(url.href)}`,
-  );
-}
-
-/** A copy that has only what a URL has, or `null` if it is none. */
-function urlOf(value: URL): URL | null {
-  for (const getHref of hrefGetters) {
-    try {
-      // Throws for what only has the prototype of one.
-      return new NodeURL(getHref.call(value));
-    } catch {
-      // It may be one of the other class.
-    }
-  }
-  return null;
-}
-
 /**
  * Opens a file.
  *
- * @returns The descriptor.
+ * @returns The descriptor, and the flags that it has.
  * @throws {AioError} If the system refuses.
  * @throws The runtime's own error if it does not permit it.
  */
 export async function openFile(
-  path: string,
+  { exact, name: path }: Path,
   options: OpenOptions,
-): Promise<number> {
+): Promise<{ fd: number; flags: number }> {
   const checked = checkedOptions(options);
   const flags = flagsOf(checked);
   const { direct, mode = DEFAULT_MODE } = checked;
-  let fd;
-  try {
-    fd = await openPromised(path, flags, mode);
-  } catch (error) {
+  assertPossible(path, checked);
+  const fd = typeof exact === "string" || runtime.opensAnyPath
+    ? await openByFs(exact, flags, mode)
+    : openByBytes(exact, flags, mode);
+  if (fd < 0) {
     const how = direct ? " for direct I/O" : "";
-    const what = (errno: number) =>
-      `Cannot open ${JSON.stringify(path)}${how}${openHint(path, errno)}`;
-    const failure = fromSystemError(error, what, { syscall: "open", path });
-    throw withCallerFirst(failure, openFile);
+    const what = `Cannot open ${JSON.stringify(path)}${how}` +
+      openHint(path, -fd);
+    const particulars = { errno: -fd, syscall: "open", path };
+    throw withCallerFirst(new AioError(what, particulars), openFile);
   }
   if (direct && constants.F_NOCACHE !== 0) {
     librt().fcntl(fd, constants.F_NOCACHE, 1);
   }
-  return fd;
+  return { fd, flags };
 }
 
-/** A string is a path, as everywhere, also one that looks like a URL. */
+/** Returns the descriptor, or a negative error number. */
+async function openByFs(
+  path: string | Buffer,
+  flags: number,
+  mode: number,
+): Promise<number> {
+  try {
+    return await openPromised(path, flags, mode);
+  } catch (error) {
+    const errno = errnoOf(error);
+    // Such as a permission that was refused.
+    if (errno === undefined) throw error;
+    return -errno;
+  }
+}
+
+/** Opens what Deno has no name for. Returns as above. */
+function openByBytes(path: Buffer, flags: number, mode: number): number {
+  if (isServedByFs()) return -EILSEQ;
+  const access = flags & constants.O_ACCMODE;
+  runtime.assertMayOpenAll(
+    access !== constants.O_WRONLY,
+    access !== constants.O_RDONLY,
+  );
+  return openNatively(path, flags, mode);
+}
+
+/**
+ * @throws {AioError} If the system has none of what was asked for, or only by native
+ * calls that cannot be made.
+ */
+function assertPossible(path: string, options: OpenOptions): void {
+  const { direct, synchronous } = options;
+  const { O_DIRECT, O_DSYNC, F_NOCACHE } = constants;
+  const hasDirect = O_DIRECT !== 0 ||
+    F_NOCACHE !== 0 && reasonAgainst() === null;
+  const what = direct && !hasDirect
+    ? "direct"
+    : synchronous !== undefined && O_DSYNC === 0
+    ? "synchronous"
+    : null;
+  if (what === null) return;
+  throw new AioError(`Cannot open ${JSON.stringify(path)} with ${what}`, {
+    errno: platform.errno.EINVAL,
+    syscall: "open",
+    path,
+  });
+}
+
 function openHint(path: string, errno: number): string {
-  const isUrl = errno === platform.errno.ENOENT && path.startsWith("file:");
-  return isUrl ? " (a string is a path; for a URL, give a URL object)" : "";
+  // A string is a path, as everywhere.
+  if (errno === ENOENT && path.startsWith("file:")) {
+    return " (a string is a path; for a URL, give a URL object)";
+  }
+  return errno === EILSEQ && !runtime.opensAnyPath
+    ? ", which is no UTF-8: that takes --allow-ffi"
+    : "";
 }
 
 /** What the options are at this moment, if each is of its type. */

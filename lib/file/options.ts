@@ -2,7 +2,7 @@
 import { assertSignal } from "../checks/abort_signal.ts";
 import { assertObject, outOfRange } from "../checks/arguments.ts";
 import { assertBytes, nameOf } from "../checks/bytes.ts";
-import { systemLimits } from "../system/limits.ts";
+import { priorityMax } from "../system/limits.ts";
 
 /**
  * Options of every request.
@@ -182,9 +182,7 @@ export function checkedOptions(options: IoOptions): IoOptions {
 
 /** @throws {RangeError} Unless it is a priority that the system knows. */
 export function assertPriority(priority: number): void {
-  const priorityMax = Math.max(systemLimits().AIO_PRIO_DELTA_MAX, 0);
-  if (
-    Number.isInteger(priority) && priority >= 0 && priority <= priorityMax
-  ) return;
-  throw outOfRange("priority", priority, `an integer from 0 to ${priorityMax}`);
+  const most = priorityMax();
+  if (Number.isInteger(priority) && priority >= 0 && priority <= most) return;
+  throw outOfRange("priority", priority, `an integer from 0 to ${most}`);
 }

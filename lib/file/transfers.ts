@@ -6,7 +6,7 @@
  */
 import { isAborted, reasonOf } from "../checks/abort_signal.ts";
 import type { OpenFile } from "../requests/open_file.ts";
-import { addressInPlace } from "../system/pinned.ts";
+import { placeOf } from "../system/pinned.ts";
 import type { IoOptions } from "./options.ts";
 import { PromisedRequest } from "./promised_request.ts";
 
@@ -28,7 +28,7 @@ export function transfer(
       return reject(reasonOf(signal));
     }
     const queue = file.queueWithin(operation);
-    const address = addressInPlace(view);
+    const address = placeOf(view);
     const fields = { operation, view, address, offset, priority };
     const request = new PromisedRequest(queue, fields, resolve, reject);
     if (signal !== undefined) request.cancelOn(signal);

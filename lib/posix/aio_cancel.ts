@@ -27,6 +27,7 @@ import { librt } from "../system/librt.ts";
  * {@linkcode AIO_ALLDONE}.
  * @throws {AioError} `EBADF` if the descriptor is not open, `EINVAL` if it is
  * not the block's.
+ * @see https://pubs.opengroup.org/onlinepubs/9799919799/functions/aio_cancel.html
  *
  * @example
  * ```ts

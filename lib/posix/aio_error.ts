@@ -11,6 +11,7 @@ import { type Aiocb, requestOf } from "./aiocb.ts";
  * @returns `EINPROGRESS`, 0 if it succeeded, `ECANCELED`, or the error number
  * that `read`, `write`, `fsync` or `fdatasync` would give.
  * @throws {AioError} `EINVAL` if the block has no request with a status.
+ * @see https://pubs.opengroup.org/onlinepubs/9799919799/functions/aio_error.html
  *
  * @example
  * ```ts

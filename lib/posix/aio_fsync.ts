@@ -24,6 +24,7 @@ import { AioError } from "../system/error.ts";
  * @throws {AioError} `EINVAL` if `op` is neither or the block is in progress,
  * `EBADF` if the descriptor is not open, `EAGAIN` if the system has no resources
  * for the request.
+ * @see https://pubs.opengroup.org/onlinepubs/9799919799/functions/aio_fsync.html
  *
  * @example
  * ```ts

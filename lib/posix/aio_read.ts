@@ -12,6 +12,7 @@ import { type Aiocb, requestOf } from "./aiocb.ts";
  * @throws {AioError} `EINVAL` if the block is in progress or a field is not
  * valid, `EAGAIN` if the system has no resources for the request. Errors of the
  * transfer itself come from {@linkcode aio_error} and {@linkcode aio_return}.
+ * @see https://pubs.opengroup.org/onlinepubs/9799919799/functions/aio_read.html
  *
  * @example
  * ```ts

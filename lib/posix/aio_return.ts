@@ -13,6 +13,7 @@ import { type Aiocb, requestOf } from "./aiocb.ts";
  * @throws {AioError} The request's own error if it failed, which counts as the
  * one retrieval; `EINPROGRESS` before it is done; `EINVAL` if the block has no
  * request.
+ * @see https://pubs.opengroup.org/onlinepubs/9799919799/functions/aio_return.html
  *
  * @example
  * ```ts

@@ -18,6 +18,7 @@ import { untilDone } from "./until_done.ts";
  * @returns Once one is done; at once if one already is, or none is given.
  * @throws {AioError} `EAGAIN` when the time has passed; `EINVAL` if a block has
  * no request, or the time is negative.
+ * @see https://pubs.opengroup.org/onlinepubs/9799919799/functions/aio_suspend.html
  *
  * @example A read that gives up waiting
  * ```ts

@@ -81,6 +81,7 @@ let getRequest: (block: Aiocb) => ControlBlockRequest;
  * POSIX, `<aio.h>`: "The aiocb structure shall include at least the following
  * members: aio_fildes, aio_offset, aio_buf, aio_nbytes, aio_reqprio,
  * aio_sigevent, aio_lio_opcode."
+ * @see https://pubs.opengroup.org/onlinepubs/9799919799/basedefs/aio.h.html
  *
  * @example Reading the beginning of a file
  * ```ts

@@ -1,5 +1,5 @@
 /**
- * Cancels one request of the C interface, and sees to those behind it. When the
+ * Cancels one request of the C interface, and submits those behind it again. When the
  * first request of a descriptor is canceled before a thread has it, glibc calls
  * the next one running, but no thread ever learns of it: all that is queued for
  * the descriptor would be in progress for ever. So that is taken back as well,

@@ -39,6 +39,7 @@ import { untilDone } from "./until_done.ts";
  * if some could not be queued (the rest go on, and the blocks tell which);
  * `EINVAL` if the mode is not valid or a block is in progress (then nothing is
  * queued).
+ * @see https://pubs.opengroup.org/onlinepubs/9799919799/functions/lio_listio.html
  *
  * @example Two reads with one call
  * ```ts

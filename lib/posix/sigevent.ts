@@ -20,6 +20,8 @@ import { AioError } from "../system/error.ts";
  * POSIX: "The sigev_notify member specifies the notification mechanism to use
  * when an asynchronous event occurs."
  *
+ * @see https://pubs.opengroup.org/onlinepubs/9799919799/basedefs/signal.h.html
+ *
  * @example No notification, a signal, and a function
  * ```ts
  * import {

@@ -3,12 +3,9 @@
  * their order is what matters: what has come while one was running goes next, as
  * one.
  */
-import {
-  type BounceBuffer,
-  releaseBounceBuffer,
-  takeBounceBuffer,
-} from "../../ffi/bounce_buffer.ts";
-import { byteLengthOf, copyBytes } from "../checks/bytes.ts";
+import type { BounceBuffer } from "../../ffi/bounce_buffer.ts";
+import { gather } from "../checks/buffers.ts";
+import { bounces } from "../system/bounces.ts";
 import { AioError } from "../system/error.ts";
 import { CombinedRequest } from "./combined_request.ts";
 import type { Request } from "./request.ts";
@@ -50,7 +47,7 @@ function combine(
   let at = 0;
   while (appends.size < count) {
     const append = waiting.shift();
-    copyBytes(memory.bytes, append.view!, at);
+    gather(memory.bytes, at, append.view!, 0, append.length);
     at += append.length;
     appends.add(append);
   }
@@ -74,26 +71,23 @@ function combine(
 /** Without memory for many, the first one may do with less, or with none. */
 function takeMemory(bytes: number): BounceBuffer | null {
   try {
-    return takeBounceBuffer(bytes);
+    return bounces().take(bytes);
   } catch {
     return null;
   }
 }
 
-/**
- * Not one that has begun, or whose buffer is gone, which fails by itself. One of
- * shared memory may have grown meanwhile: the system takes what was there.
- */
+/** Not one that has begun, or whose buffer is gone, which fails by itself. */
 function isCombinable(request: Request): boolean {
   return request.operation === "append" && request.transferred === 0 &&
-    request.followers === null &&
-    byteLengthOf(request.view!) === request.length;
+    request.followers === null && !request.isViewLost;
 }
 
 /** Takes a batch apart that was not handed over, or has not begun. */
 export function dissolve(batch: CombinedRequest): Request[] {
   const appends = [...batch.followers];
-  releaseBounceBuffer(batch.memory!);
+  const { memory } = batch;
+  memory!.pool.release(memory!);
   for (const append of appends) append.leader = null;
   return appends;
 }

@@ -9,6 +9,7 @@ import { EAGAIN, ECANCELED, EIO } from "../system/constants.ts";
 import { counters } from "../system/counters.ts";
 import { AioError, isCancellation } from "../system/error.ts";
 import { fileName } from "../system/hints.ts";
+import { isServedByFs } from "../system/settings.ts";
 import { dissolve, takeAppends } from "./append_batch.ts";
 import { canceledRequests } from "./canceled_requests.ts";
 import type { CombinedRequest } from "./combined_request.ts";
@@ -32,7 +33,7 @@ export class FileQueue implements Source, ChannelOwner {
   readonly cache: PageCache | null;
   /** The synchronizations of the file; shared by all of its queues. */
   readonly commits: GroupCommit;
-  /** The first error that closing one of its descriptors told of. */
+  /** The first error that closing one of its descriptors reported. */
   closeError: AioError | null = null;
   /** Whether a write entered. */
   hasWritten = false;
@@ -142,7 +143,7 @@ export class FileQueue implements Source, ChannelOwner {
   completed(request: Request, errno: number, bytes: number): void {
     dispatcher.left(request);
     // Not a synchronization: its error may be that of a write that is lost, and
-    // the system tells of that only once.
+    // the system reports that only once.
     if (errno === EAGAIN && !request.isSync) return this.#again(request);
     if (errno !== 0) return this.#failed(request, errno);
     this.#pause_ms = AGAIN_MS_MIN;
@@ -193,7 +194,7 @@ export class FileQueue implements Source, ChannelOwner {
 
   #nowIdle(): void {
     // An isolate leaves open what it has open when it ends.
-    if (mayEndFirst()) this.channel.rest();
+    if (!isServedByFs() && mayEndFirst()) this.channel.rest();
     for (const listener of this.#idleListeners) listener();
     this.#idleListeners = [];
   }
@@ -273,7 +274,7 @@ export class FileQueue implements Source, ChannelOwner {
     return new Promise((resolve) => this.#idleListeners.push(resolve));
   }
 
-  /** Closing one of its descriptors told of an error: of a write that is lost. */
+  /** Closing one of its descriptors reported an error: that of a lost write. */
   closeFailed(errno: number): void {
     const { knownFd: fd, path } = this.file;
     const particulars = { fd, path, errno, syscall: "close" };

@@ -1,15 +1,15 @@
 /** An open file: the queues of its requests, whether it takes more, and closing. */
 import type { BigIntStats } from "node:fs";
-import { runtime } from "../../ffi/current.ts";
 import { queueMicrotask } from "../../ffi/event_loop.ts";
 import { assert } from "../checks/assert.ts";
 import type { FileTraits, Operation } from "../engine/engine.ts";
 import { turn } from "../engine/turn.ts";
-import { byteLengthOf } from "../checks/bytes.ts";
+import { type Buffers, lengthOf } from "../checks/buffers.ts";
 import { EBADF, platform } from "../system/constants.ts";
 import { counters } from "../system/counters.ts";
 import {
   closeDescriptor,
+  closeSecond,
   duplicateDescriptor,
   type Handle,
   reopenForAppending,
@@ -21,12 +21,19 @@ import {
 } from "../system/descriptor.ts";
 import { AioError, withCallerFirst } from "../system/error.ts";
 import type { NamedFile } from "../system/hints.ts";
-import { librt } from "../system/librt.ts";
+import { isServedByFs } from "../system/settings.ts";
 import { FileQueue } from "./file_queue.ts";
 import { RangeLocks } from "./range_locks.ts";
 import { syscallOf } from "./request_error.ts";
 
 const { constants } = platform;
+
+/** How the library opened a file. */
+export interface Opened {
+  readonly path: string;
+  /** The flags, as `F_GETFL` has them. */
+  readonly flags: number;
+}
 
 /** What the page cache has of a read. */
 export interface Cached {
@@ -66,18 +73,19 @@ export class OpenFile {
 
   /**
    * @param fd The descriptor.
-   * @param path By which it was opened, if the library did that.
+   * @param opened How it was opened, if the library did that.
    * @param isOwner Whether closing the file closes it.
    * @param handle What closes it, if the runtime has it in an object of its own.
    * @throws {AioError} `EBADF` if it is not open.
    */
   constructor(
     fd: number,
-    path: string | undefined,
+    opened: Opened | undefined,
     isOwner: boolean,
     handle: Handle | null,
   ) {
-    const { flags, isSeekable } = statusOf(fd);
+    const path = opened?.path;
+    const { flags, isSeekable } = statusOf(fd, opened?.flags);
     const { O_ACCMODE, O_APPEND, O_DIRECT, O_DSYNC, O_RDONLY } = constants;
     this.#file = {
       path,
@@ -154,10 +162,10 @@ export class OpenFile {
    *
    * @returns What it has; `null` if it was not asked yet.
    */
-  readCached(view: Uint8Array, offset: number | bigint): Cached | null {
+  readCached(view: Buffers, offset: number | bigint): Cached | null {
     const { cache } = this.#queue;
     if (cache === null || this.#closing !== null) return null;
-    const byteLength = byteLengthOf(view);
+    const byteLength = lengthOf(view);
     if (!cache.isAskedFor(view, byteLength)) return NOTHING;
     if (!turn.hasRoom) return null;
     if (cache.read(view, byteLength, offset)) {
@@ -260,20 +268,21 @@ export class OpenFile {
     for (const { channel } of this.#queues) channel.close();
     counters.descriptors -= this.#openedFd >= 0 ? 2 : 1;
     assert(counters.descriptors >= 0, "what is closed was open");
-    if (this.#isOwner && this.#queue.hasWritten) this.#flush();
-    if (this.#openedFd >= 0) this.#closeChecked(this.#openedFd);
+    if (this.#isOwner && this.#queue.hasWritten) await this.#flush();
+    if (this.#openedFd >= 0) await this.#closeChecked(this.#openedFd);
   }
 
   /**
-   * Asks the file system for what it tells of when a descriptor is closed (NFS,
+   * Asks the file system for what it reports when a descriptor is closed (NFS,
    * FUSE): the functions of some runtimes keep that to themselves.
    */
-  #flush(): void {
-    const fd = duplicateDescriptor(this.named.fd);
-    if (fd !== -1) this.#closeChecked(fd);
+  async #flush(): Promise<void> {
+    const fd = isServedByFs() ? -1 : duplicateDescriptor(this.named.fd);
+    if (fd !== -1) await this.#closeChecked(fd);
   }
 
-  #closeChecked(fd: number): void {
-    if (librt().close(fd) === -1) this.#queue.closeFailed(runtime.errno());
+  async #closeChecked(fd: number): Promise<void> {
+    const errno = await closeSecond(fd);
+    if (errno !== 0) this.#queue.closeFailed(errno);
   }
 }

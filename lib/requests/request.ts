@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { type Buffers, isList, lengthOf } from "../checks/buffers.ts";
 import { byteLengthOf } from "../checks/bytes.ts";
 import type {
   EngineRequest,
@@ -17,9 +18,9 @@ import { requestError } from "./request_error.ts";
 /** What is asked for. */
 export interface RequestFields {
   readonly operation: Operation;
-  /** The caller's buffer; `null` for a synchronization. */
-  readonly view: Uint8Array | null;
-  /** The native address of the buffer, or 0 where it may move. */
+  /** The caller's buffer, or several; `null` for a synchronization. */
+  readonly view: Buffers | null;
+  /** The native address of the buffer; 0 where it may move, and for several. */
   readonly address: number;
   readonly offset: number | bigint;
   /** By how much the priority is lowered, as `aio_reqprio`. */
@@ -66,7 +67,7 @@ export interface Write {
 export abstract class Request implements EngineRequest, Linked<Request> {
   readonly queue: RequestQueue;
   readonly operation: Operation;
-  readonly view: Uint8Array | null;
+  readonly view: Buffers | null;
   readonly address: number;
   readonly offset: number | bigint;
   readonly length: number;
@@ -101,7 +102,7 @@ export abstract class Request implements EngineRequest, Linked<Request> {
     this.view = view;
     this.address = address;
     this.offset = offset;
-    this.length = view === null ? 0 : byteLengthOf(view);
+    this.length = view === null ? 0 : lengthOf(view);
     this.priority = priority;
     this.isWrite = operation === "write" || operation === "append";
     this.isSync = operation === "sync" || operation === "syncData";
@@ -114,8 +115,9 @@ export abstract class Request implements EngineRequest, Linked<Request> {
   }
 
   get isViewLost(): boolean {
-    return this.address === 0 && this.view !== null &&
-      byteLengthOf(this.view) !== this.length;
+    const { address, view, length } = this;
+    if (address !== 0 || view === null) return false;
+    return isList(view) ? view.isLost : byteLengthOf(view) !== length;
   }
 
   /** What to settle it with where its buffer was taken away. */

@@ -4,7 +4,7 @@ import type { EngineRequest, FileTraits, Operation } from "../engine/engine.ts";
 import { AioError } from "../system/error.ts";
 import { type Asked, fileName, hintOn } from "../system/hints.ts";
 
-/** A request, and the queue that tells of its file. */
+/** A request, and the queue that knows its file. */
 interface FailedRequest extends EngineRequest {
   readonly queue: { readonly file: FileTraits };
 }

@@ -1,19 +1,28 @@
 /**
  * The constants of `aio(3)` under their POSIX names, with the values of the
  * system this is. Where the system has no table (Windows), they have Linux's,
- * so that importing works everywhere.
+ * so that importing works everywhere; but a file is opened with flags that
+ * `node:fs` knows there.
  *
  * @module
  */
+import { constants as fsConstants } from "node:fs";
 import { hostPlatform, UnavailableError } from "../../ffi/librt.ts";
 import type { Platform } from "../../ffi/platform.ts";
 import { platformFor } from "../../ffi/platforms.ts";
 
 function tableOfThisSystem(): Platform {
   const platform = hostPlatform();
-  return platform instanceof UnavailableError
-    ? platformFor("linux", "x86_64", "glibc")!
-    : platform;
+  if (!(platform instanceof UnavailableError)) return platform;
+  const linux = platformFor("linux", "x86_64", "glibc")!;
+  return { ...linux, constants: { ...linux.constants, ...flagsOfFs() } };
+}
+
+/** The flags of `open(2)` as `node:fs` has them; 0 for those that it has not. */
+function flagsOfFs() {
+  const { O_APPEND, O_SYNC = 0, O_DSYNC = 0, O_DIRECT = 0, O_NONBLOCK = 0 } =
+    fsConstants;
+  return { O_APPEND, O_SYNC, O_DSYNC, O_DIRECT, O_NONBLOCK, O_NOCTTY: 0 };
 }
 
 /** The table of this system, or Linux's where there is none. */

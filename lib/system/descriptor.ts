@@ -22,6 +22,14 @@ import { exactStatusOf } from "../../ffi/statx.ts";
 import { EBADF, platform } from "./constants.ts";
 import { AioError, fromSystemError } from "./error.ts";
 import { allocateFor, librt, reasonAgainst } from "./librt.ts";
+import { isServedByFs } from "./settings.ts";
+import {
+  closeByFs,
+  endByFs,
+  flagsOfOpen,
+  isSeekableByFs,
+  reopenByFs,
+} from "./fs_descriptor.ts";
 import { accessHint, closedHint, fileName, type NamedFile } from "./hints.ts";
 
 const { constants } = platform;
@@ -48,18 +56,24 @@ export interface DescriptorStatus {
 /**
  * Asks what a descriptor is.
  *
+ * @param fd The descriptor.
+ * @param opened The flags it was opened with, if the library did that.
  * @throws {AioError} `EBADF` if it is not open.
  */
-export function statusOf(fd: number): DescriptorStatus {
-  const flags = librt("fcntl").fcntl(fd, constants.F_GETFL, 0);
+export function statusOf(fd: number, opened?: number): DescriptorStatus {
+  const isByFs = isServedByFs();
+  const flags = isByFs
+    ? flagsOfOpen(fd, opened)
+    : librt("fcntl").fcntl(fd, constants.F_GETFL, 0);
   if (flags === -1) {
-    throw new AioError(`Cannot use descriptor ${fd}, which is not open`, {
-      errno: runtime.errno(),
-      syscall: "fcntl",
+    const why = isByFs ? "node:fs does not know" : "is not open";
+    throw new AioError(`Cannot use descriptor ${fd}, which ${why}`, {
+      errno: isByFs ? EBADF : runtime.errno(),
+      syscall: isByFs ? "fstat" : "fcntl",
       fd,
     });
   }
-  return { flags, isSeekable: hasOffsets(fd) };
+  return { flags, isSeekable: isByFs ? isSeekableByFs(fd) : hasOffsets(fd) };
 }
 
 function hasOffsets(fd: number): boolean {
@@ -107,16 +121,35 @@ const REOPEN_FLAGS = constants.O_ACCMODE | constants.O_APPEND |
  */
 export function reopenDescriptor(fd: number, flags: number): number {
   if (platform.os !== "linux") return -platform.errno.EOPNOTSUPP;
-  const name = Buffer.from(`/proc/self/fd/${fd}\0`);
-  const memory = allocateFor("open", name.byteLength);
-  memory.bytes.set(name);
-  const reopened = librt("open").open(
+  const name = Buffer.from(`/proc/self/fd/${fd}`);
+  return openNatively(name, flags & REOPEN_FLAGS, 0);
+}
+
+/**
+ * Opens a file by a native call, which asks nobody for a permission. Other programs
+ * do not inherit the descriptor.
+ *
+ * @param path The path, without null bytes.
+ * @param flags The flags of `open(2)`.
+ * @param mode Permissions of a new file.
+ * @returns The descriptor, or a negative error number.
+ */
+export function openNatively(
+  path: Uint8Array,
+  flags: number,
+  mode: number,
+): number {
+  const memory = allocateFor("open", path.byteLength + 1);
+  memory.bytes.set(path);
+  memory.bytes[path.byteLength] = 0;
+  const fd = librt("open").open(
     memory.pointer,
-    flags & REOPEN_FLAGS | constants.O_CLOEXEC,
+    flags | constants.O_CLOEXEC,
+    mode,
   );
-  const errno = reopened === -1 ? runtime.errno() : 0;
+  const errno = fd === -1 ? runtime.errno() : 0;
   freeNative(memory);
-  return reopened === -1 ? -errno : reopened;
+  return fd === -1 ? -errno : fd;
 }
 
 /**
@@ -139,7 +172,10 @@ export function reopenForAppending(file: NamedFile, flags: number): number {
     });
   }
   const kept = flags & ~(O_ACCMODE | constants.O_NONBLOCK);
-  const appending = reopenDescriptor(fd, kept | O_WRONLY | O_APPEND);
+  const wanted = kept | O_WRONLY | O_APPEND;
+  const appending = isServedByFs()
+    ? reopenByFs(fd, path, wanted & REOPEN_FLAGS)
+    : reopenDescriptor(fd, wanted);
   if (appending >= 0) return appending;
   statusOf(fd); // Not open any more: EBADF says more than ENOENT.
   throw new AioError(`${what}without append`, {
@@ -158,8 +194,9 @@ export function sizeOf(file: NamedFile): Promise<number> {
   return call(
     async () => {
       const stats = await fstatPromised(fd);
-      // What fstat() tells of a block device is 0.
-      return stats.isBlockDevice() ? endOf(librt("lseek"), fd) : stats.size;
+      // The size of a block device is 0 in fstat().
+      if (!stats.isBlockDevice()) return stats.size;
+      return isServedByFs() ? await endByFs(fd) : endOf(librt("lseek"), fd);
     },
     (native) => endOf(native, fd),
     (errno) =>
@@ -234,9 +271,9 @@ export function sizeNow(file: NamedFile): number {
   const { fd, path } = file;
   const stats = statsOf(fd);
   if (stats !== null && !stats.isBlockDevice()) return stats.size;
-  const size = endOf(librt("lseek"), fd);
+  const size = isServedByFs() ? -1 : endOf(librt("lseek"), fd);
   if (size !== -1) return size;
-  const errno = runtime.errno();
+  const errno = isServedByFs() ? platform.errno.ENOTSUP : runtime.errno();
   const what = `Cannot get the size of ${fileName(file)}`;
   throw new AioError(`${what}${closedHint(fd, errno)}`, {
     errno,
@@ -323,6 +360,12 @@ export async function closeDescriptor(
   );
 }
 
+/** Closes a descriptor that was opened beside the file's own. Returns why it failed. */
+export async function closeSecond(fd: number): Promise<number> {
+  if (isServedByFs()) return await closeByFs(fd);
+  return librt().close(fd) === -1 ? runtime.errno() : 0;
+}
+
 /**
  * Calls the runtime's function, or the system's where the runtime does not know
  * the descriptor because it has not opened it.
@@ -350,6 +393,7 @@ async function call<T>(
 
 /** Whether a call failed because the runtime does not know a descriptor that is open. */
 function isUnknown(failure: unknown, fd: number): boolean {
-  return failure instanceof AioError && failure.errno === EBADF &&
+  return !isServedByFs() && failure instanceof AioError &&
+    failure.errno === EBADF &&
     librt(failure.syscall).fcntl(fd, constants.F_GETFL, 0) !== -1;
 }

@@ -30,7 +30,9 @@ export interface AioErrorOptions {
   offset?: number | bigint;
   /** How many bytes were transferred before the failure. */
   bytesTransferred?: number;
-  /** The path, where the file was opened by one. */
+  /**
+   * The path, where the file was opened by one; what is no UTF-8 in it is U+FFFD.
+   */
   path?: string;
 }
 
@@ -107,7 +109,9 @@ export class AioError extends Error {
   declare readonly offset?: number | bigint;
   /** How many bytes were transferred before the failure. */
   declare readonly bytesTransferred?: number;
-  /** The path, where the file was opened by one. */
+  /**
+   * The path, where the file was opened by one; what is no UTF-8 in it is U+FFFD.
+   */
   declare readonly path?: string;
 
   /**
@@ -165,15 +169,26 @@ export function fromSystemError(
   what: (errno: number) => string,
   options: Omit<AioErrorOptions, "errno">,
 ): unknown {
-  const { code, errno, message } = Object(error) as Record<string, unknown>;
-  const number = typeof code !== "string"
-    ? errnoInMessage(String(message))
-    : typeof errno === "number" && errno !== 0
-    ? Math.abs(errno)
-    : platform.errno[code];
+  const number = errnoOf(error);
   return number === undefined
     ? error
     : new AioError(what(number), { ...options, errno: number });
+}
+
+/**
+ * From here on, `errno` of `node:fs` is a number of libuv's own: on Windows all of
+ * them are, elsewhere those of errors that the system does not have.
+ */
+const OWN_ERRNO_MIN = 3000;
+
+/** The error number of what `node:fs` throws for a failed system call, if it has one. */
+export function errnoOf(error: unknown): number | undefined {
+  const { code, errno, message } = Object(error) as Record<string, unknown>;
+  if (typeof code !== "string") return errnoInMessage(String(message));
+  const number = typeof errno === "number" ? Math.abs(errno) : 0;
+  return number === 0 || number >= OWN_ERRNO_MIN
+    ? platform.errno[code]
+    : number;
 }
 
 /**

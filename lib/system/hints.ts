@@ -8,9 +8,11 @@
 import { fstatSync } from "node:fs";
 import { type DirectAlignment, directAlignmentOf } from "../../ffi/statx.ts";
 import { EBADF, EINVAL, platform } from "./constants.ts";
+import { flagsOfOpen } from "./fs_descriptor.ts";
 import { librt } from "./librt.ts";
+import { isServedByFs } from "./settings.ts";
 
-const { constants } = platform;
+const { constants, errno: { EACCES } } = platform;
 
 const NOT_OPEN = ", which is not open";
 
@@ -47,6 +49,10 @@ export function fileName({ fd, path }: NamedFile): string {
 export function hintOn(errno: number, fd: number, asked: Asked | null): string {
   // POSIX has aio_fsync() want a descriptor that is open for writing.
   if (errno === EBADF) return accessHint(fd, asked?.isWrite ?? true);
+  // The system has no permission for that.
+  if (errno === EACCES && asked === null) {
+    return ", which Node forbids with --permission";
+  }
   return errno === EINVAL && asked !== null ? misalignmentHint(fd, asked) : "";
 }
 
@@ -98,12 +104,13 @@ function misalignmentHint(fd: number, asked: Asked): string {
 }
 
 function flagsOf(fd: number): number {
+  if (isServedByFs()) return flagsOfOpen(fd);
   return librt().fcntl(fd, constants.F_GETFL, 0);
 }
 
 /** What direct transfers of a file need, or `null` where nobody can tell. */
 function alignmentOf(fd: number): DirectAlignment | null {
-  const told = directAlignmentOf(fd);
+  const told = isServedByFs() ? null : directAlignmentOf(fd);
   if (told !== null) return told;
   try {
     // Enough for every file system; some need less.

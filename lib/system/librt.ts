@@ -3,6 +3,7 @@ import {
   type Librt,
   librt as bind,
   UnavailableError,
+  whyUnavailable,
 } from "../../ffi/librt.ts";
 import {
   allocateNative,
@@ -11,6 +12,15 @@ import {
 } from "../../ffi/memory.ts";
 import { ENOSYS, platform } from "./constants.ts";
 import { AioError } from "./error.ts";
+
+/** What there is where it cannot be called. */
+const WHAT_WORKS = '; files work without it, by the engine "fs"';
+
+/** Why the C library cannot be called, and what works all the same; `null` if it can. */
+export function reasonAgainst(): string | null {
+  const reason = whyUnavailable();
+  return reason === null ? null : reason + WHAT_WORKS;
+}
 
 /**
  * The bound C library, for the first call as for every later one.
@@ -24,17 +34,7 @@ export function librt(syscall = "aio_init"): Librt {
     return bind();
   } catch (error) {
     if (!(error instanceof UnavailableError)) throw error;
-    throw new AioError(error.message, { errno: ENOSYS, syscall });
-  }
-}
-
-/** Why there are no native calls, or `null` if there are. */
-export function reasonAgainst(): string | null {
-  try {
-    bind();
-    return null;
-  } catch (error) {
-    return (error as Error).message;
+    throw new AioError(error.message + WHAT_WORKS, { errno: ENOSYS, syscall });
   }
 }
 

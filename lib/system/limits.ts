@@ -5,6 +5,7 @@
  */
 import { platform } from "./constants.ts";
 import { librt } from "./librt.ts";
+import { isServedByFs } from "./settings.ts";
 
 /**
  * The limits of the system's implementation; -1 means that there is none.
@@ -41,6 +42,15 @@ export interface Limits {
  */
 export function limits(): Limits {
   return { ...systemLimits() };
+}
+
+/** By how much the priority may be lowered where nobody asks the system: as on glibc. */
+const PRIORITY_MAX = 20;
+
+/** By how much a request of a file may lower its priority, at most. */
+export function priorityMax(): number {
+  if (isServedByFs()) return PRIORITY_MAX;
+  return Math.max(systemLimits().AIO_PRIO_DELTA_MAX, 0);
 }
 
 let known: Readonly<Limits> | null = null;

@@ -2,8 +2,9 @@
 import { types } from "node:util";
 import { runtime } from "../../ffi/current.ts";
 import { mayEndFirst } from "../../ffi/isolate.ts";
-import { librt } from "../../ffi/librt.ts";
+import { librt, whyUnavailable } from "../../ffi/librt.ts";
 import { assertObject } from "../checks/arguments.ts";
+import { type Buffers, isList } from "../checks/buffers.ts";
 import {
   assertBytes,
   bufferOf,
@@ -11,6 +12,7 @@ import {
   nameOf,
 } from "../checks/bytes.ts";
 import { platform } from "./constants.ts";
+import { isServedByFs } from "./settings.ts";
 
 const WASM_PAGE_BYTES = 65_536;
 /** Buffers up to this size share a slab. */
@@ -61,7 +63,10 @@ interface Slab {
   used: number;
 }
 
-/** The address of every buffer that may be given to native code. */
+/**
+ * The address of every buffer that may be given to native code; 0 until it can be
+ * asked for.
+ */
 const addresses = new WeakMap<ArrayBufferLike, number>();
 // Handed out from front to back and then forgotten, never recycled: the
 // garbage collector takes it when the last view of it is gone.
@@ -75,7 +80,8 @@ let slab: Slab | null = null;
  * It is the memory of a `WebAssembly.Memory`, the one kind that JavaScript
  * itself cannot pull away from under a request in flight. In an isolate that may
  * end before the process, such as a worker or a file of `deno test`, data goes
- * through the library's own memory all the same.
+ * through the library's own memory all the same. Where nothing native can be called,
+ * memory is aligned to 65,536 bytes at most.
  *
  * From 1 MiB on it is aligned to 2 MiB, and Linux is asked for pages of that size.
  * Small pieces share a memory of 4 MiB. JavaScript clones a view together with the
@@ -139,8 +145,7 @@ function allocateAlone(
   const spare = alignment > DEFAULT_ALIGNMENT_BYTES ? alignment : 0;
   const alone = newSlab(byteLength + spare);
   const view = take(alone, byteLength, alignment)!;
-  // Without the C library there is no address.
-  if (isHuge && alone.address !== 0) {
+  if (isHuge && alone.address !== 0 && whyUnavailable() === null) {
     adviseHugePages(alone.address + view.byteOffset, byteLength);
   }
   return view;
@@ -171,29 +176,56 @@ function adviseHugePages(address: number, byteLength: number): void {
  */
 export function isPinned(view: Uint8Array): boolean {
   assertBytes(view, "The view");
-  const buffer = bufferOf(view);
-  return addresses.has(buffer) || types.isSharedArrayBuffer(buffer);
+  return addresses.has(bufferOf(view)) || isShared(view);
 }
 
 /**
  * The native address to transfer to or from in place, or 0 where the bytes have
  * to go through the library's own memory: because they may move, or because the
- * isolate they belong to may end while the request goes on.
+ * isolate they belong to may end while the request goes on. Several buffers have no
+ * address: each of them has one.
  */
-export function addressInPlace(view: Uint8Array): number {
-  return mayEndFirst() ? 0 : pinnedAddressOf(view);
+export function addressInPlace(buffers: Buffers): number {
+  return isList(buffers) || mayEndFirst() ? 0 : pinnedAddressOf(buffers);
+}
+
+/**
+ * The same for a request of a file. What `node:fs` serves has no address: one that
+ * is as far from a page's boundary stands for it.
+ */
+export function placeOf(buffers: Buffers): number {
+  if (!isServedByFs()) return addressInPlace(buffers);
+  if (isList(buffers)) return 0;
+  return addresses.has(bufferOf(buffers)) || isShared(buffers)
+    ? WASM_PAGE_BYTES + byteOffsetOf(buffers)
+    : 0;
+}
+
+/** Of each pinned buffer one view: to make one for each transfer takes longer. */
+const wholes = new WeakMap<ArrayBufferLike, Uint8Array>();
+
+/** All bytes of the buffer that a pinned view is on. */
+export function pinnedBytesOf(view: Uint8Array): Uint8Array {
+  const buffer = bufferOf(view);
+  let whole = wholes.get(buffer);
+  if (whole === undefined) wholes.set(buffer, whole = new Uint8Array(buffer));
+  return whole;
+}
+
+function isShared(view: Uint8Array): boolean {
+  return types.isSharedArrayBuffer(bufferOf(view));
 }
 
 /** The native address of a view's first byte, or 0 if it is not pinned. */
 export function pinnedAddressOf(view: Uint8Array): number {
   const buffer = bufferOf(view);
   let address = addresses.get(buffer);
-  if (address === undefined) {
-    if (!types.isSharedArrayBuffer(buffer)) return 0;
+  if (address === undefined && !isShared(view)) return 0;
+  if (!address) {
     address = runtime.addressOfBuffer(buffer);
     addresses.set(buffer, address);
   }
-  return address + byteOffsetOf(view);
+  return address === 0 ? 0 : address + byteOffsetOf(view);
 }
 
 function newSlab(byteLength: number): Slab {

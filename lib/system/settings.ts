@@ -27,7 +27,7 @@ const THREADS = 32;
 const POLL_MICROSECONDS = 100;
 
 /** The names of engines that may be asked for. */
-export const ENGINES = ["auto", "io_uring", "librt"] as const;
+export const ENGINES = ["auto", "io_uring", "librt", "fs"] as const;
 
 /**
  * What {@linkcode configure} sets.
@@ -80,15 +80,18 @@ export interface Configuration {
   /**
    * What serves requests of files. `"io_uring"` is the kernel's own asynchronous
    * I/O: it takes the least of the processor, and what runs can be canceled.
-   * `"librt"` is the C library's `aio(3)`, on threads. `"auto"` takes io_uring where
-   * Linux, from 6.1 on, offers it to the main thread of the process, and librt
-   * elsewhere. It has to be set before the first file is opened. The environment
-   * variable `POSIX_AIO_ENGINE` has it begin with something else; Deno looks at that
-   * only where `--allow-env` is given.
+   * `"librt"` is the C library's `aio(3)`, on threads. `"fs"` is the runtime's own
+   * `node:fs`, which needs no native calls. `"auto"` takes io_uring where Linux,
+   * from 6.1 on, offers it to the main thread of the process, librt elsewhere, and
+   * `node:fs` where neither can be had: on Windows, and where native calls are not
+   * permitted; and on macOS, which allows 16 requests of `aio(3)` a process. It has
+   * to be set before the first file is opened. The environment variable
+   * `POSIX_AIO_ENGINE` has it begin with something else; Deno looks at that only
+   * where `--allow-env` is given.
    *
    * @default {"auto"}
    */
-  engine?: "auto" | "io_uring" | "librt";
+  engine?: "auto" | "io_uring" | "librt" | "fs";
 }
 
 /** The settings of this isolate. */
@@ -119,6 +122,11 @@ export const serving: {
   isAskedFor: boolean;
 } = { engine: null, isAskedFor: false };
 
+/** Whether `node:fs` serves files: then nothing native is called for them. */
+export function isServedByFs(): boolean {
+  return serving.engine === "fs";
+}
+
 /**
  * Changes how the file level of this isolate works. What is not given stays as
  * it is.
@@ -129,7 +137,7 @@ export const serving: {
  * @throws {RangeError} If a number of threads, lanes or requests is not a
  * positive integer, or a time is negative.
  *
- * @example Leaving the processor alone rather than being fast
+ * @example Less processor time, and later completions
  * ```ts
  * import { configure } from "@posix/aio";
  *
@@ -182,5 +190,6 @@ function assertEngine(engine: unknown): void {
 
 /** Applies what has to be known before the first request. */
 export function applySettings(): void {
+  if (isServedByFs()) return;
   tuneOnce(settings.threads, THREADS);
 }

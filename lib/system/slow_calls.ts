@@ -5,13 +5,13 @@
  * @module
  */
 import { runtime } from "../../ffi/current.ts";
-import type { Librt } from "../../ffi/librt.ts";
+import { type Librt, whyUnavailable } from "../../ffi/librt.ts";
 import { assert } from "../checks/assert.ts";
 import { Fifo } from "../collections/fifo.ts";
 import { platform } from "./constants.ts";
 import { AioError } from "./error.ts";
 import type { NamedFile } from "./hints.ts";
-import { librt, reasonAgainst } from "./librt.ts";
+import { librt } from "./librt.ts";
 import { waitingCallsMax } from "./threads.ts";
 
 /** Threads are few: those of Node serve its own files, too. */
@@ -65,7 +65,7 @@ export function nativeFor(
   syscall: string,
   file: NamedFile,
 ): Librt {
-  const reason = reasonAgainst();
+  const reason = whyUnavailable();
   if (reason === null) return librt(syscall);
   throw notSupported(what, syscall, file, reason);
 }

@@ -9,6 +9,7 @@
 import { freeUnused } from "../../ffi/unused_memory.ts";
 import { mayEndFirst } from "../../ffi/isolate.ts";
 import { counters } from "./counters.ts";
+import { isServedByFs } from "./settings.ts";
 
 /**
  * So many microtasks in a row are enough for a program to learn that requests are
@@ -22,7 +23,7 @@ let isDue = false;
 
 /** Gives memory back, unless more requests come at once. */
 export async function giveMemoryBack(): Promise<void> {
-  if (!mayEndFirst() || isDue) return;
+  if (isServedByFs() || !mayEndFirst() || isDue) return;
   isDue = true;
   for (let count = 0; count < MICROTASKS; count++) await null;
   isDue = false;

@@ -40,6 +40,10 @@ export const isRandomRead = (work: Work): boolean =>
 export const isTransfer = (work: Work): boolean =>
   ["main", "cold", "constrained"].includes(work.group);
 
+/** What the engine on `node:fs` is compared by with `node:fs` itself. */
+export const isForFs = (work: Work): boolean =>
+  work.group === "main" && (isRandomRead(work) || work.operation === "append");
+
 /** Of a size at which it matters how the memory came about. */
 export const isLargeCachedRead = (work: Work): boolean =>
   work.group === "main" && work.operation === "read" && !work.direct &&
@@ -49,6 +53,21 @@ export const isLargeCachedRead = (work: Work): boolean =>
 export const isOneCachedRead = (work: Work): boolean =>
   work.group === "main" && isRandomRead(work) && !work.direct &&
   work.depth === 1;
+
+/** Packages that read files of their formats, by one way to read files. */
+export function consumer(
+  key: string,
+  label: string,
+  variant: string,
+  command: (task: Task, variant: string) => Command,
+): Contestant {
+  return {
+    key,
+    label,
+    offers: ({ group }) => group === "consumers",
+    command: (task) => command(task, variant),
+  };
+}
 
 /** The path of a file of this directory. */
 export const here = (path: string): string =>

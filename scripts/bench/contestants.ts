@@ -3,8 +3,10 @@
 import { findCompiler } from "./c_peer.ts";
 import {
   type Command,
+  consumer,
   type Contestant,
   here,
+  isForFs,
   isLargeCachedRead,
   isOneCachedRead,
   isRandomRead,
@@ -20,7 +22,7 @@ import { FIXED_LANES, type Task, type Work } from "./workloads.ts";
 /** Finds every contestant; `directory` takes what has to be compiled. */
 export async function findContestants(directory: string): Promise<Machine> {
   const machine: Machine = {
-    contestants: [...library(), ...denoPeers()],
+    contestants: [...library(), ...denoPeers(), ...consumers()],
     missing: [],
     versions: { deno: Deno.version.deno, v8: Deno.version.v8 },
   };
@@ -37,33 +39,13 @@ export async function findContestants(directory: string): Promise<Machine> {
   return machine;
 }
 
+/** The library: what is set for it, and variables of its environment. */
 function libraryVariant(
   key: string,
   label: string,
   offers: (work: Work) => boolean,
-  options: Pick<Task, "variant"> & Partial<Task>,
-): Contestant {
-  return {
-    key,
-    label,
-    offers,
-    command: (task) =>
-      denoScript(
-        "library_worker.ts",
-        task,
-        options,
-        task.group === "soak" ? FIXED_NURSERY : [],
-      ),
-  };
-}
-
-/** The library with pinned memory, and a variable of the environment. */
-function withVariable(
-  key: string,
-  label: string,
-  offers: (work: Work) => boolean,
-  env: Record<string, string>,
   options: Partial<Task> = {},
+  env: Record<string, string> = {},
 ): Contestant {
   const all = { variant: "pinned", ...options };
   return {
@@ -71,7 +53,12 @@ function withVariable(
     label,
     offers,
     command: (task) => ({
-      ...denoScript("library_worker.ts", task, all),
+      ...denoScript(
+        "library_worker.ts",
+        task,
+        all,
+        task.group === "soak" ? FIXED_NURSERY : [],
+      ),
       env,
     }),
   };
@@ -97,8 +84,7 @@ export function library(): Contestant[] {
     libraryVariant(
       "library",
       "posix-aio, pinned memory",
-      ({ group }) => group !== "lanes",
-      { variant: "pinned" },
+      ({ group }) => group !== "lanes" && group !== "consumers",
     ),
     libraryVariant(
       "library-ordinary",
@@ -112,17 +98,28 @@ export function library(): Contestant[] {
       (work) => inMain(work) && work.operation === "read",
       { variant: "fresh" },
     ),
-    withVariable(
+    libraryVariant(
       "library-no-page-cache",
       "posix-aio, page cache not asked first",
       (work) => work.group === "cold",
+      {},
       { POSIX_AIO_PAGE_CACHE: "0" },
     ),
-    withVariable(
+    libraryVariant(
       "library-librt",
       "posix-aio, engine librt",
       (work) => inMain(work) || ["lanes", "idle"].includes(work.group),
+      {},
       { POSIX_AIO_ENGINE: "librt" },
+    ),
+    ...["pinned", "ordinary"].map((memory) =>
+      libraryVariant(
+        memory === "pinned" ? "library-fs" : `library-fs-${memory}`,
+        `posix-aio, engine fs, ${memory} memory`,
+        isForFs,
+        { variant: memory },
+        { POSIX_AIO_ENGINE: "fs" },
+      )
     ),
     libraryVariant("library-batch", "posix-aio, batch()", interfaces, {
       variant: "batch",
@@ -136,12 +133,12 @@ export function library(): Contestant[] {
       )
     ),
     ...FIXED_LANES.map((lanes) =>
-      withVariable(
+      libraryVariant(
         `library-lanes-${lanes}`,
         `posix-aio, ${lanes} lane${lanes > 1 ? "s" : ""}`,
         (work) => work.group === "lanes",
-        { POSIX_AIO_ENGINE: "librt" },
         { lanes },
+        { POSIX_AIO_ENGINE: "librt" },
       )
     ),
   ];
@@ -219,6 +216,16 @@ export function denoPeers(): Contestant[] {
         denoScript("peers/open_peer.mjs", task, { variant: "filehandle" }),
     },
     workerPool("deno-workers", "Deno, workers", denoScript),
+  ];
+}
+
+/** The library and `node:fs` under packages that read files of their formats. */
+export function consumers(): Contestant[] {
+  const command = (task: Task, variant: string) =>
+    denoScript("consumers/worker.ts", task, { variant });
+  return [
+    consumer("library", "posix-aio", "library", command),
+    consumer("deno-node-fs", "Deno node:fs", "node-fs", command),
   ];
 }
 

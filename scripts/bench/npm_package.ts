@@ -1,11 +1,14 @@
 /** The library as its npm package, on Node and on Bun. */
 
 import * as esbuild from "esbuild";
+import denoJson from "../../deno.json" with { type: "json" };
 import { mkdir, readdir, readFile, writeFile } from "node:fs/promises";
 import { pathToFileURL } from "node:url";
 import {
+  consumer,
   type Contestant,
   here,
+  isForFs,
   isLargeCachedRead,
   type Machine,
   output,
@@ -39,10 +42,31 @@ export async function addNpmPackage(
     });
     return;
   }
+  const consumers = await installedConsumers(`${directory}/project`);
   for (const { key, label, program } of runtimes) {
     if (program === undefined) continue;
     machine.contestants.push(...libraryOn(key, label, program, script));
+    if (consumers === undefined) continue;
+    machine.contestants.push(...consumersOn(key, label, program, consumers));
   }
+}
+
+/** The library and `node:fs` under packages that read files of their formats. */
+function consumersOn(
+  runtime: string,
+  label: string,
+  program: string,
+  script: string,
+): Contestant[] {
+  const command = (task: Task, variant: string) => ({
+    program,
+    args: [script, JSON.stringify({ ...task, variant })],
+  });
+  const onRuntime = `library-on-${runtime}`;
+  return [
+    consumer(onRuntime, `posix-aio on ${label}`, "library", command),
+    consumer(runtime, `${label} fs`, "node-fs", command),
+  ];
 }
 
 /** The library in its variants. */
@@ -53,10 +77,12 @@ function libraryOn(
   script: string,
 ): Contestant[] {
   const key = `library-on-${runtime}`, name = `posix-aio on ${label}`;
-  const variant = (variant: string) => (task: Task) => ({
-    program,
-    args: [script, JSON.stringify({ ...task, variant })],
-  });
+  const variant =
+    (variant: string, env?: Record<string, string>) => (task: Task) => ({
+      program,
+      args: [script, JSON.stringify({ ...task, variant })],
+      env,
+    });
   return [
     {
       key,
@@ -65,6 +91,18 @@ function libraryOn(
         work.group === "main" && work.order === "random" ||
         ["streams", "opens", "constrained", "timers"].includes(work.group),
       command: variant("pinned"),
+    },
+    {
+      key: `${key}-fs`,
+      label: `${name}, engine fs`,
+      offers: isForFs,
+      command: variant("pinned", { POSIX_AIO_ENGINE: "fs" }),
+    },
+    {
+      key: `${key}-fs-ordinary`,
+      label: `${name}, engine fs, ordinary memory`,
+      offers: isForFs,
+      command: variant("ordinary", { POSIX_AIO_ENGINE: "fs" }),
     },
     {
       key: `${key}-ordinary`,
@@ -111,5 +149,46 @@ async function installedWorker(project: string): Promise<string | undefined> {
     code.replace('"../../mod.ts"', '"posix-aio"')
       .replace('"./measure.mjs"', `"${pathToFileURL(here("measure.mjs"))}"`),
   );
+  return script;
+}
+
+/** What the worker of `consumers/` imports, apart from the library. */
+const CONSUMERS = ["@zip.js/zip.js", "hyparquet", "pmtiles", "wa-sqlite"];
+
+/**
+ * Installs other packages into the project. Returns the path of their worker in it,
+ * or nothing where they cannot be had.
+ */
+async function installedConsumers(
+  project: string,
+): Promise<string | undefined> {
+  const packages = CONSUMERS.map((name) =>
+    denoJson.imports[name as keyof typeof denoJson.imports].slice("npm:".length)
+  );
+  const installed = await output(
+    "npm",
+    ["install", "--prefix", project, ...packages],
+    BUILD_TIMEOUT_MS,
+  );
+  if (installed === undefined) return undefined;
+  const script = `${project}/consumers.mjs`;
+  await esbuild.build({
+    entryPoints: [here("consumers/worker.ts")],
+    outfile: script,
+    bundle: true,
+    packages: "external",
+    platform: "node",
+    format: "esm",
+    target: "node20",
+    plugins: [{
+      name: "the library is the package",
+      setup: (build) =>
+        build.onResolve(
+          { filter: /\/mod\.ts$/ },
+          () => ({ path: "posix-aio", external: true }),
+        ),
+    }],
+  });
+  await esbuild.stop();
   return script;
 }

@@ -1,8 +1,10 @@
 /** Runs contestants, each in a process of its own, one after another. */
 
+import { existsSync } from "node:fs";
 import { mkdtemp, rm } from "node:fs/promises";
 import { setTimeout } from "node:timers/promises";
 import { type Cgroups, constrain } from "./constraints.ts";
+import { makeSample } from "./consumers/samples.ts";
 import type { Contestant } from "./contestant.ts";
 import type { ContestantResult, WorkResult } from "./results.ts";
 import { isDisturbed, processorTime, stolenShare } from "./stolen.ts";
@@ -91,9 +93,7 @@ async function runOnce(
   settings: RunSettings,
 ): Promise<Run> {
   const { directory, cgroups } = settings;
-  const [path, fileBytes] = work.cold
-    ? [settings.coldPath, settings.coldFileBytes]
-    : [settings.path, settings.fileBytes];
+  const [path, fileBytes] = await fileFor(work, settings);
   const seconds = work.seconds ?? settings.seconds;
   const task: Task = {
     ...work,
@@ -121,6 +121,19 @@ async function runOnce(
   const run = await start(contestant, task, cgroups);
   checkDiskShare(work, run);
   return run;
+}
+
+/** The file that a work is done on, and how large it is. */
+async function fileFor(
+  { cold, consumer }: Work,
+  { path, fileBytes, coldPath, coldFileBytes }: RunSettings,
+): Promise<[path: string, bytes: number]> {
+  if (cold) return [coldPath, coldFileBytes];
+  if (consumer === undefined) return [path, fileBytes];
+  const sample = `${path}.${consumer}`;
+  if (!existsSync(sample)) await makeSample(consumer, sample);
+  // Offsets are numbers of operations, of which there is no end.
+  return [sample, fileBytes];
 }
 
 async function prepareCache({ cold, direct, path, fileBytes }: Task) {
@@ -163,7 +176,6 @@ async function start(
   const process = new Deno.Command(program, {
     args,
     env: { NO_COLOR: "1", ...env },
-    // For the idle work: a pipe that stays empty and open.
     stdin: "null",
     stdout: "piped",
     stderr: "piped",

@@ -39,6 +39,7 @@ const TABLES: Record<string, (results: Results, drawn: Chart[]) => string> = {
   run,
   charts,
   peers,
+  others,
   sizes,
   streams,
   works,
@@ -155,6 +156,58 @@ function peers(results: Results): string {
   return table(["4 KiB random reads a second", ...titles], rows);
 }
 
+/** Each way to use files, and what its figure of each other work is of. */
+const WAYS: [label: string, keys: Record<string, string>][] = [
+  ["posix-aio", { sizes: "library-ordinary", rest: "library" }],
+  ["posix-aio, pinned memory", { sizes: "library" }],
+  ["posix-aio on Node", {
+    sizes: "library-on-node-ordinary",
+    rest: "library-on-node",
+  }],
+  ["posix-aio on Bun", {
+    sizes: "library-on-bun-ordinary",
+    rest: "library-on-bun",
+  }],
+  ["Deno", { stream: "deno-stream", open: "deno-open" }],
+  ["Deno node:fs", {
+    sizes: "deno-node-fs",
+    open: "deno-filehandle",
+    commits: "deno-node-fs",
+  }],
+  ["Node 26", {
+    sizes: "node",
+    stream: "node-stream",
+    open: "node-open",
+    commits: "node",
+  }],
+  ["Bun", {
+    sizes: "bun",
+    stream: "bun-stream",
+    open: "bun-open",
+    commits: "bun",
+  }],
+  ["fio io_uring", { sizes: "fio-io_uring", commits: "fio-io_uring" }],
+];
+
+/** The same for everything that is no small read. */
+function others(results: Results): string {
+  const columns: [string, string, string, keyof Run][] = [
+    ["64 KiB, MB/s", "sizes", "read-64k-warm-d8", "mbps"],
+    ["1 MiB, MB/s", "sizes", "read-1m-warm-d8", "mbps"],
+    ["stream, MB/s", "stream", "stream-warm", "mbps"],
+    ["opened a second", "open", "open-4k-warm", "iops"],
+    ["commits a second, 1 writer", "commits", "append-sync-w1", "iops"],
+    ["64 writers", "commits", "append-sync-w64", "iops"],
+  ];
+  const rows = WAYS.map(([label, keys]) => [
+    label,
+    ...columns.map(([_, kind, work, field]) =>
+      medianOf(results, work, keys[kind] ?? keys.rest, field)
+    ),
+  ]);
+  return table(["cached files", ...columns.map(([title]) => title)], rows);
+}
+
 /** What copying costs, by the size of what is read and the memory. */
 function sizes(results: Results): string {
   const columns = ["read-4k-warm-d32", "read-64k-warm-d8", "read-1m-warm-d8"];
@@ -263,12 +316,11 @@ function requirements({ requirements = [] }: Results): string {
 /** How group commit changes what many writers reach. */
 function commits(results: Results): string {
   const works = ["append-sync-w1", "append-sync-w64"];
-  const rows = ["library", "library-librt", "fio-io_uring"]
-    .filter((key) => series(results, works[0], key, "iops").length > 0)
-    .map((key) => [
-      labelOf(results, key),
-      ...works.map((work) => medianOf(results, work, key)),
-    ]);
+  const keys = contestantsOf(results, works[0]).map(({ key }) => key);
+  const rows = keys.map((key) => [
+    labelOf(results, key),
+    ...works.map((work) => medianOf(results, work, key)),
+  ]);
   const titles = ["commits a second", "1 writer", "64 writers"];
   return table(titles, rows);
 }

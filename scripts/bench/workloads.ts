@@ -23,6 +23,9 @@ export interface Constraint {
   niceness?: number;
 }
 
+/** A format, read by a package that was not written for the library. */
+export type Consumer = "parquet" | "zip" | "pmtiles" | "sqlite";
+
 export interface Work {
   name: string;
   title: string;
@@ -35,8 +38,18 @@ export interface Work {
     | "idle"
     | "cold"
     | "constrained"
+    | "consumers"
     | "timers";
-  operation: "read" | "write" | "append" | "stream" | "open" | "idle";
+  operation:
+    | "read"
+    | "write"
+    | "append"
+    | "stream"
+    | "open"
+    | "consume"
+    | "idle";
+  /** Whose files are read, by the operation `"consume"`. */
+  consumer?: Consumer;
   order: "random" | "sequential";
   blockBytes: number;
   depth: number;
@@ -253,10 +266,34 @@ const OPEN: Work = {
   ],
 };
 
+/** What other packages read of files of their formats. */
+function consumed(consumer: Consumer, title: string, depth: number): Work {
+  return {
+    ...randomReads(depth, false, LIBRARY_AND_NODE_FS),
+    name: `consumer-${consumer}`,
+    title: `${title}, warm, depth ${depth}`,
+    group: "consumers",
+    operation: "consume",
+    consumer,
+    isForFew: true,
+    rounds_max: FEWER_ROUNDS,
+  };
+}
+
 /** Contestants that are the runtimes' own. */
 function runtimes(what: string): string[] {
   return ["deno", "node", "bun"].map((runtime) => `${runtime}-${what}`);
 }
+
+/** What a user may choose between where records have to be on disk. */
+const DURABLE = [
+  "library",
+  "library-librt",
+  "deno-node-fs",
+  "node",
+  "bun",
+  "fio-io_uring",
+];
 
 function appends(writers: number, quick?: string[]): Work {
   return {
@@ -450,8 +487,8 @@ export const WORKS: Work[] = [
   ]),
   randomReads(256, true),
   randomReads(4096, true),
-  appends(1, ["library", "library-librt", "fio-io_uring"]),
-  appends(64, ["library", "library-librt", "fio-io_uring"]),
+  appends(1, DURABLE),
+  appends(64, DURABLE),
   coldReads("all", COLD_READERS),
   coldReads("half", COLD_READERS),
   {
@@ -475,6 +512,11 @@ export const WORKS: Work[] = [
   transfers("write", "random", true, WRITERS),
   STREAM,
   OPEN,
+  consumed("parquet", "100 rows of a Parquet file by hyparquet", 8),
+  consumed("zip", "An entry of a ZIP file by zip.js", 8),
+  consumed("pmtiles", "A tile of a PMTiles archive by pmtiles", 8),
+  // wa-sqlite does one statement at a time.
+  consumed("sqlite", "A row of an SQLite database by wa-sqlite", 1),
   lanes(32, true),
   lanes(64, true),
   idle(1),

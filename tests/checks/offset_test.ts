@@ -9,7 +9,7 @@ import {
 } from "../../lib/checks/offset.ts";
 import { test } from "../helpers/test.ts";
 
-/** Near what a number can tell apart above all. */
+/** Most are near the largest exact number. */
 const offsets: fc.Arbitrary<bigint> = fc.oneof(
   fc.bigInt({ min: 0n, max: 2n ** 63n - 1n }),
   fc.bigInt({ min: 2n ** 53n - 9n, max: 2n ** 53n + 9n }),

@@ -40,6 +40,17 @@ test("the charts are drawn from docs/bench/results.json", () => {
   }
 });
 
+test("the charts have colors for readers who prefer dark pages", () => {
+  for (const name of drawn) {
+    const svg = Deno.readTextFileSync(join(ROOT, `docs/bench/${name}.svg`));
+    const [, dark] = svg.match(/prefers-color-scheme:dark\)\{(.*?\})\}/)!;
+    const inside = svg.slice(svg.indexOf("</style>"));
+    for (const [, color] of inside.matchAll(/(?:fill|stroke)="(#\w+)"/g)) {
+      assert(dark.includes(`="${color}"]`), `${name}.svg: ${color}, ${REMEDY}`);
+    }
+  }
+});
+
 test("the figures name the machine, its kernel and the versions", () => {
   const { machine, versions, date } = results;
   for (const name of ["processor", "cores", "system", "filesystem"]) {

@@ -81,3 +81,17 @@ export function exists(path: string): boolean {
     return false;
   }
 }
+
+/** The rows of the table whose first title is `title`, without marks of code. */
+export function tableOf(page: Page, title: string): string[][] {
+  const plain = page.text.split("\n").map((line) => line.replaceAll("`", ""));
+  const begin = plain.findIndex((line) =>
+    line.startsWith("|") && cellsOf(line)[0] === title
+  );
+  const end = plain.findIndex((line, at) => at > begin && line === "");
+  return plain.slice(begin + 2, end).map(cellsOf);
+}
+
+function cellsOf(line: string): string[] {
+  return line.split("|").slice(1, -1).map((cell) => cell.trim());
+}

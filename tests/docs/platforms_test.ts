@@ -1,4 +1,4 @@
-// docs/guides/platforms.md tells apart what is tested and what is not.
+// docs/guides/platforms.md says what is tested and what is not.
 
 import { assert, assertEquals } from "@std/assert";
 import { platformFor } from "../../ffi/platforms.ts";
@@ -43,4 +43,19 @@ test("docs/guides/platforms.md says of this platform that it is tested", {
   const { platform } = supported();
   if (platform.includes("musl")) return;
   assertEquals(states.get(platform), "run and tested");
+});
+
+test("docs/guides/platforms.md says which systems have node:fs serve files", () => {
+  const rows = page.text.split("\n").map((line) =>
+    line.split("|").map((cell) => cell.trim())
+  );
+  for (const [os, libc] of tables.filter(([os]) => os !== "linux")) {
+    const { prefersFs } = platformFor(os, "aarch64", libc)!;
+    const names = { darwin: "macOS", freebsd: "FreeBSD", netbsd: "NetBSD" };
+    const engines = rows.filter(([_, where, engine]) =>
+      where?.split(", ").includes(names[os as "darwin"]) &&
+      /^`(fs|librt|io_uring)`$/.test(engine)
+    ).map(([_, _where, engine]) => engine);
+    assertEquals(engines, [prefersFs ? "`fs`" : "`librt`"], os);
+  }
 });

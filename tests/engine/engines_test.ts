@@ -3,6 +3,7 @@
 // would have.
 //
 // `deno task test:engines` runs all of them, also with the page cache asked first.
+// What node:fs cannot do is in limits_of_fs.ts.
 
 import { assert, assertEquals } from "@std/assert";
 import {
@@ -14,9 +15,11 @@ import {
   test,
   WHOLE_FILE,
 } from "../helpers/mod.ts";
+import { pages } from "../docs/pages.ts";
 import { preload } from "../helpers/native.ts";
 import { sentenceFiles } from "../posix/helpers.ts";
 import { isLong } from "../torture/scale.ts";
+import { isBeyondFs, rowsOfLimits, testsBeyondFs } from "./limits_of_fs.ts";
 
 const areAll = Deno.env.get("POSIX_AIO_ALL_ENGINES") === "1";
 
@@ -26,6 +29,7 @@ const limit_ms = isLong ? 3_600_000 : 180_000;
 /** These choose the engine themselves, or need none. */
 const OF_NO_ENGINE = [
   "engine/engines_test.ts",
+  "engine/fs_engine_test.ts",
   "engine/ring_faults_test.ts",
   "engine/ring_test.ts",
   "engine/serving_test.ts",
@@ -42,12 +46,29 @@ const OF_LIBRT = [
   "torture/again_test.ts",
 ];
 
+/** What of the engine on node:fs always runs: a part of everything that it does. */
+const OF_FS = [
+  "engine/engine_test.ts",
+  "engine/stream_transfers_test.ts",
+  "file/aio_file_test.ts",
+  "file/batch_test.ts",
+  "file/block_device_test.ts",
+  "file/metrics_test.ts",
+  "file/open_test.ts",
+  "file/streams_test.ts",
+  "requests/append_test.ts",
+  "requests/file_queue_test.ts",
+  "requests/group_commit_test.ts",
+  "requests/priorities_test.ts",
+];
+
 /** Librt serves in `deno test` as well; the first thread takes another way for these. */
 const OTHERWISE_ON_FIRST_THREAD = [
   "engine/page_cache_test.ts",
   "engine/turn_test.ts",
   "file/aio_file_test.ts",
   "file/batch_test.ts",
+  "file/buffer_lists_test.ts",
   "file/completion_queue_test.ts",
   "file/memory_test.ts",
   "file/streams_test.ts",
@@ -68,8 +89,10 @@ const ALL = ["engine", "requests", "file", "torture"].flatMap(testFiles)
   .filter((file) => !OF_NO_ENGINE.includes(file));
 
 function filesOf(engine: EngineName): string[] {
-  if (engine !== "librt") return ALL.filter((file) => !OF_LIBRT.includes(file));
-  return areAll ? ALL : OTHERWISE_ON_FIRST_THREAD;
+  if (engine === "librt") return areAll ? ALL : OTHERWISE_ON_FIRST_THREAD;
+  const files = ALL.filter((file) => !OF_LIBRT.includes(file));
+  if (engine === "io_uring") return files;
+  return areAll ? files.filter((file) => !isBeyondFs(file)) : OF_FS;
 }
 
 /** Runs the tests of a file on the first thread of a process. */
@@ -78,20 +101,28 @@ async function passes(
   serving: EngineName,
   options: ProgramOptions,
 ): Promise<void> {
+  const exceptions = serving === "fs" ? testsBeyondFs(file) : [];
   const { ran, ...outcome } = await report("first_thread", {
-    args: [WHOLE_FILE, new URL(`../${file}`, import.meta.url).href],
+    args: [
+      WHOLE_FILE,
+      new URL(`../${file}`, import.meta.url).href,
+      JSON.stringify(exceptions),
+    ],
     flags: ["--allow-all", "--v8-flags=--expose-gc"],
     engine: serving,
     limit_ms,
     ...options,
   });
   assert(ran > 0, "the file has no test for it");
-  assertEquals(outcome, { mayEndFirst: false, engine: serving, failed: {} });
+  const expected = { mayEndFirst: false, engine: serving, failed: {} };
+  assertEquals(outcome, { ...expected, unused: [] });
 }
 
 for (const engine of ENGINES) {
   for (const file of filesOf(engine)) {
-    for (const pageCache of areAll ? [false, true] : [false]) {
+    for (
+      const pageCache of areAll && engine !== "fs" ? [false, true] : [false]
+    ) {
       const where = pageCache ? ", behind the page cache" : "";
       test(`engine "${engine}" passes ${file}${where}`, {
         ignore: !isThere(engine),
@@ -100,6 +131,12 @@ for (const engine of ENGINES) {
     }
   }
 }
+
+test("docs/guides/platforms.md tells what node:fs cannot do", () => {
+  const page = pages.find(({ path }) => path === "docs/guides/platforms.md")!;
+  const rows = page.text.split("\n").map((line) => line.split("|")[1]?.trim());
+  for (const row of rowsOfLimits()) assert(rows.includes(row), row);
+});
 
 const EPERM = "1";
 const noRings = preload("no_rings");

@@ -20,6 +20,7 @@ import { platform } from "../../lib/system/constants.ts";
 import {
   assertAioError,
   assertBytes,
+  concat,
   Directory,
   encode,
   evict,
@@ -59,6 +60,9 @@ async function asked(
 const HIT = { hits: 1, misses: 0 };
 const MISS = { hits: 0, misses: 1 };
 const NOT_ASKED = { hits: 0, misses: 0 };
+
+/** How often the device may be so fast that nothing waits for it. */
+const TRIES_MAX = 50;
 
 /** Memory of each kind, with bytes around it that nobody may touch. */
 const MEMORIES: Record<string, (byteLength: number) => Uint8Array> = {
@@ -155,12 +159,18 @@ for (const [what, allocate] of Object.entries(MEMORIES)) {
     const contents = pattern(64 * KIB);
     const path = directory.file(contents);
     for (const byteLength of [1, 2 * PAGE_BYTES, 40 * KIB]) {
-      await using file = await AioFile.open(path);
-      evict(path);
       const expected = contents.subarray(0, byteLength);
-      const read = () => assertReads(file, allocate(byteLength), 0, expected);
-      assertEquals(await asked(read), MISS);
-      assertEquals(await asked(read), HIT);
+      for (let tries = 1;; tries++) {
+        await using file = await AioFile.open(path);
+        evict(path);
+        const read = () => assertReads(file, allocate(byteLength), 0, expected);
+        const first = await asked(read);
+        // Asking has the device begin: it may be done before it is asked for more.
+        if (first.hits === 1 && tries < TRIES_MAX) continue;
+        assertEquals(first, MISS);
+        assertEquals(await asked(read), HIT);
+        break;
+      }
     }
   });
 }
@@ -183,6 +193,26 @@ for (const [what, allocate] of Object.entries(MEMORIES)) {
         3,
         contents.subarray(3, 3 + byteLength),
       );
+    assertEquals(await asked(read(most)), HIT);
+    assertEquals(await asked(read(most + 1)), NOT_ASKED);
+  });
+}
+
+for (const what of ["pinned", "ordinary", "pinned and ordinary"]) {
+  test(`the page cache is asked for lists of ${what} memory as for a buffer`, async () => {
+    using directory = new Directory();
+    const contents = pattern(2 * MOVABLE_ASKED_BYTES_MAX);
+    await using file = await AioFile.open(directory.file(contents));
+    const read = (byteLength: number) => async () => {
+      const list = [100, 1000, byteLength - 1100].map((length, index) =>
+        what === "pinned" || index === 1 && what !== "ordinary"
+          ? allocatePinned(length)
+          : new Uint8Array(length)
+      );
+      assertEquals(await file.readAt(list, 3), byteLength);
+      assertBytes(concat(list), contents.subarray(3, 3 + byteLength));
+    };
+    const most = what === "pinned" ? ASKED_BYTES_MAX : MOVABLE_ASKED_BYTES_MAX;
     assertEquals(await asked(read(most)), HIT);
     assertEquals(await asked(read(most + 1)), NOT_ASKED);
   });
@@ -517,6 +547,21 @@ const PARTS = {
   "ordinary memory, in place": { length: 40 * KIB },
   "pinned memory": { length: 2 * PAGE_BYTES, memory: "pinned" },
   "shared memory": { length: 40 * KIB, memory: "shared" },
+  "a list of ordinary memory": { length: 2 * PAGE_BYTES, cuts: [16, 5000] },
+  "a list of ordinary memory, in place": {
+    length: 40 * KIB,
+    cuts: [16, PAGE_BYTES, 6000],
+  },
+  "a list of pinned memory": {
+    length: 2 * PAGE_BYTES,
+    memory: "pinned",
+    cuts: [16, 5000],
+  },
+  "a list, by a read with options": {
+    length: 2 * PAGE_BYTES,
+    hasOptions: true,
+    cuts: [PAGE_BYTES],
+  },
   "ordinary memory, by a read with options": {
     length: 2 * PAGE_BYTES,
     hasOptions: true,
@@ -616,9 +661,11 @@ test("a read that waits for room in the system is asked for once", async () => {
 });
 
 test("a file whose reads have missed is asked always once one was a hit", async () => {
-  // The second read finds what the first one had read.
-  const calls = await callsOf({ cached: 0, reads: repeated(20) });
-  assertEquals([calls.hits, calls.misses], [19, 1]);
+  // The second read finds what the first one had read; that one misses, unless
+  // the device is done by the time that it is asked for more.
+  const { hits, misses } = await callsOf({ cached: 0, reads: repeated(20) });
+  assertEquals(hits + misses, 20);
+  assert(misses <= 1, `${misses} misses`);
 });
 
 test("a file in memory is asked in a way that it answers", async () => {

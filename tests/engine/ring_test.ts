@@ -82,7 +82,7 @@ function newEntry(told: number[] = [], fd = 0): RingEntry {
     address: 0,
     entryFlags: 0,
     fd,
-    byteLength: 1,
+    length: 1,
     offset: 0,
     operationFlags: 0,
     key: -1,

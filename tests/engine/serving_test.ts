@@ -21,7 +21,11 @@ function isGoodKernel(): boolean {
   return major > wantedMajor || major === wantedMajor && minor >= wantedMinor;
 }
 
-const BEST: EngineName = hasRings && isGoodKernel() ? "io_uring" : "librt";
+const BEST: EngineName = hasRings && isGoodKernel()
+  ? "io_uring"
+  : Deno.build.os === "darwin"
+  ? "fs"
+  : "librt";
 
 /** What came of asking for engines, one after another; "" asks for none. */
 async function servingAfter(

@@ -35,6 +35,21 @@ test("CommandLine takes the options that stand in the usage text", () => {
   assertEquals(line.integer("depth", 1, 5), 5);
 });
 
+test("CommandLine takes a negative number for a value where one is wanted", () => {
+  const valuesOf = (...args: string[]) => {
+    const line = new CommandLine(USAGE, args);
+    return [line.text("depth"), line.text("size"), line.flag("quiet")];
+  };
+  assertEquals(valuesOf("-d", "-3"), ["-3", undefined, false]);
+  assertEquals(valuesOf("-qd", "-3"), ["-3", undefined, true]);
+  assertEquals(valuesOf("--size", "-3", "-q"), [undefined, "-3", true]);
+  assertEquals(new CommandLine(USAGE, ["--", "-d", "-3"]).names, ["-d", "-3"]);
+  for (const args of [["-q", "-3"], ["-d3", "-3"], ["--size=3", "-3"]]) {
+    const parse = () => new CommandLine(USAGE, args);
+    assertThrows(parse, UsageError, "Unknown option '-3'");
+  }
+});
+
 test("CommandLine tells what was not given", () => {
   const line = new CommandLine(USAGE, []);
   assertEquals(line.names, []);

@@ -5,7 +5,9 @@ import { createHash } from "node:crypto";
 import { visibleCalls } from "../helpers/native.ts";
 import {
   canStrace,
+  concat,
   Directory,
+  encode,
   execute,
   finish,
   type Finished,
@@ -64,7 +66,7 @@ function assertFailed(result: Finished, code: number, message: string): void {
   assertEquals(result.code, code, result.stderr);
   assertEquals(result.stdout, "");
   const lines = result.stderr.trimEnd().split("\n")
-    .filter((line) => !/^(copied|verified) /.test(line));
+    .filter((line) => !/^copying( |$)/.test(line));
   assertEquals(lines.length, 1, result.stderr);
   assert(lines[0].startsWith("copy: "), result.stderr);
   assertStringIncludes(lines[0], message);
@@ -310,7 +312,7 @@ test("copy.ts fails when the source is missing", async ({ path: directory }) => 
   assertFailed(
     result,
     1,
-    `cannot read ${directory}/source: no such file or directory`,
+    `cannot read ${directory}/source: No such file or directory`,
   );
   assertEquals(names(directory), []);
 });
@@ -318,7 +320,7 @@ test("copy.ts fails when the source is missing", async ({ path: directory }) => 
 test("copy.ts fails when the source is a directory", async ({ path: directory }) => {
   await Deno.mkdir(`${directory}/source`);
   const result = await copy([`${directory}/source`, `${directory}/target`]);
-  assertFailed(result, 1, `cannot copy ${directory}/source: is a directory`);
+  assertFailed(result, 1, `cannot copy ${directory}/source: Is a directory`);
   assertEquals(names(directory), ["source"]);
 });
 
@@ -328,7 +330,7 @@ test("copy.ts fails when the target is in no directory", async ({ path: director
   assertFailed(
     result,
     1,
-    `cannot write to ${directory}/no/target: no such file or directory`,
+    `cannot write to ${directory}/no/target: No such file or directory`,
   );
 });
 
@@ -359,14 +361,14 @@ test("copy.ts fails when the system does not permit it", {
     `${directory}/source`,
     `${directory}/target`,
   ]);
-  assertFailed(unreadable, 1, "permission denied");
+  assertFailed(unreadable, 1, "Permission denied");
   await Deno.chmod(`${directory}/source`, 0o600);
   await Deno.writeFile(`${directory}/target`, contents(5), { mode: 0o400 });
   const unwritable = await copy([
     `${directory}/source`,
     `${directory}/target`,
   ]);
-  assertFailed(unwritable, 1, "permission denied");
+  assertFailed(unwritable, 1, "Permission denied");
   assertSame(`${directory}/target`, contents(5));
   assertEquals(names(directory), ["source", "target"]);
 });
@@ -399,7 +401,7 @@ test(
     assertFailed(
       result,
       1,
-      "cannot write to /dev/full: no space left on device",
+      "cannot write to /dev/full: No space left on device",
     );
     assert(Deno.statSync("/dev/full").isCharDevice);
     assertEquals(names("/dev").filter((name) => name.startsWith(".copy-")), []);
@@ -423,7 +425,7 @@ test("copy.ts leaves the old target when the disk is full", {
     assertFailed(
       result,
       1,
-      `cannot write to ${disk}/target: no space left on device`,
+      `cannot write to ${disk}/target: No space left on device`,
     );
     assertSame(`${disk}/target`, contents(5));
     assertEquals(names(disk), ["target"]);
@@ -604,20 +606,127 @@ test("copy.ts --help names every option", async () => {
   }
 });
 
-test("copy.ts shows progress as plain lines when not on a terminal", async ({ path: directory }) => {
+test("copy.ts tells in one line that it copies when not on a terminal", async ({ path: directory }) => {
   await Deno.writeFile(`${directory}/source`, contents(1_000_000));
   const result = await copy([
     "--block-size=10000",
+    "--verify",
     `${directory}/source`,
     `${directory}/target`,
   ]);
   assertCopied(result);
-  const lines = result.stderr.trimEnd().split("\n");
-  assertEquals(lines.length, 10);
-  lines.forEach((line, index) => {
-    assertStringIncludes(line, `copied ${10 * (index + 1)} % of 1 MB, `);
+  assertEquals(result.stderr, "copying 1 MB\n");
+});
+
+/** Runs a line of the shell in which copy.ts is "$@". */
+function shell(line: string, ...args: string[]): Promise<Finished> {
+  return execute([
+    "sh",
+    "-c",
+    line,
+    "sh",
+    ...commandOf("copy", ["-A"]),
+    ...args,
+  ]);
+}
+
+test(
+  "copy.ts reports on standard error when the copy goes to standard output",
+  {
+    ignore: !isLinux,
+  },
+  async ({ path: directory }) => {
+    const source = `${directory}/source`;
+    const told = `copied ${source} to /dev/stdout: 5 B in `;
+    await Deno.writeTextFile(source, "data\n");
+    for (const line of ['"$@" | cat', '"$@" >OUT; cat OUT']) {
+      const how = line.replaceAll("OUT", `${directory}/out`);
+      const { code, stdout, stderr } = await shell(how, source, "/dev/stdout");
+      assertEquals({ code, stdout }, { code: 0, stdout: "data\n" }, stderr);
+      assertStringIncludes(stderr, told);
+      const json = await shell(how, "--json", source, "/dev/stdout");
+      assertEquals(json.stdout, "data\n");
+      assertEquals(JSON.parse(json.stderr.split("\n")[1]).bytes, 5);
+    }
+  },
+);
+
+test("copy.ts writes to standard output where others have written, and will", {
+  ignore: !isLinux,
+}, async ({ path: directory }) => {
+  const [source, out] = [`${directory}/source`, `${directory}/out`];
+  const bytes = contents(3_000_000);
+  await Deno.writeFile(source, bytes);
+  await Deno.writeTextFile(out, "before\n");
+  const line = `{ echo head; "$@"; echo tail; } >>${out}`;
+  assertCopied(await shell(line, source, "/dev/stdout"));
+  const [head, tail] = ["before\nhead\n", "tail\n"].map(encode);
+  assertSame(out, concat([head, bytes, tail]));
+  assertCopied(await shell(line.replace(">>", ">"), source, "/dev/stdout"));
+  assertSame(out, concat([encode("head\n"), bytes, tail]));
+  const refused = await shell(line, "--verify", source, "/dev/stdout");
+  assertStringIncludes(refused.stderr, "verify do not apply");
+});
+
+test("copy.ts fails when its result cannot be printed", {
+  ignore: !isLinux,
+}, async ({ path: directory }) => {
+  const source = `${directory}/source`;
+  await Deno.writeTextFile(source, "data\n");
+  const result = await shell('"$@" >/dev/full', source, `${directory}/target`);
+  assertFailed(result, 1, "cannot write to standard output: No space left");
+});
+
+const hasHoles = (() => {
+  using directory = new Directory();
+  using file = Deno.openSync(directory.file(), { write: true });
+  file.truncateSync(2 ** 20);
+  return file.statSync().blocks === 0;
+})();
+
+for (const args of [[], ["--block-size=5000"], ["--direct"]]) {
+  test(`copy.ts ${args} keeps the holes of a file`, {
+    ignore: !hasHoles || args[0] === "--direct" && !hasDirectTransfers(),
+  }, async ({ path: directory }) => {
+    const [source, target] = [`${directory}/source`, `${directory}/target`];
+    using file = await Deno.open(source, { write: true, createNew: true });
+    // Data at the beginning, across two blocks, in few of many units, and a hole at the end.
+    for (const at of [0, 2 ** 20 - 4096, 5 * 2 ** 20, 5 * 2 ** 20 + 40_960]) {
+      await file.seek(at, Deno.SeekMode.Start);
+      await file.write(contents(8192));
+    }
+    await file.truncate(64 * 2 ** 20 + 123);
+    assertCopied(await copy([...args, "--verify", source, target]));
+    assertSame(target, Deno.readFileSync(source));
+    const [theirs, ours] = [source, target].map((path) =>
+      Deno.statSync(path).blocks!
+    );
+    assert(theirs < 1000, `${theirs} blocks`);
+    // Where units and blocks do not fit together, a little more is written.
+    assert(ours <= 4 * theirs, `${ours} blocks, not ${theirs}`);
   });
-  assert(!result.stderr.includes("\x1b"));
+}
+
+test(
+  "copy.ts copies a file that is one hole",
+  { ignore: !hasHoles },
+  async ({ path: directory }) => {
+    const [source, target] = [`${directory}/source`, `${directory}/target`];
+    {
+      using file = await Deno.open(source, { write: true, createNew: true });
+      await file.truncate(3_000_001);
+    }
+    assertCopied(await copy([source, target]));
+    assertEquals(Deno.statSync(target).blocks, 0);
+    assertSame(target, new Uint8Array(3_000_001));
+  },
+);
+
+test("copy.ts writes the zeros of a file without holes", async ({ path: directory }) => {
+  const [source, target] = [`${directory}/source`, `${directory}/target`];
+  await Deno.writeFile(source, new Uint8Array(3_000_000));
+  assertCopied(await copy([source, target]));
+  assert(Deno.statSync(target).blocks! >= Deno.statSync(source).blocks!);
 });
 
 test("copy.ts --quiet prints nothing", async ({ path: directory }) => {

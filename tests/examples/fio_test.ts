@@ -3,6 +3,7 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { constants } from "node:os";
 import { faultOf, stamp } from "../../examples/fio/block.ts";
+import { parseRuns } from "../../examples/fio/job_file.ts";
 import { parseOptions } from "../../examples/fio/options.ts";
 import { Progress } from "../../examples/fio/progress.ts";
 import { run } from "../../examples/fio/run.ts";
@@ -565,6 +566,160 @@ for (const [what, args, message] of MISUSES) {
     assertEquals(result.stdout, "");
   });
 }
+
+const JOBS = `; fill it, then look at it
+[global]
+filename=FILE
+size = 400k
+bs=8k # powers of 1024
+
+[fill]
+rw=write
+fdatasync=10
+direct=0
+
+[look]
+stonewall
+rw=randread
+iodepth=4
+number_ios=30
+group_reporting
+`;
+
+/** Makes a job file, of which a line may be another. */
+function jobFile(directory: Directory, from = "", to = ""): string {
+  assertStringIncludes(JOBS, from);
+  const text = JOBS.replace(from, to).replace("FILE", directory.at("data"));
+  return directory.file(text);
+}
+
+test("fio.ts --job-file runs the sections of a job file in turn", async (directory) => {
+  const report = await measure("--job-file", jobFile(directory));
+  const [fill, look, ...others] = report.jobs;
+  assertEquals(others, []);
+  assertEquals([fill.jobname, look.jobname], ["fill", "look"]);
+  assertEquals([fill.groupid, look.groupid], [0, 1]);
+  assertEquals([fill.write.total_ios, fill.read.total_ios], [50, 0]);
+  assertEquals(fill.sync.total_ios, 5);
+  assertEquals([look.write.total_ios, look.read.total_ios], [0, 30]);
+  assertEquals(look["job options"].iodepth, "4");
+  assertEquals(look["job options"].bs, "8192");
+  assertEquals(report.aio_metrics.submitted, 50 + 5 + 30);
+  assertEquals(Deno.statSync(directory.at("data")).size, 409_600);
+});
+
+test("fio.ts --job-file takes what fio takes, too", {
+  ignore: !succeeds("fio", "--version"),
+}, async (directory) => {
+  const path = jobFile(directory);
+  const { code, stderr } = await execute(["fio", "--parse-only", path]);
+  assertEquals({ code, stderr }, { code: 0, stderr: "" });
+});
+
+test("fio.ts --job-file prints a report for each section", async (directory) => {
+  const { code, stdout } = await fio(["--job-file", jobFile(directory)]);
+  assertEquals(code, 0);
+  const headlines = stdout.match(/^(fill|look): \w+ of /gm);
+  assertEquals(headlines, ["fill: write of ", "look: randread of "]);
+});
+
+test("fio.ts --job-file writes over nothing, unless --overwrite is given", async (directory) => {
+  Deno.writeTextFileSync(directory.at("data"), "mine");
+  const args = ["--job-file", jobFile(directory)];
+  assertFailed(await fio(args), 1, "--overwrite permits to write over");
+  assertEquals(Deno.readTextFileSync(directory.at("data")), "mine");
+  const report = await measure("--overwrite", ...args);
+  assertEquals(report.jobs.length, 2);
+});
+
+test("fio.ts --job-file ends at the section that fails, and reports what was", async (directory) => {
+  const args = [
+    "--json",
+    "--job-file",
+    jobFile(directory, "stonewall", "stonewall\nverify=pattern"),
+  ];
+  const result = await fio(args);
+  assertFailed(result, 1, "was not written by a run with --verify");
+  const { jobs } = JSON.parse(result.stdout);
+  assertEquals(jobs.map(({ jobname }: Json) => jobname), ["fill", "look"]);
+  assertEquals(jobs[1].error, constants.errno.EILSEQ);
+});
+
+test("parseRuns() takes what fio calls the options", async (directory) => {
+  const path = directory.file(`[global]
+time_based
+runtime=1500ms
+ramp_time=2m
+[mix]
+filename=/a b
+readwrite=randrw
+rwmixread=70
+blocksize=64k
+size=1g
+numjobs=2
+direct
+verify=pattern
+unlink=1
+randseed=7
+ioengine=queue
+invalidate=0
+norandommap
+`);
+  const [options] = await parseRuns(["--job-file", path, "--json"]);
+  const expected = parseOptions([
+    ...["--runtime=1.5", "--ramp=120", "--pattern=randrw", "--mix=70"],
+    ...["--block-size=64k", "--size=1g", "--jobs=2", "--direct", "--verify"],
+    ...["--unlink", "--seed=7", "--interface=queue", "--json", "/a b"],
+  ]);
+  assertEquals(options, { ...expected, name: "mix" });
+});
+
+const WRONG_JOBS: [string, string, string, string][] = [
+  [
+    "an unknown option",
+    "bs=8k",
+    "nrfiles=8",
+    '5: there is no option "nrfiles"',
+  ],
+  ["a wrong value", "iodepth=4", "iodepth=x", ":15: [look]: iodepth must be"],
+  ["a wrong value of all", "bs=8k", "bs=8x", ":5: [fill]: bs must be a size"],
+  ["a flag that is none", "direct=0", "direct=2", ":10: direct must be 0 or 1"],
+  ["a missing value", "iodepth=4", "iodepth", ":15: iodepth needs a value"],
+  ["another verification", "direct=0", "verify=md5", ":10: verify must be"],
+  ["what cannot be", "direct=0", "invalidate=1", ":10: invalidate must be 0"],
+  ["jobs at the same time", "stonewall", "", ":12: [look] needs stonewall"],
+  ["a time without an end", "direct=0", "runtime=1", ":7: [fill] needs both"],
+  ["no file", "filename=FILE", "", ":7: [fill] needs filename"],
+  ["several files", "filename=FILE", "filename=a:b", ":3: filename must be"],
+  ["an option of no section", "[global]", "", ':3: "filename='],
+  ["no job", JOBS, "[global]", "has no job"],
+  [
+    "too much in flight",
+    "iodepth=4",
+    "iodepth=4000\nnumjobs=2",
+    ":12: [look]: ",
+  ],
+];
+for (const [what, from, to, message] of WRONG_JOBS) {
+  test(`fio.ts --job-file refuses ${what}, and says where`, async (directory) => {
+    const path = jobFile(directory, from, to);
+    const result = await fio(["--job-file", path]);
+    assertFailed(result, 2, `fio: ${path}`);
+    assertStringIncludes(result.stderr, message);
+    assertEquals(result.stdout, "");
+  });
+}
+
+test("fio.ts --job-file takes no other options, and needs its file", async (directory) => {
+  const path = jobFile(directory);
+  const depth = await fio(["--depth=2", "--job-file", path]);
+  assertFailed(depth, 2, "--depth and --job-file exclude each other");
+  const name = await fio(["--job-file", path, "file"]);
+  assertFailed(name, 2, "file and --job-file exclude each other");
+  const missing = directory.at("missing");
+  const none = await fio(["--job-file", missing]);
+  assertFailed(none, 1, `cannot read ${missing}: No such file or directory`);
+});
 
 test("fio.ts fails when the file cannot be used", async (directory) => {
   const args = ["--size", "64k"];

@@ -27,9 +27,17 @@ test("examples/: every program says whether it is to learn from or to use", () =
   assertEquals(silent, []);
 });
 
+test("examples/consumers/: every file is to be taken into a project", () => {
+  const paths = globSync("consumers/*.ts", { cwd: EXAMPLES });
+  assert(paths.length >= 4);
+  const kind = "A module to take into a project: ";
+  const silent = paths.filter((path) => !firstComment(path).startsWith(kind));
+  assertEquals(silent, []);
+});
+
 test("examples/: every part of a tool says which one it belongs to", () => {
   const paths = globSync("*/*.ts", { cwd: EXAMPLES })
-    .filter((path) => !path.startsWith("shared/"));
+    .filter((path) => !/^(shared|consumers)\//.test(path));
   assert(paths.length > 10);
   const silent = paths.filter((path) => {
     const [tool] = path.split("/");

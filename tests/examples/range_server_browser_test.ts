@@ -1,30 +1,13 @@
 // The example server, as a browser meets it: an audio element that seeks, and a
-// script that pages through a file.
+// script that pages through a file, and reads what another server has.
 
 import { assert, assertAlmostEquals, assertEquals } from "@std/assert";
 import { createHash } from "node:crypto";
 import * as fs from "node:fs";
-import {
-  delay,
-  Directory,
-  pattern,
-  Program,
-  succeeds,
-  test,
-} from "../helpers/mod.ts";
+import { BROWSER, Browser } from "../helpers/browser.ts";
+import { Directory, pattern, Program, test } from "../helpers/mod.ts";
 
 const limit_ms = 120_000;
-/** For the removal of what the browser leaves. */
-const TRIES_MAX = 100;
-const TRY_AGAIN_MS = 100;
-const BROWSER = ["chromium", "chromium-browser", "google-chrome"]
-  .find((name) => succeeds(name, "--version"));
-if (BROWSER === undefined) {
-  console.log(
-    "There is no Chromium here: the tests with a browser are skipped.",
-  );
-}
-
 const DURATION_S = 300;
 const SAMPLE_RATE = 44_100;
 const FRAME_BYTES = 4; // 16 bits, stereo
@@ -63,7 +46,7 @@ function wav(): Uint8Array<ArrayBuffer> {
 }
 
 /** Runs in the browser, and sends what it has seen to `collector`. */
-function pageScript(collector: string): string {
+function pageScript(collector: string, others: string[]): string {
   return `
     const event = (target, name) =>
       new Promise((resolve, reject) => {
@@ -101,9 +84,20 @@ function pageScript(collector: string): string {
       };
     }
 
+    // The second header is one for which a browser asks first.
+    async function askOther(url) {
+      const headers = { range: "bytes=0-9", "if-match": "*" };
+      const response = await fetch(url + "pages.bin", { headers });
+      const body = await response.arrayBuffer();
+      return [response.headers.get("content-range"), body.byteLength];
+    }
+
     async function look() {
       const pages = await Promise.all(${JSON.stringify(PAGES)}.map(page));
-      return { audio: await listen(), pages };
+      const others = await Promise.all(
+        ${JSON.stringify(others)}.map((url) =>
+          askOther(url).catch((error) => error.name)));
+      return { audio: await listen(), pages, others };
     }
 
     const report = await look().catch((error) => ({ error: String(error) }));
@@ -118,61 +112,20 @@ interface Report {
   error?: string;
   audio: { duration: number; seeked: number; played: number };
   pages: { status: number; range: string; sha256: string }[];
+  /** The range and how many bytes of it came, or the name of the error. */
+  others: ([string, number] | string)[];
 }
 
-/** Opens a page in a browser of its own; that is closed at the end. */
-class Browser implements AsyncDisposable {
-  readonly #profile = new Directory();
-  readonly #process: Deno.ChildProcess;
-  /** Rejects if the browser ends by itself. */
-  readonly ended: Promise<never>;
+function serve(directory: Directory, ...options: string[]): Program {
+  return new Program("../../examples/range_server", {
+    args: ["--port=0", ...options, directory.path],
+    flags: ["--allow-ffi", "--allow-net", "--allow-read"],
+    limit_ms,
+  });
+}
 
-  constructor(url: string) {
-    const home = this.#profile.path;
-    this.#process = new Deno.Command(BROWSER!, {
-      args: [
-        "--headless",
-        "--no-sandbox",
-        "--disable-gpu",
-        "--disable-quic",
-        "--no-first-run",
-        "--disable-background-networking",
-        "--disable-component-update",
-        "--disable-sync",
-        "--disable-dev-shm-usage",
-        "--no-proxy-server",
-        "--autoplay-policy=no-user-gesture-required",
-        `--user-data-dir=${home}/profile`,
-        url,
-      ],
-      env: { HOME: home, XDG_CONFIG_HOME: home, XDG_CACHE_HOME: home },
-      stdin: "null",
-      stdout: "null",
-      stderr: "null",
-    }).spawn();
-    this.ended = this.#process.status.then(({ code }) => {
-      throw new Error(`The browser ended with ${code}`);
-    });
-    this.ended.catch(() => {});
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    try {
-      this.#process.kill("SIGKILL");
-    } catch {
-      // It has ended.
-    }
-    await this.#process.status;
-    // Its children notice a little later, and may write until then.
-    for (let tries = 0;; tries++) {
-      try {
-        return this.#profile[Symbol.dispose]();
-      } catch (error) {
-        if (tries === TRIES_MAX) throw error;
-        await delay(TRY_AGAIN_MS);
-      }
-    }
-  }
+async function urlOf(server: Program): Promise<string> {
+  return (await server.line()).match(/http:\S+/)![0];
 }
 
 test(
@@ -193,19 +146,18 @@ test(
         return new Response();
       },
     );
+    await using open = serve(directory, "--cors");
+    await using closed = serve(directory);
+    const others = [await urlOf(open), await urlOf(closed)];
     fs.writeFileSync(
       directory.at("index.html"),
       `<!doctype html><link rel="icon" href="data:,"><audio></audio>
       <script type="module">
-      ${pageScript(`http://127.0.0.1:${collector.addr.port}/`)}
+      ${pageScript(`http://127.0.0.1:${collector.addr.port}/`, others)}
       </script>`,
     );
-    await using server = new Program("../../examples/range_server", {
-      args: ["--port=0", "--log", directory.path],
-      flags: ["--allow-ffi", "--allow-net", "--allow-read"],
-      limit_ms,
-    });
-    const url = (await server.line()).match(/http:\S+/)![0];
+    await using server = serve(directory, "--log");
+    const url = await urlOf(server);
     let report: Report;
     {
       await using browser = new Browser(url);
@@ -216,11 +168,13 @@ test(
     assertEquals(code, 0, log);
     assertEquals(report.error, undefined, log);
 
+    const range = `bytes 0-9/${pages.length}`;
+    assertEquals(report.others, [[range, 10], "TypeError"]);
     assertAlmostEquals(report.audio.duration, DURATION_S, 0.1);
     assertAlmostEquals(report.audio.seeked, DURATION_S / 2, 0.1);
     assert(report.audio.played > report.audio.seeked);
     const starts = [...log.matchAll(
-      / GET \/tone\.wav 206 \d+ bytes (\d+)-\d+\/(\d+)$/mg,
+      / GET \/tone\.wav 206 \d+ [\d.]+ bytes (\d+)-\d+\/(\d+)( cut)?$/mg,
     )].map(([, start, size]) => Number(start) / Number(size));
     assert(starts.includes(0), log);
     const middle = starts.filter((start) => start > 0.4 && start <= 0.5);

@@ -21,6 +21,7 @@ import {
   type FileHandlerOptions,
   RANGES_MAX,
 } from "../../examples/range_server.ts";
+import { OpenFiles } from "../../examples/range_server/open_files.ts";
 import { metrics } from "../../mod.ts";
 import {
   assertBytes,
@@ -45,7 +46,7 @@ const ORIGIN = "http://server";
 /** Larger than what an answer may be ahead of its client. */
 const LARGE_BYTES = 16 * 2 ** 20 + 12_345;
 
-/** A directory and its handler; nothing of it may be open at the end. */
+/** A directory and its handler; nothing of it may be open once that is disposed of. */
 class Site implements AsyncDisposable {
   readonly directory = new Directory();
   readonly handler: FileHandler;
@@ -76,6 +77,7 @@ class Site implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     try {
+      this.handler[Symbol.dispose]();
       await untilNothingIsOpen(this.directory.path);
     } finally {
       this.directory[Symbol.dispose]();
@@ -83,16 +85,24 @@ class Site implements AsyncDisposable {
   }
 }
 
-/** The files in a directory that a process has open. */
-function openFiles(directory: string, pid = Deno.pid): string[] {
+/** The descriptors that a process has of what begins with a path. */
+function openDescriptors(
+  start: string,
+  pid = Deno.pid,
+): { fd: string; path: string }[] {
   return fs.readdirSync(`/proc/${pid}/fd`).flatMap((fd) => {
     try {
       const path = fs.readlinkSync(`/proc/${pid}/fd/${fd}`);
-      return path.startsWith(`${directory}/`) ? [path] : [];
+      return path.startsWith(start) ? [{ fd, path }] : [];
     } catch {
       return []; // It was closed meanwhile.
     }
   });
+}
+
+/** The files in a directory that a process has open. */
+function openFiles(directory: string, pid?: number): string[] {
+  return openDescriptors(`${directory}/`, pid).map(({ path }) => path);
 }
 
 async function untilNothingIsOpen(directory: string, pid?: number) {
@@ -716,7 +726,7 @@ test("createFileHandler() serves a directory that is named by a link", async () 
   fs.mkdirSync(site.directory.at("real"));
   site.write("real/file", DIGITS);
   fs.symlinkSync("real", site.directory.at("link"));
-  const handler = createFileHandler(site.directory.at("link"));
+  using handler = createFileHandler(site.directory.at("link"));
   const response = await handler(new Request(`${ORIGIN}/file`));
   assertEquals(await response.text(), DIGITS);
 });
@@ -826,6 +836,142 @@ for (const range of ["bytes=0-", "bytes=0-9999999,10000001-"]) {
   });
 }
 
+test("createFileHandler() opens a file once for many answers", {
+  ignore: !isLinux,
+}, async () => {
+  await using site = new Site();
+  const path = site.write("file", DIGITS);
+  const ask = async () => await (await site.ask("/file")).text();
+  const answers = await Promise.all(Array.from({ length: 20 }, ask));
+  const [{ fd }] = openDescriptors(path);
+  answers.push(await ask());
+  assertEquals(new Set(answers), new Set([DIGITS]));
+  assertEquals(openDescriptors(path), [{ fd, path }]);
+});
+
+test("createFileHandler() keeps the files open that were asked for last", {
+  ignore: !isLinux,
+}, async () => {
+  await using site = new Site({ openFiles: 2 });
+  for (const name of ["a", "b", "c"]) site.write(name, name);
+  const expect = async (...names: string[]) => {
+    const paths = names.map((name) => site.directory.at(name));
+    await until(
+      () => openFiles(site.directory.path).sort().join() === paths.join(),
+      () => `open are ${openFiles(site.directory.path)}, not ${paths}`,
+    );
+  };
+  for (const name of ["a", "b", "a"]) await (await site.ask(`/${name}`)).text();
+  await expect("a", "b");
+  await (await site.ask("/c")).text();
+  await expect("a", "c");
+});
+
+test(
+  "OpenFiles closes what nobody asks for",
+  { ignore: !isLinux },
+  async () => {
+    using directory = new Directory();
+    using files = new OpenFiles(8, 20);
+    const path = directory.file(DIGITS);
+    (await files.open(path, path)).release();
+    assertEquals(openFiles(directory.path), [path]);
+    await untilNothingIsOpen(directory.path);
+  },
+);
+
+test("createFileHandler() finishes the answer from a file that it no longer keeps", async () => {
+  await using site = new Site({ openFiles: 1 });
+  site.write("large", pattern(LARGE_BYTES));
+  site.write("other", DIGITS);
+  const large = await site.ask("/large");
+  assertEquals(await (await site.ask("/other")).text(), DIGITS);
+  assertBytes(await large.bytes(), pattern(LARGE_BYTES));
+});
+
+const CHANGES: [string, (path: string) => void][] = [
+  ["is replaced", (path) => {
+    fs.writeFileSync(`${path}.new`, "replaced..");
+    fs.renameSync(`${path}.new`, path);
+  }],
+  ["is written over", (path) => fs.writeFileSync(path, "over-write")],
+  ["grows", (path) => fs.appendFileSync(path, "more")],
+  ["becomes shorter", (path) => fs.truncateSync(path, 3)],
+  ["becomes empty", (path) => fs.truncateSync(path, 0)],
+];
+for (const [what, change] of CHANGES) {
+  test(`createFileHandler() notices that a file that it has open ${what}`, async () => {
+    await using site = new Site();
+    const path = site.write("file", DIGITS);
+    const before = await site.ask("/file");
+    assertEquals(await before.text(), DIGITS);
+    // Changes within one tick of the clock of files can only be seen in their size.
+    await untilClockOfFilesTicks(site.directory);
+    change(path);
+    const after = await site.ask("/file");
+    assertEquals(await after.text(), fs.readFileSync(path, "utf8"));
+    const length = after.headers.get("content-length");
+    assertEquals(length, String(fs.statSync(path).size));
+    assertNotEquals(after.headers.get("etag"), before.headers.get("etag"));
+  });
+}
+
+/** What was changed before it was called has another time than what is changed after. */
+async function untilClockOfFilesTicks(directory: Directory): Promise<void> {
+  const times = new Set<bigint>();
+  while (times.size < 2) {
+    const probe = directory.file("x");
+    times.add(fs.statSync(probe, { bigint: true }).mtimeNs);
+    await delay(1);
+  }
+}
+
+test("createFileHandler() serves a file no more that is gone, or is another thing now", async () => {
+  await using site = new Site();
+  const path = site.write("file", DIGITS);
+  assertEquals(await site.status("/file"), 200);
+  fs.rmSync(path);
+  assertEquals(await site.status("/file"), 404);
+  await untilNothingIsOpen(site.directory.path);
+  fs.mkdirSync(path);
+  assertEquals(await site.status("/file"), 301);
+  fs.rmdirSync(path);
+  using elsewhere = new Directory();
+  fs.symlinkSync(elsewhere.file("secret"), path);
+  assertEquals(await site.status("/file"), 404);
+  fs.rmSync(path);
+  site.write("file", "again");
+  assertEquals(await (await site.ask("/file")).text(), "again");
+});
+
+test("createFileHandler() lets no other origin read, unless told to", async () => {
+  await using site = new Site();
+  site.write("digits.txt", DIGITS);
+  const names = [...(await site.ask("/digits.txt", {}, "OPTIONS")).headers]
+    .concat([...(await site.ask("/digits.txt", {}, "HEAD")).headers])
+    .filter(([name]) => name.startsWith("access-control-"));
+  assertEquals(names, []);
+});
+
+test("createFileHandler() lets pages of other origins read with cors", async () => {
+  await using site = new Site({ cors: true });
+  site.write("digits.txt", DIGITS);
+  for (const path of ["/digits.txt", "/nothing", "/"]) {
+    const { headers } = await site.ask(path, {}, "HEAD");
+    assertEquals(headers.get("access-control-allow-origin"), "*");
+    const exposed = headers.get("access-control-expose-headers")!.split(", ");
+    assert(exposed.includes("content-range"), `${exposed}`);
+  }
+  const preflight = await site.ask("/digits.txt", {
+    "access-control-request-headers": "if-range",
+    "access-control-request-method": "GET",
+    origin: "http://other",
+  }, "OPTIONS");
+  assertEquals(preflight.status, 204);
+  assertEquals(preflight.headers.get("access-control-allow-origin"), "*");
+  assertEquals(preflight.headers.get("access-control-allow-headers"), "*");
+});
+
 /**
  * A client that reads as it likes and goes when it likes. What fetch() has asked
  * for may go on after it is aborted.
@@ -863,12 +1009,12 @@ class Client implements Disposable {
 }
 
 /** The handler behind a real listener, in this process. */
-function listen(handler: FileHandler): Deno.HttpServer<Deno.NetAddr> {
+function listen(handler: Deno.ServeHandler): Deno.HttpServer<Deno.NetAddr> {
   return Deno.serve({ hostname: "127.0.0.1", port: 0, onListen() {} }, handler);
 }
 
 test("createFileHandler() leaves nothing in flight when clients go away", async () => {
-  await using site = new Site();
+  await using site = new Site({ openFiles: 0 });
   site.write("file", new Uint8Array(LARGE_BYTES * 4));
   await using server = listen(site.handler);
   await Promise.all(Array.from({ length: 10 }, async (_, number) => {
@@ -884,7 +1030,7 @@ test("createFileHandler() leaves nothing in flight when clients go away", async 
 });
 
 test("createFileHandler() leaves nothing open when a client goes before the answer", async () => {
-  await using site = new Site();
+  await using site = new Site({ openFiles: 0 });
   site.write("file", new Uint8Array(LARGE_BYTES));
   const asked = Promise.withResolvers<void>();
   const gone = Promise.withResolvers<void>();
@@ -949,7 +1095,7 @@ test("range_server.ts answers 100 range requests at a time", async () => {
   using directory = new Directory();
   const bytes = pattern(LARGE_BYTES);
   fs.writeFileSync(directory.at("file"), bytes);
-  await using server = await Server.start(directory.path);
+  await using server = await Server.start("--open-files=0", directory.path);
   await Promise.all(Array.from({ length: 100 }, async (_, index) => {
     const start = Math.floor(index * LARGE_BYTES / 101);
     const end = Math.min(start + 300_000 + index, LARGE_BYTES);
@@ -965,7 +1111,7 @@ test("range_server.ts answers 100 range requests at a time", async () => {
 test("range_server.ts closes the files of clients that went away", async () => {
   using directory = new Directory();
   fs.writeFileSync(directory.at("file"), new Uint8Array(4 * LARGE_BYTES));
-  await using server = await Server.start(directory.path);
+  await using server = await Server.start("--open-files=0", directory.path);
   {
     using _client = await Client.ask(server.port, "/file");
     if (isLinux) {
@@ -1033,19 +1179,26 @@ test("range_server.ts --log prints a line for each answer", async () => {
     await (await fetch(server.url + path, init)).bytes();
   await ask("a%20b?q", { headers: { range: "bytes=2-4" } });
   await ask("nothing%0Ahere", { method: "HEAD" });
+  fs.writeFileSync(directory.at("large"), new Uint8Array(4 * LARGE_BYTES));
+  (await Client.ask(server.port, "/large"))[Symbol.dispose]();
   server.kill("SIGTERM");
   const { stderr } = await server.program.end();
   const lines = stderr.trimEnd().split("\n");
   const time = String.raw`\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z`;
-  assertEquals(lines.length, 2, stderr);
+  assertEquals(lines.length, 3, stderr);
+  const ms = String.raw`\d+\.\d`;
   assertMatch(
     lines[0],
-    RegExp(`^${time} 127.0.0.1 GET /a%20b\\?q 206 3 bytes 2-4/10$`),
+    RegExp(`^${time} 127.0.0.1 GET /a%20b\\?q 206 3 ${ms} bytes 2-4/10$`),
   );
   assertMatch(
     lines[1],
-    RegExp(`^${time} 127.0.0.1 HEAD /nothing%0Ahere 404 14 -$`),
+    RegExp(`^${time} 127.0.0.1 HEAD /nothing%0Ahere 404 0 ${ms} -$`),
   );
+  const cut = RegExp(`^${time} 127.0.0.1 GET /large 200 (\\d+) ${ms} - cut$`);
+  assertMatch(lines[2], cut);
+  const sent = Number(cut.exec(lines[2])![1]);
+  assert(sent > 0 && sent < 4 * LARGE_BYTES, lines[2]);
 });
 
 const hasCurl = succeeds("curl", "--version");
@@ -1147,7 +1300,7 @@ test("range_server.ts exits with 1 when it cannot serve", async () => {
   const [noNet, noRead] = ["--allow-net", "--allow-read"]
     .map((missing) => PERMISSIONS.filter((flag) => flag !== missing));
   const cases: [string[], string, string[]?][] = [
-    [[directory.at("nothing")], "nothing: ENOENT: no such file"],
+    [[directory.at("nothing")], "nothing: No such file or directory\n"],
     [[directory.file()], "is not a directory"],
     [[`--port=${port}`, directory.path], `cannot listen on 127.0.0.1, port`],
     [["--host=256.0.0.1", directory.path], "cannot listen on 256.0.0.1"],
@@ -1170,7 +1323,17 @@ test("range_server.ts --help names every option", async () => {
   });
   assertEquals(code, 0);
   for (
-    const option of ["port", "host", "depth", "hidden", "grace", "log", "help"]
+    const option of [
+      "port",
+      "host",
+      "depth",
+      "open-files",
+      "hidden",
+      "cors",
+      "grace",
+      "log",
+    ]
+      .concat("help")
   ) {
     assertStringIncludes(stdout, `--${option} `);
   }

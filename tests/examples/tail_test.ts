@@ -140,10 +140,21 @@ const CONTENTS: Record<string, Uint8Array> = {
 
 const PARTS = [
   [],
-  ...["0", "1", "2", "11", "2000", "100000", "+0", "+1", "+2", "+9000"].map(
-    (lines) => ["-n", lines],
-  ),
-  ...["0", "1", "65535", "65536", "65537", "1M", "+0", "+1", "+5", "+65538"]
+  ...["0", "1", "2", "11", "2000", "100000", "+0", "+1", "+2", "+9000", "-2"]
+    .map((lines) => ["-n", lines]),
+  ...[
+    "-3",
+    "0",
+    "1",
+    "65535",
+    "65536",
+    "65537",
+    "1M",
+    "+0",
+    "+1",
+    "+5",
+    "+65538",
+  ]
     .map((bytes) => ["-c", bytes]),
 ];
 
@@ -165,6 +176,45 @@ for (const part of PARTS) {
     },
   );
 }
+
+// With these, tail(1) takes one file.
+for (const part of ["-3", "-0", "+3", "-11", "-2l", "-3c", "+5c", "-70000c"]) {
+  test(
+    `tail.ts ${part} prints what tail(1) does`,
+    { ignore: !hasCoreutils },
+    async (directory) => {
+      for (const what of ["an unfinished last line", "many lines"]) {
+        const args = [part, directory.file(CONTENTS[what])];
+        const [ours, theirs] = await Promise.all([
+          run(OURS, args),
+          run(THEIRS, args),
+        ]);
+        assertEquals([ours.code, ours.stderr], [0, ""]);
+        assertEquals(theirs.code, 0, theirs.stderr);
+        assertBytes(ours.stdout, theirs.stdout);
+      }
+    },
+  );
+}
+
+test("tail.ts takes -N between other words, and +N elsewhere as a name", async (directory) => {
+  const path = directory.file("one\ntwo\nthree\n");
+  const cases: [string[], string][] = [
+    [["-q", "-2", path, path], "two\nthree\n".repeat(2)],
+    [["-qn", "-1", path], "three\n"],
+    [["--lines", "-1", path], "three\n"],
+    [["-n", "3", "-1", path], "three\n"],
+  ];
+  for (const [args, printed] of cases) {
+    const { code, stdout } = await run(OURS, args);
+    assertEquals([code, decode(stdout)], [0, printed], args.join(" "));
+  }
+  for (const args of [["-q", "+1"], ["--", "-1"]]) {
+    const { code, stderr } = await run(OURS, args);
+    assertEquals(code, 1);
+    assertStringIncludes(stderr, args[1]);
+  }
+});
 
 for (const what of ["empty", "an unfinished last line", "many lines"]) {
   test(`tail.ts prints what tail(1) does of a pipe with ${what}`, {
@@ -234,7 +284,7 @@ test("tail.ts goes on with the other files when one cannot be read", async (dire
   assertEquals(complaints.length, 2, stderr);
   assertStringIncludes(
     complaints[0],
-    `tail: Cannot open "${missing}": No such`,
+    `tail: cannot open "${missing}": No such`,
   );
   assertStringIncludes(complaints[1], "Is a directory");
 });
@@ -284,6 +334,48 @@ test("tail.ts -f begins anew when the file becomes shorter", async (directory) =
   await tail.untilComplained(`tail: ${path}: file truncated`);
 });
 
+for (
+  const [what, first, second] of [
+    ["of the same size", "one\ntwo\n", "six\nten\n"],
+    ["longer", "one\ntwo\n", "three\nfour\nfive\n"],
+    ["of the same size and long", "a\n".repeat(50_000), "b\n".repeat(50_000)],
+  ]
+) {
+  for (const part of ["-n+1", "-n0", "-c1"]) {
+    test(`tail.ts ${part} -f begins anew when the file is written over, ${what}`, async (directory) => {
+      const path = directory.file(first);
+      const printed = { "-n+1": first, "-n0": "", "-c1": "\n" }[part]!;
+      await using tail = new Following(OURS, [part, "-v", "-f", path]);
+      await tail.until(`==> ${path} <==\n${printed}`);
+      // In place: it is never shorter meanwhile.
+      using file = Deno.openSync(path, { write: true });
+      file.writeSync(encode(second));
+      await tail.until(`==> ${path} <==\n${printed}${second}`);
+      assertEquals(tail.complained, `tail: ${path}: file rewritten\n`);
+    });
+  }
+}
+
+test("tail.ts -f prints nothing again when the file is only touched", async (directory) => {
+  const path = directory.file("one\ntwo\n");
+  await using tail = new Following(OURS, ["-f", path]);
+  await tail.until("one\ntwo\n");
+  Deno.utimeSync(path, 1, 1);
+  using file = Deno.openSync(path, { write: true });
+  file.writeSync(encode("one\ntwo\n"));
+  append(path, "three\n");
+  await tail.until("one\ntwo\nthree\n");
+  assertEquals(tail.complained, "");
+});
+
+test("tail.ts -20f follows", async (directory) => {
+  const path = directory.file("one\n");
+  await using tail = new Following(OURS, ["-20f", path]);
+  await tail.until("one\n");
+  append(path, "two\n");
+  await tail.until("one\ntwo\n");
+});
+
 test("tail.ts -f finds by itself what the system does not tell", async (directory) => {
   // What is written by another name, in another directory, is not told of this one.
   const path = directory.file("one\n");
@@ -328,7 +420,7 @@ test("tail.ts -F reads the old file until there is a new one", async (directory)
 test("tail.ts -F waits for a file that is not there yet", async (directory) => {
   const path = directory.at("log");
   await using tail = new Following(OURS, ["-F", path]);
-  await tail.untilComplained(`tail: Cannot open "${path}": No such file`);
+  await tail.untilComplained(`tail: cannot open "${path}": No such file`);
   append(path, "one\n");
   await tail.until("one\n");
   await tail.untilComplained(`${path} has appeared; following the new file`);

@@ -1089,7 +1089,7 @@ test("wal.ts checkpoint forgets records", async (directory) => {
   assertPrinted(some, `${log}: records 3 to 3\n`);
   assertPrinted(await wal(["dump", log]), "three\n");
   const tooMany = await wal(["checkpoint", "--up-to=4", log]);
-  assertFailed(tooMany, 1, "Cannot forget up to record 4");
+  assertFailed(tooMany, 1, "cannot forget up to record 4");
   const all = await wal(["checkpoint", log]);
   assertPrinted(all, `${log}: no records\n`);
   assertPrinted(await wal(["append", log], "four\n"), "4\n");
@@ -1116,7 +1116,11 @@ test("wal.ts says what it cannot use, and exits with 1", async (directory) => {
     assertFailed(await wal([command, text]), 1, "is not a write-ahead log");
   }
   for (const command of ["dump", "verify"]) {
-    assertFailed(await wal([command, missing]), 1, "no such file");
+    assertFailed(
+      await wal([command, missing]),
+      1,
+      `cannot stat "${missing}": No such file`,
+    );
   }
   const permitted = ["--allow-ffi", "--allow-read"];
   const result = await wal(["append", missing], "x\n", permitted);

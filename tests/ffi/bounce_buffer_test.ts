@@ -4,9 +4,7 @@ import { assert, assertEquals, assertThrows } from "@std/assert";
 import {
   BOUNCE_BYTES_MAX,
   type BounceBuffer,
-  releaseBounceBuffer,
-  takeBounceBuffer,
-  trimBounceBuffers,
+  nativeBounces,
 } from "../../ffi/bounce_buffer.ts";
 import { librt } from "../../ffi/librt.ts";
 import { OutOfMemoryError } from "../../ffi/memory.ts";
@@ -34,50 +32,52 @@ class NoMemory implements Disposable {
 function takeAll(): BounceBuffer[] {
   const taken: BounceBuffer[] = [];
   for (let count = 0; count < 1_000; count++) {
-    const buffer = takeBounceBuffer(BOUNCE_BYTES_MAX);
+    const buffer = nativeBounces.take(BOUNCE_BYTES_MAX);
     if (buffer === null) break;
     taken.push(buffer);
   }
   return taken;
 }
 
-test("takeBounceBuffer() takes 64 MiB at most, and what comes back again", {
+test("BouncePool.take() takes 64 MiB at most, and what comes back again", {
   ignore: !isLinux,
 }, () => {
   const taken = takeAll();
   assertEquals(taken.length, 64);
-  assertEquals(takeBounceBuffer(1), null);
-  releaseBounceBuffer(taken[0]);
-  assert(takeBounceBuffer(BOUNCE_BYTES_MAX) === taken[0]);
+  assertEquals(nativeBounces.take(1), null);
+  nativeBounces.release(taken[0]);
+  assert(nativeBounces.take(BOUNCE_BYTES_MAX) === taken[0]);
   // Free ones of another length make room.
-  releaseBounceBuffer(taken[0]);
-  const short = takeBounceBuffer(1)!;
+  nativeBounces.release(taken[0]);
+  const short = nativeBounces.take(1)!;
   assertEquals(short.bytes.byteLength, 4096);
-  for (const buffer of [...taken.slice(1), short]) releaseBounceBuffer(buffer);
-  trimBounceBuffers(0);
+  for (const buffer of [...taken.slice(1), short]) {
+    nativeBounces.release(buffer);
+  }
+  nativeBounces.trim(0);
 });
 
-test("takeBounceBuffer() returns null without memory while others are in use", {
+test("BouncePool.take() returns null without memory while others are in use", {
   ignore: !isLinux,
 }, () => {
-  const buffer = takeBounceBuffer(1)!;
+  const buffer = nativeBounces.take(1)!;
   using _ = new NoMemory(Infinity);
-  assertEquals(takeBounceBuffer(1), null);
-  releaseBounceBuffer(buffer);
-  assert(takeBounceBuffer(1) === buffer);
-  releaseBounceBuffer(buffer);
-  trimBounceBuffers(0);
-  assertThrows(() => takeBounceBuffer(1), OutOfMemoryError, "4096 bytes");
+  assertEquals(nativeBounces.take(1), null);
+  nativeBounces.release(buffer);
+  assert(nativeBounces.take(1) === buffer);
+  nativeBounces.release(buffer);
+  nativeBounces.trim(0);
+  assertThrows(() => nativeBounces.take(1), OutOfMemoryError, "4096 bytes");
 });
 
-test("takeBounceBuffer() gives up free ones for one of another length", {
+test("BouncePool.take() gives up free ones for one of another length", {
   ignore: !isLinux,
 }, () => {
-  releaseBounceBuffer(takeBounceBuffer(1)!);
+  nativeBounces.release(nativeBounces.take(1)!);
   using frees = new Frees();
   using _ = new NoMemory(1);
-  const buffer = takeBounceBuffer(BOUNCE_BYTES_MAX)!;
+  const buffer = nativeBounces.take(BOUNCE_BYTES_MAX)!;
   assertEquals([buffer.bytes.byteLength, frees.count], [BOUNCE_BYTES_MAX, 1]);
-  releaseBounceBuffer(buffer);
-  trimBounceBuffers(0);
+  nativeBounces.release(buffer);
+  nativeBounces.trim(0);
 });

@@ -186,6 +186,28 @@ test(
   },
 );
 
+test("metrics() counts a synchronization through two descriptors once", {
+  ignore: !isLinux,
+}, async () => {
+  using directory = new Directory();
+  const path = directory.file(pattern(100));
+  await using file = await AioFile.open(path, { read: true, write: true });
+  await file.writeAt(new Uint8Array(10), 0);
+  await file.append(new Uint8Array(10)); // Through a descriptor of its own.
+  const before = metrics();
+  let isDone = false;
+  const syncing = file.sync().finally(() => isDone = true);
+  while (!isDone) {
+    await null;
+    const { submitted, completed, inFlight, queued } = since(before);
+    assertEquals(submitted, completed + inFlight + queued);
+    assert(inFlight <= 1, `${inFlight} are in flight`);
+    assert(queued >= 0, `${queued} are queued`);
+    if (inFlight === 1) await delay(0);
+  }
+  await syncing;
+});
+
 test("metrics() counts open files as lanes, until they are closed", async () => {
   using directory = new Directory();
   const path = directory.file("contents");

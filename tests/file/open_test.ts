@@ -5,6 +5,7 @@ import {
   assertEquals,
   assertInstanceOf,
   assertRejects,
+  assertStringIncludes,
   assertThrows,
 } from "@std/assert";
 import { constants, fstatSync, readFileSync, readSync } from "node:fs";
@@ -18,6 +19,9 @@ import {
   decode,
   Directory,
   encode,
+  endBefore,
+  engineHere,
+  execute,
   isLinux,
   openSync,
   test,
@@ -313,14 +317,121 @@ test("AioFile.open() takes URLs", async () => {
   assertEquals(failed.path, path);
 });
 
+test("AioFile.open() takes URLs with escapes of UTF-8, and refuses others", async () => {
+  using directory = new Directory();
+  const base = pathToFileURL(`${directory.path}/`).href;
+  const named = { "a%20b": "a b", "a%23b": "a#b", "caf%C3%A9": "café" };
+  for (const [escaped, name] of Object.entries(named)) {
+    Deno.writeTextFileSync(directory.at(name), name);
+    await using file = await AioFile.open(new URL(`${base}${escaped}?q#hash`));
+    assertEquals(await textOf(file), name);
+  }
+  const local = new URL(`${base}a%20b`.replace("file://", "file://localhost"));
+  await using file = await AioFile.open(local);
+  assertEquals(await textOf(file), "a b");
+  for (const escaped of ["a%2Fb", "a%00b", "caf%E9", "a%zz"]) {
+    const url = new URL(`${base}${escaped}`);
+    await assertRejects(() => AioFile.open(url), TypeError);
+  }
+  const elsewhere = new URL("file://elsewhere/etc/hosts");
+  await assertRejects(() => AioFile.open(elsewhere), TypeError);
+});
+
+test("AioFile.open() takes bytes as what they are in UTF-8", async () => {
+  using directory = new Directory();
+  for (const name of ["plain", "café", "\ufeffmark"]) {
+    const path = directory.at(name);
+    Deno.writeTextFileSync(path, `in ${name}`);
+    const shared = new Uint8Array(new SharedArrayBuffer(encode(path).length));
+    shared.set(encode(path));
+    for (const bytes of [encode(path), shared]) {
+      const opening = AioFile.open(bytes);
+      bytes.fill(0); // What is written there later is no matter.
+      await using file = await opening;
+      assertEquals(await textOf(file), `in ${name}`);
+      const error = await assertAioError(file.writeAt(encode("x"), 0), "EBADF");
+      assertEquals(error.path, path);
+    }
+  }
+});
+
+/** A name that is no UTF-8, in a directory. */
+function latinIn(directory: Directory): Uint8Array {
+  return Uint8Array.of(...encode(directory.at("caf")), 0xe9, 0xff);
+}
+
+/** The names in a directory, as `ls` writes them without a locale. */
+async function listed({ path }: Directory): Promise<string> {
+  const command = ["env", "LC_ALL=C", "ls", "-b", path];
+  const { stdout } = await execute(command, { signal: endBefore() });
+  return stdout.trim();
+}
+
+test("AioFile.open() takes bytes that are no UTF-8", {
+  // Deno has them opened by a native call.
+  ignore: !isLinux || engineHere() === "fs",
+}, async () => {
+  using directory = new Directory();
+  const path = latinIn(directory);
+  const name = directory.at("caf\ufffd\ufffd");
+  const missing = await assertAioError(AioFile.open(path), "ENOENT", {
+    syscall: "open",
+    path: name,
+  });
+  assertStringIncludes(missing.message, `Cannot open "${name}": `);
+  const options = { read: true, write: true, createNew: true, mode: 0o640 };
+  {
+    await using file = await AioFile.open(path, options);
+    const appending = [file.append(encode("one")), file.append(encode("two"))];
+    await Promise.all([...appending, file.sync()]);
+    await file.truncate(5);
+    assertEquals([await file.size(), await textOf(file)], [5, "onetw"]);
+    assertEquals(fileModeOf(`/proc/self/fd/${file.fd}`), 0o640);
+  }
+  assertEquals(await listed(directory), "caf\\351\\377");
+  await using file = await AioFile.open(path);
+  assertEquals(await textOf(file), "onetw");
+  const error = await assertAioError(file.writeAt(encode("x"), 0), "EBADF");
+  assertEquals(error.path, name);
+  await assertAioError(AioFile.open(path, options), "EEXIST");
+});
+
+/** The permissions of a file. */
+function fileModeOf(path: string): number {
+  return Deno.statSync(path).mode! & 0o777;
+}
+
+test("AioFile.open() rejects a path that is too long with ENAMETOOLONG", async () => {
+  using directory = new Directory();
+  const NAME_MAX = 255;
+  const PATH_MAX = 4096;
+  const fits = directory.at("x".repeat(NAME_MAX));
+  Deno.writeTextFileSync(fits, "contents");
+  await using file = await AioFile.open(fits);
+  assertEquals(await textOf(file), "contents");
+  const long = `${directory.path}${"/.".repeat(PATH_MAX / 2)}/file`;
+  for (const path of [`${fits}x`, long]) {
+    for (const given of [path, encode(path), pathToFileURL(path)]) {
+      // A URL has no "." in it.
+      if (given instanceof URL && path === long) continue;
+      const error = await assertAioError(AioFile.open(given), "ENAMETOOLONG");
+      assertEquals([error.syscall, error.path], ["open", path]);
+    }
+  }
+});
+
 test("AioFile.open() rejects paths that are none with a TypeError", async () => {
   const wrong: unknown[] = [
     undefined,
     null,
     3,
     {},
-    new Uint8Array(3),
+    new Uint16Array([97, 98]),
+    [97, 98],
     "nul\0byte",
+    encode("nul\0byte"),
+    Uint8Array.of(0xe9, 0, 97),
+    new Proxy(encode("/dev/null"), {}),
     new URL("https://example.com/"),
   ];
   for (const path of wrong) {

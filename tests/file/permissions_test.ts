@@ -1,7 +1,7 @@
 // Permissions of the runtime: the work goes through native calls, but what a
 // program may open is what the runtime lets it open.
 
-import { assert, assertEquals, assertStringIncludes } from "@std/assert";
+import { assertEquals, assertStringIncludes } from "@std/assert";
 import type { OpenOptions } from "../../mod.ts";
 import {
   Directory,
@@ -118,48 +118,123 @@ test("append() cannot write where only reading is allowed", async () => {
   assertEquals(Deno.readTextFileSync(path), "contents");
 });
 
-test("without --allow-ffi importing works and the first call says so", async () => {
+const WORKS = 'files work without it, by the engine "fs"';
+
+/** That the C interface refuses, and files work. */
+// deno-lint-ignore no-explicit-any
+function assertFilesWork(outcome: any, reason: string): void {
+  const { file, adopted, metrics, pinned, block, read } = outcome;
+  assertEquals(file.result, "Contentsat the end", file.message);
+  assertEquals(adopted, { result: 0 });
+  assertEquals(metrics, { result: "fs" });
+  assertEquals(pinned, { result: true });
+  for (const { isNotCapable, message } of [block, read]) {
+    assertEquals(isNotCapable, true, message);
+    assertStringIncludes(message, "ffi");
+  }
+  assertEquals([outcome.available, outcome.engine], [false, "fs"]);
+  assertStringIncludes(outcome.reason, reason);
+  assertStringIncludes(outcome.reason, WORKS);
+}
+
+test("without --allow-ffi files work, and the C interface says what is missing", async () => {
   using directory = new Directory();
   const path = directory.file("contents");
-  for (const flags of [[], ["--allow-read", "--allow-write"]]) {
-    const { imported, open, adopt, block, read, available, reason } =
-      await report("no_ffi", { flags, args: [path] });
-    assert(imported);
-    for (const outcome of [open, adopt, block, read]) {
+  const flags = ["--allow-read", "--allow-write"];
+  const outcome = await report("no_ffi", { flags, args: [path] });
+  assertFilesWork(outcome, "--allow-ffi");
+});
+
+test("without any permission importing works, and Deno refuses the file", async () => {
+  using directory = new Directory();
+  const path = directory.file("contents");
+  const { file, engine, block } = await report("no_ffi", {
+    flags: [],
+    args: [path],
+  });
+  assertEquals(file.isNotCapable, true, file.message);
+  assertStringIncludes(file.message, "--allow-read");
+  assertEquals(engine, "fs");
+  assertEquals(block.isNotCapable, true, block.message);
+});
+
+test("without --allow-ffi an engine that needs it says so when it is asked for", async () => {
+  using directory = new Directory();
+  const path = directory.file("contents");
+  const flags = ["--allow-read", "--allow-write"];
+  for (const wanted of ["librt", "io_uring"]) {
+    const { file, metrics, available, reason, engine } = await report(
+      "no_ffi",
+      { flags, args: [path, wanted] },
+    );
+    for (const outcome of [file, metrics]) {
       assertEquals(outcome.isNotCapable, true, outcome.message);
       assertStringIncludes(outcome.message, "ffi");
     }
-    assertEquals(available, false);
-    assertStringIncludes(reason, "ffi");
+    assertEquals([available, engine], [false, undefined]);
+    assertStringIncludes(reason, "--allow-ffi");
   }
 });
 
-test("--allow-ffi for some libraries only is refused, and says what it takes", {
-  ignore: !isLinux,
-}, async () => {
-  using directory = new Directory();
-  const path = directory.file("contents");
-  const rights = ["--allow-read", "--allow-write"];
-  // Deno takes these for files in the working directory.
-  const names = "--allow-ffi=librt.so.1,libc.so.6,libc.so";
-  const { open, block, available, reason } = await report("no_ffi", {
-    flags: [names, ...rights],
-    args: [path],
-  });
-  for (const outcome of [open, block]) {
-    assertEquals(outcome.isNotCapable, true, outcome.message);
-    assertStringIncludes(outcome.message, "--allow-ffi without a path");
-  }
-  assertEquals(available, false);
-  assertStringIncludes(reason, "--allow-ffi without a path");
-  const paths = "--allow-ffi=/lib,/usr/lib,/lib64,/usr/lib64";
-  const byPath = await report("no_ffi", {
-    flags: [paths, ...rights],
-    args: [path],
-  });
-  assertEquals(byPath.available, false);
-  assertEquals(byPath.open.isNotCapable, true, byPath.open.message);
-});
+test(
+  "--allow-ffi for some libraries only is as none, and the C interface says what it takes",
+  {
+    ignore: !isLinux,
+  },
+  async () => {
+    using directory = new Directory();
+    const rights = ["--allow-read", "--allow-write"];
+    // Deno takes these for files in the working directory.
+    const names = "--allow-ffi=librt.so.1,libc.so.6,libc.so";
+    const paths = "--allow-ffi=/lib,/usr/lib,/lib64,/usr/lib64";
+    for (const flag of [names, paths]) {
+      const path = directory.file("contents");
+      const outcome = await report("no_ffi", {
+        flags: [flag, ...rights],
+        args: [path],
+      });
+      assertFilesWork(outcome, "--allow-ffi without a path");
+    }
+  },
+);
+
+test(
+  "a path that is no UTF-8 takes permission for all files, and native calls",
+  {
+    ignore: !isLinux,
+  },
+  async () => {
+    using directory = new Directory();
+    const name = "printf contents > \"$0/f$(printf '\\351')\"";
+    await execute(["sh", "-c", name, directory.path], { signal: endBefore() });
+    const outcomeWith = (...flags: string[]) =>
+      report("latin_path", { flags, args: [directory.path] });
+
+    const all = await outcomeWith(
+      "--allow-ffi",
+      "--allow-read",
+      "--allow-write",
+    );
+    assertEquals(all, { reading: 8, writing: 8 });
+    const some = await outcomeWith(
+      "--allow-ffi",
+      "--allow-read",
+      "--deny-read=/etc",
+      `--allow-write=${directory.path}`,
+    );
+    for (const [access, outcome] of Object.entries(some)) {
+      const { what, message } = outcome as { what: string; message: string };
+      assertEquals(what, "NotCapable", message);
+      const flag = access === "reading" ? "--allow-read" : "--allow-write";
+      assertStringIncludes(message, `${flag} without a path`);
+    }
+    const none = await outcomeWith("--allow-read", "--allow-write");
+    for (const { what, message } of [none.reading, none.writing]) {
+      assertEquals(what, "EILSEQ", message);
+      assertStringIncludes(message, "that takes --allow-ffi");
+    }
+  },
+);
 
 const OLD_DENO = "deno@2.7.11";
 // It comes from the npm registry, which is not everywhere.
@@ -173,28 +248,39 @@ const hasOldDeno = succeeds(
 );
 if (!hasOldDeno) console.log(`npx cannot get ${OLD_DENO}: it is not tested`);
 
-test("a Deno that is too old is refused, with the version it takes", {
-  engine: "librt",
-  ignore: !hasOldDeno,
-}, async () => {
-  const program = new URL("../programs/too_old.ts", import.meta.url).pathname;
-  const { code, stdout, stderr } = await execute(
-    ["npx", "-y", OLD_DENO, "run", "-A", "--no-lock", program],
-    { signal: endBefore() },
-  );
-  assertEquals(code, 0, stderr);
-  const { version, available, reason, errors } = JSON.parse(stdout);
-  assertEquals(version, "2.7.11");
-  assertEquals(available, false);
-  assertStringIncludes(reason, "2.7.12");
-  for (const { name, code, errno, message } of errors) {
-    assertEquals({ name, code, errno }, {
-      name: "AioError",
-      code: "ENOSYS",
-      errno: 38,
-    });
-    assertStringIncludes(message, "2.7.11");
-    assertStringIncludes(message, "2.7.12");
-  }
-  assertEquals(errors.length, 4);
-});
+test(
+  "a Deno that is too old has files, and the C interface says which version it takes",
+  {
+    engine: "librt",
+    ignore: !hasOldDeno,
+  },
+  async () => {
+    using directory = new Directory();
+    const path = directory.file("contents");
+    const program = new URL("../programs/too_old.ts", import.meta.url).pathname;
+    const { code, stdout, stderr } = await execute(
+      ["npx", "-y", OLD_DENO, "run", "-A", "--no-lock", program, path],
+      { signal: endBefore() },
+    );
+    assertEquals(code, 0, stderr);
+    const { version, available, reason, engine, text, errors } = JSON.parse(
+      stdout,
+    );
+    assertEquals(version, "2.7.11");
+    assertEquals([engine, text], ["fs", "contentsend"]);
+    assertEquals(available, false);
+    assertStringIncludes(reason, "2.7.12");
+    assertStringIncludes(reason, WORKS);
+    for (const { name, code, errno, message } of errors) {
+      assertEquals({ name, code, errno }, {
+        name: "AioError",
+        code: "ENOSYS",
+        errno: 38,
+      });
+      assertStringIncludes(message, "2.7.11");
+      assertStringIncludes(message, "2.7.12");
+      assertStringIncludes(message, WORKS);
+    }
+    assertEquals(errors.length, 2);
+  },
+);

@@ -42,6 +42,14 @@ export function concat(parts: Uint8Array[]): Uint8Array<ArrayBuffer> {
   return all;
 }
 
+/** Views of memory that is cut at some places, in order. */
+export function cut(bytes: Uint8Array, places: number[]): Uint8Array[] {
+  const ends = [...places, bytes.length];
+  return ends.map((end, index) =>
+    bytes.subarray(index === 0 ? 0 : ends[index - 1], end)
+  );
+}
+
 /** Asserts that bytes are the same, fast, and says where they differ. */
 export function assertBytes(actual: Uint8Array, expected: Uint8Array): void {
   assertEquals(actual.length, expected.length, "the lengths differ");

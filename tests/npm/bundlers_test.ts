@@ -1,9 +1,9 @@
 /**
  * Programs that use the npm package, made into one file by what
- * docs/guides/bundlers.md names. Each runs elsewhere, beside koffi alone, when
- * the directory that it was made in is gone.
+ * docs/guides/bundlers.md names. Each runs elsewhere, beside koffi alone and without
+ * it, when the directory that it was made in is gone.
  */
-import { assertEquals } from "@std/assert";
+import { assertStringIncludes } from "@std/assert";
 import * as esbuild from "esbuild";
 import { cp } from "node:fs/promises";
 import { basename, join } from "node:path";
@@ -28,7 +28,7 @@ async function main() {
   const file = await AioFile.open(process.execPath);
   const count = await file.readAt(new Uint8Array(5), 0);
   await file.close();
-  console.log(supported().reason ?? "koffi is loaded", count);
+  console.log(count, supported().reason ?? "koffi is loaded");
 }
 main();`;
 
@@ -45,14 +45,23 @@ interface Bundler {
   command: string[];
   /** The name of what it makes. */
   output: string;
-  /** What has to be where that runs; koffi, if it does not say. */
+  /** What has to be where that runs, beside koffi. */
   beside?: string[];
+  /** Whether koffi is in there, where it does not find its executable part. */
+  hasKoffiInside?: boolean;
 }
 
 /** koffi, and its executable part. */
 const KOFFI = ["koffi", "@koromix"];
 
-const webpackConfig = (library: string, filename: string) =>
+const LOADED = "5 koffi is loaded";
+const NOT_LOADED = "5 The package koffi, which calls the C library, ";
+
+const webpackConfig = (
+  library: string,
+  filename: string,
+  externals = '{ koffi: "commonjs koffi" }',
+) =>
   `export default {
     mode: "production", target: "node20", entry: "./main.mjs",
     experiments: { outputModule: ${library === "module"} },
@@ -60,7 +69,7 @@ const webpackConfig = (library: string, filename: string) =>
       path: process.cwd() + "/out", filename: "${filename}",
       library: { type: "${library}" },
     },
-    externals: { koffi: "commonjs koffi" },
+    externals: ${externals},
   };`;
 
 const BUNDLERS: Bundler[] = [
@@ -110,6 +119,15 @@ const BUNDLERS: Bundler[] = [
     output: "main.cjs",
   },
   {
+    name: "webpack, with koffi inside",
+    packages: ["webpack@5", "webpack-cli@7"],
+    isUsual: true,
+    config: ["webpack.config.mjs", webpackConfig("module", "main.mjs", "{}")],
+    command: ["webpack"],
+    output: "main.mjs",
+    hasKoffiInside: true,
+  },
+  {
     name: "ncc",
     packages: ["@vercel/ncc@0.45"],
     isUsual: true,
@@ -131,7 +149,7 @@ const BUNDLERS: Bundler[] = [
     ],
     command: "parcel build main.mjs --no-cache".split(" "),
     output: "main.cjs",
-    beside: [NAME, ...KOFFI],
+    beside: [NAME],
   },
 ];
 
@@ -154,16 +172,18 @@ globalThis.addEventListener("unload", () => {
 });
 
 /**
- * Makes a program in one directory, and runs it in another one.
+ * Makes a program in one directory, and runs it in another one: beside koffi, and
+ * then without it.
  *
  * @param make Makes it in a directory, and returns its path there.
  * @param command What runs it there.
- * @param beside The packages that it finds where it runs.
+ * @param options.beside The packages that it needs where it runs, but for koffi.
+ * @param options.hasKoffiInside Whether it has one that cannot be used.
  */
 async function runElsewhere(
   make: (directory: string) => Promise<string>,
   command: string[] = [],
-  beside: string[] = KOFFI,
+  { beside = [], hasKoffiInside = false }: Partial<Bundler> = {},
 ): Promise<void> {
   const [elsewhere, directory] = [await newDirectory(), await newDirectory()];
   try {
@@ -173,11 +193,19 @@ async function runElsewhere(
     const program = join(elsewhere, basename(made));
     await Deno.copyFile(made, program);
     await Deno.remove(directory, { recursive: true });
-    await copyModules(elsewhere, beside);
     const [first, ...args] = [...command, program];
     // Nothing is found because somebody is in the right directory.
-    const output = await mustRun("/", first, ...args);
-    assertEquals(output, "koffi is loaded 5\n");
+    const output = () => mustRun("/", first, ...args);
+
+    await copyModules(elsewhere, [...beside, ...KOFFI]);
+    const expected = hasKoffiInside ? NOT_LOADED : LOADED;
+    assertStringIncludes(await output(), expected);
+    const modules = join(elsewhere, "node_modules");
+    await Deno.remove(modules, { recursive: true });
+    // Bun takes it from npm where there is no such directory.
+    await Deno.mkdir(modules);
+    await copyModules(elsewhere, beside);
+    assertStringIncludes(await output(), NOT_LOADED);
   } finally {
     await Deno.remove(elsewhere, { recursive: true });
     await Deno.remove(directory, { recursive: true }).catch(() => {});
@@ -193,7 +221,8 @@ async function copyModules(to: string, names: string[]): Promise<void> {
   }
 }
 
-for (const { name, config, command, output, beside } of wanted) {
+for (const bundler of wanted) {
+  const { name, config, command, output } = bundler;
   const [tool, ...args] = command;
   test(`a program made by ${name} runs`, {
     ignore: tools === null || node.path === null,
@@ -210,7 +239,7 @@ for (const { name, config, command, output, beside } of wanted) {
         return join("out", output);
       },
       [node.path!],
-      beside,
+      bundler,
     ));
 }
 

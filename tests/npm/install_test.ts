@@ -8,19 +8,20 @@ import { fileURLToPath } from "node:url";
 import { NAME } from "../../scripts/npm_package.ts";
 import { test } from "../helpers/mod.ts";
 import { mustRun, newDirectory, newTools, packageTarball } from "./project.ts";
-import { findNewest } from "./runtimes.ts";
+import { findNewest, findOldestNode } from "./runtimes.ts";
 
 const limit_ms = 120_000;
 
 const ROOT = fileURLToPath(new URL("../..", import.meta.url));
 
-/** A program that says why the library cannot be used, or uses it. */
+/** A program that uses files, and says why the C interface cannot be used. */
 const PROGRAM = join(ROOT, "tests/npm/programs/everywhere.mjs");
 
 /** What it prints where koffi is there, and where not. */
-const WORKS = "5\n5\n";
-const MISSING = "The package koffi, which calls the C library, is not " +
-  "installed: run npm install koffi where the program runs\n";
+const WORKS = "5 koffi is loaded\n".repeat(2);
+const MISSING = "5 The package koffi, which calls the C library, is not " +
+  "installed (it is optional): run npm install koffi where the program runs; " +
+  'files work without it, by the engine "fs"\n';
 
 const tools = await newTools(["pnpm@12", "@yarnpkg/cli-dist@4"]);
 const cwd = tools ?? Deno.cwd();
@@ -28,7 +29,8 @@ const [node, bun] = [
   await findNewest(cwd, "node"),
   await findNewest(cwd, "bun"),
 ];
-const ignore = tools === null || node.path === null;
+const oldNode = await findOldestNode(cwd);
+const ignore = tools === null || node.path === null || oldNode.path === null;
 globalThis.addEventListener("unload", () => {
   if (tools !== null) Deno.removeSync(tools, { recursive: true });
 });
@@ -63,11 +65,22 @@ const start = (directory: string) => mustRun(directory, node.path!, "main.mjs");
 
 testInProject(
   "npm installs the package without scripts and without what is optional",
-  { ignore, prints: MISSING.repeat(2) },
+  { ignore, prints: MISSING.repeat(4) },
   async (directory) => {
     const flags = ["--ignore-scripts", "--omit=optional"];
     await mustRun(directory, "npm", "install", ...flags, "./package.tgz");
-    return start(directory);
+    const oldest = await mustRun(directory, oldNode.path!, "main.mjs");
+    return oldest + await start(directory);
+  },
+);
+
+testInProject(
+  "bun installs the package without scripts and without what is optional",
+  { ignore: bun.path === null, prints: MISSING.repeat(2) },
+  async (directory) => {
+    const flags = ["--ignore-scripts", "--omit=optional"];
+    await mustRun(directory, bun.path!, "add", ...flags, "./package.tgz");
+    return mustRun(directory, bun.path!, "main.mjs");
   },
 );
 

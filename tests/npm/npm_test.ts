@@ -221,7 +221,7 @@ for (const [where, engine] of PLACES) {
       { path, hasUsing },
       t,
     ) => {
-      const { code, stdout, stderr } = await run(
+      const outcome = await run(
         directory,
         "env",
         `POSIX_AIO_ENGINE=${engine}`,
@@ -230,14 +230,21 @@ for (const [where, engine] of PLACES) {
         programOf("checks", hasUsing),
         where,
       );
-      const lines = stdout.trim().split("\n");
-      for (const line of lines) {
-        const { name, problem } = JSON.parse(line);
-        await t.step(name, () => assertEquals(problem, null, problem));
-      }
-      assertEquals(code, 0, stderr);
+      await assertChecks(t, outcome);
     });
   }
+}
+
+/** That all checks of the program `checks` hold. */
+async function assertChecks(
+  t: Deno.TestContext,
+  { code, stdout, stderr }: Outcome,
+): Promise<void> {
+  for (const line of stdout.trim().split("\n")) {
+    const { name, problem } = JSON.parse(line);
+    await t.step(name, () => assertEquals(problem, null, problem));
+  }
+  assertEquals(code, 0, stderr);
 }
 
 const USE = `
@@ -425,8 +432,8 @@ const WRONG_KOFFI: Record<
 > = {
   "missing": {
     says: [
-      "The package koffi, which calls the C library, is not installed: " +
-      "run npm install koffi where the program runs",
+      "The package koffi, which calls the C library, is not installed (it is " +
+      "optional): run npm install koffi where the program runs",
     ],
     spoil: (modules) =>
       Deno.remove(join(modules, "koffi"), { recursive: true }),
@@ -459,48 +466,108 @@ const WRONG_KOFFI: Record<
   },
 };
 
+/** Uses a file, and the C interface; prints what comes of it, and why. */
 const WRONG_KOFFI_PROGRAM = `
 import * as imported from "${NAME}";
 import { createRequire } from "node:module";
 
 const required = createRequire(import.meta.url)("${NAME}");
-for (const { AioFile, AioError, supported } of [imported, required]) {
-  console.log(supported().available);
-  await AioFile.open("program.mjs").catch((error) =>
-    console.log(error instanceof AioError, error.code, error.message)
-  );
+for (const { AioError, AioFile, limits, supported } of [imported, required]) {
+  const tell = (error) =>
+    [error instanceof AioError, error.code, error.message].join(" ");
+  const read = async () => {
+    const file = await AioFile.open("program.mjs");
+    const count = await file.readAt(new Uint8Array(5), 0);
+    await file.close();
+    return count;
+  };
+  let refusal;
+  try {
+    limits();
+  } catch (error) {
+    refusal = tell(error);
+  }
+  console.log(JSON.stringify({
+    ...supported(),
+    refusal,
+    read: await read().catch(tell),
+  }));
 }`;
 
-for (const [how, { says, spoil }] of Object.entries(WRONG_KOFFI)) {
-  testEach(`says what to do when koffi is ${how}`, async ({ path }) => {
-    const other = await Deno.makeTempDir();
-    try {
-      const modules = join(other, "node_modules");
-      for (const name of [NAME, "koffi", "@koromix"]) {
-        const from = join(directory, "node_modules", name);
-        await cp(from, join(modules, name), { recursive: true });
+const WORKS = '; files work without it, by the engine "fs"';
+
+/**
+ * That for an import and a require() files work and the C interface says why it does
+ * not; and that an engine that needs koffi says so as well, if it is asked for.
+ *
+ * @param cwd Where the package is.
+ * @param command What runs a program there.
+ */
+async function assertFilesWork(
+  cwd: string,
+  command: string[],
+  says: string[],
+): Promise<void> {
+  const path = join(cwd, "program.mjs");
+  await Deno.writeTextFile(path, WRONG_KOFFI_PROGRAM);
+  for (const engine of ["auto", "librt", "io_uring"]) {
+    const variable = `POSIX_AIO_ENGINE=${engine}`;
+    const stdout = await mustRun(cwd, "env", variable, ...command, path);
+    const lines = stdout.trim().split("\n");
+    assertEquals(lines.length, 2, stdout);
+    for (const line of lines) {
+      const { available, engine: found, reason, ...told } = JSON.parse(line);
+      const wanted = engine === "auto" ? "fs" : undefined;
+      assertEquals([available, found], [false, wanted]);
+      const texts = [told.refusal];
+      if (engine === "auto") assertEquals(told.read, 5);
+      else texts.push(told.read);
+      for (const text of texts) {
+        assertStringIncludes(text, `true ENOSYS ${reason}: `);
       }
-      await spoil(modules);
-      const program = join(other, "program.mjs");
-      await Deno.writeTextFile(program, WRONG_KOFFI_PROGRAM);
-      const outcome = await run(other, path, program);
-      assertSays(outcome, says);
-    } finally {
-      await Deno.remove(other, { recursive: true });
+      for (const text of [...says, WORKS]) assertStringIncludes(reason, text);
     }
-  });
+  }
 }
 
-/** That an import and a require() both say why koffi cannot be used. */
-function assertSays({ code, stdout, stderr }: Outcome, says: string[]): void {
-  assertEquals(code, 0, stderr);
-  const lines = stdout.trim().split("\n");
-  assertEquals(lines.length, 4, stdout);
-  for (const at of [0, 2]) {
-    assertEquals(lines[at], "false");
-    assertStringIncludes(lines[at + 1], "true ENOSYS ");
-    for (const text of says) assertStringIncludes(lines[at + 1], text);
+/** A project in which koffi is not as it should be. */
+async function withWrongKoffi(
+  spoil: (modules: string) => Promise<void>,
+  fn: (other: string) => Promise<void>,
+): Promise<void> {
+  const other = await Deno.makeTempDir();
+  try {
+    const modules = join(other, "node_modules");
+    for (const name of [NAME, "koffi", "@koromix"]) {
+      const from = join(directory, "node_modules", name);
+      await cp(from, join(modules, name), { recursive: true });
+    }
+    await spoil(modules);
+    await fn(other);
+  } finally {
+    await Deno.remove(other, { recursive: true });
   }
+}
+
+for (const [how, { says, spoil }] of Object.entries(WRONG_KOFFI)) {
+  testEach(
+    `has files, and says what to do, when koffi is ${how}`,
+    ({ path }) =>
+      withWrongKoffi(spoil, (other) => assertFilesWork(other, [path], says)),
+  );
+}
+
+for (const where of ["main thread", "worker"]) {
+  testEach(
+    `does what the interface promises of files in a ${where} without koffi`,
+    ({ path, hasUsing }, t) =>
+      withWrongKoffi(WRONG_KOFFI.missing.spoil, async (other) => {
+        const name = programOf("checks", hasUsing);
+        await cp(join(directory, name), join(other, name));
+        const command = ["CHECKS_WITHOUT_C=1", path, name, where];
+        await assertChecks(t, await run(other, "env", ...command));
+      }),
+  );
 }
 
 /** Flags of Node with which no addon is loaded, and what the error advises. */
@@ -519,16 +586,17 @@ for (const [flags, advice] of WITHOUT_ADDONS) {
     // Before, the permissions had another name, and addons no flag.
     const hasFlags = hasUsing || flags.length === 1;
     if (!isNode || !hasFlags) continue;
-    test(`${name}: says what to do when ${flags[0]} forbids koffi`, {
-      ignore: path === null,
-    }, async () => {
-      const program = join(directory, "program.mjs");
-      await Deno.writeTextFile(program, WRONG_KOFFI_PROGRAM);
-      const outcome = await run(directory, path!, ...flags, program);
-      assertSays(outcome, [
-        `${CANNOT_LOAD}(Cannot load native addon because loading addons is ` +
-        `disabled.): ${advice}`,
-      ]);
-    });
+    test(
+      `${name}: has files, and says what to do, when ${flags[0]} forbids koffi`,
+      {
+        ignore: path === null,
+        limit_ms,
+      },
+      () =>
+        assertFilesWork(directory, [path!, ...flags], [
+          `${CANNOT_LOAD}(Cannot load native addon because loading addons is ` +
+          `disabled.): ${advice}`,
+        ]),
+    );
   }
 }

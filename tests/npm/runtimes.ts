@@ -56,6 +56,11 @@ export function findNewest(
   return findRuntime(cwd, WANTED.findLast((wanted) => wanted.name === name)!);
 }
 
+/** Gets the oldest Node that the library takes from npm. */
+export function findOldestNode(cwd: string): Promise<OtherRuntime> {
+  return findRuntime(cwd, WANTED.find(({ name }) => name === "node")!);
+}
+
 async function findRuntime(
   cwd: string,
   { name, versions, hasUsing }: Wanted,

@@ -3,6 +3,8 @@
  * `preadv2()` with its flags and its result, where each read of the engine began and
  * how many bytes it was to read, and which reads asked the page cache.
  */
+import type { Entry } from "../../ffi/io_uring.ts";
+import type { Transfer } from "../../lib/engine/transfer.ts";
 import type { CompletionQueueOptions } from "../../mod.ts";
 
 /** What is to be done. */
@@ -33,6 +35,8 @@ export interface PlannedRead {
   offset?: number;
   length: number;
   memory?: "ordinary" | "pinned" | "shared";
+  /** Where the memory is cut into a list of buffers. */
+  cuts?: number[];
   /** Of a completion queue, which has the read then. */
   notify?: CompletionQueueOptions["notify"];
   /** Whether it has options. */
@@ -55,7 +59,7 @@ function replace(symbols: Symbols): void {
   if (plan.preadv2 === "missing") symbols.preadv2 = null;
   else if (original !== null) {
     symbols.preadv2 = (...args: unknown[]) => {
-      if (plan.preadv2 === "page by page") shorten(args[1] as Pointer);
+      if (plan.preadv2 === "page by page") shorten(args);
       const result = resultOf(symbols, () => original(...args));
       preadv2.push([args[4] as number, result]);
       return result;
@@ -73,11 +77,16 @@ function replace(symbols: Symbols): void {
 }
 
 /** Has a call read one page at most. */
-function shorten(iovec: Pointer): void {
+function shorten(args: unknown[]): void {
+  const [, iovecs, count] = args as [number, Pointer, number];
   const fields = new BigUint64Array(
-    Deno.UnsafePointerView.getArrayBuffer(iovec, 16),
+    Deno.UnsafePointerView.getArrayBuffer(iovecs, 16 * count),
   );
-  if (fields[1] > PAGE_BYTES) fields[1] = BigInt(PAGE_BYTES);
+  let left = BigInt(PAGE_BYTES);
+  for (let at = 1; at < fields.length; at += 2) {
+    if (fields[at] > left) fields[at] = left;
+    left -= fields[at];
+  }
 }
 
 function resultOf(symbols: Symbols, call: () => number): number {
@@ -109,13 +118,17 @@ const { platform } = await import("../../lib/system/constants.ts");
 const { AioFile, allocatePinned, CompletionQueue, configure, metrics } =
   await import("../../mod.ts");
 const { OPCODE, Rings } = await import("../../ffi/io_uring.ts");
-const { evict, pattern, readIntoCache } = await import("../helpers/mod.ts");
+const { cut, evict, pattern, readIntoCache } = await import(
+  "../helpers/mod.ts"
+);
 
+const READS = [OPCODE.READ, OPCODE.READV];
 const { add } = Rings.prototype;
 Rings.prototype.add = function (entry, key) {
   // An empty one only asks whether the file can be tried.
-  if (entry.opcode === OPCODE.READ && entry.byteLength > 0) {
-    engineReads.push([Number(entry.offset), entry.byteLength]);
+  if (READS.includes(entry.opcode) && entry.length > 0) {
+    const { offset, byteLength } = entry as Entry & Transfer;
+    engineReads.push([Number(offset), byteLength]);
   }
   add.call(this, entry, key);
 };
@@ -165,10 +178,11 @@ async function makeRead(index: number, read: PlannedRead): Promise<void> {
 async function outcomeOf(
   into: Uint8Array,
   offset: number,
-  { notify, hasOptions }: PlannedRead,
+  { notify, hasOptions, cuts }: PlannedRead,
 ): Promise<number> {
   if (notify === undefined) {
-    return await file.readAt(into, offset, hasOptions ? {} : undefined);
+    const buffers = cuts === undefined ? into : cut(into, cuts);
+    return await file.readAt(buffers, offset, hasOptions ? {} : undefined);
   }
   await using queue = new CompletionQueue({ notify });
   queue.read(file, into, offset, undefined);

@@ -11,7 +11,7 @@ import {
   configure,
   metrics,
 } from "../../mod.ts";
-import { Fifo, pattern, turn } from "../helpers/mod.ts";
+import { cut, Fifo, pattern, turn } from "../helpers/mod.ts";
 import {
   becomeOrdinaryUser,
   limit,
@@ -52,6 +52,26 @@ async function reads(file: AioFile): Promise<void> {
   const all = new Uint8Array(SIZE_BYTES + 10);
   const bytes = await file.readAt(all, 0);
   check(bytes === SIZE_BYTES && sameAt(all.subarray(0, bytes), 0), "all of it");
+}
+
+/** Lists of buffers, and one of more than a call takes. */
+async function lists(file: AioFile, path: string): Promise<void> {
+  await Promise.all(Array.from({ length: READS / 10 }, async (_, at) => {
+    const offset = at * 7919 % (SIZE_BYTES - 20_000);
+    const into = allocate(1 + at * 97 % 20_000, at);
+    const places = [0.1, 0.3, 0.9].map((part) =>
+      Math.floor(into.length * part)
+    );
+    const bytes = await file.readAt(cut(into, places), offset);
+    check(bytes === into.length && sameAt(into, offset), `a list at ${offset}`);
+  }));
+  await using written = await AioFile.open(path, { write: true, create: true });
+  const all = allocatePinned(SIZE_BYTES);
+  all.set(contents);
+  const places = Array.from({ length: 2000 }, (_, at) => at * 1009);
+  const bytes = await written.writeAt(cut(all, places), 0);
+  const isRight = bytes === SIZE_BYTES && sameAt(Deno.readFileSync(path), 0);
+  check(isRight, "a list that was written");
 }
 
 async function writes(path: string): Promise<void> {
@@ -136,6 +156,7 @@ async function work(): Promise<void> {
   await using file = await AioFile.open(path);
   await Promise.all([
     reads(file),
+    lists(file, `${directory}/list`),
     writes(`${directory}/written`),
     appends(`${directory}/log`),
     queued(file),

@@ -110,7 +110,7 @@ function submit(queue: FileQueue, operation: Operation, text = ""): Made {
 
 /** Takes the buffer of a request away. */
 function detach({ view }: Request): void {
-  const buffer = view!.buffer as ArrayBuffer;
+  const buffer = (view as Uint8Array).buffer as ArrayBuffer;
   structuredClone(buffer, { transfer: [buffer] });
 }
 
@@ -148,7 +148,7 @@ test("FileQueue has appends in order after one of them is canceled", async () =>
   assert(queue.cancel(appends[1].request));
   await assertAioError(appends[1].outcome, "ECANCELED");
   const [batch] = engine.submitted;
-  assertEquals(new TextDecoder().decode(batch.view!), "adefghij");
+  assertEquals(new TextDecoder().decode(batch.view as Uint8Array), "adefghij");
   engine.complete(queue, 0, 8);
   await Promise.all([appends[0], appends[2], appends[3]]
     .map(({ outcome }) => outcome));

@@ -1,7 +1,12 @@
 // The benchmark: how it measures, what it makes of figures, and its tables.
 
 import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
-import { denoPeers, library } from "../../scripts/bench/contestants.ts";
+import {
+  consumers,
+  denoPeers,
+  library,
+} from "../../scripts/bench/contestants.ts";
+import { makeSample } from "../../scripts/bench/consumers/samples.ts";
 import { parseFio } from "../../scripts/bench/fio.ts";
 import { drive, driveStreams, offsets } from "../../scripts/bench/measure.mjs";
 import { judge, REQUIREMENTS } from "../../scripts/bench/requirements.ts";
@@ -405,22 +410,45 @@ test("WORKS with --quick have streams, opening, and readSync on three runtimes",
 
 test("every contestant that --quick names offers the work", () => {
   // Those of this runtime; the others are looked for on the machine.
-  const contestants = new Map(
-    [...library(), ...denoPeers()].map((it) => [it.key, it]),
-  );
+  const contestants = [...library(), ...denoPeers(), ...consumers()];
   let looked = 0;
   for (const work of WORKS) {
     for (const key of work.quick ?? []) {
-      const contestant = contestants.get(key);
-      if (contestant === undefined) {
+      const named = contestants.filter((it) => it.key === key);
+      if (named.length === 0) {
         assert(!/^(library(?!-on)|deno)/.test(key), `nobody is ${key}`);
         continue;
       }
       looked++;
-      assert(contestant.offers(work), `${key} of ${work.name}`);
+      const offering = named.filter((it) => it.offers(work));
+      assertEquals(offering.length, 1, `${key} of ${work.name}`);
     }
   }
   assert(looked > 30, `${looked}`);
+});
+
+test("consumers() read each format through the library and node:fs", async () => {
+  const works = WORKS.filter(({ group }) => group === "consumers");
+  assertEquals(
+    works.map(({ consumer }) => consumer),
+    ["parquet", "zip", "pmtiles", "sqlite"],
+  );
+  // What has begun is awaited and fails the run, however short that is.
+  const times = { seconds: 0.05, rampSeconds: 0 };
+  using directory = new Directory();
+  for (const work of works) {
+    const path = directory.at(work.name);
+    await makeSample(work.consumer!, path);
+    const task = { ...work, ...times, path, fileBytes: 1 << 28, variant: "" };
+    for (const contestant of consumers()) {
+      assert(contestant.offers(work), contestant.key);
+      const { program, args } = contestant.command(task);
+      const { code, stdout, stderr } = await execute([program, ...args]);
+      assertEquals(code, 0, stderr);
+      const way = contestant.key === "library" ? "library" : "node-fs";
+      assertEquals(JSON.parse(stdout).what, way);
+    }
+  }
 });
 
 test("parseProcessorTime() adds up what all processors did, without guests", () => {

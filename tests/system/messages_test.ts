@@ -29,7 +29,14 @@ import {
   SIGEV_SIGNAL,
   SIGEV_THREAD,
 } from "../../mod.ts";
-import { constants, Directory, Fifo, isLinux, test } from "../helpers/mod.ts";
+import {
+  constants,
+  Directory,
+  engineHere,
+  Fifo,
+  isLinux,
+  test,
+} from "../helpers/mod.ts";
 
 /** Something wrong, and what its error says. */
 type Wrong = [call: () => unknown, message: string];
@@ -77,11 +84,30 @@ test("AioFile.open() says which path, or which option, and why", async () => {
     ],
     [
       () => AioFile.open(any(7)),
-      "TypeError: The path must be a string or a URL, but is 7",
+      "TypeError: The path must be a string, a URL or a Uint8Array, but is 7",
     ],
     [
       () => AioFile.open(new URL("https://example.com/file")),
       'TypeError: The path must be a URL of a file, but is "https://example.com/file"',
+    ],
+    [
+      () => AioFile.open(new URL("file:///a%FFb")),
+      "TypeError: The path must be a URL whose escapes are UTF-8, but is " +
+      '"file:///a%FFb"',
+    ],
+    [
+      () => AioFile.open("/dev/null\0b"),
+      String
+        .raw`TypeError: The path must have no null bytes, but is "/dev/null\u0000b"`,
+    ],
+    [
+      () => AioFile.open(Uint8Array.of(0x2f, 0xff)),
+      engineHere() === "fs"
+        ? 'AioError: Cannot open "/\ufffd", which is no UTF-8: that takes ' +
+          "--allow-ffi: Invalid or incomplete multibyte or wide character " +
+          "(EILSEQ, open)"
+        : 'AioError: Cannot open "/\ufffd": No such file or directory ' +
+          "(ENOENT, open)",
     ],
     [
       () => AioFile.open(path, any(null)),
@@ -171,11 +197,11 @@ test("requests of a file say which argument, and what it must be", async () => {
   await assertSays([
     [
       () => file.readAt(any(null), 0),
-      "TypeError: into must be a Uint8Array, but is null",
+      "TypeError: into must be a Uint8Array or a list of them, but is null",
     ],
     [
       () => file.readAt(any(new Uint16Array(4)), 0),
-      "TypeError: into must be a Uint8Array, but is a Uint16Array",
+      "TypeError: into must be a Uint8Array or a list of them, but is a Uint16Array",
     ],
     [
       () => file.readAt(detached, 0),
@@ -183,7 +209,7 @@ test("requests of a file say which argument, and what it must be", async () => {
     ],
     [
       () => file.writeAt(any("text"), 0),
-      'TypeError: from must be a Uint8Array, but is "text"',
+      'TypeError: from must be a Uint8Array or a list of them, but is "text"',
     ],
     [
       () => file.readAt(bytes, -1),
@@ -477,7 +503,8 @@ test("a direct transfer says what of it has to be a multiple of what", {
     const [_, number] = /multiple of (\d+)/.exec(await said(call)) ?? [];
     // What is a multiple of that is taken.
     assertEquals(await file.readAt(pinned, 8192 + Number(number)), 0);
-    assertEquals((await said(call)).replaceAll(` ${number}`, " N"), message);
+    const text = (await said(call)).replaceAll(`of ${number}`, "of N");
+    assertEquals(text, message);
   }
   await Deno.truncate(path, 4_001);
   for (const one of [file, log]) {

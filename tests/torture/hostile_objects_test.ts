@@ -191,6 +191,7 @@ test(
 
 /** The members that return promises. */
 const PROMISING = new Set([
+  "read",
   "readAt",
   "writeAt",
   "append",
@@ -200,6 +201,14 @@ const PROMISING = new Set([
   "cancel",
   "size",
   "truncate",
+  "stat",
+  "allocate",
+  "punchHole",
+  "advise",
+  "lock",
+  "tryLock",
+  "unlock",
+  "copyTo",
   "close",
   "Symbol(Symbol.asyncDispose)",
 ].map((name) => `AioFile.${name}`));

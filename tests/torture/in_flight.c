@@ -17,6 +17,7 @@
 #include <stdlib.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 struct request {
@@ -137,12 +138,16 @@ static int index_of(int ring, uint64_t user_data) {
 /* What a ring is handed; a call that fails hands it over once more. */
 void ring_submitted(int ring, const struct io_uring_sqe *entry) {
   int is_read = entry->opcode == IORING_OP_READ;
+  /* Of a list, the kernel reads where the buffers are. */
+  int is_list =
+      entry->opcode == IORING_OP_READV || entry->opcode == IORING_OP_WRITEV;
   is_submitter = 1;
-  if (!is_read && entry->opcode != IORING_OP_WRITE) return;
+  if (!is_read && !is_list && entry->opcode != IORING_OP_WRITE) return;
+  size_t bytes = entry->len * (is_list ? sizeof(struct iovec) : 1);
   pthread_mutex_lock(&mutex);
   rings_look();
   if (index_of(ring, entry->user_data) == -1)
-    add((struct request){NULL, ring, entry->user_data, entry->addr, entry->len,
+    add((struct request){NULL, ring, entry->user_data, entry->addr, bytes,
                          is_read});
   pthread_mutex_unlock(&mutex);
 }

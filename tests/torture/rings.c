@@ -31,6 +31,7 @@
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 #define RINGS_MAX 16
@@ -140,6 +141,10 @@ static int64_t serve(const struct io_uring_sqe *entry) {
           ? pread(entry->fd, memory, entry->len, entry->off)
       : entry->opcode == IORING_OP_WRITE
           ? pwrite(entry->fd, memory, entry->len, entry->off)
+      : entry->opcode == IORING_OP_READV
+          ? preadv(entry->fd, memory, entry->len, entry->off)
+      : entry->opcode == IORING_OP_WRITEV
+          ? pwritev(entry->fd, memory, entry->len, entry->off)
       : entry->fsync_flags & IORING_FSYNC_DATASYNC ? fdatasync(entry->fd)
                                                    : fsync(entry->fd);
   return result == -1 ? -errno : result;
@@ -186,8 +191,13 @@ static void hand_to_thread(int ring, const struct io_uring_sqe *entry) {
   pthread_mutex_unlock(&mutex);
 }
 
+static int is_vectored(const struct io_uring_sqe *entry) {
+  return entry->opcode == IORING_OP_READV || entry->opcode == IORING_OP_WRITEV;
+}
+
 static int is_transfer(const struct io_uring_sqe *entry) {
-  return entry->opcode == IORING_OP_READ || entry->opcode == IORING_OP_WRITE;
+  return entry->opcode == IORING_OP_READ ||
+         entry->opcode == IORING_OP_WRITE || is_vectored(entry);
 }
 
 /* Whether a thread can serve it: what may wait for ever stays with the kernel, and
@@ -262,14 +272,41 @@ static struct io_uring_sqe *entry_at(struct ring *ring, uint32_t at) {
   return &ring->entries[ring->array[at & ring->mask]];
 }
 
-/* Makes a transfer shorter. Returns whether it was to be. */
-static void shorten(struct io_uring_sqe *entry) {
+/* A buffer of a list that was made shorter. */
+struct cut {
+  struct iovec *vector;
+  size_t length;
+};
+
+/* Leaves out buffers of a list, and the end of the last one that is left. */
+static struct cut shorten_list(struct io_uring_sqe *entry, size_t most) {
+  struct iovec *vector = (struct iovec *)(uintptr_t)entry->addr;
+  for (uint32_t at = 0; at < entry->len; at++, vector++) {
+    struct cut cut = {vector, vector->iov_len};
+    if (vector->iov_len > most) {
+      vector->iov_len = most;
+      entry->len = at + 1;
+      shorts++;
+      return cut;
+    }
+    most -= vector->iov_len;
+  }
+  return (struct cut){NULL, 0};
+}
+
+/* Makes a transfer shorter, if it is to be. Returns what was cut of a list. */
+static struct cut shorten(struct io_uring_sqe *entry) {
+  struct cut none = {NULL, 0};
   static int64_t transfers;
   long most, period;
-  if (!is_transfer(entry) || !setting("RINGS_SHORT", &most, &period)) return;
-  if (++transfers % period != 0 || entry->len <= most) return;
+  if (!is_transfer(entry) || !setting("RINGS_SHORT", &most, &period))
+    return none;
+  if (++transfers % period != 0) return none;
+  if (is_vectored(entry)) return shorten_list(entry, most);
+  if (entry->len <= most) return none;
   entry->len = most;
   shorts++;
+  return none;
 }
 
 static long enter(int fd, unsigned count, unsigned least, unsigned flags,
@@ -289,22 +326,26 @@ static long enter(int fd, unsigned count, unsigned least, unsigned flags,
   if (setting("RINGS_TAKEN", &most, NULL) && count > most) count = most;
   if (count > ENTRIES_MAX) abort();
   struct io_uring_sqe before[count];
+  struct cut cuts[count];
   uint32_t head = *ring->head;
   for (unsigned at = 0; at < count; at++) {
     struct io_uring_sqe *entry = entry_at(ring, head + at);
     before[at] = *entry;
+    cuts[at] = (struct cut){NULL, 0};
     if (ring_submitted != NULL) ring_submitted(fd, entry);
     if (is_for_thread(entry)) {
       memset(entry, 0, sizeof *entry);
       entry->opcode = IORING_OP_NOP;
       entry->flags = IOSQE_CQE_SKIP_SUCCESS;
-    } else shorten(entry);
+    } else cuts[at] = shorten(entry);
   }
   long taken = real(__NR_io_uring_enter, fd, count, least, flags, arg, size);
   int outcome = errno;
   for (unsigned at = 0; at < count; at++) {
-    if ((long)at >= taken) *entry_at(ring, head + at) = before[at];
-    else if (is_for_thread(&before[at])) hand_to_thread(fd, &before[at]);
+    if ((long)at >= taken) {
+      *entry_at(ring, head + at) = before[at];
+      if (cuts[at].vector != NULL) cuts[at].vector->iov_len = cuts[at].length;
+    } else if (is_for_thread(&before[at])) hand_to_thread(fd, &before[at]);
   }
   errno = outcome;
   return taken;

@@ -19,6 +19,7 @@ import type {
   FileTraits,
 } from "../engine.ts";
 import { librtEngine } from "../librt/librt_engine.ts";
+import { NonblockingCalls } from "../streams/nonblocking_calls.ts";
 import { StreamChannel } from "../streams/stream_channel.ts";
 import { RingChannel } from "./ring_channel.ts";
 import { RingReadiness } from "./ring_readiness.ts";
@@ -26,7 +27,7 @@ import { RingWaiter, waits } from "./ring_waiter.ts";
 
 /**
  * Whether librt serves a file in the place of the ring: where each write is a
- * synchronization. Linux tells of an error once for each open file, so that a write
+ * synchronization. Linux reports an error once for each open file, so that a write
  * that asks first would have the error of another one; librt's lanes are opened
  * separately.
  */
@@ -68,7 +69,8 @@ export function newIoUringEngine(rings: Rings): Engine {
       }
       readiness ??= newReadiness();
       if (readiness === null) return librtEngine.open(fd, file, owner);
-      return new StreamChannel(fd, file.flags, owner, readiness, newChannel);
+      const calls = new NonblockingCalls(fd, file.flags);
+      return new StreamChannel(fd, calls, owner, readiness, newChannel);
     },
 
     list(fn: () => void): void {

@@ -46,7 +46,7 @@ function question(asked: Question): RingEntry {
     address: 0,
     entryFlags: 0,
     fd: -1,
-    byteLength: 0,
+    length: 0,
     offset: 0,
     operationFlags: 0,
     ...asked,
@@ -78,10 +78,6 @@ export class Ring {
   constructor(rings: Rings, changed: () => void) {
     this.#rings = rings;
     this.#changed = changed;
-  }
-
-  get fd(): number {
-    return this.#rings.fd;
   }
 
   /** How many entries are not told of. */

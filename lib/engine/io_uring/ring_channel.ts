@@ -1,10 +1,13 @@
 /** The way of a file's requests into a ring. */
 import type { BounceBuffer } from "../../../ffi/bounce_buffer.ts";
 import { FSYNC_DATASYNC, IOSQE_ASYNC, OPCODE } from "../../../ffi/io_uring.ts";
+import { IOV_MAX, type Vector } from "../../../ffi/iovec.ts";
 import { OutOfMemoryError } from "../../../ffi/memory.ts";
 import { assert } from "../../checks/assert.ts";
+import { isList } from "../../checks/buffers.ts";
 import { type Linked, LinkedList } from "../../collections/linked_list.ts";
 import { EAGAIN, ECANCELED, EINTR, platform } from "../../system/constants.ts";
+import { addressInPlace } from "../../system/pinned.ts";
 import type {
   Channel,
   ChannelOwner,
@@ -21,6 +24,12 @@ import type { RingWaiter } from "./ring_waiter.ts";
  * them, and to copy them would hold up the event loop.
  */
 const READ_HERE_BYTES_MAX = 256 * 1024;
+
+/**
+ * What direct transfers of every device are aligned to, each buffer of a list for
+ * itself.
+ */
+const DIRECT_ALIGNMENT_BYTES = 4096;
 
 /** How many completions one look hands over before the event loop gets its turn. */
 const HARVEST_MAX = 256;
@@ -89,11 +98,13 @@ export class RingChannel implements Channel {
   }
 
   submit(request: EngineRequest): boolean {
+    const vectors = this.#vectorsOf(request);
     let transfer: RingTransfer | null;
     try {
       transfer = takeTransfer(
         request,
-        (bounce) => new RingTransfer(request, bounce, this),
+        (memory) => new RingTransfer(request, memory, vectors, this),
+        vectors,
       );
     } catch (error) {
       if (!(error instanceof OutOfMemoryError)) throw error;
@@ -106,6 +117,21 @@ export class RingChannel implements Channel {
     this.#waiter.ring.add(transfer);
     this.#waiter.ring.flushSoon();
     return true;
+  }
+
+  /** Where the next buffers of a list lie; `null` if they cannot be used in place. */
+  #vectorsOf({ view, transferred, length }: EngineRequest): Vector[] | null {
+    if (view === null || !isList(view)) return null;
+    const vectors: Vector[] = [];
+    for (
+      const piece of view.pieces(transferred, length - transferred, IOV_MAX)
+    ) {
+      const { byteLength } = piece;
+      const address = addressInPlace(piece.view);
+      if (address === 0) return null;
+      vectors.push({ address: address + piece.begin, byteLength });
+    }
+    return this.file.isDirect && !vectors.every(isAligned) ? null : vectors;
   }
 
   cancel(request: EngineRequest): boolean {
@@ -154,6 +180,11 @@ export class RingChannel implements Channel {
   }
 }
 
+function isAligned({ address, byteLength }: Vector): boolean {
+  return address % DIRECT_ALIGNMENT_BYTES === 0 &&
+    byteLength % DIRECT_ALIGNMENT_BYTES === 0;
+}
+
 /** A request while a ring has it. */
 class RingTransfer extends Transfer implements RingEntry, Linked<RingTransfer> {
   readonly opcode: number;
@@ -169,15 +200,15 @@ class RingTransfer extends Transfer implements RingEntry, Linked<RingTransfer> {
 
   constructor(
     request: EngineRequest,
-    bounce: BounceBuffer | null,
+    memory: BounceBuffer | null,
+    vectors: readonly Vector[] | null,
     channel: RingChannel,
   ) {
-    super(request, bounce);
-    const { operation, isSync, isWrite } = request;
+    super(request, memory, vectors);
     this.#channel = channel;
     this.fd = channel.fd;
-    this.opcode = isSync ? OPCODE.FSYNC : isWrite ? OPCODE.WRITE : OPCODE.READ;
-    this.operationFlags = operation === "syncData" ? FSYNC_DATASYNC : 0;
+    this.opcode = opcodeOf(request, vectors !== null);
+    this.operationFlags = request.operation === "syncData" ? FSYNC_DATASYNC : 0;
     this.entryFlags = this.#isForThread(channel) ? IOSQE_ASYNC : 0;
   }
 
@@ -191,6 +222,10 @@ class RingTransfer extends Transfer implements RingEntry, Linked<RingTransfer> {
       : !isWrite && this.byteLength > READ_HERE_BYTES_MAX;
   }
 
+  get length(): number {
+    return this.vectors === null ? this.byteLength : this.vectors.length;
+  }
+
   get share(): number {
     const copied = this.isInPlace ? 0 : this.byteLength / HARVEST_BYTES_MAX;
     const { isDirect } = this.#channel.file;
@@ -200,4 +235,13 @@ class RingTransfer extends Transfer implements RingEntry, Linked<RingTransfer> {
   completed(result: number): void {
     this.#channel.completed(this, result);
   }
+}
+
+function opcodeOf(
+  { isSync, isWrite }: EngineRequest,
+  isVectored: boolean,
+): number {
+  if (isSync) return OPCODE.FSYNC;
+  if (isVectored) return isWrite ? OPCODE.WRITEV : OPCODE.READV;
+  return isWrite ? OPCODE.WRITE : OPCODE.READ;
 }

@@ -1,6 +1,6 @@
 /** Waits until descriptors are ready, in a ring: thousands take no thread. */
 import { OPCODE } from "../../../ffi/io_uring.ts";
-import type { Readiness, Waiting } from "../streams/readiness.ts";
+import type { Readiness, Waiting } from "../streams/stream_calls.ts";
 import type { RingEntry } from "./ring.ts";
 import type { RingWaiter } from "./ring_waiter.ts";
 
@@ -28,7 +28,6 @@ export class RingReadiness implements Readiness {
     const poll = this.#polls.get(waiting);
     if (poll === undefined) return;
     this.#polls.delete(waiting);
-    this.#waiter.ring.flush();
     this.#waiter.ring.cancel(poll);
   }
 
@@ -42,7 +41,7 @@ class Poll implements RingEntry {
   readonly opcode = OPCODE.POLL_ADD;
   readonly entryFlags = 0;
   readonly address = 0;
-  readonly byteLength = 0;
+  readonly length = 0;
   readonly offset = 0;
   readonly fd: number;
   readonly operationFlags: number;

@@ -1,15 +1,16 @@
 /**
  * How the completions of a ring are found: by polling from the event loop, and then
- * by waiting. On Node the event loop itself waits for the ring, elsewhere a thread
- * beside it.
+ * by waiting. The event loop itself waits for the ring where it can, as on Deno and
+ * Node, and a thread beside it on Bun.
  *
  * @module
  */
 import { runtime } from "../../../ffi/current.ts";
-import { clock_ms, setImmediate } from "../../../ffi/event_loop.ts";
+import { setImmediate } from "../../../ffi/event_loop.ts";
 import type { Rings } from "../../../ffi/io_uring.ts";
 import type { Watch } from "../../../ffi/runtime.ts";
 import { settings } from "../../system/settings.ts";
+import { Polling } from "../polling.ts";
 import { Ring, type RingEntry } from "./ring.ts";
 
 /**
@@ -18,11 +19,6 @@ import { Ring, type RingEntry } from "./ring.ts";
  */
 const WAIT_MS = 100;
 
-/**
- * Polling pays while completions come about as soon as polling would end: then a
- * call on another thread, there and back, takes as long again.
- */
-const POLL_PAYS_FACTOR = 1.5;
 /**
  * With more than so many in flight one is done so soon that it pays to look once
  * more, but not to go on with that.
@@ -34,8 +30,6 @@ const EMPTY_LOOKS_MAX = 1;
  * which a device with a cache of its own has in 0.2 to 0.3 ms.
  */
 const POLLS_OF_FEW = 3;
-/** The share of a new observation in the expected time. */
-const EXPECTED_SHARE = 1 / 8;
 
 /** What the engine counts of waiting. */
 export const waits = { waits: 0, polls: 0 };
@@ -49,9 +43,7 @@ export class RingWaiter {
   readonly #harvested: () => void;
   #isTurnDue = false;
   #isWaiting = false;
-  /** When the last completion was found, or waiting began. */
-  #since_ms = 0;
-  #expected_us = 0;
+  readonly #polling = new Polling();
   #spent = 0;
   #emptyLooks = 0;
 
@@ -64,14 +56,18 @@ export class RingWaiter {
     this.ring = new Ring(rings, () => this.#changed());
     this.#isPolling = isPolling;
     this.#harvested = harvested;
-    this.#watch = runtime.watch?.(rings.fd, () => this.#look()) ?? null;
+    const ready = () => {
+      // A turn that is due looks then: it has its share of completions.
+      if (!this.#isTurnDue) this.#look();
+    };
+    this.#watch = runtime.watch?.(rings.fd, ready) ?? null;
   }
 
   #changed(): void {
     if (this.#isTurnDue) return;
     const { count, hasDone } = this.ring;
     if (count === 0) return this.#watch?.stop();
-    this.#since_ms = clock_ms();
+    this.#polling.begin();
     if (this.#isPolling || hasDone) this.#nextTurn();
     else this.#wait();
   }
@@ -93,17 +89,11 @@ export class RingWaiter {
     const done = ring.harvest(this.#isEnough);
     if (done > 0) this.#harvested();
     if (ring.count === 0) return this.#watch?.stop();
-    const now_ms = clock_ms();
-    const waited_ms = now_ms - this.#since_ms;
-    if (done > 0) {
-      this.#expected_us += (waited_ms * 1000 - this.#expected_us) *
-        EXPECTED_SHARE;
-      this.#since_ms = now_ms;
-    }
+    this.#polling.looked(done > 0);
+    this.#emptyLooks = done > 0 ? 0 : this.#emptyLooks + 1;
     if (this.#isTurnDue) return;
-    if (ring.hasDone || this.#paysToPoll(done > 0 ? 0 : waited_ms)) {
-      this.#nextTurn();
-    } else this.#wait();
+    if (ring.hasDone || this.#paysToPoll()) this.#nextTurn();
+    else this.#wait();
   }
 
   readonly #isEnough = ({ share }: RingEntry): boolean => {
@@ -111,20 +101,17 @@ export class RingWaiter {
     return this.#spent >= 1;
   };
 
-  #paysToPoll(waited_ms: number): boolean {
+  #paysToPoll(): boolean {
     if (!this.#isPolling) return false;
-    this.#emptyLooks = waited_ms === 0 ? 0 : this.#emptyLooks + 1;
     if (this.ring.count > POLLED_MAX) {
       return this.#emptyLooks <= EMPTY_LOOKS_MAX;
     }
-    const pollMicroseconds = settings.pollMicroseconds * POLLS_OF_FEW;
-    return waited_ms * 1000 < pollMicroseconds &&
-      this.#expected_us < pollMicroseconds * POLL_PAYS_FACTOR;
+    return this.#polling.pays(settings.pollMicroseconds * POLLS_OF_FEW);
   }
 
   /** Waits without polling, if nothing does so already. */
   #wait(): void {
-    if (this.#watch !== null) return this.#watch.start();
+    if (this.#watch?.start()) return;
     if (!this.#isWaiting) this.#call();
   }
 

@@ -35,7 +35,7 @@ export class Flight extends Transfer implements Linked<Flight> {
   readonly notify: Notify;
   /**
    * Whether the system has it: its lane takes it a little before that, and until
-   * then its control block tells of an earlier request.
+   * then its control block has the status of an earlier request.
    */
   isSubmitted = false;
   list: object | null = null;

@@ -6,6 +6,7 @@ import type {
   EngineCounts,
   FileTraits,
 } from "../engine.ts";
+import { NonblockingCalls } from "../streams/nonblocking_calls.ts";
 import { pollThread } from "../streams/readiness.ts";
 import { StreamChannel } from "../streams/stream_channel.ts";
 import { LaneChannel } from "./lane_channel.ts";
@@ -19,9 +20,9 @@ export const librtEngine: Engine = {
 
   open(fd: number, file: FileTraits, owner: ChannelOwner): Channel {
     const newLanes = () => new LaneChannel(fd, file, owner);
-    return file.isSeekable
-      ? newLanes()
-      : new StreamChannel(fd, file.flags, owner, pollThread, newLanes);
+    if (file.isSeekable) return newLanes();
+    const calls = new NonblockingCalls(fd, file.flags);
+    return new StreamChannel(fd, calls, owner, pollThread, newLanes);
   },
 
   list(fn: () => void): void {

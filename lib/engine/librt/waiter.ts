@@ -8,7 +8,6 @@
  */
 import {
   clearTimeout,
-  clock_ms,
   coalesced,
   setImmediate,
   setTimeout,
@@ -24,6 +23,7 @@ import { assert } from "../../checks/assert.ts";
 import { librt } from "../../system/librt.ts";
 import type { Notify } from "../engine.ts";
 import { settings } from "../../system/settings.ts";
+import { Polling } from "../polling.ts";
 import { submissions } from "./submission_list.ts";
 import { waitingCallsMax } from "../../system/threads.ts";
 import { giveMemoryBack } from "../../system/worker_memory.ts";
@@ -52,7 +52,7 @@ export interface Unattended {
 /** How many `aio_suspend` calls, a thread each, are out at once at most. */
 const SUSPENDS_MAX = 4;
 /**
- * A call that is out cannot be told of new heads, so they get a call of their
+ * A call that waits cannot learn of new heads, so they get a call of their
  * own. Every call ends by itself after a while: then one takes over from many.
  */
 const SUSPEND_MS_MIN = 20;
@@ -60,19 +60,12 @@ const SUSPEND_MS_MAX = 640;
 /** How often heads that no call names are looked at. */
 const UNNAMED_MS = 5;
 /**
- * Polling pays while completions come about as soon as polling would end: then a
- * call on another thread, there and back, takes as long again.
- */
-const POLL_PAYS_FACTOR = 1.5;
-/**
  * The more heads there are, the sooner one of them is done, and the longer
  * `aio_suspend` holds the lock that glibc's threads need: it walks through lists
  * of them. So polling lasts longer for every so many heads, to some bound.
  */
 const HEADS_PER_POLL = 4;
 const POLLS_MAX = 10;
-/** The share of a new observation in the expected time. */
-const EXPECTED_SHARE = 1 / 8;
 /** With `"thread"`: how often to look whether a notification was lost. */
 const LOST_NOTIFICATION_MS = 100;
 /** With `"poll"`: after how long without a completion turns are spaced out. */
@@ -95,10 +88,7 @@ class Waiter {
   #callsOut = 0;
   #timeout_ms = SUSPEND_MS_MIN;
   #turnIsDue = false;
-  /** When the last completion was found, or waiting began. */
-  #waitingSince_ms = 0;
-  /** How long a completion is expected to take. */
-  #expected_us = 0;
+  readonly #polling = new Polling();
   readonly #lookAtUnnamed = this.#lookAfter(UNNAMED_MS);
   readonly #pollSpaced = this.#lookAfter(SPACED_POLL_MS);
   readonly #lookForLost = this.#lookAfter(LOST_NOTIFICATION_MS);
@@ -109,7 +99,7 @@ class Waiter {
     waitable.position = this.#waitables.length;
     this.#waitables.push(waitable);
     if (this.#turnIsDue) return;
-    this.#waitingSince_ms = clock_ms();
+    this.#polling.begin();
     this.#nextTurn();
   }
 
@@ -192,22 +182,14 @@ class Waiter {
     // Handing over and submitting change what there is to wait for.
     this.#removeDone();
     if (this.#waitables.length === 0) return this.#rest();
-    const now_ms = clock_ms();
-    const waited_ms = now_ms - this.#waitingSince_ms;
-    if (done > 0) {
-      this.#expected_us += (waited_ms * 1000 - this.#expected_us) *
-        EXPECTED_SHARE;
-      this.#waitingSince_ms = now_ms;
-      this.#timeout_ms = SUSPEND_MS_MIN;
-    }
-    if (!this.#turnIsDue) this.#wait(done > 0 ? 0 : waited_ms);
+    this.#polling.looked(done > 0);
+    if (done > 0) this.#timeout_ms = SUSPEND_MS_MIN;
+    if (!this.#turnIsDue) this.#wait();
   }
 
   /** Decides, for each head, what is going to notice its completion. */
-  #wait(waited_ms: number): void {
-    const poll_us = this.#pollMicroseconds();
-    const isPolling = waited_ms * 1000 < poll_us &&
-      this.#expected_us < poll_us * POLL_PAYS_FACTOR;
+  #wait(): void {
+    const isPolling = this.#polling.pays(this.#pollMicroseconds());
     let isTurnWanted = false;
     let isPollWanted = false;
     let isThreadAwaited = false;
@@ -222,7 +204,9 @@ class Waiter {
       else if (head!.holds === 0) unnamed.push(head!);
     }
     if (unnamed.length > 0) this.#suspendOn(unnamed);
-    if (isTurnWanted || isPollWanted && waited_ms < BUSY_POLL_MS) {
+    if (
+      isTurnWanted || isPollWanted && this.#polling.waited_ms < BUSY_POLL_MS
+    ) {
       this.#nextTurn();
     } else if (isPollWanted) this.#pollSpaced();
     // glibc drops a notification for which it can make no thread.

@@ -7,10 +7,14 @@
 import { iovecOf } from "../../../ffi/iovec.ts";
 import { KeptMemory } from "../../../ffi/memory.ts";
 import { runtime } from "../../../ffi/current.ts";
+import { gather, scatter } from "../../checks/buffers.ts";
+import { offsetAfter } from "../../checks/offset.ts";
 import { EAGAIN, ENOSYS, platform } from "../../system/constants.ts";
 import { hasPosition, reopenDescriptor } from "../../system/descriptor.ts";
 import { librt } from "../../system/librt.ts";
-import { isReady, POLLIN, POLLOUT } from "./readiness.ts";
+import type { EngineRequest } from "../engine.ts";
+import { isReady } from "./readiness.ts";
+import { CALL_BYTES_MAX, eventsOf, type StreamCalls } from "./stream_calls.ts";
 
 const { constants, errno: errnos } = platform;
 
@@ -29,8 +33,11 @@ const NAME_BYTES = 64;
 
 const terminalName = new KeptMemory(NAME_BYTES);
 
+/** The way from and to memory that may move; used during one call only. */
+const bounce = new KeptMemory(CALL_BYTES_MAX);
+
 /** What one call is to transfer. */
-export interface Piece {
+interface Piece {
   readonly isWrite: boolean;
   readonly address: number;
   readonly byteLength: number;
@@ -38,7 +45,7 @@ export interface Piece {
 }
 
 /** See the module's documentation. */
-export class NonblockingCalls {
+export class NonblockingCalls implements StreamCalls {
   readonly #fd: number;
   readonly #flags: number;
   /** Whether it has offsets after all: some devices have. */
@@ -60,8 +67,23 @@ export class NonblockingCalls {
     if (constants.RWF_NOWAIT === 0) this.#openSecond();
   }
 
-  /** Reads or writes. Returns bytes, or a negative error number. */
-  transfer(piece: Piece): number {
+  transfer(request: EngineRequest, wanted: number): number {
+    const { address, length, transferred, view, isWrite } = request;
+    if (address !== 0 || length === 0) {
+      return this.#transfer(pieceOf(request, address + transferred, wanted));
+    }
+    const memory = bounce.get();
+    if (memory === null) return -errnos.ENOMEM;
+    const { bytes } = memory;
+    if (isWrite) gather(bytes, 0, view!, transferred, wanted);
+    const result = this.#transfer(pieceOf(request, memory.address, wanted));
+    if (!isWrite && result > 0) {
+      scatter(view!, transferred, bytes.subarray(0, result));
+    }
+    return result;
+  }
+
+  #transfer(piece: Piece): number {
     if (this.#way === "nowait") {
       const { RWF_NOWAIT } = constants;
       const result = this.#vectored(this.#fd, piece, RWF_NOWAIT);
@@ -133,6 +155,19 @@ export class NonblockingCalls {
   }
 }
 
+function pieceOf(
+  { isWrite, offset, transferred }: EngineRequest,
+  address: number,
+  byteLength: number,
+): Piece {
+  return {
+    isWrite,
+    address,
+    byteLength,
+    offset: offsetAfter(offset, transferred),
+  };
+}
+
 /**
  * Whether a descriptor that is opened a second time leads to the same pipe or
  * terminal. Other devices may keep something of their own for each time that they
@@ -150,9 +185,4 @@ function isSameWhenOpened(fd: number): boolean {
 /** What a call returned, or its negative error number. */
 function outcome(result: number): number {
   return result === -1 ? -runtime.errno() : result;
-}
-
-/** What to wait for before a read or a write. */
-export function eventsOf(isWrite: boolean): number {
-  return isWrite ? POLLOUT : POLLIN;
 }

@@ -13,10 +13,13 @@ import {
 import { openPipe, type PipeEnds } from "../../../ffi/pipe.ts";
 import { packPollfd, POLLFD, returnedEvents } from "../../../ffi/pollfd.ts";
 import { librt } from "../../system/librt.ts";
+import {
+  POLLIN,
+  POLLOUT,
+  type Readiness,
+  type Waiting,
+} from "./stream_calls.ts";
 
-// The same on every system.
-export const POLLIN = 1;
-export const POLLOUT = 4;
 /** Told of whether it was asked for or not: errors, and the other end is gone. */
 const POLL_ANYHOW = ~(POLLIN | POLLOUT);
 
@@ -27,25 +30,6 @@ const POLL_ANYHOW = ~(POLLIN | POLLOUT);
 const POLL_MS = 100;
 /** The same where nothing can wake it, so that it learns of new descriptors. */
 const POLL_UNWAKEABLE_MS = 5;
-
-/** Something that waits for a descriptor. */
-export interface Waiting {
-  readonly fd: number;
-  /** {@linkcode POLLIN} or {@linkcode POLLOUT}. */
-  readonly events: number;
-  /** The descriptor is ready, or has failed. It waits no longer. */
-  ready(): void;
-}
-
-/** What waits for descriptors. */
-export interface Readiness {
-  /** Calls `waiting.ready()` when its descriptor is ready. */
-  wait(waiting: Waiting): void;
-  /** Ends waiting: nothing holds the descriptor for it any more. */
-  forget(waiting: Waiting): void;
-  /** Resolves when nothing names a descriptor any more that nobody waits for. */
-  whenForgotten(): Promise<void>;
-}
 
 /** A pipe to itself: a byte in it ends a `poll(2)` that is out. */
 class Wake {

@@ -10,27 +10,16 @@
  * @module
  */
 import { coalesced, setImmediate } from "../../../ffi/event_loop.ts";
-import { KeptMemory } from "../../../ffi/memory.ts";
 import { assert } from "../../checks/assert.ts";
-import { copyBytes, sliceOf } from "../../checks/bytes.ts";
-import { offsetAfter } from "../../checks/offset.ts";
-import { EAGAIN, EINTR, platform } from "../../system/constants.ts";
+import { EAGAIN, EINTR } from "../../system/constants.ts";
 import { giveMemoryBack } from "../../system/worker_memory.ts";
 import type { Channel, ChannelOwner, EngineRequest } from "../engine.ts";
-import { eventsOf, NonblockingCalls } from "./nonblocking_calls.ts";
-import type { Readiness, Waiting } from "./readiness.ts";
+import { CALL_BYTES_MAX, eventsOf, type StreamCalls } from "./stream_calls.ts";
+import type { Readiness, Waiting } from "./stream_calls.ts";
 
-/**
- * What one call transfers at most. No message of a socket is longer unless told
- * otherwise (`net.core.wmem_default`): none is cut.
- */
-const CALL_BYTES_MAX = 256 * 1024;
 /** What a channel transfers before the event loop gets its turn. */
 const TURN_BYTES_MAX = 1024 * 1024;
 const TURN_CALLS_MAX = 256;
-
-/** The way from and to memory that may move; used during one call only. */
-const bounce = new KeptMemory(CALL_BYTES_MAX);
 
 /** See the module's documentation. */
 export class StreamChannel implements Channel, Waiting {
@@ -38,7 +27,7 @@ export class StreamChannel implements Channel, Waiting {
   /** What the transfer waits for, while it does. */
   events = 0;
   readonly #owner: ChannelOwner;
-  readonly #calls: NonblockingCalls;
+  readonly #calls: StreamCalls;
   readonly #readiness: Readiness;
   readonly #newSyncs: () => Channel;
   /** What synchronizes, if it is asked for: the system says that it cannot. */
@@ -50,21 +39,21 @@ export class StreamChannel implements Channel, Waiting {
 
   /**
    * @param fd The descriptor.
-   * @param flags The flags it was opened with.
+   * @param calls Transfer without waiting.
    * @param owner Hears of what is done.
    * @param readiness Tells when the descriptor is ready.
    * @param newSyncs Makes what serves synchronizations.
    */
   constructor(
     fd: number,
-    flags: number,
+    calls: StreamCalls,
     owner: ChannelOwner,
     readiness: Readiness,
     newSyncs: () => Channel,
   ) {
     this.fd = fd;
     this.#owner = owner;
-    this.#calls = new NonblockingCalls(fd, flags);
+    this.#calls = calls;
     this.#readiness = readiness;
     this.#newSyncs = newSyncs;
   }
@@ -172,7 +161,7 @@ export class StreamChannel implements Channel, Waiting {
     }
     const { isWrite, length, transferred } = request;
     const wanted = Math.min(length - transferred, CALL_BYTES_MAX);
-    const result = this.#transfer(request, wanted);
+    const result = this.#calls.transfer(request, wanted);
     if (result === -EINTR) return true;
     if (result === -EAGAIN && (isWrite || transferred === 0)) return false;
     if (result > 0) request.transferred += result;
@@ -196,31 +185,5 @@ export class StreamChannel implements Channel, Waiting {
     this.#request = null;
     request.entry = null;
     return request;
-  }
-
-  /** Transfers what one call can. Returns bytes, or a negative error number. */
-  #transfer(request: EngineRequest, wanted: number): number {
-    const { address, length, transferred, view, isWrite } = request;
-    if (address !== 0 || length === 0) {
-      return this.#call(request, address + transferred, wanted);
-    }
-    const memory = bounce.get();
-    if (memory === null) return -platform.errno.ENOMEM;
-    const { bytes } = memory;
-    const next = sliceOf(view!, transferred, transferred + wanted);
-    if (isWrite) copyBytes(bytes, next, 0);
-    const result = this.#call(request, memory.address, wanted);
-    if (!isWrite && result > 0) copyBytes(next, bytes.subarray(0, result), 0);
-    return result;
-  }
-
-  #call(request: EngineRequest, address: number, byteLength: number): number {
-    const { isWrite, offset, transferred } = request;
-    return this.#calls.transfer({
-      isWrite,
-      address,
-      byteLength,
-      offset: offsetAfter(offset, transferred),
-    });
   }
 }

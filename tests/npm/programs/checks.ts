@@ -11,10 +11,11 @@ import { cacheChecks } from "./checks/cache.ts";
 import { contextChecks } from "./checks/context.ts";
 import { errorChecks } from "./checks/errors.ts";
 import { fileChecks } from "./checks/files.ts";
-import { cleanUp } from "./checks/kit.ts";
+import { cleanUp, IS_NATIVE } from "./checks/kit.ts";
 import { pipeChecks } from "./checks/pipes.ts";
 import { posixChecks } from "./checks/posix.ts";
 import { queueChecks } from "./checks/queue.ts";
+import { refusalChecks } from "./checks/refusal.ts";
 import { streamChecks } from "./checks/streams.ts";
 
 const checks = {
@@ -24,7 +25,7 @@ const checks = {
   ...streamChecks,
   ...pipeChecks,
   ...queueChecks,
-  ...posixChecks,
+  ...(IS_NATIVE ? posixChecks : refusalChecks),
   ...contextChecks,
 };
 

@@ -1,6 +1,6 @@
 /**
- * What works wherever the npm package can be installed: importing it, asking
- * whether it can be used, and using it if so.
+ * What works wherever the npm package can be installed: importing it, and using
+ * files; and whether the C interface can be used, or why not.
  */
 import { createRequire } from "node:module";
 import process from "node:process";
@@ -11,12 +11,8 @@ const NAME = "posix-aio";
 const imported = await import(NAME);
 const required = createRequire(import.meta.url)(NAME);
 for (const { AioFile, supported } of [imported, required]) {
-  const { available, reason } = supported();
-  if (!available) {
-    console.log(reason);
-    continue;
-  }
   const file = await AioFile.open(process.execPath);
-  console.log(await file.readAt(new Uint8Array(5), 0));
+  const count = await file.readAt(new Uint8Array(5), 0);
   await file.close();
+  console.log(count, supported().reason ?? "koffi is loaded");
 }

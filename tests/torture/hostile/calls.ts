@@ -94,6 +94,8 @@ function only(values: unknown[], refusal: Refusal): Takes {
 
 const into: ParameterOf = ["into", takes.bytes, () => new Uint8Array(8)];
 const from: ParameterOf = ["from", takes.bytes, () => new Uint8Array(8)];
+const intoAll: ParameterOf = ["into", takes.buffers, () => new Uint8Array(8)];
+const fromAll: ParameterOf = ["from", takes.buffers, () => new Uint8Array(8)];
 const offset: ParameterOf = ["offset", takes.offset, () => 0];
 const options: ParameterOf = ["options", takes.options];
 const priority: ParameterOf = ["priority", optional(takes.priority)];
@@ -106,11 +108,20 @@ const path: ParameterOf = [
   "path",
   // A name is a right one, but there is no such file.
   (value) =>
-    typeof value === "string" && !value.includes("\0")
+    typeof value === "string" && !value.includes("\0") ||
+      isNoBytes(value)
       ? "AioError"
       : "TypeError",
   ({ path }) => path,
 ];
+
+/** A path that has no bytes; what is gone or only looks like it is none. */
+function isNoBytes(value: unknown): boolean {
+  if (!ArrayBuffer.isView(value) || value.byteLength > 0) return false;
+  const { detached, resizable } = value.buffer as ArrayBuffer;
+  return Object.getPrototypeOf(value) === Uint8Array.prototype &&
+    !detached && !resizable;
+}
 
 /** A descriptor; those that are open are left alone. */
 const takesFd: Takes = (value) =>
@@ -425,8 +436,13 @@ const SYNCS = ["sync", "syncData"] as const;
 const transfers: Call[] = [
   rejecting(
     "readAt()",
-    [into, offset, options],
+    [intoAll, offset, options],
     ({ file }, into, offset, options) => file.readAt(into, offset, options),
+  ),
+  rejecting(
+    "readAt() of a list",
+    [into, offset],
+    ({ file }, into, offset) => file.readAt([new Uint8Array(8), into], offset),
   ),
   rejecting(
     "readAt() with options",
@@ -436,8 +452,13 @@ const transfers: Call[] = [
   ),
   rejecting(
     "writeAt()",
-    [from, offset, options],
+    [fromAll, offset, options],
     ({ file }, from, offset, options) => file.writeAt(from, offset, options),
+  ),
+  rejecting(
+    "writeAt() of a list",
+    [from, offset],
+    ({ file }, from, offset) => file.writeAt([from, new Uint8Array(8)], offset),
   ),
   rejecting(
     "writeAt() with options",
@@ -447,7 +468,7 @@ const transfers: Call[] = [
   ),
   rejecting(
     "append()",
-    [from, options],
+    [fromAll, options],
     ({ file }, from, options) => file.append(from, options),
   ),
   rejecting(

@@ -100,6 +100,7 @@ export const READERS: Reader[] = [
       mode: 0o600,
       direct: false,
       synchronous: "data",
+      flags: 0,
     }),
     async ({ path }, options) => {
       await using _ = await AioFile.open(path, options);

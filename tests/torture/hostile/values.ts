@@ -211,6 +211,11 @@ function isShared(view: Uint8Array): boolean {
 export const takes = {
   anything: () => null,
   bytes: (value) => isBytes(value) ? null : "TypeError",
+  /** The tables have no list of buffers but that of none. */
+  buffers: (value) =>
+    isBytes(value) || isObject(value) && isEmptyArray(value)
+      ? null
+      : "TypeError",
   /** `allocatePinned()` or shared memory; the tables have no other pinned one. */
   pinned: (value) => {
     if (value === null) return null;

@@ -12,7 +12,7 @@ import {
   type BatchRequest,
   CompletionQueue,
 } from "../../../mod.ts";
-import { delay } from "../../helpers/mod.ts";
+import { cut, delay } from "../../helpers/mod.ts";
 import { type Ledger, recordOf } from "./ledger.ts";
 
 /** Whether the next writes are meant to reach the disk. */
@@ -107,8 +107,15 @@ export class RandomProgram {
     const { file, ledger, isDurable } = this.#ground;
     const { buffer, offset } = taken;
     const priority = this.#random(4) === 0 ? this.#random(5) : 0;
-    const write = () => file.writeAt(buffer, offset, { priority });
+    const from = this.#maybeCut(buffer);
+    const write = () => file.writeAt(from, offset, { priority });
     this.#calls.push(ledger.write(buffer, offset, { isDurable }, write));
+  }
+
+  /** The same bytes as a list of buffers, now and then. */
+  #maybeCut(buffer: Uint8Array): Uint8Array | Uint8Array[] {
+    if (this.#random(3) > 0) return buffer;
+    return cut(buffer, [this.#random(buffer.length + 1)]);
   }
 
   #batch(): void {
@@ -154,7 +161,8 @@ export class RandomProgram {
       16 + this.#random(RECORD_BYTES_MAX),
     );
     const signal = this.#maybeCanceled();
-    const write = () => file.append(record, { signal });
+    const from = this.#maybeCut(record);
+    const write = () => file.append(from, { signal });
     this.#calls.push(ledger.write(record, null, { isDurable }, write));
   }
 

@@ -13,7 +13,7 @@ import {
   type Check,
   type Checks,
   fileOf,
-  isLinux,
+  HAS_PAGE_CACHE,
   PAGE_CACHE,
 } from "./kit.ts";
 
@@ -54,7 +54,7 @@ function withFile(fn: (file: AioFile) => Promise<void>): Check {
   };
 }
 
-export const cacheChecks: Checks = isLinux
+export const cacheChecks: Checks = HAS_PAGE_CACHE
   ? {
     "readAt() of what is cached is answered by the page cache": withFile(
       async (file) => {

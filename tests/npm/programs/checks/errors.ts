@@ -37,7 +37,7 @@ export const errorChecks: Checks = {
     await using file = await AioFile.open(fileOf(1));
     await assert.rejects(file.readAt(new Uint8Array(1), -1), RangeError);
     await assert.rejects(
-      file.readAt([] as unknown as Uint8Array, 0),
+      file.readAt([null] as unknown as Uint8Array[], 0),
       TypeError,
     );
   },

@@ -18,14 +18,25 @@ import {
 } from "node:fs";
 import { open } from "node:fs/promises";
 import { pathToFileURL } from "node:url";
-import { BLOCK_BYTES, type Checks, fileOf, isLinux, newPath } from "./kit.ts";
+import {
+  BLOCK_BYTES,
+  type Checks,
+  fileOf,
+  IS_NATIVE,
+  isLinux,
+  newPath,
+} from "./kit.ts";
 
 const encode = (text: string) => new TextEncoder().encode(text);
+const CREATING = { write: true, createNew: true };
 
 export const fileChecks: Checks = {
-  "supported() says that the system is available"() {
-    assert.equal(supported().reason, undefined);
-    assert.equal(supported().available, true);
+  "supported() tells of the C interface and of files"() {
+    const { available, reason, engine } = supported();
+    assert.equal(available, IS_NATIVE, String(reason));
+    assert.equal(reason === undefined, IS_NATIVE);
+    assert.equal(engine, metrics().engine);
+    assert.ok(IS_NATIVE || engine === "fs", engine);
   },
 
   "readAt() reads at the offset, and is short at the end of the file":
@@ -94,6 +105,30 @@ export const fileChecks: Checks = {
       assert.equal((await file.slice(-3).arrayBuffer()).byteLength, 3);
     },
 
+  "open() takes URLs with escapes of UTF-8, and refuses others": async () => {
+    const path = `${newPath()} #é`;
+    await using file = await AioFile.open(pathToFileURL(path), CREATING);
+    await file.writeAt(encode("hello"), 0);
+    assert.equal(readFileSync(path, "utf8"), "hello");
+    for (const escaped of ["a%2Fb", "a%00b", "caf%E9", "a%zz"]) {
+      const url = new URL(`file:///tmp/${escaped}`);
+      await assert.rejects(AioFile.open(url), TypeError);
+    }
+    const elsewhere = new URL("file://elsewhere/etc/hosts");
+    await assert.rejects(AioFile.open(elsewhere), TypeError);
+  },
+
+  "open() rejects paths that are too long, and what is none": async () => {
+    const long = `${newPath()}${"x".repeat(255)}`;
+    for (const path of [long, encode(long)]) {
+      const named = { name: "AioError", code: "ENAMETOOLONG", path: long };
+      await assert.rejects(AioFile.open(path), named);
+    }
+    for (const path of ["a\0b", encode("a\0b"), new Uint16Array(2)]) {
+      await assert.rejects(AioFile.open(path as string), TypeError);
+    }
+  },
+
   "writeAt(), append(), sync(), truncate() and size() do what they say":
     async () => {
       const path = fileOf(1);
@@ -115,6 +150,57 @@ export const fileChecks: Checks = {
     const lines = Array.from({ length: 50 }, (_, at) => `line ${at}\n`);
     await Promise.all(lines.map((line) => file.append(encode(line))));
     assert.equal(readFileSync(path, "utf8"), lines.join(""));
+  },
+
+  "readAt() fills a list of buffers in order": async () => {
+    await using file = await AioFile.open(fileOf(40));
+    for (const options of [undefined, {}]) {
+      for (
+        const allocate of [
+          allocatePinned,
+          (length: number) => Buffer.alloc(length),
+        ]
+      ) {
+        const into = [10, 0, BLOCK_BYTES, 9 * BLOCK_BYTES]
+          .map((length) => allocate(length));
+        const bytes = await file.readAt(into, BLOCK_BYTES - 10, options);
+        assert.equal(bytes, 10 + 10 * BLOCK_BYTES);
+        const [first, , second, third] = into;
+        assert.ok(first.every((byte) => byte === 0));
+        assert.ok(second.every((byte) => byte === 1));
+        third.forEach((byte, at) =>
+          assert.equal(byte, 2 + Math.floor(at / BLOCK_BYTES))
+        );
+        assert.equal(await file.readAt(into, 40 * BLOCK_BYTES - 7, options), 7);
+        assert.deepEqual([...first], [39, 39, 39, 39, 39, 39, 39, 0, 0, 0]);
+      }
+    }
+  },
+
+  "writeAt() and append() write a list of buffers, of any number": async () => {
+    const path = newPath();
+    const options = { read: true, write: true, create: true };
+    await using file = await AioFile.open(path, options);
+    const parts = Array.from({ length: 1500 }, (_, at) => `part ${at};`);
+    const text = parts.join("");
+    for (
+      const allocate of [
+        allocatePinned,
+        (length: number) => new Uint8Array(length),
+      ]
+    ) {
+      const from = parts.map((part) => {
+        const bytes = allocate(part.length);
+        bytes.set(encode(part));
+        return bytes;
+      });
+      await file.truncate();
+      assert.equal(await file.writeAt(from, 3), text.length);
+      assert.equal(await file.append(from), text.length);
+      assert.equal(readFileSync(path, "latin1"), `\0\0\0${text}${text}`);
+    }
+    const wrong = [encode("a"), "b"] as Uint8Array[];
+    await assert.rejects(file.append(wrong), TypeError);
   },
 
   "batch() reads and writes in one call": async () => {
@@ -304,3 +390,23 @@ export const fileChecks: Checks = {
     assert.equal(view.byteLength, 100);
   },
 };
+
+if (isLinux) {
+  Object.assign(
+    fileChecks,
+    {
+      "open() takes bytes that are no UTF-8": async () => {
+        const path = newPath();
+        const bytes = Buffer.concat([Buffer.from(path), Buffer.of(0xe9, 0xff)]);
+        await using file = await AioFile.open(new Uint8Array(bytes), CREATING);
+        await Promise.all([file.append(encode("hello")), file.sync()]);
+        assert.equal(readFileSync(bytes, "utf8"), "hello");
+        await assert.rejects(file.readAt(new Uint8Array(1), 0), {
+          code: "EBADF",
+          path: `${path}\ufffd\ufffd`,
+        });
+        await assert.rejects(AioFile.open(bytes, CREATING), { code: "EEXIST" });
+      },
+    } satisfies Checks,
+  );
+}

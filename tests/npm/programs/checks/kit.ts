@@ -1,4 +1,5 @@
 /** What the checks share: files and FIFOs in a directory of their own. */
+import { supported } from "@posix/aio";
 import { execFileSync } from "node:child_process";
 import {
   constants,
@@ -22,6 +23,12 @@ export const isLinux: boolean = process.platform === "linux";
 
 /** Whether reads are asked of the page cache unless a check says something else. */
 export const PAGE_CACHE: boolean = process.env.POSIX_AIO_PAGE_CACHE !== "0";
+
+/** Whether the C library can be called here, as whoever started this knows. */
+export const IS_NATIVE: boolean = process.env.CHECKS_WITHOUT_C === undefined;
+
+/** Whether the page cache is asked: the engine "fs" leaves that to `node:fs`. */
+export const HAS_PAGE_CACHE: boolean = isLinux && supported().engine !== "fs";
 
 const directory = mkdtempSync(join(tmpdir(), "posix-aio-"));
 let files = 0;

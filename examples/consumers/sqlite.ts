@@ -1,0 +1,161 @@
+/**
+ * A module to take into a project: the files of SQLite, as a VFS for wa-sqlite.
+ *
+ * SQLite runs in WebAssembly, in the asynchronous build of wa-sqlite, and reads and
+ * writes pages by this class. A statement that waits for the disk does not block the event
+ * loop. It needs permission to read and write the directory of the database, too.
+ *
+ * There are no locks: nobody else may have the database open. Transactions are as durable
+ * as those of SQLite's own VFS: the same files and directories are synchronized.
+ *
+ * @module
+ */
+import { open, rm, stat } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+// It declares the types of the next one.
+import type {} from "wa-sqlite";
+import * as VFS from "wa-sqlite/src/VFS.js";
+import { AioFile } from "../../mod.ts";
+
+const JOURNALS = VFS.SQLITE_OPEN_MAIN_JOURNAL |
+  VFS.SQLITE_OPEN_SUPER_JOURNAL | VFS.SQLITE_OPEN_WAL;
+
+/** What `vfs_register()` of wa-sqlite takes. */
+export class AioVFS extends VFS.Base {
+  readonly name = "aio";
+  /** The longest path, in bytes. */
+  override readonly mxPathName = 4096;
+  /** Why the last call failed: SQLite itself tells only "disk I/O error". */
+  lastError: unknown;
+  readonly #files = new Map<number, AioFile>();
+  /** The files that go when they are closed. */
+  readonly #temporary = new Map<number, string>();
+
+  override xOpen(
+    name: string | null,
+    id: number,
+    flags: number,
+    outFlags: DataView,
+  ): number {
+    return this.#run(VFS.SQLITE_CANTOPEN, async () => {
+      const path = name ?? join(tmpdir(), `sqlite-${crypto.randomUUID()}`);
+      const file = await AioFile.open(path, {
+        read: true,
+        write: has(flags, VFS.SQLITE_OPEN_READWRITE),
+        create: has(flags, VFS.SQLITE_OPEN_CREATE),
+        createNew: has(flags, VFS.SQLITE_OPEN_EXCLUSIVE),
+      });
+      this.#files.set(id, file);
+      if (has(flags, VFS.SQLITE_OPEN_DELETEONCLOSE)) {
+        this.#temporary.set(id, path);
+      }
+      // A journal whose name a loss of power takes away cannot undo anything.
+      if (has(flags, JOURNALS)) await syncDirectory(path);
+      outFlags.setInt32(0, flags, true);
+    });
+  }
+
+  override xClose(id: number): number {
+    return this.#run(VFS.SQLITE_IOERR_CLOSE, async () => {
+      // None, if it could not be opened: SQLite closes it all the same.
+      const file = this.#files.get(id), path = this.#temporary.get(id);
+      this.#files.delete(id);
+      this.#temporary.delete(id);
+      await file?.close();
+      if (path !== undefined) await rm(path);
+    });
+  }
+
+  // @ts-expect-error: wa-sqlite passes a Uint8Array, whatever its types say.
+  override xRead(id: number, page: Uint8Array, offset: number): number {
+    return this.#run(VFS.SQLITE_IOERR_READ, async () => {
+      const bytes = await this.#file(id).readAt(page, offset);
+      if (bytes === page.length) return;
+      page.fill(0, bytes);
+      return VFS.SQLITE_IOERR_SHORT_READ;
+    });
+  }
+
+  // @ts-expect-error: wa-sqlite passes a Uint8Array, whatever its types say.
+  override xWrite(id: number, page: Uint8Array, offset: number): number {
+    return this.#run(VFS.SQLITE_IOERR_WRITE, async () => {
+      await this.#file(id).writeAt(page, offset);
+    });
+  }
+
+  override xTruncate(id: number, length: number): number {
+    return this.#run(
+      VFS.SQLITE_IOERR_TRUNCATE,
+      () => this.#file(id).truncate(length),
+    );
+  }
+
+  override xSync(id: number, flags: number): number {
+    return this.#run(VFS.SQLITE_IOERR_FSYNC, () => {
+      const file = this.#file(id);
+      return has(flags, VFS.SQLITE_SYNC_DATAONLY)
+        ? file.syncData()
+        : file.sync();
+    });
+  }
+
+  override xFileSize(id: number, size: DataView): number {
+    return this.#run(VFS.SQLITE_IOERR_FSTAT, async () => {
+      size.setBigInt64(0, BigInt(await this.#file(id).size()), true);
+    });
+  }
+
+  override xDelete(path: string, syncsDirectory: number): number {
+    return this.#run(VFS.SQLITE_IOERR_DELETE, async () => {
+      await rm(path);
+      if (syncsDirectory) await syncDirectory(path);
+    });
+  }
+
+  override xAccess(path: string, _flags: number, isThere: DataView): number {
+    return this.#run(VFS.SQLITE_IOERR_ACCESS, async () => {
+      const found = await stat(path).catch(absent);
+      isThere.setInt32(0, found === null ? 0 : 1, true);
+    });
+  }
+
+  /** Has SQLite wait for `work`, whose failure becomes an error code of SQLite. */
+  #run(failure: number, work: () => Promise<number | void>): number {
+    return this.handleAsync(async () => {
+      try {
+        return await work() ?? VFS.SQLITE_OK;
+      } catch (error) {
+        this.lastError = error;
+        return failure;
+      }
+    });
+  }
+
+  #file(id: number): AioFile {
+    const file = this.#files.get(id);
+    if (file === undefined) throw new Error(`SQLite has no file ${id} open`);
+    return file;
+  }
+}
+
+/** Whether one of `wanted` is among the flags. */
+function has(flags: number, wanted: number): boolean {
+  return (flags & wanted) !== 0;
+}
+
+/** The name of a file is on disk when its directory is. */
+async function syncDirectory(path: string): Promise<void> {
+  const directory = await open(dirname(path));
+  try {
+    await directory.sync();
+  } finally {
+    await directory.close();
+  }
+}
+
+/** @throws Unless the error says that there is no such file. */
+function absent(error: Error & { code?: string }): null {
+  if (error.code === "ENOENT") return null;
+  throw error;
+}

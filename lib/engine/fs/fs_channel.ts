@@ -1,0 +1,225 @@
+/** The way of a file's requests to the threads of `node:fs`. */
+import { fdatasync, fsync, read, write } from "node:fs";
+import type { BounceBuffer } from "../../../ffi/bounce_buffer.ts";
+import { runtime } from "../../../ffi/current.ts";
+import { setImmediate } from "../../../ffi/event_loop.ts";
+import { OutOfMemoryError } from "../../../ffi/memory.ts";
+import { assert } from "../../checks/assert.ts";
+import { byteOffsetOf } from "../../checks/bytes.ts";
+import { type Linked, LinkedList } from "../../collections/linked_list.ts";
+import {
+  EAGAIN,
+  EFBIG,
+  EINTR,
+  EINVAL,
+  platform,
+} from "../../system/constants.ts";
+import { errnoOf } from "../../system/error.ts";
+import { isCharacterDevice } from "../../system/fs_descriptor.ts";
+import { pinnedBytesOf } from "../../system/pinned.ts";
+import type {
+  Channel,
+  ChannelOwner,
+  Demand,
+  EngineRequest,
+  FileTraits,
+} from "../engine.ts";
+import { takeTransfer, Transfer } from "../transfer.ts";
+import type { Slots } from "./slots.ts";
+
+/** See the module's documentation. */
+export class FsChannel implements Channel {
+  readonly #fd: number;
+  readonly #file: FileTraits;
+  readonly #owner: ChannelOwner;
+  readonly #slots: Slots;
+  readonly #transfers = new LinkedList<FsTransfer>();
+  /** Whether offsets mean something. Some devices have them: the first try tells. */
+  #hasOffsets: boolean;
+  #reads = 0;
+  #writes = 0;
+  #syncs = 0;
+
+  /**
+   * @param fd The descriptor.
+   * @param file What the file is like.
+   * @param owner Hears of what is done.
+   * @param slots Of those which it shares the threads with.
+   */
+  constructor(
+    fd: number,
+    file: FileTraits,
+    owner: ChannelOwner,
+    slots: Slots,
+  ) {
+    this.#fd = fd;
+    this.#file = file;
+    this.#owner = owner;
+    this.#slots = slots;
+    this.#hasOffsets = file.isSeekable || isCharacterDevice(fd);
+  }
+
+  /**
+   * The threads have no order: what needs one goes by itself. So does each write
+   * that is a synchronization as well: Linux tells of an error once, and one that
+   * asks first would have that of another one.
+   */
+  hasRoom({ isWrite }: EngineRequest, { isSorting }: Demand): boolean {
+    const { isAppending, isSeekable, isSynchronous } = this.#file;
+    const isAlone = isSorting || isAppending || !isSeekable ||
+      runtime.movesPosition;
+    if (isAlone && this.#reads + this.#writes > 0) return false;
+    if (isWrite && isSynchronous && this.#writes + this.#syncs > 0) {
+      return false;
+    }
+    return this.#slots.hasRoomFor(this.#owner);
+  }
+
+  submit(request: EngineRequest): boolean {
+    const { isSynchronous } = this.#file;
+    if (request.isSync && isSynchronous && this.#writes > 0) return false;
+    let transfer: FsTransfer | null;
+    try {
+      transfer = takeTransfer(
+        request,
+        (bounce) => new FsTransfer(request, bounce),
+      );
+    } catch (error) {
+      if (!(error instanceof OutOfMemoryError)) throw error;
+      this.#owner.completed(request, platform.errno.ENOMEM, 0);
+      return true;
+    }
+    if (transfer === null) return false;
+    this.#transfers.addLast(transfer);
+    this.#slots.take();
+    this.#count(request, 1);
+    this.#call(transfer);
+    return true;
+  }
+
+  #count({ isSync, isWrite }: EngineRequest, by: number): void {
+    if (isSync) this.#syncs += by;
+    else if (isWrite) this.#writes += by;
+    else this.#reads += by;
+    const least = Math.min(this.#syncs, this.#writes, this.#reads);
+    assert(least >= 0, "what is done was in flight");
+  }
+
+  #call(transfer: FsTransfer): void {
+    const done = (error: unknown, bytes?: number) => {
+      this.#completed(transfer, error, bytes ?? 0);
+    };
+    const { operation, isWrite } = transfer.request;
+    try {
+      if (operation === "sync") fsync(this.#fd, done);
+      else if (operation === "syncData") fdatasync(this.#fd, done);
+      else if (isWrite) this.#write(transfer, done);
+      else this.#read(transfer, done);
+    } catch (error) {
+      // What node:fs refuses is a failure as any other: not before this returns.
+      setImmediate(done, error);
+    }
+  }
+
+  #read(transfer: FsTransfer, done: Done): void {
+    const { memory, start, byteLength, offset } = transfer;
+    const at = this.#hasOffsets ? asNumber(offset) : null;
+    read(this.#fd, memory, start, byteLength, at, done);
+  }
+
+  #write(transfer: FsTransfer, done: Done): void {
+    const { memory, start, byteLength, offset } = transfer;
+    const isAtOffset = this.#hasOffsets && !this.#file.isAppending;
+    const at = isAtOffset ? asNumber(offset) : null;
+    // It would take that for no position, and write somewhere else.
+    if (typeof at === "bigint") return void setImmediate(done, TOO_FAR);
+    write(this.#fd, memory, start, byteLength, at, done);
+  }
+
+  #completed(transfer: FsTransfer, error: unknown, bytes: number): void {
+    const { request } = transfer;
+    const errno = errnoFor(request, error);
+    if (errno === ESPIPE && this.#hasOffsets) {
+      this.#hasOffsets = false;
+      return this.#call(transfer);
+    }
+    const isThere = this.#transfers.remove(transfer);
+    assert(isThere, "a channel has what it gives up");
+    this.#count(request, -1);
+    transfer.landed(bytes);
+    this.#owner.completed(request, errno, bytes);
+    this.#slots.giveBack();
+    this.#owner.roomAgain();
+  }
+
+  /** A thread has it, or is going to: nothing takes it back. */
+  cancel(request: EngineRequest): boolean {
+    assert(request.entry instanceof FsTransfer, "the channel has the request");
+    return false;
+  }
+
+  requests(): EngineRequest[] {
+    return this.#transfers.toArray().map(({ request }) => request);
+  }
+
+  rest(): void {}
+
+  whenUnused(): Promise<void> {
+    return Promise.resolve();
+  }
+
+  close(): void {
+    assert(this.#transfers.size === 0, "what is closed has no requests");
+  }
+}
+
+type Done = (error: unknown, bytes?: number) => void;
+
+const { EACCES, ESPIPE } = platform.errno;
+
+/** A write at an offset that `node:fs` cannot express. */
+const TOO_FAR = { code: "EFBIG", errno: EFBIG };
+
+/** A request while a thread has it. */
+class FsTransfer extends Transfer implements Linked<FsTransfer> {
+  /** What is transferred to or from, as a part of memory that nobody can detach. */
+  readonly memory: Uint8Array;
+  /** Where that part begins. */
+  readonly start: number;
+  list: object | null = null;
+  previous: FsTransfer | null = null;
+  next: FsTransfer | null = null;
+
+  constructor(request: EngineRequest, bounce: BounceBuffer | null) {
+    super(request, bounce);
+    const { view, transferred } = request;
+    const isInView = bounce === null && this.byteLength > 0;
+    // Several buffers are bounced: in place is a single one.
+    const inPlace = isInView ? view as Uint8Array : null;
+    this.memory = inPlace !== null
+      ? pinnedBytesOf(inPlace)
+      : bounce?.bytes ?? NOTHING;
+    this.start = inPlace !== null ? byteOffsetOf(inPlace) + transferred : 0;
+  }
+}
+
+/** Node's, where `--permission` forbids a function. */
+const FORBIDDEN = "ERR_ACCESS_DENIED";
+
+const NOTHING = new Uint8Array(0);
+
+/** As a number, which costs less, where that is exact. */
+function asNumber(offset: number | bigint): number | bigint {
+  return offset <= Number.MAX_SAFE_INTEGER ? Number(offset) : offset;
+}
+
+/** Why a call failed, or 0. */
+function errnoFor({ isSync }: EngineRequest, error: unknown): number {
+  if (!error) return 0;
+  if ((error as { code?: string }).code === FORBIDDEN) {
+    return EACCES;
+  }
+  // Without a number, it is an argument that node:fs refuses.
+  const errno = errnoOf(error) ?? EINVAL;
+  return errno === EINTR && !isSync ? EAGAIN : errno;
+}

@@ -1,0 +1,54 @@
+/** The engine on `node:fs`, which needs no native calls. */
+import { runtime } from "../../../ffi/current.ts";
+import type {
+  Channel,
+  ChannelOwner,
+  Engine,
+  EngineCounts,
+  FileTraits,
+} from "../engine.ts";
+import { StreamChannel } from "../streams/stream_channel.ts";
+import { FsChannel } from "./fs_channel.ts";
+import { FsStreamCalls } from "./fs_stream_calls.ts";
+import { Slots } from "./slots.ts";
+
+/** More at once make nothing faster, whatever the runtime. */
+const CALLS_MAX = 32;
+
+/**
+ * How many may wait for a pipe, a socket or a device, which may take for ever. What
+ * Node and Bun have to serve files with is fewer threads than that.
+ */
+const STREAM_CALLS_MAX = 16;
+
+/** Makes the engine. */
+export function newFsEngine(): Engine {
+  const files = new Slots(CALLS_MAX);
+  const others = new Slots(
+    Math.min(STREAM_CALLS_MAX, runtime.nonblockingCallsMax),
+  );
+  return {
+    name: "fs",
+
+    open(fd: number, file: FileTraits, owner: ChannelOwner): Channel {
+      if (file.isSeekable) return new FsChannel(fd, file, owner, files);
+      const newChannel = () => new FsChannel(fd, file, owner, others);
+      const calls = FsStreamCalls.open(fd, file);
+      return calls === null
+        ? newChannel()
+        : new StreamChannel(fd, calls, owner, calls, newChannel);
+    },
+
+    list(fn: () => void): void {
+      fn();
+    },
+
+    flushSoon(): void {},
+
+    flush(): void {},
+
+    counts(): EngineCounts {
+      return { lanes: 0, suspends: 0, polls: 0 };
+    },
+  };
+}

@@ -1,0 +1,141 @@
+/**
+ * What is asked of descriptors, and done with them, by `node:fs` alone: where the C
+ * library may not or cannot be called.
+ *
+ * @module
+ */
+import {
+  type BigIntStats,
+  close,
+  closeSync,
+  fstatSync,
+  openSync,
+  read,
+  readFileSync,
+} from "node:fs";
+import { promisify } from "node:util";
+import { runtime } from "../../ffi/current.ts";
+import { EBADF, EIO, platform } from "./constants.ts";
+import { errnoOf } from "./error.ts";
+import { allocatePinned } from "./pinned.ts";
+
+const { constants, errno: errnos } = platform;
+
+/** So much is read at once to find the end of a device, also of one that is direct. */
+const BLOCK_BYTES = 4096;
+
+/**
+ * The flags that a descriptor was opened with, as `F_GETFL` has them.
+ *
+ * @param fd The descriptor.
+ * @param opened The flags, where they are known.
+ * @returns -1 if it is not open. Where nobody tells, it is taken to be open for
+ * reading and writing, and synchronous: then its writes go one at a time, which does
+ * no harm.
+ */
+export function flagsOfOpen(fd: number, opened?: number): number {
+  if (statsOf(fd) === null) return -1;
+  return opened ?? flagsInProc(fd) ?? constants.O_RDWR | constants.O_DSYNC;
+}
+
+/** Whether a descriptor has offsets: regular files and block devices. */
+export function isSeekableByFs(fd: number): boolean {
+  const stats = statsOf(fd);
+  return stats !== null && (stats.isFile() || stats.isBlockDevice());
+}
+
+/** Whether it is a terminal or another device that is none of blocks. */
+export function isCharacterDevice(fd: number): boolean {
+  return statsOf(fd)?.isCharacterDevice() ?? false;
+}
+
+/** Exact numbers: those of Windows are long. */
+function statsOf(fd: number): BigIntStats | null {
+  try {
+    return fstatSync(fd, { bigint: true });
+  } catch {
+    return null;
+  }
+}
+
+/** As Linux tells them, if it may be asked. */
+function flagsInProc(fd: number): number | null {
+  if (platform.os !== "linux" || !runtime.readsSystemFiles) return null;
+  try {
+    const text = readFileSync(`/proc/self/fdinfo/${fd}`, "utf8");
+    const [, octal] = /^flags:\s*([0-7]+)/m.exec(text) ?? [];
+    return octal === undefined ? null : parseInt(octal, 8);
+  } catch {
+    return null;
+  }
+}
+
+/**
+ * Opens the file of a descriptor a second time: by its number where the system can
+ * do that, else by the path that it was opened by, if it is the same file still.
+ *
+ * @param fd The descriptor.
+ * @param path The path, if the library opened it.
+ * @param flags The flags, none of which creates or empties a file.
+ * @returns The new descriptor, or a negative error number.
+ */
+export function reopenByFs(
+  fd: number,
+  path: string | undefined,
+  flags: number,
+): number {
+  const stats = statsOf(fd);
+  if (stats === null) return -EBADF;
+  const isByNumber = platform.os === "linux" && runtime.readsSystemFiles;
+  const names = [isByNumber ? `/proc/self/fd/${fd}` : undefined, path];
+  let errno = errnos.EOPNOTSUPP;
+  for (const name of names) {
+    if (name === undefined) continue;
+    const opened = openSame(name, flags, stats);
+    if (opened >= 0) return opened;
+    errno = -opened;
+  }
+  return -errno;
+}
+
+/** Opens a file if it is a certain one. Returns a negative error number if not. */
+function openSame(name: string, flags: number, wanted: BigIntStats): number {
+  let fd: number;
+  try {
+    fd = openSync(name, flags);
+  } catch (error) {
+    return -(errnoOf(error) ?? errnos.EACCES);
+  }
+  const found = statsOf(fd);
+  if (found?.ino === wanted.ino && found.dev === wanted.dev) return fd;
+  closeSync(fd);
+  return -errnos.EOPNOTSUPP;
+}
+
+/** Closes a descriptor. Returns why that failed, or 0. */
+export async function closeByFs(fd: number): Promise<number> {
+  try {
+    await promisify(close)(fd);
+    return 0;
+  } catch (error) {
+    return errnoOf(error) ?? EIO;
+  }
+}
+
+/** The end of a block device, whose size `fstat()` does not tell: by reading. */
+export async function endByFs(fd: number): Promise<number> {
+  const memory = allocatePinned(BLOCK_BYTES);
+  const bytesAt = async (block: number) => {
+    const at = block * BLOCK_BYTES;
+    const { bytesRead } = await promisify(read)(fd, memory, 0, BLOCK_BYTES, at);
+    return bytesRead;
+  };
+  let before = 0;
+  let behind = Math.floor(Number.MAX_SAFE_INTEGER / BLOCK_BYTES);
+  while (before < behind) {
+    const middle = Math.floor((before + behind) / 2);
+    if (await bytesAt(middle) === BLOCK_BYTES) before = middle + 1;
+    else behind = middle;
+  }
+  return before * BLOCK_BYTES + await bytesAt(before);
+}

@@ -1,0 +1,234 @@
+/**
+ * wa-sqlite on the library: what it writes the runtime's own SQLite reads, and the other
+ * way round.
+ *
+ * @module
+ */
+import {
+  assert,
+  assertEquals,
+  assertInstanceOf,
+  assertRejects,
+} from "@std/assert";
+import { copyFile, stat } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { DatabaseSync } from "node:sqlite";
+import { Factory, SQLITE_OPEN_READONLY, SQLiteError } from "wa-sqlite";
+import createModule from "wa-sqlite/dist/wa-sqlite-async.mjs";
+import { AioVFS } from "../../../examples/consumers/sqlite.ts";
+import { AioError } from "../../../mod.ts";
+import { FsVFS } from "../../../scripts/bench/consumers/node_fs.ts";
+import {
+  makeSqlite,
+  textOf,
+} from "../../../scripts/bench/consumers/samples.ts";
+import {
+  canStrace,
+  Directory,
+  report,
+  strace,
+  testWith,
+} from "../../helpers/mod.ts";
+import { visibleCalls } from "../../helpers/native.ts";
+
+const ROWS = 2_000;
+
+const test = testWith(() => new Directory());
+
+type Row = (number | string | null)[];
+
+/** A connection of wa-sqlite, with a module of WebAssembly of its own. */
+class Connection implements AsyncDisposable {
+  private constructor(
+    private readonly sqlite: SQLiteAPI,
+    private readonly database: number,
+  ) {}
+
+  static async open(
+    path: string,
+    vfs: AioVFS | FsVFS = new AioVFS(),
+    flags?: number,
+  ): Promise<Connection> {
+    const sqlite = Factory(await createModule());
+    sqlite.vfs_register(vfs as unknown as SQLiteVFS, true);
+    return new Connection(sqlite, await sqlite.open_v2(path, flags));
+  }
+
+  async rows(statements: string): Promise<Row[]> {
+    const rows: Row[] = [];
+    await this.sqlite.exec(
+      this.database,
+      statements,
+      (row) => rows.push(row as Row),
+    );
+    return rows;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.sqlite.close(this.database);
+  }
+}
+
+/** What the runtime's own SQLite gives. */
+function rowsByNode(path: string, statement: string): Row[] {
+  const database = new DatabaseSync(path);
+  try {
+    return database.prepare(statement).all()
+      .map((row) => Object.values(row) as Row);
+  } finally {
+    database.close();
+  }
+}
+
+const ALL = "SELECT * FROM texts ORDER BY id";
+
+test("AioVFS has wa-sqlite read what another SQLite wrote, as through node:fs", async ({ path }) => {
+  const name = `${path}/texts.db`;
+  makeSqlite(name, ROWS);
+  await using connection = await Connection.open(name);
+  const rows = await connection.rows(ALL);
+  assertEquals(rows, Array.from({ length: ROWS }, (_, id) => [id, textOf(id)]));
+  await using throughFs = await Connection.open(
+    name,
+    new FsVFS(),
+    SQLITE_OPEN_READONLY,
+  );
+  assertEquals(rows, await throughFs.rows(ALL));
+});
+
+test("AioVFS has wa-sqlite write what another SQLite reads", async ({ path }) => {
+  const name = `${path}/new.db`;
+  {
+    await using connection = await Connection.open(name);
+    await connection.rows(`
+      CREATE TABLE texts (id INTEGER PRIMARY KEY, text TEXT);
+      WITH RECURSIVE numbers (n) AS
+        (SELECT 0 UNION ALL SELECT n + 1 FROM numbers WHERE n < 9999)
+        INSERT INTO texts SELECT n, hex(zeroblob(n % 50)) FROM numbers;
+      DELETE FROM texts WHERE id >= 500;
+      VACUUM;
+    `);
+  }
+  assertEquals(rowsByNode(name, "PRAGMA integrity_check"), [["ok"]]);
+  assertEquals(
+    rowsByNode(name, ALL),
+    Array.from({ length: 500 }, (_, n) => [n, "00".repeat(n % 50)]),
+  );
+  assertEquals([...Deno.readDirSync(path)].map(({ name }) => name), ["new.db"]);
+});
+
+test("AioVFS has wa-sqlite undo a transaction", async ({ path }) => {
+  const name = `${path}/texts.db`;
+  makeSqlite(name, ROWS);
+  {
+    await using connection = await Connection.open(name);
+    // With hardly a cache, pages are in the file before the transaction ends.
+    const [[count]] = await connection.rows(`
+      PRAGMA cache_size = 2;
+      BEGIN; DELETE FROM texts; SELECT count(*) FROM texts; ROLLBACK;
+    `);
+    assertEquals(count, 0);
+  }
+  assertEquals(rowsByNode(name, "SELECT count(*) FROM texts"), [[ROWS]]);
+  assertEquals(rowsByNode(name, "PRAGMA integrity_check"), [["ok"]]);
+});
+
+test("AioVFS has wa-sqlite recover what a crash left in the middle", async ({ path }) => {
+  const name = `${path}/texts.db`, crashed = `${path}/crashed.db`;
+  makeSqlite(name, ROWS);
+  const database = new DatabaseSync(name);
+  database.exec("PRAGMA cache_size = 2; BEGIN; UPDATE texts SET text = 'new'");
+  await copyFile(name, crashed);
+  await copyFile(`${name}-journal`, `${crashed}-journal`);
+  database.exec("ROLLBACK");
+  database.close();
+  const before = await Deno.readFile(name);
+  assert(
+    (await Deno.readFile(crashed)).some((byte, at) => byte !== before[at]),
+  );
+  {
+    await using connection = await Connection.open(crashed);
+    assertEquals(
+      await connection.rows("SELECT count(*) FROM texts WHERE text = 'new'"),
+      [[0]],
+    );
+  }
+  assertEquals(await Deno.readFile(crashed), before);
+  await assertRejects(() => stat(`${crashed}-journal`));
+});
+
+test("AioVFS has wa-sqlite sort by files that go", async ({ path }) => {
+  const temporary = () =>
+    [...Deno.readDirSync(tmpdir())].map(({ name }) => name)
+      .filter((name) => name.startsWith("sqlite-"));
+  const opened: (string | null)[] = [];
+  const vfs = new class extends AioVFS {
+    override xOpen(
+      ...[name, ...rest]: Parameters<AioVFS["xOpen"]>
+    ): number {
+      opened.push(name);
+      return super.xOpen(name, ...rest);
+    }
+  }();
+  const before = temporary();
+  await using connection = await Connection.open(`${path}/texts.db`, vfs);
+  const [[largest]] = await connection.rows(`
+    PRAGMA cache_size = 2;
+    WITH RECURSIVE numbers (n) AS
+      (SELECT 0 UNION ALL SELECT n + 1 FROM numbers WHERE n < 19999)
+      SELECT max(text) FROM
+        (SELECT hex(zeroblob(100)) || n AS text FROM numbers ORDER BY text);
+    `);
+  assert(String(largest).endsWith("9999"));
+  assert(opened.includes(null), "there was room in memory");
+  assertEquals(temporary(), before);
+});
+
+test("AioVFS tells why SQLite could not", async ({ path }) => {
+  const vfs = new AioVFS();
+  const missing = `${path}/missing/texts.db`;
+  await assertRejects(() => Connection.open(missing, vfs), SQLiteError);
+  assertInstanceOf(vfs.lastError, AioError);
+  const { code, path: where } = vfs.lastError as AioError;
+  assertEquals([code, where], ["ENOENT", missing]);
+});
+
+/**
+ * What is synchronized in a directory for one commit: files by name, and the directory
+ * as often as it is. (The library may have several descriptors of a file.)
+ */
+async function synchronized(
+  directory: string,
+  ...[by, synchronous]: string[]
+): Promise<string[]> {
+  const record = `${directory}.${by}`, database = `${directory}/texts.db`;
+  await report("sqlite_commit", {
+    args: [by, database, synchronous],
+    wrapper: strace(record, "-y", "-e", "trace=fsync,fdatasync"),
+    env: visibleCalls() ?? {},
+  });
+  await Deno.remove(database);
+  const calls = await Deno.readTextFile(record);
+  const paths = [...calls.matchAll(/f(?:data)?sync\(\d+<([^>]*)>/g)]
+    .map(([, path]) => path).filter((path) => path.startsWith(directory));
+  const files = new Set(paths.filter((path) => path !== directory));
+  return [...files, ...paths.filter((path) => path === directory)]
+    .map((path) => path.slice(directory.length)).toSorted();
+}
+
+for (const [synchronous, times] of [["FULL", 1], ["EXTRA", 2]] as const) {
+  test(
+    `AioVFS synchronizes what SQLite's own way does, directories too, if ${synchronous}`,
+    {
+      ignore: !canStrace() || visibleCalls() === null,
+    },
+    async (directory) => {
+      const inner = directory.at("inner");
+      await Deno.mkdir(inner);
+      const names = await synchronized(inner, "library", synchronous);
+      const itself = Array.from({ length: times }, () => "");
+      assertEquals(names, [...itself, "/texts.db", "/texts.db-journal"]);
+      assertEquals(names, await synchronized(inner, "runtime", synchronous));
+    },
+  );
+}
