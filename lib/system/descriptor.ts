@@ -26,6 +26,7 @@ import { isServedByFs } from "./settings.ts";
 import {
   closeByFs,
   endByFs,
+  endNowByFs,
   flagsOfOpen,
   isSeekableByFs,
   reopenByFs,
@@ -271,16 +272,20 @@ export function sizeNow(file: NamedFile): number {
   const { fd, path } = file;
   const stats = statsOf(fd);
   if (stats !== null && !stats.isBlockDevice()) return stats.size;
-  const size = isServedByFs() ? -1 : endOf(librt("lseek"), fd);
+  const what = (errno: number) =>
+    `Cannot get the size of ${fileName(file)}${closedHint(fd, errno)}`;
+  const particulars = { syscall: "fstat", fd, path };
+  if (isServedByFs()) {
+    try {
+      return endNowByFs(fd);
+    } catch (error) {
+      throw fromSystemError(error, what, particulars);
+    }
+  }
+  const size = endOf(librt("lseek"), fd);
   if (size !== -1) return size;
-  const errno = isServedByFs() ? platform.errno.ENOTSUP : runtime.errno();
-  const what = `Cannot get the size of ${fileName(file)}`;
-  throw new AioError(`${what}${closedHint(fd, errno)}`, {
-    errno,
-    syscall: "fstat",
-    fd,
-    path,
-  });
+  const errno = runtime.errno();
+  throw new AioError(what(errno), { ...particulars, errno });
 }
 
 /** What the runtime knows of a descriptor; `null` if it has not opened that itself. */

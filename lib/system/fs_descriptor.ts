@@ -12,14 +12,16 @@ import {
   openSync,
   read,
   readFileSync,
+  readSync,
 } from "node:fs";
 import { promisify } from "node:util";
 import { runtime } from "../../ffi/current.ts";
 import { EBADF, EIO, platform } from "./constants.ts";
-import { errnoOf } from "./error.ts";
+import { AioError, errnoOf } from "./error.ts";
 import { allocatePinned } from "./pinned.ts";
 
 const { constants, errno: errnos } = platform;
+const readPromised = promisify(read);
 
 /** So much is read at once to find the end of a device, also of one that is direct. */
 const BLOCK_BYTES = 4096;
@@ -122,20 +124,48 @@ export async function closeByFs(fd: number): Promise<number> {
   }
 }
 
-/** The end of a block device, whose size `fstat()` does not tell: by reading. */
+/**
+ * The end of a block device, whose size `fstat()` does not report, by reading.
+ *
+ * @throws {AioError} `ENOTSUP` if that would move the position of what is in flight;
+ * and what `node:fs` throws.
+ */
 export async function endByFs(fd: number): Promise<number> {
+  const search = searchForEnd(fd);
   const memory = allocatePinned(BLOCK_BYTES);
-  const bytesAt = async (block: number) => {
-    const at = block * BLOCK_BYTES;
-    const { bytesRead } = await promisify(read)(fd, memory, 0, BLOCK_BYTES, at);
-    return bytesRead;
-  };
+  let step = search.next();
+  while (!step.done) {
+    const at = step.value;
+    const { bytesRead } = await readPromised(fd, memory, 0, BLOCK_BYTES, at);
+    step = search.next(bytesRead);
+  }
+  return step.value;
+}
+
+/** The same at once. */
+export function endNowByFs(fd: number): number {
+  const search = searchForEnd(fd);
+  const memory = allocatePinned(BLOCK_BYTES);
+  let step = search.next();
+  while (!step.done) {
+    step = search.next(readSync(fd, memory, 0, BLOCK_BYTES, step.value));
+  }
+  return step.value;
+}
+
+/** Yields offsets of blocks, is told how many bytes are there, and returns the end. */
+function* searchForEnd(fd: number): Generator<number, number, number> {
+  if (runtime.movesPosition) {
+    const { ENOTSUP: errno } = errnos;
+    const what = `Cannot find the end of descriptor ${fd} by reading`;
+    throw new AioError(what, { errno, syscall: "read", fd });
+  }
   let before = 0;
   let behind = Math.floor(Number.MAX_SAFE_INTEGER / BLOCK_BYTES);
   while (before < behind) {
     const middle = Math.floor((before + behind) / 2);
-    if (await bytesAt(middle) === BLOCK_BYTES) before = middle + 1;
+    if ((yield middle * BLOCK_BYTES) === BLOCK_BYTES) before = middle + 1;
     else behind = middle;
   }
-  return before * BLOCK_BYTES + await bytesAt(before);
+  return before * BLOCK_BYTES + (yield before * BLOCK_BYTES);
 }
