@@ -17,6 +17,7 @@ import {
   statSync,
 } from "node:fs";
 import { open } from "node:fs/promises";
+import process from "node:process";
 import { pathToFileURL } from "node:url";
 import {
   BLOCK_BYTES,
@@ -28,6 +29,7 @@ import {
 } from "./kit.ts";
 
 const encode = (text: string) => new TextEncoder().encode(text);
+const isDeno = process.versions.deno !== undefined;
 const CREATING = { write: true, createNew: true };
 
 export const fileChecks: Checks = {
@@ -265,8 +267,11 @@ export const fileChecks: Checks = {
     await using file = await AioFile.open(path);
     const { size, mtimeNs } = await file.stat();
     assert.equal(size, 3n * 4096n);
-    assert.equal(mtimeNs, statSync(path, { bigint: true }).mtimeNs);
     assert.equal(typeof mtimeNs, "bigint");
+    const known = statSync(path, { bigint: true }).mtimeNs;
+    // What Deno's own function knows ends with the milliseconds.
+    const unit = isDeno ? 1_000_000n : 1n;
+    assert.equal(mtimeNs / unit, known / unit);
   },
 
   ...(IS_NATIVE ? {} : {
@@ -418,7 +423,9 @@ if (isLinux) {
         const bytes = Buffer.concat([Buffer.from(path), Buffer.of(0xe9, 0xff)]);
         await using file = await AioFile.open(new Uint8Array(bytes), CREATING);
         await Promise.all([file.append(encode("hello")), file.sync()]);
-        assert.equal(readFileSync(bytes, "utf8"), "hello");
+        // Deno has no name for it.
+        if (!isDeno) assert.equal(readFileSync(bytes, "utf8"), "hello");
+        assert.equal(await file.size(), 5);
         await assert.rejects(file.readAt(new Uint8Array(1), 0), {
           code: "EBADF",
           path: `${path}\ufffd\ufffd`,
