@@ -16,8 +16,8 @@ import { Slots } from "./slots.ts";
 const CALLS_MAX = 32;
 
 /**
- * How many may wait for a pipe, a socket or a device, which may take for ever. What
- * Node and Bun have to serve files with is fewer threads than that.
+ * How many may wait for a pipe, a socket or a device, perhaps for ever. On Node and
+ * Bun fewer do: files need threads of the same few.
  */
 const STREAM_CALLS_MAX = 16;
 
