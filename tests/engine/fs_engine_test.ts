@@ -56,9 +56,9 @@ test("without --allow-ffi, what the runtime does not have yet is canceled, and n
   const path = directory.file(pattern(512));
   assertEquals(await withoutFfi("cancels", path), {
     engine: "fs",
-    canceled: 68,
-    ECANCELED: 68,
-    read: 32,
+    canceled: 36,
+    ECANCELED: 36,
+    read: 64,
     again: 512,
   });
 });
