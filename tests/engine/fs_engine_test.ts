@@ -309,6 +309,23 @@ testServed(
   },
 );
 
+test("FsChannel refuses to transfer nothing as well if the file is not open for it", async () => {
+  const nothing = (operation: Operation) =>
+    request(operation, new Uint8Array());
+  const { O_RDONLY, O_WRONLY } = constants;
+  for (const flags of [O_RDONLY, O_WRONLY]) {
+    using served = new Served({ flags });
+    served.channel.submit(nothing("read"));
+    await served.done(1);
+    served.channel.submit(nothing("write"));
+    await served.done(2);
+    assertEquals(served.outcomes, [
+      ["read", flags === O_RDONLY ? 0 : 9, 0],
+      ["write", flags === O_WRONLY ? 0 : 9, 0],
+    ]);
+  }
+});
+
 test("FsChannel has appends go one at a time, whatever else is asked for", async () => {
   using served = new Served({ isAppending: true });
   served.submit("append");
