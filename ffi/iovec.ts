@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { TWO_TO_32 } from "./layout.ts";
 import { KeptMemory, type NativeMemory } from "./memory.ts";
 import type { Pointer } from "./runtime.ts";
 
@@ -17,8 +18,6 @@ export interface Vector {
   readonly address: number;
   readonly byteLength: number;
 }
-
-const TWO_TO_32 = 2 ** 32;
 
 /** An entry that is written for every cached read, if it is another one than before. */
 class Iovec {

@@ -121,7 +121,8 @@ export interface AiocbValues {
  */
 export const NBYTES_MAX = 0x7fff_f000;
 
-const TWO_TO_32 = 2 ** 32;
+/** What the upper half of a 64-bit value counts. */
+export const TWO_TO_32 = 2 ** 32;
 const MS_PER_SECOND = 1e3;
 const NS_PER_MS = 1e6;
 const NS_PER_SECOND = 1e9;

@@ -104,6 +104,8 @@ export interface Runtime {
    * start. It ends the process if it needs one and the system refuses.
    */
   readonly threadsOnDemand: number;
+  /** Whether `fstat` of its `node:fs` rounds times, and long sizes, as bigints too. */
+  readonly roundsStatus: boolean;
   /** Whether its calls take a bigint for an offset faster than a number. */
   readonly prefersBigOffsets: boolean;
   /** How many calls of a {@linkcode NativeCallback} may be due at once. */

@@ -41,6 +41,7 @@ export const runtime: Runtime = {
   threadsOnDemand: threadsOnDemand(),
   // koffi crashes when more than 256 of its calls are under way.
   callbacksMax: 128,
+  roundsStatus: false,
   prefersBigOffsets: false,
   bindsAtImport: false,
   get unusable(): string | null {

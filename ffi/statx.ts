@@ -21,11 +21,24 @@ export interface DirectAlignment {
 export const STATX = {
   size: 256,
   stx_mask: 0,
+  stx_size: 40,
+  stx_blocks: 48,
+  stx_atime: 64,
+  stx_btime: 80,
+  stx_ctime: 96,
+  stx_mtime: 112,
   stx_dio_mem_align: 152,
   stx_dio_offset_align: 156,
 };
 const STATX_DIOALIGN = 0x2000;
+const STATX_BASIC_STATS = 0x7ff;
+const STATX_BTIME = 0x800;
 const AT_EMPTY_PATH = 0x1000;
+/** A file system of a network is not asked once more. */
+const AT_STATX_DONT_SYNC = 0x4000;
+/** Of `struct statx_timestamp`, behind 64 bits of seconds. */
+const TV_NSEC = 8;
+const NS_PER_S = 1_000_000_000n;
 
 /**
  * The alignment that direct transfers of a file need.
@@ -33,19 +46,67 @@ const AT_EMPTY_PATH = 0x1000;
  * @returns `null` where nobody tells: Linux does since 6.1, for some file systems.
  */
 export function directAlignmentOf(fd: number): DirectAlignment | null {
-  const { statx } = librt();
-  // The path is empty, and stands behind the structure.
-  const memory = statx === null ? null : tryAllocateNative(STATX.size + 1);
-  if (statx === null || memory === null) return null;
-  const { address, pointer, view } = memory;
-  memory.bytes.fill(0);
-  const emptyPath = runtime.pointerTo(address + STATX.size);
-  statx(fd, emptyPath, AT_EMPTY_PATH, STATX_DIOALIGN, pointer);
-  const isTold = (view.getUint32(STATX.stx_mask, true) & STATX_DIOALIGN) !== 0;
+  const asked = ask(fd, AT_EMPTY_PATH, STATX_DIOALIGN);
+  if (asked === null) return null;
+  const { view, mask } = asked;
   const told = {
     offset: view.getUint32(STATX.stx_dio_offset_align, true),
     address: view.getUint32(STATX.stx_dio_mem_align, true),
   };
-  freeNative(memory);
+  const isTold = (mask & STATX_DIOALIGN) !== 0;
   return isTold && told.offset > 0 && told.address > 0 ? told : null;
+}
+
+/** Numbers of a file, and times in nanoseconds after 1970, exactly. */
+export interface ExactStatus {
+  readonly size: bigint;
+  readonly blocks: bigint;
+  readonly atimeNs: bigint;
+  readonly mtimeNs: bigint;
+  readonly ctimeNs: bigint;
+  /** `null` where the file system keeps none. */
+  readonly birthtimeNs: bigint | null;
+}
+
+/**
+ * What changes of a file.
+ *
+ * @returns `null` where nobody tells.
+ */
+export function exactStatusOf(fd: number): ExactStatus | null {
+  const wanted = STATX_BASIC_STATS | STATX_BTIME;
+  const asked = ask(fd, AT_EMPTY_PATH | AT_STATX_DONT_SYNC, wanted);
+  if (asked === null) return null;
+  const { view, mask } = asked;
+  const time = (at: number) =>
+    view.getBigInt64(at, true) * NS_PER_S +
+    BigInt(view.getUint32(at + TV_NSEC, true));
+  if ((mask & STATX_BASIC_STATS) !== STATX_BASIC_STATS) return null;
+  return {
+    size: view.getBigUint64(STATX.stx_size, true),
+    blocks: view.getBigUint64(STATX.stx_blocks, true),
+    atimeNs: time(STATX.stx_atime),
+    mtimeNs: time(STATX.stx_mtime),
+    ctimeNs: time(STATX.stx_ctime),
+    birthtimeNs: (mask & STATX_BTIME) !== 0 ? time(STATX.stx_btime) : null,
+  };
+}
+
+/** A copy of the structure, and which of its fields are there. */
+function ask(
+  fd: number,
+  flags: number,
+  wanted: number,
+): { view: DataView; mask: number } | null {
+  const { statx } = librt();
+  // The path is empty, and stands behind the structure.
+  const memory = statx === null ? null : tryAllocateNative(STATX.size + 1);
+  if (statx === null || memory === null) return null;
+  const { address, pointer } = memory;
+  memory.bytes.fill(0);
+  const emptyPath = runtime.pointerTo(address + STATX.size);
+  statx(fd, emptyPath, flags, wanted, pointer);
+  const view = new DataView(memory.bytes.slice().buffer);
+  freeNative(memory);
+  return { view, mask: view.getUint32(STATX.stx_mask, true) };
 }

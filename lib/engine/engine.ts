@@ -8,6 +8,7 @@
  * @module
  */
 import type { Buffers } from "../checks/buffers.ts";
+import type { ENGINES } from "../system/settings.ts";
 
 /** What a request does. */
 export type Operation = "read" | "write" | "append" | "sync" | "syncData";
@@ -127,7 +128,7 @@ export interface EngineCounts {
 }
 
 /** What an engine is called. */
-export type EngineName = "io_uring" | "librt" | "fs";
+export type EngineName = Exclude<(typeof ENGINES)[number], "auto">;
 
 /** What serves the requests of an isolate. */
 export interface Engine {

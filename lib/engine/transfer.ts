@@ -8,11 +8,13 @@ import {
 } from "../../ffi/bounce_buffer.ts";
 import { IOVEC, packIovecs, type Vector } from "../../ffi/iovec.ts";
 import { NBYTES_MAX } from "../../ffi/layout.ts";
+import { OutOfMemoryError } from "../../ffi/memory.ts";
 import { assert } from "../checks/assert.ts";
 import { gather, scatter } from "../checks/buffers.ts";
 import { offsetAfter } from "../checks/offset.ts";
 import { bounces } from "../system/bounces.ts";
-import type { EngineRequest } from "./engine.ts";
+import { platform } from "../system/constants.ts";
+import type { ChannelOwner, EngineRequest } from "./engine.ts";
 
 /** See the module's documentation. */
 export class Transfer {
@@ -98,28 +100,34 @@ export class Transfer {
 }
 
 /**
- * Takes the memory that a request needs.
+ * Makes the transfer of a request, with the memory that it needs.
  *
+ * @param owner Hears of it if the system has no memory at all.
  * @param make Makes the transfer with it; `null` if it needs none.
  * @param vectors Where its buffers lie, if the system has several in place.
- * @returns `null` if there is no memory until another request is done.
- * @throws {OutOfMemoryError} If there is none at all.
+ * @returns The transfer; `false` if there is no memory until another request is done,
+ * `true` if the request has failed: what submitting it returns then.
  */
 export function takeTransfer<Made extends Transfer>(
   request: EngineRequest,
+  owner: ChannelOwner,
   make: (memory: BounceBuffer | null) => Made,
   vectors: readonly Vector[] | null = null,
-): Made | null {
-  if (isInPlace(request)) return request.entry = make(null);
-  const memory = bounces().take(
-    vectors === null ? pieceOf(request) : vectors.length * IOVEC.size,
-  );
-  if (memory === null) return null;
+): Made | boolean {
+  let memory: BounceBuffer | null = null;
   try {
+    if (!isInPlace(request)) {
+      memory = bounces().take(
+        vectors === null ? pieceOf(request) : vectors.length * IOVEC.size,
+      );
+      if (memory === null) return false;
+    }
     return request.entry = make(memory);
   } catch (error) {
-    memory.pool.release(memory);
-    throw error;
+    memory?.pool.release(memory);
+    if (!(error instanceof OutOfMemoryError)) throw error;
+    owner.completed(request, platform.errno.ENOMEM, 0);
+    return true;
   }
 }
 

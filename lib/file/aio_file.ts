@@ -645,9 +645,9 @@ export class AioFile implements AsyncDisposable {
   /**
    * What the system knows of the file: its size, its times, who owns it.
    *
-   * @returns The same as `fstat()` of `node:fs` with `bigint`. Node and Bun have all
-   * numbers exactly, and times to the nanosecond; Deno has times to the millisecond,
-   * `ctime` to the second, and rounds sizes beyond 2 ** 53.
+   * @returns The same as `fstat()` of `node:fs` with `bigint`: numbers are exact, and
+   * times have nanoseconds as well. Without native calls Deno rounds those to
+   * milliseconds, and sizes beyond 2 ** 53.
    * @throws {AioError} If the system does not tell; `EBADF` if the file is closed;
    * `ENOTSUP` for a descriptor that the runtime has not opened, where it may not look
    * into `/proc`.

@@ -18,9 +18,10 @@ import { promisify } from "node:util";
 import type { Librt } from "../../ffi/librt.ts";
 import { freeNative } from "../../ffi/memory.ts";
 import { runtime } from "../../ffi/current.ts";
+import { exactStatusOf } from "../../ffi/statx.ts";
 import { EBADF, platform } from "./constants.ts";
 import { AioError, fromSystemError } from "./error.ts";
-import { allocateFor, librt } from "./librt.ts";
+import { allocateFor, librt, reasonAgainst } from "./librt.ts";
 import { isServedByFs } from "./settings.ts";
 import {
   closeByFs,
@@ -218,18 +219,48 @@ export async function statOf(file: NamedFile): Promise<BigIntStats> {
   const what = (errno: number) =>
     `Cannot get the status of ${fileName(file)}${closedHint(fd, errno)}`;
   try {
-    return await fstatPromised(fd, { bigint: true });
+    return exact(fd, await fstatPromised(fd, { bigint: true }));
   } catch (error) {
     const failure = fromSystemError(error, what, particulars);
     if (!isUnknown(failure, fd)) throw failure;
   }
   try {
-    return await statPromised(`/proc/self/fd/${fd}`, { bigint: true });
+    const path = `/proc/self/fd/${fd}`;
+    return exact(fd, await statPromised(path, { bigint: true }));
   } catch {
     const { ENOTSUP: errno } = platform.errno;
     const why = ", which the runtime has not opened";
     throw new AioError(what(errno) + why, { errno, ...particulars });
   }
+}
+
+const NS_PER_MS = 1_000_000n;
+
+/** What the runtime has rounded, as the system has it if that can be asked. */
+function exact(fd: number, stats: BigIntStats): BigIntStats {
+  if (!runtime.roundsStatus || reasonAgainst() !== null) return stats;
+  const status = exactStatusOf(fd);
+  if (status === null) return stats;
+  const { size, blocks, birthtimeNs, ...times } = status;
+  stats.size = size;
+  stats.blocks = blocks;
+  setTime(stats, "atime", times.atimeNs);
+  setTime(stats, "mtime", times.mtimeNs);
+  setTime(stats, "ctime", times.ctimeNs);
+  if (birthtimeNs !== null) setTime(stats, "birthtime", birthtimeNs);
+  return stats;
+}
+
+function setTime(
+  stats: BigIntStats,
+  name: "atime" | "mtime" | "ctime" | "birthtime",
+  time_ns: bigint,
+): void {
+  const time_ms = time_ns / NS_PER_MS;
+  stats[`${name}Ns`] = time_ns;
+  stats[`${name}Ms`] = time_ms;
+  // Deno has no birthtime.
+  stats[name]?.setTime(Number(time_ms));
 }
 
 /**

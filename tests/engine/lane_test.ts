@@ -8,7 +8,8 @@ import type {
   Notify,
 } from "../../lib/engine/engine.ts";
 import { hasRoomForCallback } from "../../lib/engine/librt/callbacks.ts";
-import { type Flight, takeFlight } from "../../lib/engine/librt/flight.ts";
+import { Flight } from "../../lib/engine/librt/flight.ts";
+import { takeTransfer } from "../../lib/engine/transfer.ts";
 import { Lane } from "../../lib/engine/librt/lane.ts";
 import { submissions } from "../../lib/engine/librt/submission_list.ts";
 import { writeSync } from "node:fs";
@@ -65,7 +66,12 @@ class OpenLane extends Owner implements Disposable {
       entry: null,
       isViewLost: false,
     };
-    const flight = takeFlight(request, this.lane, () => {})!;
+    const flight = takeTransfer(
+      request,
+      this,
+      (memory) => new Flight(request, this.lane, memory, () => {}),
+    );
+    if (typeof flight === "boolean") throw new Error("there is no memory");
     this.lane.add(flight);
     return flight;
   }

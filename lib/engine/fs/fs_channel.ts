@@ -3,7 +3,6 @@ import { fdatasync, fsync, read, write } from "node:fs";
 import type { BounceBuffer } from "../../../ffi/bounce_buffer.ts";
 import { runtime } from "../../../ffi/current.ts";
 import { setImmediate } from "../../../ffi/event_loop.ts";
-import { OutOfMemoryError } from "../../../ffi/memory.ts";
 import { assert } from "../../checks/assert.ts";
 import { byteOffsetOf } from "../../checks/bytes.ts";
 import { type Linked, LinkedList } from "../../collections/linked_list.ts";
@@ -79,18 +78,12 @@ export class FsChannel implements Channel {
   submit(request: EngineRequest): boolean {
     const { isSynchronous } = this.#file;
     if (request.isSync && isSynchronous && this.#writes > 0) return false;
-    let transfer: FsTransfer | null;
-    try {
-      transfer = takeTransfer(
-        request,
-        (bounce) => new FsTransfer(request, bounce),
-      );
-    } catch (error) {
-      if (!(error instanceof OutOfMemoryError)) throw error;
-      this.#owner.completed(request, platform.errno.ENOMEM, 0);
-      return true;
-    }
-    if (transfer === null) return false;
+    const transfer = takeTransfer(
+      request,
+      this.#owner,
+      (bounce) => new FsTransfer(request, bounce),
+    );
+    if (typeof transfer === "boolean") return transfer;
     this.#transfers.addLast(transfer);
     this.#slots.take();
     this.#count(request, 1);

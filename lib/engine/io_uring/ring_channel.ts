@@ -2,7 +2,6 @@
 import type { BounceBuffer } from "../../../ffi/bounce_buffer.ts";
 import { FSYNC_DATASYNC, IOSQE_ASYNC, OPCODE } from "../../../ffi/io_uring.ts";
 import { IOV_MAX, type Vector } from "../../../ffi/iovec.ts";
-import { OutOfMemoryError } from "../../../ffi/memory.ts";
 import { assert } from "../../checks/assert.ts";
 import { isList } from "../../checks/buffers.ts";
 import { type Linked, LinkedList } from "../../collections/linked_list.ts";
@@ -99,19 +98,13 @@ export class RingChannel implements Channel {
 
   submit(request: EngineRequest): boolean {
     const vectors = this.#vectorsOf(request);
-    let transfer: RingTransfer | null;
-    try {
-      transfer = takeTransfer(
-        request,
-        (memory) => new RingTransfer(request, memory, vectors, this),
-        vectors,
-      );
-    } catch (error) {
-      if (!(error instanceof OutOfMemoryError)) throw error;
-      this.#owner.completed(request, platform.errno.ENOMEM, 0);
-      return true;
-    }
-    if (transfer === null) return false;
+    const transfer = takeTransfer(
+      request,
+      this.#owner,
+      (memory) => new RingTransfer(request, memory, vectors, this),
+      vectors,
+    );
+    if (typeof transfer === "boolean") return transfer;
     if (request.isSync) this.#syncs++;
     this.#transfers.addLast(transfer);
     this.#waiter.ring.add(transfer);

@@ -7,7 +7,7 @@ import {
 import type { Linked } from "../../collections/linked_list.ts";
 import { LIO_READ, LIO_WRITE, SIGEV_THREAD } from "../../system/constants.ts";
 import type { EngineRequest, Notify } from "../engine.ts";
-import { takeTransfer, Transfer } from "../transfer.ts";
+import { Transfer } from "../transfer.ts";
 import { canNotifyByThread, hasRoomForCallback } from "./callbacks.ts";
 import { Notification } from "./notification.ts";
 
@@ -88,24 +88,6 @@ export class Flight extends Transfer implements Linked<Flight> {
     this.block.release();
     this.#notification?.due();
   }
-}
-
-/**
- * Takes what a request needs.
- *
- * @param notified What the system calls when it is done, with `"thread"`.
- * @returns `null` if there is no memory until another request is done.
- * @throws {OutOfMemoryError} If there is none at all.
- */
-export function takeFlight(
-  request: EngineRequest,
-  lane: FlightLane,
-  notified: () => void,
-): Flight | null {
-  return takeTransfer(
-    request,
-    (bounce) => new Flight(request, lane, bounce, notified),
-  );
 }
 
 /** How the completion is noticed, as far as the system can do what is wanted. */

@@ -18,7 +18,6 @@
  */
 import { runtime } from "../../../ffi/current.ts";
 import { mayEndFirst } from "../../../ffi/isolate.ts";
-import { OutOfMemoryError } from "../../../ffi/memory.ts";
 import { assert } from "../../checks/assert.ts";
 import { platform } from "../../system/constants.ts";
 import {
@@ -34,7 +33,8 @@ import type {
   EngineRequest,
   FileTraits,
 } from "../engine.ts";
-import { Flight, takeFlight } from "./flight.ts";
+import { Flight } from "./flight.ts";
+import { takeTransfer } from "../transfer.ts";
 import { Lane } from "./lane.ts";
 import { laneBudget, type LaneUser } from "./lane_budget.ts";
 import { lanesFor } from "./lane_count.ts";
@@ -89,15 +89,12 @@ export class LaneChannel implements Channel, LaneUser {
   submit(request: EngineRequest): boolean {
     const lane = request.isSync ? this.#laneForSync() : this.#next;
     assert(lane !== null, "there is room for what is submitted");
-    let flight: Flight | null;
-    try {
-      flight = takeFlight(request, lane, waiter.lookSoon);
-    } catch (error) {
-      if (!(error instanceof OutOfMemoryError)) throw error;
-      this.#owner.completed(request, platform.errno.ENOMEM, 0);
-      return true;
-    }
-    if (flight === null) return false;
+    const flight = takeTransfer(
+      request,
+      this.#owner,
+      (memory) => new Flight(request, lane, memory, waiter.lookSoon),
+    );
+    if (typeof flight === "boolean") return flight;
     lane.add(flight);
     const isGathered = submissions.isGathering || this.#waitsForDevice(request);
     // A list has no synchronizations.
