@@ -53,6 +53,8 @@ const OF_FS = [
   "file/aio_file_test.ts",
   "file/batch_test.ts",
   "file/block_device_test.ts",
+  "file/buffer_lists_test.ts",
+  "file/copy_to_test.ts",
   "file/metrics_test.ts",
   "file/open_test.ts",
   "file/streams_test.ts",

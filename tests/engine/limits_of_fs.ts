@@ -77,6 +77,9 @@ const LIMITS: readonly Limit[] = [
         "only what was aborted is canceled, in whatever order",
         "5000 reads of pipes that are silent take no thread each",
       ],
+      "file/stat_test.ts": [
+        "stat() knows a descriptor that is not the runtime's",
+      ],
       "file/open_test.ts": [
         "AioFile.adopt() takes a descriptor that is not the runtime's",
       ],

@@ -45,7 +45,7 @@ test(`configure() with engine "auto", and nothing at all, take ${BEST} here`, as
   assertEquals(await servingAfter(["auto"]), [BEST]);
 });
 
-for (const engine of ["librt", "io_uring"] as const) {
+for (const engine of ["librt", "io_uring", "fs"] as const) {
   test(`configure() with engine "${engine}" has it serve`, {
     ignore: !isThere(engine),
   }, async () => {
@@ -82,9 +82,10 @@ test("POSIX_AIO_ENGINE is not looked at without --allow-env", async () => {
   assertEquals(await servingAfter([""], { env, flags }), [BEST]);
 });
 
-test("a worker has librt, and no ring, whoever serves the main thread", async () => {
+test("a worker has librt unless it asks for node:fs, and no ring, whoever serves the main thread", async () => {
   assertEquals(await servingAfter([""], { where: "worker" }), ["librt"]);
   assertEquals(await servingAfter(["librt"], { where: "worker" }), ["librt"]);
+  assertEquals(await servingAfter(["fs"], { where: "worker" }), ["fs"]);
   // The environment is one for all isolates of a process.
   const inherited = { where: "worker", engine: "io_uring" } as const;
   assertEquals(await servingAfter([""], inherited), ["librt"]);

@@ -5,7 +5,7 @@
 import { type AioError, AioFile, configure, metrics } from "../../mod.ts";
 import { printOutcome } from "./where.ts";
 
-type Engine = "auto" | "io_uring" | "librt";
+type Engine = "auto" | "io_uring" | "librt" | "fs";
 
 const [path, where, ...engines] = Deno.args;
 

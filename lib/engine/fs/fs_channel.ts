@@ -8,6 +8,7 @@ import { byteOffsetOf } from "../../checks/bytes.ts";
 import { type Linked, LinkedList } from "../../collections/linked_list.ts";
 import {
   EAGAIN,
+  EBADF,
   EFBIG,
   EINTR,
   EINVAL,
@@ -102,7 +103,12 @@ export class FsChannel implements Channel {
     const done = (error: unknown, bytes?: number) => {
       this.#completed(transfer, error, bytes ?? 0);
     };
-    const { operation, isWrite } = transfer.request;
+    const { operation, isSync, isWrite } = transfer.request;
+    // For nothing, node:fs does not ask the system.
+    const isEmpty = !isSync && transfer.byteLength === 0;
+    if (isEmpty && !this.#isOpenFor(isWrite)) {
+      return void setImmediate(done, NOT_OPEN_FOR_IT);
+    }
     try {
       if (operation === "sync") fsync(this.#fd, done);
       else if (operation === "syncData") fdatasync(this.#fd, done);
@@ -112,6 +118,12 @@ export class FsChannel implements Channel {
       // What node:fs refuses is a failure as any other: not before this returns.
       setImmediate(done, error);
     }
+  }
+
+  #isOpenFor(isWrite: boolean): boolean {
+    const { O_ACCMODE, O_RDONLY, O_WRONLY } = platform.constants;
+    const access = this.#file.flags & O_ACCMODE;
+    return access !== (isWrite ? O_RDONLY : O_WRONLY);
   }
 
   #read(transfer: FsTransfer, done: Done): void {
@@ -169,6 +181,9 @@ export class FsChannel implements Channel {
 type Done = (error: unknown, bytes?: number) => void;
 
 const { EACCES, ESPIPE } = platform.errno;
+
+/** A read of what is open for writing only, or a write the other way round. */
+const NOT_OPEN_FOR_IT = { code: "EBADF", errno: EBADF };
 
 /** A write at an offset that `node:fs` cannot express. */
 const TOO_FAR = { code: "EFBIG", errno: EFBIG };

@@ -12,12 +12,15 @@ import { FsChannel } from "./fs_channel.ts";
 import { FsStreamCalls } from "./fs_stream_calls.ts";
 import { Slots } from "./slots.ts";
 
-/** More at once make nothing faster, whatever the runtime. */
-const CALLS_MAX = 32;
+/**
+ * With fewer, the runtime's threads sleep and have to be woken; more are hardly faster,
+ * and what the runtime has can be neither canceled nor overtaken.
+ */
+const CALLS_MAX = 64;
 
 /**
- * How many may wait for a pipe, a socket or a device, which may take for ever. What
- * Node and Bun have to serve files with is fewer threads than that.
+ * How many may wait for a pipe, a socket or a device, perhaps for ever. On Node and
+ * Bun fewer do: files need threads of the same few.
  */
 const STREAM_CALLS_MAX = 16;
 
