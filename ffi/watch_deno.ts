@@ -14,7 +14,6 @@ interface Pipe {
   /** Takes a descriptor over, if it returns 0. */
   open(fd: number): number;
   readStart(): number;
-  readStop(): number;
   ref(): void;
   unref(): void;
 }
@@ -50,22 +49,20 @@ export function watchRing(
   let isProven = false;
   pipe.onread = () => {
     isProven = true;
-    ready();
+    if (isOn) ready();
   };
+  pipe.readStart();
+  pipe.unref();
   return {
     start(): boolean {
-      if (isOn) return isProven;
+      if (!isOn) pipe.ref();
       isOn = true;
-      pipe.ref();
-      pipe.readStart();
       return isProven;
     },
     stop(): void {
-      if (!isOn) return;
+      // It reads on: an older Deno loses what comes between stopping and starting.
+      if (isOn) pipe.unref();
       isOn = false;
-      pipe.readStop();
-      // Or the event loop that sleeps does not see that nothing is left to do.
-      pipe.unref();
     },
   };
 }
