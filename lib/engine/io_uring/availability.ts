@@ -5,7 +5,6 @@ import { runtime } from "../../../ffi/current.ts";
 import { systemFiles } from "../../../ffi/system_files.ts";
 import { platform } from "../../system/constants.ts";
 import { AioError } from "../../system/error.ts";
-import { librt } from "../../system/librt.ts";
 
 /** `IORING_SETUP_COOP_TASKRUN`, without which it is slow, came with this one. */
 const OLDEST_KERNEL = [5, 19];
@@ -28,11 +27,6 @@ export const MAY_END_FIRST =
  */
 export function openRings(isWanted: boolean): Rings | string {
   if (platform.os !== "linux") return `${runtime.host.os} has none`;
-  try {
-    librt();
-  } catch (error) {
-    return (error as Error).message;
-  }
   const isMissing = runtime.name === "node" && runtime.watch === null;
   if (isMissing) return "koffi is too old: it has no poll()";
   if (mayEndFirst()) return MAY_END_FIRST;
