@@ -156,7 +156,6 @@ export const runtime: Runtime = {
   },
 
   addressOfBuffer(buffer: ArrayBufferLike): number {
-    if (!isGranted("ffi")) return 0;
     const pointer = Deno.UnsafePointer.of(
       new Uint8Array(buffer as ArrayBuffer),
     );

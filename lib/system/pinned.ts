@@ -222,10 +222,15 @@ export function pinnedAddressOf(view: Uint8Array): number {
   let address = addresses.get(buffer);
   if (address === undefined && !isShared(view)) return 0;
   if (!address) {
-    address = runtime.addressOfBuffer(buffer);
+    address = addressOf(buffer);
     addresses.set(buffer, address);
   }
   return address === 0 ? 0 : address + byteOffsetOf(view);
+}
+
+/** The address of a buffer; 0 where native calls are not permitted: nobody is asked. */
+function addressOf(buffer: ArrayBufferLike): number {
+  return runtime.isPermitted ? runtime.addressOfBuffer(buffer) : 0;
 }
 
 function newSlab(byteLength: number): Slab {
@@ -238,7 +243,7 @@ function newSlab(byteLength: number): Slab {
   }
   const memory = new WebAssembly.Memory({ initial: pages, maximum: pages });
   const buffer = memory.buffer as ArrayBuffer;
-  const address = runtime.addressOfBuffer(buffer);
+  const address = addressOf(buffer);
   addresses.set(buffer, address);
   return { buffer, address, used: 0 };
 }
