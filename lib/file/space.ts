@@ -49,10 +49,7 @@ export function allocate(
   offset: number | bigint,
   length: number,
 ): Promise<void> {
-  const range = {
-    offset: fileOffset("allocate", offset),
-    length: positive(length, "length"),
-  };
+  const range = rangeOf("allocate", offset, length);
   return file.changing(() => system.allocateSpace(file.named, range));
 }
 
@@ -62,10 +59,7 @@ export function punchHole(
   offset: number | bigint,
   length: number,
 ): Promise<void> {
-  const range = {
-    offset: fileOffset("punch a hole", offset),
-    length: positive(length, "length"),
-  };
+  const range = rangeOf("punch a hole", offset, length);
   return file.changing(() => system.punchHole(file.named, range));
 }
 
@@ -88,4 +82,12 @@ export function advise(
   // To the system 0 is as far as the file goes.
   const range = { offset: at, length: length === Infinity ? 0 : length };
   return file.during(system.advise(file.named, range, ADVICE[advice]));
+}
+
+/** A range that has bytes. */
+function rangeOf(operation: string, offset: number | bigint, length: number) {
+  return {
+    offset: fileOffset(operation, offset),
+    length: positive(length, "length"),
+  };
 }

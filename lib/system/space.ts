@@ -4,6 +4,7 @@
  *
  * @module
  */
+import type { Librt } from "../../ffi/librt.ts";
 import { EBADF, platform } from "./constants.ts";
 import { AioError } from "./error.ts";
 import { accessHint, fileName, type NamedFile } from "./hints.ts";
@@ -40,17 +41,13 @@ export async function allocateSpace(
   const { fd } = file;
   const { offset, length } = range;
   const what = `Cannot allocate ${inWords(range)} of`;
-  const native = nativeFor(`${what} ${fileName(file)}`, "fallocate", file);
-  const { fallocate, fallocate_nonblocking, posix_fallocate } = native;
-  if (fallocate !== null && fallocate_nonblocking !== null) {
-    const result = await resultOnThread(
-      () => fallocate_nonblocking(fd, 0, offset, length),
-      () => fallocate(fd, 0, offset, length),
-    );
-    return check(what, "fallocate", file, -result);
-  }
+  const name = `${what} ${fileName(file)}`;
+  const native = nativeFor(name, "fallocate", file);
+  const result = await fallocateOnThread(native, fd, 0, range);
+  if (result !== null) return check(what, "fallocate", file, -result);
+  const { posix_fallocate } = native;
   if (posix_fallocate === null) {
-    throw notSupported(`${what} ${fileName(file)}`, "posix_fallocate", file);
+    throw notSupported(name, "posix_fallocate", file);
   }
   const errno = await onThread(() => posix_fallocate(fd, offset, length));
   check(what, "posix_fallocate", file, errno);
@@ -63,21 +60,13 @@ export async function allocateSpace(
  * cannot.
  */
 export async function punchHole(file: NamedFile, range: Range): Promise<void> {
-  const { fd } = file;
-  const { offset, length } = range;
   const what = `Cannot punch a hole of ${inWords(range)} into`;
   const name = `${what} ${fileName(file)}`;
   const native = nativeFor(name, "fallocate", file);
-  const { fallocate, fallocate_nonblocking } = native;
   const { FALLOC_FL_KEEP_SIZE, FALLOC_FL_PUNCH_HOLE } = constants;
-  if (fallocate === null || fallocate_nonblocking === null) {
-    throw notSupported(name, "fallocate", file);
-  }
   const mode = FALLOC_FL_KEEP_SIZE | FALLOC_FL_PUNCH_HOLE;
-  const result = await resultOnThread(
-    () => fallocate_nonblocking(fd, mode, offset, length),
-    () => fallocate(fd, mode, offset, length),
-  );
+  const result = await fallocateOnThread(native, file.fd, mode, range);
+  if (result === null) throw notSupported(name, "fallocate", file);
   check(what, "fallocate", file, -result);
 }
 
@@ -100,6 +89,20 @@ export async function advise(
     posix_fadvise(file.fd, offset, length, advice)
   );
   check(what, "posix_fadvise", file, errno, false);
+}
+
+/** Returns 0 or a negative error number; `null` where there is no such function. */
+async function fallocateOnThread(
+  { fallocate, fallocate_nonblocking }: Librt,
+  fd: number,
+  mode: number,
+  { offset, length }: Range,
+): Promise<number | null> {
+  if (fallocate === null || fallocate_nonblocking === null) return null;
+  return await resultOnThread(
+    () => fallocate_nonblocking(fd, mode, offset, length),
+    () => fallocate(fd, mode, offset, length),
+  );
 }
 
 function inWords({ offset, length }: Range): string {

@@ -31,6 +31,7 @@ import {
   testWith,
   until,
 } from "../helpers/mod.ts";
+import { hasTooOldDeno, TOO_OLD_DENO } from "../helpers/oldest_deno.ts";
 
 const FILES_ONLY = ["--allow-read", "--allow-write"];
 const program = (name: string) =>
@@ -124,15 +125,7 @@ test('configure() with engine "fs" has it serve where native calls can be made',
   assertEquals(outcome, { engine: "fs", wrong: 0, isRight: true });
 });
 
-const OLD_DENO = "deno@2.7.11";
-const hasOldDeno = succeeds(
-  "timeout",
-  "30",
-  "npx",
-  "-y",
-  OLD_DENO,
-  "--version",
-);
+const hasOldDeno = hasTooOldDeno();
 
 test(
   "transfers at once have their own places on a Deno whose node:fs moves the descriptor's position",
@@ -144,7 +137,7 @@ test(
     const path = directory.file(pattern(64 * 4096));
     const run = ["run", ...FILES_ONLY, "--no-lock", "--quiet"];
     const { stdout, stderr } = await execute(
-      ["npx", "-y", OLD_DENO, ...run, program("transfers_at_once"), path],
+      ["npx", "-y", TOO_OLD_DENO, ...run, program("transfers_at_once"), path],
       { signal: endBefore() },
     );
     assert(stdout !== "", stderr);

@@ -9,9 +9,9 @@ import {
   execute,
   isLinux,
   report,
-  succeeds,
   test,
 } from "../helpers/mod.ts";
+import { hasTooOldDeno, TOO_OLD_DENO } from "../helpers/oldest_deno.ts";
 
 /** Opens paths with Deno.open() and AioFile.open(), and compares. */
 function attempts(
@@ -236,17 +236,7 @@ test(
   },
 );
 
-const OLD_DENO = "deno@2.7.11";
-// It comes from the npm registry, which is not everywhere.
-const hasOldDeno = succeeds(
-  "timeout",
-  "30",
-  "npx",
-  "-y",
-  OLD_DENO,
-  "--version",
-);
-if (!hasOldDeno) console.log(`npx cannot get ${OLD_DENO}: it is not tested`);
+const hasOldDeno = hasTooOldDeno();
 
 test(
   "a Deno that is too old has files, and the C interface says which version it takes",
@@ -259,7 +249,7 @@ test(
     const path = directory.file("contents");
     const program = new URL("../programs/too_old.ts", import.meta.url).pathname;
     const { code, stdout, stderr } = await execute(
-      ["npx", "-y", OLD_DENO, "run", "-A", "--no-lock", program, path],
+      ["npx", "-y", TOO_OLD_DENO, "run", "-A", "--no-lock", program, path],
       { signal: endBefore() },
     );
     assertEquals(code, 0, stderr);
