@@ -5,8 +5,9 @@
  * writes pages by this class. A statement that waits for the disk does not block the event
  * loop. It needs permission to read and write the directory of the database, too.
  *
- * There are no locks: nobody else may have the database open. Transactions are as durable
- * as those of SQLite's own VFS: the same files and directories are synchronized.
+ * Locks are those of SQLite's own code on Unix, so that other programs may have the
+ * database open as well. Transactions are as durable as by its own VFS: the same files and
+ * directories are synchronized.
  *
  * @module
  */
@@ -16,10 +17,26 @@ import { dirname, join } from "node:path";
 // It declares the types of the next one.
 import type {} from "wa-sqlite";
 import * as VFS from "wa-sqlite/src/VFS.js";
-import { AioFile } from "../../mod.ts";
+import { AioFile, type FileLock } from "../../mod.ts";
 
 const JOURNALS = VFS.SQLITE_OPEN_MAIN_JOURNAL |
   VFS.SQLITE_OPEN_SUPER_JOURNAL | VFS.SQLITE_OPEN_WAL;
+
+/** Which bytes SQLite's own code locks, even if the database is shorter. */
+const PENDING = { offset: 0x4000_0000, length: 1 };
+const RESERVED = { offset: 0x4000_0001, length: 1 };
+const READERS = { offset: 0x4000_0002, length: 510 };
+
+/** What a new {@linkcode AioVFS} is given. */
+export interface AioVFSOptions {
+  /**
+   * Whether to lock. Without it nobody else may have the database open; it is for systems
+   * that have no locks of open files, where a statement fails otherwise.
+   *
+   * @default {true}
+   */
+  locks?: boolean;
+}
 
 /** What `vfs_register()` of wa-sqlite takes. */
 export class AioVFS extends VFS.Base {
@@ -29,8 +46,15 @@ export class AioVFS extends VFS.Base {
   /** Why the last call failed: SQLite itself tells only "disk I/O error". */
   lastError: unknown;
   readonly #files = new Map<number, AioFile>();
+  readonly #locks = new Map<number, DatabaseLock>();
+  readonly #isLocking: boolean;
   /** The files that go when they are closed. */
   readonly #temporary = new Map<number, string>();
+
+  constructor({ locks = true }: AioVFSOptions = {}) {
+    super();
+    this.#isLocking = locks;
+  }
 
   override xOpen(
     name: string | null,
@@ -61,6 +85,7 @@ export class AioVFS extends VFS.Base {
       // None, if it could not be opened: SQLite closes it all the same.
       const file = this.#files.get(id), path = this.#temporary.get(id);
       this.#files.delete(id);
+      this.#locks.delete(id);
       this.#temporary.delete(id);
       await file?.close();
       if (path !== undefined) await rm(path);
@@ -106,6 +131,28 @@ export class AioVFS extends VFS.Base {
     });
   }
 
+  override xLock(id: number, level: number): number {
+    if (!this.#isLocking) return VFS.SQLITE_OK;
+    return this.#run(VFS.SQLITE_IOERR_LOCK, async () => {
+      if (!await this.#lock(id).raise(level)) return VFS.SQLITE_BUSY;
+    });
+  }
+
+  override xUnlock(id: number, level: number): number {
+    if (!this.#isLocking) return VFS.SQLITE_OK;
+    return this.#run(
+      VFS.SQLITE_IOERR_UNLOCK,
+      () => this.#lock(id).lower(level),
+    );
+  }
+
+  override xCheckReservedLock(id: number, isReserved: DataView): number {
+    if (!this.#isLocking) return super.xCheckReservedLock(id, isReserved);
+    return this.#run(VFS.SQLITE_IOERR_CHECKRESERVEDLOCK, async () => {
+      isReserved.setInt32(0, await this.#lock(id).isReserved() ? 1 : 0, true);
+    });
+  }
+
   override xDelete(path: string, syncsDirectory: number): number {
     return this.#run(VFS.SQLITE_IOERR_DELETE, async () => {
       await rm(path);
@@ -136,6 +183,83 @@ export class AioVFS extends VFS.Base {
     const file = this.#files.get(id);
     if (file === undefined) throw new Error(`SQLite has no file ${id} open`);
     return file;
+  }
+
+  #lock(id: number): DatabaseLock {
+    let lock = this.#locks.get(id);
+    if (lock === undefined) {
+      this.#locks.set(id, lock = new DatabaseLock(this.#file(id)));
+    }
+    return lock;
+  }
+}
+
+/**
+ * What one connection has locked. Its levels are SQLite's: many read (`SHARED`), beside
+ * them one may prepare to write (`RESERVED`), and then it has to be alone (`EXCLUSIVE`).
+ */
+class DatabaseLock {
+  readonly #file: AioFile;
+  #readers: FileLock | null = null;
+  #reserved: FileLock | null = null;
+  /** Nobody begins to read while somebody waits until all others have read. */
+  #pending: FileLock | null = null;
+
+  constructor(file: AioFile) {
+    this.#file = file;
+  }
+
+  /** Returns whether nobody else was in the way. */
+  async raise(level: number): Promise<boolean> {
+    switch (level) {
+      case VFS.SQLITE_LOCK_SHARED:
+        return this.#readers !== null || await this.#share();
+      case VFS.SQLITE_LOCK_RESERVED:
+        this.#reserved ??= await this.#file.tryLock(RESERVED);
+        return this.#reserved !== null;
+      default:
+        return this.#readers?.shared === false || await this.#exclude();
+    }
+  }
+
+  async #share(): Promise<boolean> {
+    using pending = await this.#file.tryLock({ ...PENDING, shared: true });
+    if (pending === null) return false;
+    this.#readers = await this.#file.tryLock({ ...READERS, shared: true });
+    return this.#readers !== null;
+  }
+
+  async #exclude(): Promise<boolean> {
+    this.#pending ??= await this.#file.tryLock(PENDING);
+    if (this.#pending === null) return false;
+    // Who has PENDING gets its own share back: nobody else can become exclusive.
+    this.#readers?.[Symbol.dispose]();
+    this.#readers = await this.#file.tryLock(READERS) ??
+      await this.#file.tryLock({ ...READERS, shared: true });
+    return this.#readers?.shared === false;
+  }
+
+  async lower(level: number): Promise<void> {
+    if (level === VFS.SQLITE_LOCK_NONE) {
+      this.#readers?.[Symbol.dispose]();
+      this.#readers = null;
+    } else if (this.#readers?.shared === false) {
+      this.#readers[Symbol.dispose]();
+      this.#readers = await this.#file.tryLock({ ...READERS, shared: true });
+      if (this.#readers === null) {
+        throw new Error("Somebody ignores SQLite's locks");
+      }
+    }
+    this.#pending?.[Symbol.dispose]();
+    this.#reserved?.[Symbol.dispose]();
+    this.#pending = this.#reserved = null;
+  }
+
+  /** Whether anybody prepares to write. */
+  async isReserved(): Promise<boolean> {
+    if (this.#reserved !== null) return true;
+    using reserved = await this.#file.tryLock({ ...RESERVED, shared: true });
+    return reserved === null;
   }
 }
 

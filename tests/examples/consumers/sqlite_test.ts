@@ -184,6 +184,125 @@ test("AioVFS has wa-sqlite sort by files that go", async ({ path }) => {
   assertEquals(temporary(), before);
 });
 
+/** Whether SQLite says that somebody else has locked the database. */
+async function isBusy(outcome: () => unknown): Promise<boolean> {
+  try {
+    await outcome();
+    return false;
+  } catch (error) {
+    assertEquals((error as Error).message, "database is locked");
+    return true;
+  }
+}
+
+test("AioVFS locks out another SQLite that writes, and later one that reads", async ({ path }) => {
+  const name = `${path}/texts.db`;
+  makeSqlite(name, ROWS);
+  await using connection = await Connection.open(name);
+  using other = new DatabaseSync(name);
+  const reads = () => other.prepare("SELECT count(*) FROM texts").all();
+  const writes = () => other.exec("BEGIN IMMEDIATE; ROLLBACK");
+
+  await connection.rows("BEGIN; SELECT count(*) FROM texts");
+  assertEquals([await isBusy(reads), await isBusy(writes)], [false, false]);
+  await connection.rows("DELETE FROM texts WHERE id = 0");
+  assertEquals([await isBusy(reads), await isBusy(writes)], [false, true]);
+  await connection.rows("COMMIT");
+  assertEquals([await isBusy(reads), await isBusy(writes)], [false, false]);
+  await connection.rows("BEGIN EXCLUSIVE");
+  assertEquals([await isBusy(reads), await isBusy(writes)], [true, true]);
+  await connection.rows("COMMIT");
+  assertEquals([await isBusy(reads), await isBusy(writes)], [false, false]);
+});
+
+test("AioVFS heeds another SQLite that writes, and leaves its journal alone", async ({ path }) => {
+  const name = `${path}/texts.db`;
+  makeSqlite(name, ROWS);
+  await using connection = await Connection.open(name);
+  using other = new DatabaseSync(name);
+  const reads = () => connection.rows("SELECT count(*) FROM texts");
+  const writes = () => connection.rows("BEGIN IMMEDIATE; ROLLBACK");
+
+  other.exec("BEGIN; DELETE FROM texts WHERE id < 10");
+  assert((await stat(`${name}-journal`)).isFile());
+  assertEquals(await reads(), [[ROWS]]);
+  assertEquals(await isBusy(writes), true);
+  other.exec("COMMIT; BEGIN EXCLUSIVE");
+  assertEquals([await isBusy(reads), await isBusy(writes)], [true, true]);
+  other.exec("COMMIT");
+  assertEquals(await reads(), [[ROWS - 10]]);
+  assertEquals(await isBusy(writes), false);
+});
+
+test("AioVFS commits when those who read are done, and nobody begins before", async ({ path }) => {
+  const name = `${path}/texts.db`;
+  makeSqlite(name, ROWS);
+  await using writer = await Connection.open(name);
+  await using reader = await Connection.open(name);
+  await using latecomer = await Connection.open(name);
+  const count = "SELECT count(*) FROM texts";
+  await reader.rows(`BEGIN; ${count}`);
+  await writer.rows("BEGIN; DELETE FROM texts WHERE id = 0");
+  assertEquals(await latecomer.rows(count), [[ROWS]]);
+
+  assertEquals(await isBusy(() => writer.rows("COMMIT")), true);
+  assertEquals(await isBusy(() => latecomer.rows(count)), true);
+  assertEquals(await reader.rows(count), [[ROWS]]);
+  await reader.rows("COMMIT");
+  await writer.rows("COMMIT");
+  assertEquals(await latecomer.rows(count), [[ROWS - 1]]);
+});
+
+test("AioVFS gives its locks up where SQLite fails to become exclusive", async ({ path }) => {
+  const name = `${path}/texts.db`;
+  makeSqlite(name, ROWS);
+  await using writer = await Connection.open(name);
+  using reader = new DatabaseSync(name);
+  reader.exec("BEGIN");
+  reader.prepare("SELECT count(*) FROM texts").all();
+  await writer.rows("BEGIN; DELETE FROM texts");
+  assertEquals(await isBusy(() => writer.rows("COMMIT")), true);
+  await writer.rows("ROLLBACK");
+  assertEquals(
+    await isBusy(() => reader.exec("DELETE FROM texts; COMMIT")),
+    false,
+  );
+  assertEquals(await writer.rows("SELECT count(*) FROM texts"), [[0]]);
+});
+
+test("AioVFS loses no update of connections that write in turn", async ({ path }) => {
+  const name = `${path}/counter.db`, times = 25;
+  {
+    await using connection = await Connection.open(name);
+    await connection.rows("CREATE TABLE counter AS SELECT 0 AS count");
+  }
+  const increment = async (connection: Connection) => {
+    for (let done = 0; done < times;) {
+      const isRefused = await isBusy(() =>
+        connection.rows("UPDATE counter SET count = count + 1")
+      );
+      if (!isRefused) done++;
+      else await new Promise((resolve) => setTimeout(resolve, 1));
+    }
+  };
+  await using first = await Connection.open(name);
+  await using second = await Connection.open(name);
+  await Promise.all([increment(first), increment(second)]);
+  assertEquals(rowsByNode(name, "SELECT * FROM counter"), [[2 * times]]);
+});
+
+test("AioVFS without locks reads what another SQLite has locked", async ({ path }) => {
+  const name = `${path}/texts.db`;
+  makeSqlite(name, ROWS);
+  await using connection = await Connection.open(
+    name,
+    new AioVFS({ locks: false }),
+  );
+  using other = new DatabaseSync(name);
+  other.exec("BEGIN EXCLUSIVE");
+  assertEquals(await connection.rows("SELECT count(*) FROM texts"), [[ROWS]]);
+});
+
 test("AioVFS tells why SQLite could not", async ({ path }) => {
   const vfs = new AioVFS();
   const missing = `${path}/missing/texts.db`;
