@@ -106,6 +106,11 @@ export interface Runtime {
   readonly threadsOnDemand: number;
   /** Whether `fstat` of its `node:fs` rounds times, and long sizes, as bigints too. */
   readonly roundsStatus: boolean;
+  /**
+   * Whether promises and callbacks of its `node:fs` are served by a duplicate of the
+   * descriptor: when that is closed, the process loses its record locks on the file.
+   */
+  readonly duplicatesDescriptors: boolean;
   /** Whether its calls take a bigint for an offset faster than a number. */
   readonly prefersBigOffsets: boolean;
   /** How many calls of a {@linkcode NativeCallback} may be due at once. */

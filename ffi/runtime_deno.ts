@@ -81,6 +81,7 @@ export const runtime: Runtime = {
   threadsOnDemand: 12,
   callbacksMax: Infinity,
   roundsStatus: true,
+  duplicatesDescriptors: true,
   prefersBigOffsets: true,
   bindsAtImport: isGranted("ffi"),
   unusable: HAS_RESOURCE_NUMBERS

@@ -42,6 +42,7 @@ export const runtime: Runtime = {
   // koffi crashes when more than 256 of its calls are under way.
   callbacksMax: 128,
   roundsStatus: false,
+  duplicatesDescriptors: false,
   prefersBigOffsets: false,
   bindsAtImport: false,
   get unusable(): string | null {

@@ -116,6 +116,12 @@ export const SIGNATURES = {
   // off_t lseek(int fd, off_t offset, int whence)
   lseek: { parameters: ["int", "offset", "int"], result: "offset" },
   ftruncate: { parameters: ["int", "offset"], result: "int" },
+  ftruncate_nonblocking: {
+    symbol: "ftruncate",
+    parameters: ["int", "offset"],
+    result: "int",
+    nonblocking: true,
+  },
   // Of Linux. ssize_t preadv2(int fd, struct iovec *, int count, off_t, int flags),
   // of a MiB at most.
   preadv2: {
@@ -175,6 +181,13 @@ export const SIGNATURES = {
     parameters: ["int", "pointer", "int", "uint", "pointer"],
     result: "int",
     optional: true,
+  },
+  statx_nonblocking: {
+    symbol: "statx",
+    parameters: ["int", "pointer", "int", "uint", "pointer"],
+    result: "int",
+    optional: true,
+    nonblocking: true,
   },
   // syscall(SYS_getdents64, int fd, void *entries, size_t byteLength): of Linux,
   // and to be called there only.

@@ -5,7 +5,8 @@
  */
 import { runtime } from "./current.ts";
 import { librt } from "./librt.ts";
-import { freeNative, tryAllocateNative } from "./memory.ts";
+import { freeNative, type NativeMemory, tryAllocateNative } from "./memory.ts";
+import type { Pointer } from "./runtime.ts";
 
 /** What direct transfers of a file have to be a multiple of, in bytes. */
 export interface DirectAlignment {
@@ -21,6 +22,7 @@ export interface DirectAlignment {
 export const STATX = {
   size: 256,
   stx_mask: 0,
+  stx_mode: 28,
   stx_size: 40,
   stx_blocks: 48,
   stx_atime: 64,
@@ -31,6 +33,8 @@ export const STATX = {
   stx_dio_offset_align: 156,
 };
 const STATX_DIOALIGN = 0x2000;
+const STATX_TYPE = 0x1;
+const STATX_SIZE = 0x200;
 const STATX_BASIC_STATS = 0x7ff;
 const STATX_BTIME = 0x800;
 const AT_EMPTY_PATH = 0x1000;
@@ -39,6 +43,8 @@ const AT_STATX_DONT_SYNC = 0x4000;
 /** Of `struct statx_timestamp`, behind 64 bits of seconds. */
 const TV_NSEC = 8;
 const NS_PER_S = 1_000_000_000n;
+const S_IFMT = 0o170000;
+const S_IFREG = 0o100000;
 
 /**
  * The alignment that direct transfers of a file need.
@@ -92,20 +98,50 @@ export function exactStatusOf(fd: number): ExactStatus | null {
   };
 }
 
-/** A copy of the structure, and which of its fields are there. */
-function ask(
-  fd: number,
-  flags: number,
-  wanted: number,
-): { view: DataView; mask: number } | null {
-  const { statx } = librt();
-  // The path is empty, and stands behind the structure.
-  const memory = statx === null ? null : tryAllocateNative(STATX.size + 1);
+/**
+ * The size of a regular file, by a call on a thread beside the event loop.
+ *
+ * @returns `null` where nobody tells.
+ */
+export async function sizeOfRegular(fd: number): Promise<number | null> {
+  const { statx_nonblocking: statx } = librt();
+  const wanted = STATX_TYPE | STATX_SIZE;
+  const memory = statx === null ? null : newStatus();
   if (statx === null || memory === null) return null;
-  const { address, pointer } = memory;
-  memory.bytes.fill(0);
-  const emptyPath = runtime.pointerTo(address + STATX.size);
-  statx(fd, emptyPath, flags, wanted, pointer);
+  const { pointer } = memory;
+  await statx(fd, emptyPathBehind(memory), AT_EMPTY_PATH, wanted, pointer);
+  const { view, mask } = copyOf(memory);
+  const type = view.getUint16(STATX.stx_mode, true) & S_IFMT;
+  if ((mask & wanted) !== wanted || type !== S_IFREG) return null;
+  return Number(view.getBigUint64(STATX.stx_size, true));
+}
+
+function ask(fd: number, flags: number, wanted: number): Status | null {
+  const { statx } = librt();
+  const memory = statx === null ? null : newStatus();
+  if (statx === null || memory === null) return null;
+  statx(fd, emptyPathBehind(memory), flags, wanted, memory.pointer);
+  return copyOf(memory);
+}
+
+/** A copy of the structure, and which of its fields are there. */
+interface Status {
+  readonly view: DataView;
+  readonly mask: number;
+}
+
+/** Memory for the structure, with the empty path behind it. */
+function newStatus(): NativeMemory | null {
+  const memory = tryAllocateNative(STATX.size + 1);
+  memory?.bytes.fill(0);
+  return memory;
+}
+
+function emptyPathBehind({ address }: NativeMemory): Pointer {
+  return runtime.pointerTo(address + STATX.size);
+}
+
+function copyOf(memory: NativeMemory): Status {
   const view = new DataView(memory.bytes.slice().buffer);
   freeNative(memory);
   return { view, mask: view.getUint32(STATX.stx_mask, true) };

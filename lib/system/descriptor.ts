@@ -18,7 +18,7 @@ import { promisify } from "node:util";
 import type { Librt } from "../../ffi/librt.ts";
 import { freeNative } from "../../ffi/memory.ts";
 import { runtime } from "../../ffi/current.ts";
-import { exactStatusOf } from "../../ffi/statx.ts";
+import { exactStatusOf, sizeOfRegular } from "../../ffi/statx.ts";
 import { EBADF, platform } from "./constants.ts";
 import { AioError, fromSystemError } from "./error.ts";
 import { allocateFor, librt, reasonAgainst } from "./librt.ts";
@@ -32,6 +32,7 @@ import {
   reopenByFs,
 } from "./fs_descriptor.ts";
 import { accessHint, closedHint, fileName, type NamedFile } from "./hints.ts";
+import { onThread, resultOnThread } from "./slow_calls.ts";
 
 const { constants } = platform;
 
@@ -190,9 +191,13 @@ export function reopenForAppending(file: NamedFile, flags: number): number {
  *
  * @throws {AioError} If the system cannot tell.
  */
-export function sizeOf(file: NamedFile): Promise<number> {
+export async function sizeOf(file: NamedFile): Promise<number> {
   const { fd } = file;
-  return call(
+  if (isLocksAtStake()) {
+    const size = await onThread(() => sizeOfRegular(fd));
+    if (size !== null) return size;
+  }
+  return await call(
     async () => {
       const stats = await fstatPromised(fd);
       // The size of a block device is 0 in fstat().
@@ -207,6 +212,11 @@ export function sizeOf(file: NamedFile): Promise<number> {
   );
 }
 
+/** Whether `node:fs` would have the process lose its record locks on a file. */
+function isLocksAtStake(): boolean {
+  return runtime.duplicatesDescriptors && !isServedByFs();
+}
+
 /**
  * What the system knows of a file.
  *
@@ -219,7 +229,7 @@ export async function statOf(file: NamedFile): Promise<BigIntStats> {
   const what = (errno: number) =>
     `Cannot get the status of ${fileName(file)}${closedHint(fd, errno)}`;
   try {
-    return exact(fd, await fstatPromised(fd, { bigint: true }));
+    return exact(fd, await runtimeStatusOf(fd));
   } catch (error) {
     const failure = fromSystemError(error, what, particulars);
     if (!isUnknown(failure, fd)) throw failure;
@@ -232,6 +242,14 @@ export async function statOf(file: NamedFile): Promise<BigIntStats> {
     const why = ", which the runtime has not opened";
     throw new AioError(what(errno) + why, { errno, ...particulars });
   }
+}
+
+async function runtimeStatusOf(fd: number): Promise<BigIntStats> {
+  const options = { bigint: true } as const;
+  if (!isLocksAtStake()) return await fstatPromised(fd, options);
+  // A file system of a network is asked on a thread, and its answer kept for a while.
+  await onThread(() => sizeOfRegular(fd));
+  return fstatSync(fd, options);
 }
 
 const NS_PER_MS = 1_000_000n;
@@ -316,15 +334,26 @@ export async function truncateFile(
   length: number,
 ): Promise<void> {
   const { fd } = file;
+  const syscall = "ftruncate";
+  const what = () => {
+    const hint = accessHint(fd, true);
+    const name = hint === "" ? fileName(file) : `${fileName(file)}${hint},`;
+    return `Cannot truncate ${name} to ${length} bytes`;
+  };
+  if (isLocksAtStake()) {
+    const native = librt(syscall);
+    const errno = -await resultOnThread(
+      () => native.ftruncate_nonblocking(fd, length),
+      () => native.ftruncate(fd, length),
+    );
+    if (errno > 0) throw new AioError(what(), { syscall, ...file, errno });
+    return;
+  }
   await call(
     () => ftruncatePromised(fd, length),
     (native) => native.ftruncate(fd, length),
-    () => {
-      const hint = accessHint(fd, true);
-      const name = hint === "" ? fileName(file) : `${fileName(file)}${hint},`;
-      return `Cannot truncate ${name} to ${length} bytes`;
-    },
-    "ftruncate",
+    what,
+    syscall,
     file,
   );
 }

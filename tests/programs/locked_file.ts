@@ -52,10 +52,13 @@ async function use(): Promise<void> {
     (_, at) => file.readAt(allocatePinned(512), at * 512),
   );
   await Promise.all(reads);
+  await file.size();
+  await file.stat();
   if (how === "adopted for reading") return;
   await file.writeAt(new Uint8Array(8), 0);
   await file.syncData();
   await file.append(new Uint8Array(8));
+  await file.truncate(1 << 16);
 }
 
 const steps: Record<string, boolean | number> = { before: isLocked() };
