@@ -104,6 +104,11 @@ export interface Runtime {
    * start. It ends the process if it needs one and the system refuses.
    */
   readonly threadsOnDemand: number;
+  /**
+   * How many calls of its `node:fs` to begin at once while others are out. More of them
+   * begin together, where to wake a thread for each takes longer than a cached read.
+   */
+  readonly fileCallsAtOnce: number;
   /** Whether `fstat` of its `node:fs` rounds times, and long sizes, as bigints too. */
   readonly roundsStatus: boolean;
   /**

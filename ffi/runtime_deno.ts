@@ -80,6 +80,7 @@ export const runtime: Runtime = {
   // Up to 32 for file functions, but it makes do with one.
   threadsOnDemand: 12,
   callbacksMax: Infinity,
+  fileCallsAtOnce: Infinity,
   roundsStatus: true,
   duplicatesDescriptors: true,
   prefersBigOffsets: true,

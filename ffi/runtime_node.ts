@@ -41,6 +41,8 @@ export const runtime: Runtime = {
   threadsOnDemand: threadsOnDemand(),
   // koffi crashes when more than 256 of its calls are under way.
   callbacksMax: 128,
+  // Node has four threads. On Bun it is slower to begin together.
+  fileCallsAtOnce: isBun ? Infinity : 4,
   roundsStatus: false,
   duplicatesDescriptors: false,
   prefersBigOffsets: false,

@@ -25,7 +25,7 @@ import type {
   FileTraits,
 } from "../engine.ts";
 import { takeTransfer, Transfer } from "../transfer.ts";
-import type { Slots } from "./slots.ts";
+import type { Call, Slots } from "./slots.ts";
 
 /** See the module's documentation. */
 export class FsChannel implements Channel {
@@ -81,13 +81,12 @@ export class FsChannel implements Channel {
     const transfer = takeTransfer(
       request,
       this.#owner,
-      (bounce) => new FsTransfer(request, bounce),
+      (bounce) => new FsTransfer(request, bounce, this.#begin),
     );
     if (typeof transfer === "boolean") return transfer;
     this.#transfers.addLast(transfer);
-    this.#slots.take();
     this.#count(request, 1);
-    this.#call(transfer);
+    this.#slots.take(transfer);
     return true;
   }
 
@@ -99,7 +98,7 @@ export class FsChannel implements Channel {
     assert(least >= 0, "what is done was in flight");
   }
 
-  #call(transfer: FsTransfer): void {
+  readonly #begin = (transfer: FsTransfer): void => {
     const done = (error: unknown, bytes?: number) => {
       this.#completed(transfer, error, bytes ?? 0);
     };
@@ -118,7 +117,7 @@ export class FsChannel implements Channel {
       // What node:fs refuses is a failure as any other: not before this returns.
       setImmediate(done, error);
     }
-  }
+  };
 
   #isOpenFor(isWrite: boolean): boolean {
     const { O_ACCMODE, O_RDONLY, O_WRONLY } = platform.constants;
@@ -146,7 +145,7 @@ export class FsChannel implements Channel {
     const errno = errnoFor(request, error);
     if (errno === ESPIPE && this.#hasOffsets) {
       this.#hasOffsets = false;
-      return this.#call(transfer);
+      return this.#begin(transfer);
     }
     const isThere = this.#transfers.remove(transfer);
     assert(isThere, "a channel has what it gives up");
@@ -189,7 +188,7 @@ const NOT_OPEN_FOR_IT = { code: "EBADF", errno: EBADF };
 const TOO_FAR = { code: "EFBIG", errno: EFBIG };
 
 /** A request while a thread has it. */
-class FsTransfer extends Transfer implements Linked<FsTransfer> {
+class FsTransfer extends Transfer implements Call, Linked<FsTransfer> {
   /** What is transferred to or from, as a part of memory that nobody can detach. */
   readonly memory: Uint8Array;
   /** Where that part begins. */
@@ -197,9 +196,15 @@ class FsTransfer extends Transfer implements Linked<FsTransfer> {
   list: object | null = null;
   previous: FsTransfer | null = null;
   next: FsTransfer | null = null;
+  readonly #begin: (transfer: FsTransfer) => void;
 
-  constructor(request: EngineRequest, bounce: BounceBuffer | null) {
+  constructor(
+    request: EngineRequest,
+    bounce: BounceBuffer | null,
+    begin: (transfer: FsTransfer) => void,
+  ) {
     super(request, bounce);
+    this.#begin = begin;
     const { view, transferred } = request;
     const isInView = bounce === null && this.byteLength > 0;
     // Several buffers are bounced: in place is a single one.
@@ -208,6 +213,10 @@ class FsTransfer extends Transfer implements Linked<FsTransfer> {
       ? pinnedBytesOf(inPlace)
       : bounce?.bytes ?? NOTHING;
     this.start = inPlace !== null ? byteOffsetOf(inPlace) + transferred : 0;
+  }
+
+  begin(): void {
+    this.#begin(this);
   }
 }
 

@@ -16,7 +16,7 @@ import { Slots } from "./slots.ts";
  * With fewer, the runtime's threads sleep and have to be woken; more are hardly faster,
  * and what the runtime has can be neither canceled nor overtaken.
  */
-const CALLS_MAX = 64;
+const CALLS_MAX = 128;
 
 /**
  * How many may wait for a pipe, a socket or a device, perhaps for ever. On Node and
@@ -26,9 +26,10 @@ const STREAM_CALLS_MAX = 16;
 
 /** Makes the engine. */
 export function newFsEngine(): Engine {
-  const files = new Slots(CALLS_MAX);
+  const files = new Slots(CALLS_MAX, runtime.fileCallsAtOnce);
   const others = new Slots(
     Math.min(STREAM_CALLS_MAX, runtime.nonblockingCallsMax),
+    runtime.fileCallsAtOnce,
   );
   return {
     name: "fs",

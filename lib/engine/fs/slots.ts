@@ -1,22 +1,36 @@
 /**
- * How many calls of `node:fs` are out at once: each takes a thread of the runtime's,
- * and what waits for one there can no longer be canceled, nor overtaken.
+ * How many calls of `node:fs` are out at once, and when they begin: each takes a thread
+ * of the runtime's, and what waits for one there can no longer be canceled, nor overtaken.
  */
+import { coalesced, setImmediate } from "../../../ffi/event_loop.ts";
 import { assert } from "../../checks/assert.ts";
 import type { ChannelOwner } from "../engine.ts";
 
 /** Who waits for a slot. */
 type Waiting = Pick<ChannelOwner, "roomAgain">;
 
+/** A call of `node:fs`. */
+export interface Call {
+  begin(): void;
+}
+
 /** See the module's documentation. */
 export class Slots {
   readonly #max: number;
+  readonly #atOnce: number;
   #used = 0;
+  /** Those that have a slot, and begin at the end of the event loop's turn. */
+  #held: Call[] = [];
   /** Those who have asked in vain, the first one first. */
   readonly #waiting = new Set<Waiting>();
 
-  constructor(max: number) {
+  /**
+   * @param max How many may be out.
+   * @param atOnce While fewer have begun, the next one begins at once.
+   */
+  constructor(max: number, atOnce: number) {
     this.#max = max;
+    this.#atOnce = atOnce;
   }
 
   /** Whether there is one. If not, the owner is told when there is. */
@@ -26,9 +40,19 @@ export class Slots {
     return false;
   }
 
-  take(): void {
-    this.#used++;
+  /** Takes one for a call. */
+  take(call: Call): void {
+    const begun = this.#used++ - this.#held.length;
+    if (begun < this.#atOnce) return call.begin();
+    this.#held.push(call);
+    this.#beginSoon();
   }
+
+  readonly #beginSoon = coalesced(setImmediate, () => {
+    const held = this.#held;
+    this.#held = [];
+    for (const call of held) call.begin();
+  });
 
   /** One is free: for those who wait, in turn. */
   giveBack(): void {
