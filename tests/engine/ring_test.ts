@@ -4,7 +4,14 @@
 import { assert, assertEquals, assertNotEquals } from "@std/assert";
 import type { Entry, Rings } from "../../ffi/io_uring.ts";
 import { OPCODE } from "../../ffi/io_uring.ts";
+import type {
+  ChannelOwner,
+  EngineRequest,
+  FileTraits,
+} from "../../lib/engine/engine.ts";
 import { Ring, type RingEntry } from "../../lib/engine/io_uring/ring.ts";
+import { RingChannel } from "../../lib/engine/io_uring/ring_channel.ts";
+import { RingWaiter } from "../../lib/engine/io_uring/ring_waiter.ts";
 import { delay, test } from "../helpers/mod.ts";
 
 const EAGAIN = 11;
@@ -15,10 +22,12 @@ interface Submitted extends Entry {
   key: number;
 }
 
-/** Rings of four entries. */
+/** Rings of four entries, or more. */
 class Kernel {
   readonly fd = -1;
-  readonly size = 4;
+  readonly size: number;
+  /** How often it was called. */
+  calls = 0;
   /** In the ring of submissions. */
   inRing: Submitted[] = [];
   /** Taken by the kernel. */
@@ -29,6 +38,10 @@ class Kernel {
   completions: [place: number, result: number][] = [];
   /** Called when the kernel is to complete what is done. */
   onComplete: () => void = () => {};
+
+  constructor(size = 4) {
+    this.size = size;
+  }
 
   get pending(): number {
     return this.inRing.length;
@@ -45,6 +58,7 @@ class Kernel {
   }
 
   submit(): number {
+    this.calls++;
     const errno = this.errors.shift() ?? 0;
     if (errno === 0) this.taken.push(...this.inRing.splice(0));
     return errno;
@@ -67,7 +81,15 @@ class Kernel {
     this.taken = this.taken.filter((one) => one.key !== key);
     this.completions.push([key % TWO_TO_32, result]);
   }
+
+  /** A thread that waits for longer than any test. */
+  wait(): Promise<void> {
+    return new Promise(() => {});
+  }
 }
+
+/** The next turn of the event loop. */
+const nextTurn = () => new Promise((resolve) => setImmediate(resolve));
 
 function newRing() {
   const kernel = new Kernel();
@@ -87,7 +109,7 @@ function newEntry(told: number[] = [], fd = 0): RingEntry {
     operationFlags: 0,
     key: -1,
     result: null,
-    share: 0,
+    shareOf: () => 0,
     completed: (result) => told.push(result),
   };
 }
@@ -102,6 +124,26 @@ test("Ring.add() hands nothing over, and flush() all at once", () => {
   assertEquals(ring.count, 3);
   ring.flush();
   assertEquals(kernel.taken.map(({ fd }) => fd), [1, 2, 3]);
+});
+
+test("Ring.flushSoon() hands over together what a loop asks for one by one, within its turn", async () => {
+  const { kernel, ring } = newRing();
+  async function* numbers() {
+    yield* [1, 2, 3];
+  }
+  for await (const fd of numbers()) {
+    await null;
+    ring.add(newEntry([], fd));
+    ring.flushSoon();
+    assertEquals(kernel.taken, []);
+  }
+  await nextTurn();
+  assertEquals(kernel.taken.map(({ fd }) => fd), [1, 2, 3]);
+  assertEquals(kernel.calls, 1);
+  ring.add(newEntry([], 4));
+  ring.flushSoon();
+  await nextTurn();
+  assertEquals(kernel.taken.length, 4);
 });
 
 test("Ring.harvest() tells of each once, with its own result", () => {
@@ -291,3 +333,47 @@ test("places are used again, and no more than are in flight at once", () => {
     assertEquals(ring.harvest(untilAll), 3);
   }
 });
+
+test("of what a device has done a turn hands over half of what is in flight, but some", async () => {
+  const kernel = new Kernel(64);
+  const waiter = new RingWaiter(kernel as unknown as Rings, true, () => {});
+  let completed = 0;
+  const owner = { completed: () => completed++ } as unknown as ChannelOwner;
+  const file = { isDirect: true, isSeekable: true, flags: 0 } as FileTraits;
+  const channel = new RingChannel(-1, file, owner, waiter, new Set());
+  kernel.onComplete = () => {
+    for (const one of kernel.taken.slice()) kernel.complete(one, 0);
+  };
+  assert(channel.canTry, "it asks the kernel");
+  kernel.onComplete = () => {};
+  for (let count = 0; count < 64; count++) {
+    assert(channel.submit(readRequest()));
+  }
+  waiter.ring.flush();
+  for (const one of kernel.taken.slice()) kernel.complete(one, 512);
+  const inTurns: number[] = [];
+  while (completed < 64) {
+    const before = completed;
+    await nextTurn();
+    inTurns.push(completed - before);
+  }
+  assertEquals(inTurns.filter((count) => count > 0), [32, 16, 8, 8]);
+  channel.close();
+});
+
+/** Of pinned memory. */
+function readRequest(): EngineRequest {
+  return {
+    operation: "read",
+    view: new Uint8Array(512),
+    address: 4096,
+    offset: 0,
+    length: 512,
+    isWrite: false,
+    isSync: false,
+    notify: "auto",
+    transferred: 0,
+    entry: null,
+    isViewLost: false,
+  };
+}

@@ -4,11 +4,7 @@
  *
  * @module
  */
-import {
-  coalesced,
-  queueMicrotask,
-  setTimeout,
-} from "../../../ffi/event_loop.ts";
+import { coalesced, onceQuiet, setTimeout } from "../../../ffi/event_loop.ts";
 import { type Entry, OPCODE, type Rings } from "../../../ffi/io_uring.ts";
 import { assert } from "../../checks/assert.ts";
 import { ECANCELED } from "../../system/constants.ts";
@@ -29,8 +25,12 @@ export interface RingEntry extends Entry {
   key: number;
   /** What came of it, once that is known: bytes, or a negative error number. */
   result: number | null;
-  /** How much of a look it may take to hand its completion over: 1 is all. */
-  readonly share: number;
+  /**
+   * How much of a look it takes to hand its completion over: 1 is all.
+   *
+   * @param inFlight How many entries the ring had when the look began.
+   */
+  shareOf(inFlight: number): number;
   /**
    * It is done: called from the event loop, never while it is handed over. `null`
    * for what nobody needs to hear of.
@@ -52,7 +52,7 @@ function question(asked: Question): RingEntry {
     ...asked,
     key: -1,
     result: null,
-    share: 0,
+    shareOf: () => 0,
     completed: null,
   };
 }
@@ -107,11 +107,8 @@ export class Ring {
     }
   }
 
-  /** Hands over what is in the ring in a microtask: what is made until then, too. */
-  readonly flushSoon: () => void = coalesced(
-    queueMicrotask,
-    () => this.flush(),
-  );
+  /** Hands over what is in the ring in a few microtasks: what is made until then, too. */
+  readonly flushSoon: () => void = onceQuiet(() => this.flush());
 
   /** Hands over what is in the ring. */
   flush(): void {

@@ -47,7 +47,7 @@ class Poll implements RingEntry {
   readonly operationFlags: number;
   key = -1;
   result: number | null = null;
-  readonly share = SHARE;
+  readonly shareOf = () => SHARE;
   readonly #waiting: Waiting;
   readonly #polls: Map<Waiting, Poll>;
 

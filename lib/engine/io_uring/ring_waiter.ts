@@ -45,6 +45,7 @@ export class RingWaiter {
   #isWaiting = false;
   readonly #polling = new Polling();
   #spent = 0;
+  #inFlight = 0;
   #emptyLooks = 0;
 
   /**
@@ -86,6 +87,7 @@ export class RingWaiter {
   #look(): void {
     const { ring } = this;
     this.#spent = 0;
+    this.#inFlight = ring.count;
     const done = ring.harvest(this.#isEnough);
     if (done > 0) this.#harvested();
     if (ring.count === 0) return this.#watch?.stop();
@@ -96,8 +98,8 @@ export class RingWaiter {
     else this.#wait();
   }
 
-  readonly #isEnough = ({ share }: RingEntry): boolean => {
-    this.#spent += share;
+  readonly #isEnough = (entry: RingEntry): boolean => {
+    this.#spent += entry.shareOf(this.#inFlight);
     return this.#spent >= 1;
   };
 
