@@ -3,7 +3,7 @@
 
 import { assert, assertEquals, assertNotEquals } from "@std/assert";
 import type { Entry, Rings } from "../../ffi/io_uring.ts";
-import { OPCODE } from "../../ffi/io_uring.ts";
+import { IOSQE_ASYNC, OPCODE } from "../../ffi/io_uring.ts";
 import type {
   ChannelOwner,
   EngineRequest,
@@ -334,42 +334,85 @@ test("places are used again, and no more than are in flight at once", () => {
   }
 });
 
-test("of what a device has done a turn hands over half of what is in flight, but some", async () => {
+/** A channel of a direct file, on a kernel that can try whatever it is given. */
+function newChannel(traits: Partial<FileTraits> = {}) {
   const kernel = new Kernel(64);
   const waiter = new RingWaiter(kernel as unknown as Rings, true, () => {});
-  let completed = 0;
-  const owner = { completed: () => completed++ } as unknown as ChannelOwner;
-  const file = { isDirect: true, isSeekable: true, flags: 0 } as FileTraits;
-  const channel = new RingChannel(-1, file, owner, waiter, new Set());
+  const done = { count: 0 };
+  const owner = { completed: () => done.count++ } as unknown as ChannelOwner;
+  const file = { isDirect: true, isSeekable: true, flags: 0, ...traits };
+  const channel = new RingChannel(
+    -1,
+    file as FileTraits,
+    owner,
+    waiter,
+    new Set(),
+  );
   kernel.onComplete = () => {
     for (const one of kernel.taken.slice()) kernel.complete(one, 0);
   };
-  assert(channel.canTry, "it asks the kernel");
+  assert(channel.canTry);
   kernel.onComplete = () => {};
+  return { kernel, waiter, channel, done };
+}
+
+test("of what a device has done a turn hands over half of what is in flight, but some", async () => {
+  const { kernel, waiter, channel, done } = newChannel();
   for (let count = 0; count < 64; count++) {
-    assert(channel.submit(readRequest()));
+    assert(channel.submit(requestOf("read", 0)));
   }
   waiter.ring.flush();
   for (const one of kernel.taken.slice()) kernel.complete(one, 512);
   const inTurns: number[] = [];
-  while (completed < 64) {
-    const before = completed;
+  while (done.count < 64) {
+    const before = done.count;
     await nextTurn();
-    inTurns.push(completed - before);
+    inTurns.push(done.count - before);
   }
   assertEquals(inTurns.filter((count) => count > 0), [32, 16, 8, 8]);
   channel.close();
 });
 
+for (
+  const { what, traits, forThreads } of [
+    {
+      what: "only where it may extend the file",
+      traits: {},
+      forThreads: [true, true, false, false, true, true, false],
+    },
+    {
+      what: "always if it appends",
+      traits: { isAppending: true },
+      forThreads: [true, true, true, true, true, true, true],
+    },
+  ]
+) {
+  test(`a direct write is for the kernel's threads ${what}`, () => {
+    const { kernel, waiter, channel } = newChannel(traits);
+    const offsets = [0, 512, 0, 512, 1024, 2n ** 60n, 2 ** 50];
+    for (const offset of offsets) {
+      assert(channel.submit(requestOf("write", offset)));
+    }
+    waiter.ring.flush();
+    assertEquals(
+      kernel.taken.map(({ entryFlags }) => (entryFlags & IOSQE_ASYNC) !== 0),
+      forThreads,
+    );
+  });
+}
+
 /** Of pinned memory. */
-function readRequest(): EngineRequest {
+function requestOf(
+  operation: "read" | "write",
+  offset: number | bigint,
+): EngineRequest {
   return {
-    operation: "read",
+    operation,
     view: new Uint8Array(512),
     address: 4096,
-    offset: 0,
+    offset,
     length: 512,
-    isWrite: false,
+    isWrite: operation === "write",
     isSync: false,
     notify: "auto",
     transferred: 0,

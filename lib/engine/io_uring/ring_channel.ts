@@ -4,6 +4,7 @@ import { FSYNC_DATASYNC, IOSQE_ASYNC, OPCODE } from "../../../ffi/io_uring.ts";
 import { IOV_MAX, type Vector } from "../../../ffi/iovec.ts";
 import { assert } from "../../checks/assert.ts";
 import { isList } from "../../checks/buffers.ts";
+import { offsetAfter } from "../../checks/offset.ts";
 import { type Linked, LinkedList } from "../../collections/linked_list.ts";
 import { EAGAIN, ECANCELED, EINTR, platform } from "../../system/constants.ts";
 import { addressInPlace } from "../../system/pinned.ts";
@@ -51,6 +52,8 @@ export class RingChannel implements Channel {
   readonly #harvested: Set<ChannelOwner>;
   readonly #transfers = new LinkedList<RingTransfer>();
   #syncs = 0;
+  /** Up to where direct writes were submitted. */
+  #writtenEnd: number | bigint = 0;
   #canTry: boolean | null = null;
 
   /**
@@ -90,6 +93,19 @@ export class RingChannel implements Channel {
     });
     if (result === null) return false;
     return this.#canTry = result !== -platform.errno.EOPNOTSUPP;
+  }
+
+  /**
+   * Whether a write may make the file longer: then it waits for locks of the file
+   * system. Within what was written before it does not, or the kernel finds that out.
+   *
+   * @param end The offset behind it.
+   */
+  mayExtend(end: number | bigint): boolean {
+    if (this.file.isAppending) return true;
+    if (end <= this.#writtenEnd) return false;
+    this.#writtenEnd = end;
+    return true;
   }
 
   /** The kernel has no order among requests: those that need one go by themselves. */
@@ -207,13 +223,13 @@ class RingTransfer extends Transfer implements RingEntry, Linked<RingTransfer> {
     this.entryFlags = this.#isForThread(channel) ? IOSQE_ASYNC : 0;
   }
 
-  /** Direct writes wait for locks of the file system, large reads copy for long. */
-  #isForThread({ canTry, file }: RingChannel): boolean {
+  /** Direct writes that extend a file wait for locks, large reads copy for long. */
+  #isForThread(channel: RingChannel): boolean {
     const { isWrite, isSync } = this.request;
     if (isSync) return false;
-    if (!canTry) return true;
-    return file.isDirect
-      ? isWrite
+    if (!channel.canTry) return true;
+    return channel.file.isDirect
+      ? isWrite && channel.mayExtend(offsetAfter(this.offset, this.byteLength))
       : !isWrite && this.byteLength > READ_HERE_BYTES_MAX;
   }
 
