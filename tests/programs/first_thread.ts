@@ -36,6 +36,9 @@ const exceptions: string[] = JSON.parse(excepted);
 const unused = new Set(exceptions);
 const tests: Test[] = [];
 Reflect.set(Deno, "test", (test: Test) => tests.push(test));
+// What is missing here it may say, but not where the outcome goes.
+const print = console.log;
+console.log = console.error;
 await import(file);
 
 function isExcepted({ name }: Test): boolean {
@@ -45,8 +48,9 @@ function isExcepted({ name }: Test): boolean {
 }
 
 const failed: Record<string, string> = {};
-let ran = 0;
+let ran = 0, ignored = 0;
 for (const test of tests) {
+  if (test.ignore) ignored++;
   if (isExcepted(test) || test.ignore) continue;
   // A turn of the event loop each, as from `deno test`.
   await new Promise((resolve) => setTimeout(resolve));
@@ -56,11 +60,12 @@ for (const test of tests) {
   ran++;
 }
 const { engine } = metrics();
-console.log(
+print(
   JSON.stringify({
     mayEndFirst: mayEndFirst(),
     engine,
     ran,
+    ignored,
     failed,
     unused: [...unused],
   }),
