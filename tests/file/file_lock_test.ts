@@ -303,3 +303,22 @@ test(
     }
   },
 );
+
+test(
+  "lock() of a worker that is terminated while it writes is given up",
+  here,
+  async () => {
+    await using both = await Both.open();
+    const module = new URL("../programs/locking_worker.ts", import.meta.url);
+    for (let count = 0; count < 5; count++) {
+      const worker = new Worker(module, { type: "module" });
+      const locked = new Promise((resolve) => worker.onmessage = resolve);
+      worker.postMessage(both.path);
+      await locked;
+      assertEquals(await both.other.tryLock(), null);
+      worker.terminate();
+      // Within the limit of the test.
+      (await both.other.lock())[Symbol.dispose]();
+    }
+  },
+);

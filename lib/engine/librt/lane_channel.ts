@@ -10,9 +10,11 @@
  * that the write that asks first would have the error of another, which is lost
  * and succeeds.
  *
- * In an isolate that may end first all of them are duplicates. When it ends, the
- * runtime closes the file's own descriptor, and requests that are still queued for
- * its number would be served on the next file that gets it.
+ * In an isolate that may end first none of them is the file's own. When it ends, the
+ * runtime closes that, and requests that are still queued for its number would be
+ * served on the next file that gets it. Others are closed by nobody if they have
+ * requests then. So there they are opened separately as well: the locks of a file
+ * (`AioFile.lock()`) stay as long as any duplicate of its descriptor is open.
  *
  * @module
  */
@@ -174,12 +176,20 @@ export class LaneChannel implements Channel, LaneUser {
 
   #duplicate(): number {
     if (!laneBudget.claim(this)) return -1;
-    const duplicate = this.#file.isSynchronous
-      ? reopenDescriptor(this.#fd, this.#file.flags)
-      : duplicateDescriptor(this.#fd);
+    const duplicate = this.#openedOrDuplicated();
     if (duplicate < 0) laneBudget.giveBack(this, this.#duplicates === 0);
     else this.#duplicates++;
     return duplicate;
+  }
+
+  #openedOrDuplicated(): number {
+    const { flags, isSeekable, isSynchronous } = this.#file;
+    if (isSynchronous) return reopenDescriptor(this.#fd, flags);
+    // To open a FIFO again may wait for somebody at its other end.
+    const opened = mayEndFirst() && isSeekable
+      ? reopenDescriptor(this.#fd, flags)
+      : -1;
+    return opened >= 0 ? opened : duplicateDescriptor(this.#fd);
   }
 
   cancel(request: EngineRequest): boolean {
