@@ -148,13 +148,16 @@ export class OpenFile {
 
   #newSecond(): FileQueue {
     const { knownFd, flags, isSeekable } = this.#file;
-    let fd = knownFd;
-    if (isSeekable) {
-      fd = this.#openedFd = reopenForAppending(this.named, flags);
-      counters.descriptors++;
-    }
-    const file = { ...this.#file, isAppending: isSeekable };
-    return new FileQueue(fd, file, this.#queue.commits);
+    const { commits } = this.#queue;
+    if (!isSeekable) return new FileQueue(knownFd, this.#file, commits);
+    const fd = this.#openedFd = reopenForAppending(this.named, flags);
+    counters.descriptors++;
+    const file = {
+      ...this.#file,
+      flags: flags | constants.O_APPEND,
+      isAppending: true,
+    };
+    return new FileQueue(fd, file, commits);
   }
 
   /**

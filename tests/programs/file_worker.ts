@@ -29,7 +29,11 @@ async function everything(path: string) {
   await file.writeAt(pattern(1000, 100_000), 100_000);
   await file.append(pattern(1000, 101_000));
   await file.sync();
-  const written = new Uint8Array(3000);
+  const options = { write: true, synchronous: "data" } as const;
+  const synchronous = await AioFile.open(path, options);
+  await synchronous.append(pattern(1000, 102_000));
+  await synchronous.close();
+  const written = new Uint8Array(4000);
   const writtenBytes = await file.readAt(written, 100_000);
 
   const blocks = Array.from({ length: 10 }, (_, at) =>
@@ -78,8 +82,8 @@ async function everything(path: string) {
     read: isPattern(ordinary, 1),
     pinned: isPattern(pinned, 2),
     written: isPattern(written.subarray(0, 1000), 100_000),
-    appended: writtenBytes === 2000 &&
-      isPattern(written.subarray(1000, 2000), 101_000),
+    appended: writtenBytes === 3000 &&
+      isPattern(written.subarray(1000, 3000), 101_000),
     listed,
     notified: notified.sort(),
     code,
