@@ -196,8 +196,8 @@ export class FileSlice {
     const from = this.#position(start, "start");
     const to = end === undefined ? length : this.#position(end, "end");
     const range = {
-      start: this.#range.start + from,
-      end: this.#range.start + Math.max(from, to),
+      start: positionBehind(this.#range.start, from),
+      end: positionBehind(this.#range.start, Math.max(from, to)),
     };
     return new FileSlice(this.#file, this.#sizeOfFile, range);
   }
@@ -210,4 +210,10 @@ export class FileSlice {
     if (position < 0) return Math.max(this.size + position, 0);
     return Math.min(position, this.#range.end - this.#range.start);
   }
+}
+
+/** No file has bytes behind what a number can say: at most that. */
+function positionBehind(start: number, bytes: number): number {
+  if (bytes === Infinity) return Infinity;
+  return Math.min(start + bytes, Number.MAX_SAFE_INTEGER);
 }

@@ -25,17 +25,25 @@ export type NodeFlags =
   | "r"
   | "r+"
   | "rs"
+  | "sr"
   | "rs+"
+  | "sr+"
   | "w"
   | "w+"
   | "wx"
+  | "xw"
   | "wx+"
+  | "xw+"
   | "a"
   | "a+"
   | "ax"
+  | "xa"
   | "ax+"
+  | "xa+"
   | "as"
-  | "as+";
+  | "sa"
+  | "as+"
+  | "sa+";
 
 const READ = { read: true };
 const WRITE = { write: true, truncate: true, create: true };
@@ -44,7 +52,7 @@ const APPEND = { append: true, create: true };
 const APPEND_NEW = { append: true, createNew: true };
 const SYNCHRONOUS = { synchronous: "full" } as const;
 
-const OPTIONS: Readonly<Record<NodeFlags, OpenOptions>> = {
+const OPTIONS: Readonly<Record<string, OpenOptions>> = {
   "r": READ,
   "r+": { ...READ, write: true },
   "rs": { ...READ, ...SYNCHRONOUS },
@@ -61,6 +69,9 @@ const OPTIONS: Readonly<Record<NodeFlags, OpenOptions>> = {
   "as+": { ...READ, ...APPEND, ...SYNCHRONOUS },
 };
 
+/** The other way round they mean the same. */
+const SWAPPED = /^([sx])([rwa])(\+?)$/;
+
 /**
  * Options of files, of which a string stands for some.
  *
@@ -68,7 +79,8 @@ const OPTIONS: Readonly<Record<NodeFlags, OpenOptions>> = {
  */
 export function withoutNodeFlags(flags: OpenOptions | NodeFlags): OpenOptions {
   if (typeof flags !== "string") return flags;
-  if (Object.hasOwn(OPTIONS, flags)) return OPTIONS[flags];
+  const name = flags.replace(SWAPPED, "$2$1$3");
+  if (Object.hasOwn(OPTIONS, name)) return OPTIONS[name];
   const known = Object.keys(OPTIONS).map((name) => `"${name}"`).join(", ");
   throw new TypeError(
     `The flags must be one of ${known}, but are ${nameOf(flags)}`,

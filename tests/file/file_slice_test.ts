@@ -90,6 +90,19 @@ test("slice() shows what the file has when it is read", async () => {
   assertEquals(await new Response(last.stream()).text(), "");
 });
 
+test("slice() of a slice takes the largest positions, as Blob.slice() does", async () => {
+  await using file = await AioFile.open("deno.json");
+  const blob = new Blob([await Deno.readFile("deno.json")]);
+  const max = Number.MAX_SAFE_INTEGER;
+  for (const [start, end] of [[0, max], [max, undefined], [-2, max]]) {
+    const part = file.slice(4).slice(start, end);
+    const expected = await blob.slice(4).slice(start, end).text();
+    assertEquals(await part.text(), expected);
+    assertEquals(part.size, expected.length);
+    assertEquals(await new Response(part.stream()).text(), expected);
+  }
+});
+
 test("slice() refuses positions that are no integers", async () => {
   using directory = new Directory();
   await using file = await AioFile.open(directory.file("contents"));
