@@ -862,7 +862,8 @@ export class AioFile implements AsyncDisposable {
    *
    * The other file is not cut; what it had there is replaced. A
    * {@linkcode AioFile.prototype.sync | sync} of it that is called later covers the whole
-   * copy. `close()` of either file waits for it, and `cancel()` of either ends it.
+   * copy. `close()` of either file waits for it, and `cancel()` of either ends it,
+   * whichever of them it waits for.
    *
    * @param target The other file, or another place in this one.
    * @param options Which bytes, where they go, and cancellation.

@@ -1,5 +1,10 @@
 /** `AioFile.copyTo()`: bytes from one file to another, with its holes. */
-import { assertSignal, isAborted, reasonOf } from "../checks/abort_signal.ts";
+import {
+  type AbortListener,
+  assertSignal,
+  isAborted,
+  reasonOf,
+} from "../checks/abort_signal.ts";
 import { assertObject, nonNegative } from "../checks/arguments.ts";
 import { sliceOf } from "../checks/bytes.ts";
 import { fileOffset, offsetAfter } from "../checks/offset.ts";
@@ -10,7 +15,7 @@ import { AioError } from "../system/error.ts";
 import { fileName } from "../system/hints.ts";
 import { allocatePinned } from "../system/pinned.ts";
 import { punchHole } from "../system/space.ts";
-import { transfer } from "./transfers.ts";
+import { transferBy } from "./transfers.ts";
 
 /** How much the system copies before somebody looks whether it is to go on. */
 const PIECE_BYTES = 64 * 1024 * 1024;
@@ -71,13 +76,15 @@ export function copyTo(
 }
 
 /** A copy under way. Places are counted from where it began, in both files. */
-class Copy {
+class Copy implements AbortListener {
   readonly #source: OpenFile;
   readonly #from: number | bigint;
   readonly #target: OpenFile;
   readonly #to: number | bigint;
   readonly #signal: AbortSignal | undefined;
-  readonly #cancellations: number;
+  /** Those that a cancellation of either file cancels. */
+  readonly #requests = new Set<AbortListener>();
+  #isCanceled = false;
   /** How far the target went before. */
   #targetEnd = 0;
   /** Whether holes can stay holes. */
@@ -99,7 +106,6 @@ class Copy {
     this.#target = target;
     this.#to = to;
     this.#signal = signal;
-    this.#cancellations = this.#countCancellations();
     const { traits } = target;
     // Direct transfers cannot write a last byte, nor can what appends leave a hole.
     this.#isSparse = source.isSeekable && traits.isSeekable &&
@@ -111,12 +117,22 @@ class Copy {
   }
 
   async run(length: number): Promise<number> {
+    const files = [this.#source, this.#target];
+    for (const { cancelListeners } of files) cancelListeners.add(this);
     try {
       return await this.#run(length);
     } catch (error) {
       this.#assertWanted();
       throw error;
+    } finally {
+      for (const { cancelListeners } of files) cancelListeners.delete(this);
     }
+  }
+
+  /** One of the files cancels everything: nothing waits for the other one. */
+  aborted(): void {
+    this.#isCanceled = true;
+    for (const request of this.#requests) request.aborted();
   }
 
   async #run(length: number): Promise<number> {
@@ -141,6 +157,7 @@ class Copy {
   async #copyKnown(end: number): Promise<number> {
     let done = 0;
     while (done < end) {
+      this.#assertWanted();
       const data = this.#nextData(done);
       const holeEnd = Math.min(data?.begin ?? end, end);
       if (holeEnd > done) await this.#leaveHole(done, holeEnd, end);
@@ -216,7 +233,6 @@ class Copy {
     const work = async () => {
       const buffer = allocatePinned(length);
       while (next < stop) {
-        this.#assertWanted();
         const at = next;
         const chunk = sliceOf(buffer, 0, Math.min(length, stop - at));
         next += chunk.byteLength;
@@ -244,15 +260,34 @@ class Copy {
     return Math.min(next, stop) - begin;
   }
 
-  #transfer(
+  async #transfer(
     operation: "read" | "write",
     view: Uint8Array,
     at: number,
   ): Promise<number> {
+    this.#assertWanted();
     const isRead = operation === "read";
     const file = isRead ? this.#source : this.#target;
     const offset = offsetAfter(isRead ? this.#from : this.#to, at);
-    return transfer(file, operation, view, offset, { signal: this.#signal });
+    const queue = file.queueWithin(operation);
+    const options = { signal: this.#signal };
+    let request: AbortListener | null = null;
+    const submitted = (made: AbortListener) => {
+      request = made;
+      this.#requests.add(made);
+    };
+    try {
+      return await transferBy(
+        queue,
+        operation,
+        view,
+        offset,
+        options,
+        submitted,
+      );
+    } finally {
+      if (request !== null) this.#requests.delete(request);
+    }
   }
 
   /**
@@ -280,15 +315,11 @@ class Copy {
     return true;
   }
 
-  #countCancellations(): number {
-    return this.#source.cancellations + this.#target.cancellations;
-  }
-
   /** @throws The signal's reason, or `ECANCELED` if one of the files canceled. */
   #assertWanted(): void {
     const signal = this.#signal;
     if (signal !== undefined && isAborted(signal)) throw reasonOf(signal);
-    if (this.#countCancellations() === this.#cancellations) return;
+    if (!this.#isCanceled) return;
     throw new AioError("The copy was canceled", {
       errno: ECANCELED,
       syscall: "copy_file_range",

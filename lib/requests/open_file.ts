@@ -1,6 +1,7 @@
 /** An open file: the queues of its requests, whether it takes more, and closing. */
 import type { BigIntStats } from "node:fs";
 import { queueMicrotask } from "../../ffi/event_loop.ts";
+import type { AbortListener } from "../checks/abort_signal.ts";
 import { assert } from "../checks/assert.ts";
 import type { FileTraits, Operation } from "../engine/engine.ts";
 import { turn } from "../engine/turn.ts";
@@ -68,8 +69,8 @@ export class OpenFile {
   /** Calls that are more than a request, or none: `size`, `truncate`, …. */
   readonly #calls = new Set<Promise<unknown>>();
   #closing: Promise<void> | null = null;
-  /** How many times everything was canceled: long calls look for it. */
-  cancellations = 0;
+  /** Long calls, which hear of it when everything is canceled. */
+  readonly cancelListeners = new Set<AbortListener>();
 
   /**
    * @param fd The descriptor.
@@ -181,9 +182,9 @@ export class OpenFile {
 
   /** Cancels everything that has not begun. Returns how many that were. */
   cancelAll(): number {
-    this.cancellations++;
     let canceled = 0;
     for (const queue of this.#queues) canceled += queue.cancelAll();
+    for (const listener of this.cancelListeners) listener.aborted();
     return canceled;
   }
 

@@ -22,6 +22,7 @@ import {
   openSync,
   pattern,
   test,
+  until,
 } from "../helpers/mod.ts";
 
 const MIB = 1024 * 1024;
@@ -276,6 +277,36 @@ test("copyTo() writes to a pipe, in order", { ignore: !isLinux }, async () => {
   assertBytes(await fifo.take(3 * MIB), contents);
   assertEquals(await copying, 3 * MIB);
 });
+
+test(
+  "copyTo() is ended by cancel() and close() of one file while the other one waits",
+  {
+    ignore: !isLinux,
+  },
+  async () => {
+    const ends = [
+      (file: AioFile) => file.cancel(),
+      (file: AioFile) => file.close({ cancel: true }),
+    ];
+    for (const end of ends) {
+      await using pair = await Pair.open(memory, pattern(3 * MIB));
+      const { source, target } = pair;
+      await using silent = new Fifo();
+      const reading = silent.file.copyTo(target);
+      silent.feed("some");
+      await until(() => pair.copied.length === 4, "nothing was copied");
+      const notRead = assertAioError(reading, "ECANCELED");
+      await end(target);
+      await notRead;
+      await using full = new Fifo();
+      const writing = source.copyTo(full.file);
+      await full.take(1);
+      const notWritten = assertAioError(writing, "ECANCELED");
+      await end(source);
+      await notWritten;
+    }
+  },
+);
 
 test("copyTo() copies files that say they have no bytes", {
   ignore: !isLinux,
