@@ -858,7 +858,9 @@ export class AioFile implements AsyncDisposable {
 
   /**
    * Copies bytes to another file: by the system (`copy_file_range()`), which shares them
-   * where the file system can, and where it cannot by reads and writes. Holes stay holes.
+   * where the file system can, and where it cannot by reads and writes. Holes stay holes;
+   * of a file that was adopted they do where Linux opens it a second time, and become
+   * zeros elsewhere: its position is left alone.
    *
    * The other file is not cut; what it had there is replaced. A
    * {@linkcode AioFile.prototype.sync | sync} of it that is called later covers the whole

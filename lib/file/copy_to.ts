@@ -10,7 +10,7 @@ import { sliceOf } from "../checks/bytes.ts";
 import { fileOffset, offsetAfter } from "../checks/offset.ts";
 import type { OpenFile } from "../requests/open_file.ts";
 import { ECANCELED, EINVAL } from "../system/constants.ts";
-import { copyRange, nextData } from "../system/copy_range.ts";
+import { copyRange, nextData, tellsHoles } from "../system/copy_range.ts";
 import { AioError } from "../system/error.ts";
 import { fileName } from "../system/hints.ts";
 import { allocatePinned } from "../system/pinned.ts";
@@ -170,9 +170,12 @@ class Copy implements AbortListener {
   }
 
   #nextData(begin: number): { begin: number; end: number } | null {
-    if (!this.#isSparse) return { begin, end: Infinity };
+    const unknown = { begin, end: Infinity };
+    if (!this.#isSparse || !tellsHoles()) return unknown;
+    const { fdOfHoles } = this.#source;
+    if (fdOfHoles < 0) return unknown;
     const from = Number(this.#from);
-    const data = nextData(this.#source.named.fd, from + begin);
+    const data = nextData(fdOfHoles, from + begin);
     return data && { begin: data.begin - from, end: data.end - from };
   }
 

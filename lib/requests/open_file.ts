@@ -13,6 +13,7 @@ import {
   closeSecond,
   duplicateDescriptor,
   type Handle,
+  reopenFile,
   reopenForAppending,
   sizeNow,
   sizeOf,
@@ -64,8 +65,13 @@ export class OpenFile {
    * file that was not opened for appending, through a descriptor of its own.
    */
   #second: FileQueue | null = null;
-  /** The descriptor that was opened for the second one, or -1. */
-  #openedFd = -1;
+  /** See {@linkcode fdOfHoles}; `null` until somebody asks. */
+  #fdOfHoles: number | null = null;
+  /**
+   * Descriptors that were opened beside the file's own. They stay open until the file
+   * is closed: the process loses its record locks when any of them is.
+   */
+  readonly #openedFds: number[] = [];
   /** Calls that are more than a request, or none: `size`, `truncate`, …. */
   readonly #calls = new Set<Promise<unknown>>();
   #closing: Promise<void> | null = null;
@@ -151,11 +157,30 @@ export class OpenFile {
     const { knownFd, flags, isSeekable } = this.#file;
     let fd = knownFd;
     if (isSeekable) {
-      fd = this.#openedFd = reopenForAppending(this.named, flags);
-      counters.descriptors++;
+      fd = this.#opened(reopenForAppending(this.named, flags));
     }
     const file = { ...this.#file, isAppending: isSeekable };
     return new FileQueue(fd, file, this.#queue.commits);
+  }
+
+  #opened(fd: number): number {
+    this.#openedFds.push(fd);
+    counters.descriptors++;
+    return fd;
+  }
+
+  /**
+   * A descriptor whose position may be moved, to look for holes, or a negative error
+   * number. That of a program is read by its position.
+   */
+  get fdOfHoles(): number {
+    if (this.#fdOfHoles !== null) return this.#fdOfHoles;
+    let fd = this.named.fd;
+    if (this.#file.path === undefined) {
+      fd = reopenFile(this.named, constants.O_RDONLY);
+      if (fd >= 0) this.#opened(fd);
+    }
+    return this.#fdOfHoles = fd;
   }
 
   /**
@@ -267,10 +292,10 @@ export class OpenFile {
   async #closeQueues(): Promise<void> {
     for (const { channel } of this.#queues) await channel.whenUnused();
     for (const { channel } of this.#queues) channel.close();
-    counters.descriptors -= this.#openedFd >= 0 ? 2 : 1;
+    counters.descriptors -= 1 + this.#openedFds.length;
     assert(counters.descriptors >= 0, "what is closed was open");
     if (this.#isOwner && this.#queue.hasWritten) await this.#flush();
-    if (this.#openedFd >= 0) await this.#closeChecked(this.#openedFd);
+    for (const fd of this.#openedFds) await this.#closeChecked(fd);
   }
 
   /**

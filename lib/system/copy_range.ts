@@ -64,16 +64,20 @@ export interface Data {
   readonly end: number;
 }
 
+/** Whether the system tells where a file has data. */
+export function tellsHoles(): boolean {
+  return constants.SEEK_DATA !== 0 && reasonAgainst() === null;
+}
+
 /**
- * Where the next data of a file are. Nothing else uses its position, which stays as it
- * is.
+ * Where the next data of a file are, if {@linkcode tellsHoles}. The position of the
+ * descriptor is another one meanwhile, and then as it was.
  *
  * @returns `null` if there is nothing but a hole.
  */
 export function nextData(fd: number, offset: number): Data | null {
   const unknown = { begin: offset, end: Infinity };
   const { SEEK_DATA, SEEK_HOLE } = constants;
-  if (SEEK_DATA === 0 || reasonAgainst() !== null) return unknown;
   const { lseek } = librt();
   const position = lseek(fd, 0, SEEK_CUR);
   const begin = lseek(fd, offset, SEEK_DATA);

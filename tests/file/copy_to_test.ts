@@ -1,7 +1,8 @@
 // copyTo(): bytes from one file to another, with its holes.
 
 import { assert, assertEquals, assertRejects } from "@std/assert";
-import { readSync } from "node:fs";
+import { readdirSync, readlinkSync, readSync } from "node:fs";
+import { open } from "node:fs/promises";
 import {
   AioFile,
   type CopyOptions,
@@ -82,6 +83,17 @@ const [memory] = Object.values(WAYS);
 async function blocksOf(file: AioFile): Promise<number> {
   await file.sync();
   return Number((await file.stat()).blocks) * 512 / BLOCK_BYTES;
+}
+
+/** The descriptors of this process that lead to a file. */
+function descriptorsOf(path: string): number[] {
+  return readdirSync("/proc/self/fd").map(Number).filter((fd) => {
+    try {
+      return readlinkSync(`/proc/self/fd/${fd}`) === path;
+    } catch {
+      return false; // That of the directory, which is closed.
+    }
+  });
 }
 
 for (const [name, way] of Object.entries(WAYS)) {
@@ -332,6 +344,76 @@ test("copyTo() leaves the position of a descriptor alone", async () => {
   assertEquals(decode(next), "4");
   closeSync(fd);
 });
+
+test(
+  "copyTo() leaves the position alone while the owner of an adopted file reads by it",
+  {
+    ignore: !isLinux,
+  },
+  async () => {
+    await using pair = await Pair.open(memory);
+    const { source, target, sourcePath } = pair;
+    const BLOCKS = 2000;
+    for (let block = 0; block < BLOCKS; block += 2) {
+      const data = new Uint8Array(BLOCK_BYTES).fill(1 + block % 251);
+      await source.writeAt(data, block * BLOCK_BYTES);
+    }
+    await source.truncate(BLOCKS * BLOCK_BYTES);
+    const owner = await open(sourcePath);
+    const adopted = AioFile.adopt(owner, { closeFd: false });
+    let isRead = false;
+    const copying = (async () => {
+      while (!isRead) await adopted.copyTo(target);
+    })();
+    const blocks: number[] = [];
+    const memoryOfOwner = new Uint8Array(BLOCK_BYTES);
+    for (let block = 0; block < BLOCKS; block++) {
+      const { bytesRead } = await owner.read(
+        memoryOfOwner,
+        0,
+        BLOCK_BYTES,
+        null,
+      );
+      blocks.push(bytesRead === BLOCK_BYTES ? memoryOfOwner[0] : -1);
+    }
+    isRead = true;
+    await copying;
+    await adopted.close();
+    await owner.close();
+    const expected = Array.from(
+      { length: BLOCKS },
+      (_, block) => block % 2 === 0 ? 1 + block % 251 : 0,
+    );
+    assertEquals(blocks, expected);
+  },
+);
+
+test(
+  "copyTo() leaves the holes of an adopted file, by a descriptor that stays open until close()",
+  {
+    ignore: !isLinux,
+  },
+  async () => {
+    await using pair = await Pair.open(memory);
+    const { source, target, sourcePath } = pair;
+    await source.truncate(64 * MIB);
+    await source.writeAt(encode("data"), 32 * MIB);
+    await source.close();
+    const fd = openSync(sourcePath, "r");
+    const adopted = AioFile.adopt(fd, { closeFd: false });
+    // By node:fs it can be opened with all permissions only, as the tests have them.
+    assertEquals(await adopted.copyTo(target), 64 * MIB);
+    assertEquals(await adopted.copyTo(target), 64 * MIB);
+    assertBytes(pair.copied, Deno.readFileSync(sourcePath));
+    const blocks = await blocksOf(target);
+    assert(blocks <= 3, `${blocks} blocks, where 3 are enough`);
+    const opened = descriptorsOf(sourcePath).filter((other) => other !== fd);
+    assert(opened.length > 0, "none is open");
+    await adopted.close();
+    assertEquals(descriptorsOf(sourcePath), [fd]);
+    closeSync(fd);
+  },
+);
 
 test("copyTo() says which file is not open for it", async () => {
   await using pair = await Pair.open(memory, "contents");
