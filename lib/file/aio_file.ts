@@ -872,7 +872,8 @@ export class AioFile implements AsyncDisposable {
    * @returns How many bytes were copied, holes counted: fewer than `length` only at the
    * end of the file.
    * @throws {AioError} If the system reports an error; `EINVAL` if both are the same file
-   * and the ranges overlap; `ECANCELED` if a file was canceled. A part may be copied then.
+   * and the ranges overlap; `EOVERFLOW` if no `length` is given and there are more than
+   * 2 ** 53 - 1 bytes; `ECANCELED` if a file was canceled. A part may be copied then.
    * @throws {TypeError} If `target` is no `AioFile`.
    * @throws {RangeError} If an offset or the length is not valid.
    *

@@ -1,4 +1,5 @@
 /** `AioFile.copyTo()`: bytes from one file to another, with its holes. */
+import { runtime } from "../../ffi/current.ts";
 import {
   type AbortListener,
   assertSignal,
@@ -9,10 +10,11 @@ import { assertObject, nonNegative } from "../checks/arguments.ts";
 import { sliceOf } from "../checks/bytes.ts";
 import { fileOffset, offsetAfter } from "../checks/offset.ts";
 import type { OpenFile } from "../requests/open_file.ts";
-import { ECANCELED, EINVAL } from "../system/constants.ts";
+import { ECANCELED, EINVAL, EOVERFLOW } from "../system/constants.ts";
 import { copyRange, nextData, tellsHoles } from "../system/copy_range.ts";
 import { AioError } from "../system/error.ts";
 import { fileName } from "../system/hints.ts";
+import { reasonAgainst } from "../system/librt.ts";
 import { allocatePinned } from "../system/pinned.ts";
 import { punchHole } from "../system/space.ts";
 import { transferBy } from "./transfers.ts";
@@ -109,8 +111,7 @@ class Copy implements AbortListener {
     const { traits } = target;
     // Direct transfers cannot write a last byte, nor can what appends leave a hole.
     this.#isSparse = source.isSeekable && traits.isSeekable &&
-      !source.traits.isDirect && !traits.isDirect && !traits.isAppending &&
-      Number.isSafeInteger(from);
+      !source.traits.isDirect && !traits.isDirect && !traits.isAppending;
     this.#depth = traits.isSeekable && !traits.isAppending ? DEPTH : 1;
     // There each write is a synchronization, which reports what is lost only once.
     this.#isNative = this.#isSparse && !traits.isSynchronous;
@@ -140,13 +141,18 @@ class Copy implements AbortListener {
     let most = length;
     let known = 0;
     if (this.#source.isSeekable) {
-      const there = await this.#source.size() - Number(this.#from);
+      const there = await bytesBehind(this.#source, this.#from);
       known = Math.min(length, Math.max(there, 0));
+      this.#assertCountable(known);
       // What it writes itself is not to be copied again.
       if (await this.#isSameFile(known)) most = known;
     }
+    // Where the data are is not exact beyond.
+    if (!Number.isSafeInteger(Number(this.#from) + known)) {
+      this.#isSparse = false;
+    }
     if (this.#isSparse) {
-      this.#targetEnd = await this.#target.size() - Number(this.#to);
+      this.#targetEnd = await bytesBehind(this.#target, this.#to);
     }
     if (known > 0) return await this.#copyKnown(known);
     // Files of /proc do not tell, and pipes cannot.
@@ -318,6 +324,16 @@ class Copy implements AbortListener {
     return true;
   }
 
+  /** @throws {AioError} `EOVERFLOW` if there are more bytes than a number tells. */
+  #assertCountable(length: number): void {
+    if (length <= Number.MAX_SAFE_INTEGER) return;
+    const what = `Cannot copy ${fileName(this.#source.named)} from offset ` +
+      `${this.#from} to its end, which is more than 2 ** 53 - 1 bytes: ` +
+      "give a length";
+    const particulars = { errno: EOVERFLOW, syscall: "copy_file_range" };
+    throw new AioError(what, { ...particulars, ...this.#source.named });
+  }
+
   /** @throws The signal's reason, or `ECANCELED` if one of the files canceled. */
   #assertWanted(): void {
     const signal = this.#signal;
@@ -328,4 +344,19 @@ class Copy implements AbortListener {
       syscall: "copy_file_range",
     });
   }
+}
+
+/**
+ * How many bytes a file has behind an offset, less than none if it ends before. It is
+ * 0, as of a file that does not tell, where the runtime rounds and nothing native can
+ * be asked.
+ */
+async function bytesBehind(
+  file: OpenFile,
+  offset: number | bigint,
+): Promise<number> {
+  const size = await file.size();
+  if (Number.isSafeInteger(size)) return size - Number(offset);
+  if (runtime.roundsStatus && reasonAgainst() !== null) return 0;
+  return Number((await file.stat()).size - BigInt(offset));
 }
