@@ -111,8 +111,8 @@ class Copy implements AbortListener {
     const { traits } = target;
     // Direct transfers cannot write a last byte, nor can what appends leave a hole.
     this.#isSparse = source.isSeekable && traits.isSeekable &&
-      !source.traits.isDirect && !traits.isDirect && !traits.isAppending;
-    this.#depth = traits.isSeekable && !traits.isAppending ? DEPTH : 1;
+      !source.traits.isDirect && !traits.isDirect && !target.mayAppend;
+    this.#depth = traits.isSeekable && !target.mayAppend ? DEPTH : 1;
     // There each write is a synchronization, which reports what is lost only once.
     this.#isNative = this.#isSparse && !traits.isSynchronous;
   }

@@ -22,6 +22,7 @@ import {
   truncateFile,
 } from "../system/descriptor.ts";
 import { AioError, withCallerFirst } from "../system/error.ts";
+import { ASSUMED_FLAGS } from "../system/fs_descriptor.ts";
 import type { NamedFile } from "../system/hints.ts";
 import { isServedByFs } from "../system/settings.ts";
 import { FileQueue } from "./file_queue.ts";
@@ -119,6 +120,13 @@ export class OpenFile {
   /** What the file is like. */
   get traits(): FileTraits {
     return this.#file;
+  }
+
+  /** Whether a write may go to the end of the file, whatever its offset. */
+  get mayAppend(): boolean {
+    const { isAppending, isSeekable, flags } = this.#file;
+    return isAppending ||
+      isSeekable && isServedByFs() && flags === ASSUMED_FLAGS;
   }
 
   /** @throws {AioError} `EBADF` if it is closed. */
