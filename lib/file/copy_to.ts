@@ -160,11 +160,17 @@ class Copy implements AbortListener {
   }
 
   /** Copies what the file is known to have. Returns how much it had. */
-  async #copyKnown(end: number): Promise<number> {
+  async #copyKnown(known: number): Promise<number> {
+    let end = known;
     let done = 0;
     while (done < end) {
       this.#assertWanted();
       const data = this.#nextData(done);
+      if (data === null) {
+        // It may have become shorter.
+        const there = await bytesBehind(this.#source, this.#from);
+        end = Math.max(done, Math.min(end, there));
+      }
       const holeEnd = Math.min(data?.begin ?? end, end);
       if (holeEnd > done) await this.#leaveHole(done, holeEnd, end);
       if (data === null || holeEnd === end) return end;

@@ -9,6 +9,7 @@ import {
   metrics,
   type OpenOptions,
 } from "../../mod.ts";
+import { openFileOf } from "../../lib/file/aio_file.ts";
 import {
   assertAioError,
   assertBytes,
@@ -219,6 +220,28 @@ test("copyTo() has the system copy where it can, without requests", {
   await pair.source.copyTo(pair.target);
   assertEquals(metrics().submitted, submitted);
   assertBytes(pair.copied, pattern(3 * MIB));
+});
+
+test("copyTo() ends where the file does that is cut into a hole meanwhile", {
+  ignore: !isLinux,
+}, async () => {
+  for (const begin of [[], [0]]) {
+    await using pair = await Pair.open(memory);
+    const { source, target, sourcePath } = pair;
+    for (const offset of [...begin, 8 * MIB]) {
+      await source.writeAt(encode("data"), offset);
+    }
+    // Asked after the size, and before anything is copied.
+    const file = openFileOf(source);
+    const stat = file.stat.bind(file);
+    file.stat = async () => {
+      const stats = await stat();
+      Deno.truncateSync(sourcePath, 5 * MIB);
+      return stats;
+    };
+    assertEquals(await source.copyTo(target), 5 * MIB);
+    assertBytes(pair.copied, Deno.readFileSync(sourcePath));
+  }
 });
 
 test("copyTo() copies within a file, where the ranges do not overlap", async () => {
