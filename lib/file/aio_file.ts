@@ -862,6 +862,10 @@ export class AioFile implements AsyncDisposable {
    * of a file that was adopted they do where Linux opens it a second time, and become
    * zeros elsewhere: its position is left alone.
    *
+   * Of files opened with `direct`, `offset` must be a multiple of the device's block
+   * size. The number of bytes need not: what is no whole block is written through the
+   * page cache.
+   *
    * The other file is not cut; what it had there is replaced. A
    * {@linkcode AioFile.prototype.sync | sync} of it that is called later covers the whole
    * copy. `close()` of either file waits for it, and `cancel()` of either ends it,

@@ -10,6 +10,7 @@ import { assertObject, nonNegative } from "../checks/arguments.ts";
 import { sliceOf } from "../checks/bytes.ts";
 import { fileOffset, offsetAfter } from "../checks/offset.ts";
 import type { OpenFile } from "../requests/open_file.ts";
+import type { RequestQueue } from "../requests/request.ts";
 import { ECANCELED, EINVAL, EOVERFLOW } from "../system/constants.ts";
 import { copyRange, nextData, tellsHoles } from "../system/copy_range.ts";
 import { AioError } from "../system/error.ts";
@@ -17,6 +18,7 @@ import { fileName } from "../system/hints.ts";
 import { reasonAgainst } from "../system/librt.ts";
 import { allocatePinned } from "../system/pinned.ts";
 import { punchHole } from "../system/space.ts";
+import { DIRECT_BYTES } from "./read.ts";
 import { transferBy } from "./transfers.ts";
 
 /** How much the system copies before somebody looks whether it is to go on. */
@@ -154,6 +156,8 @@ class Copy implements AbortListener {
     if (this.#isSparse) {
       this.#targetEnd = await bytesBehind(this.#target, this.#to);
     }
+    // Throws, if it does, before anything is written.
+    this.#queueOfWrite(known, this.#to);
     if (known > 0) return await this.#copyKnown(known);
     // Files of /proc do not tell, and pipes cannot.
     return await this.#readAndWrite(0, most, 1);
@@ -243,16 +247,20 @@ class Copy implements AbortListener {
     depth = this.#depth,
   ): Promise<number> {
     const length = Math.min(end - begin, CHUNK_BYTES);
+    const { isDirect } = this.#source.traits;
+    const multiple = isDirect ? DIRECT_BYTES : 1;
     let next = begin;
     let stop = end;
     const work = async () => {
-      const buffer = allocatePinned(length);
+      const buffer = allocatePinned(roundedUp(length, multiple));
       while (next < stop) {
         const at = next;
-        const chunk = sliceOf(buffer, 0, Math.min(length, stop - at));
-        next += chunk.byteLength;
-        const bytes = await this.#transfer("read", chunk, at);
-        if (bytes < chunk.byteLength) {
+        const wanted = Math.min(length, stop - at);
+        const chunk = sliceOf(buffer, 0, roundedUp(wanted, multiple));
+        next += wanted;
+        const read = await this.#transfer("read", chunk, at);
+        const bytes = Math.min(read, wanted);
+        if (bytes < wanted) {
           // A pipe gives what it has.
           if (!this.#source.isSeekable && bytes > 0) next = at + bytes;
           else stop = Math.min(stop, at + bytes);
@@ -282,9 +290,10 @@ class Copy implements AbortListener {
   ): Promise<number> {
     this.#assertWanted();
     const isRead = operation === "read";
-    const file = isRead ? this.#source : this.#target;
     const offset = offsetAfter(isRead ? this.#from : this.#to, at);
-    const queue = file.queueWithin(operation);
+    const queue = isRead
+      ? this.#source.queueWithin("read")
+      : this.#queueOfWrite(view.byteLength, offset);
     const options = { signal: this.#signal };
     let request: AbortListener | null = null;
     const submitted = (made: AbortListener) => {
@@ -303,6 +312,17 @@ class Copy implements AbortListener {
     } finally {
       if (request !== null) this.#requests.delete(request);
     }
+  }
+
+  /** A direct transfer can be of whole blocks only. */
+  #queueOfWrite(length: number, offset: number | bigint): RequestQueue {
+    const target = this.#target;
+    const { isDirect, isAppending } = target.traits;
+    const isWhole = length % DIRECT_BYTES === 0 &&
+      (isAppending || BigInt(offset) % BigInt(DIRECT_BYTES) === 0n);
+    return isDirect && !isWhole
+      ? target.cachedQueue()
+      : target.queueWithin("write");
   }
 
   /**
@@ -350,6 +370,10 @@ class Copy implements AbortListener {
       syscall: "copy_file_range",
     });
   }
+}
+
+function roundedUp(length: number, multiple: number): number {
+  return Math.ceil(length / multiple) * multiple;
 }
 
 /**

@@ -23,7 +23,7 @@ import {
 } from "../system/descriptor.ts";
 import { AioError, withCallerFirst } from "../system/error.ts";
 import { ASSUMED_FLAGS } from "../system/fs_descriptor.ts";
-import type { NamedFile } from "../system/hints.ts";
+import { fileName, type NamedFile } from "../system/hints.ts";
 import { isServedByFs } from "../system/settings.ts";
 import { FileQueue } from "./file_queue.ts";
 import { RangeLocks } from "./range_locks.ts";
@@ -66,6 +66,8 @@ export class OpenFile {
    * file that was not opened for appending, through a descriptor of its own.
    */
   #second: FileQueue | null = null;
+  /** Writes through the page cache of a file that was opened for direct transfers. */
+  #cached: FileQueue | null = null;
   /** See {@linkcode fdOfHoles}; `null` until somebody asks. */
   #fdOfHoles: number | null = null;
   /**
@@ -171,6 +173,32 @@ export class OpenFile {
     return new FileQueue(fd, file, this.#queue.commits);
   }
 
+  /**
+   * Where a write waits that direct transfers cannot do, of a file that was opened for
+   * them: it goes through the page cache, by a descriptor of its own.
+   *
+   * @throws {AioError} If the file cannot be opened otherwise.
+   */
+  cachedQueue(): FileQueue {
+    // Elsewhere the system takes them.
+    if (platform.os !== "linux") return this.#queue;
+    return this.#cached ??= this.#newCached();
+  }
+
+  #newCached(): FileQueue {
+    const { O_ACCMODE, O_DIRECT, O_WRONLY } = constants;
+    const flags = this.#file.flags & ~(O_ACCMODE | O_DIRECT) | O_WRONLY;
+    const fd = reopenFile(this.named, flags);
+    if (fd < 0) {
+      const what = "Cannot write what is no multiple of a block to " +
+        `${fileName(this.named)}, which is open for direct I/O only`;
+      const particulars = { errno: -fd, syscall: "open", ...this.named };
+      throw new AioError(what, particulars);
+    }
+    const file = { ...this.#file, flags, isDirect: false };
+    return new FileQueue(this.#opened(fd), file, this.#queue.commits);
+  }
+
   #opened(fd: number): number {
     this.#openedFds.push(fd);
     counters.descriptors++;
@@ -210,7 +238,8 @@ export class OpenFile {
   }
 
   get #queues(): FileQueue[] {
-    return this.#second === null ? [this.#queue] : [this.#queue, this.#second];
+    return [this.#queue, this.#second, this.#cached]
+      .filter((queue) => queue !== null);
   }
 
   /** Cancels everything that has not begun. Returns how many that were. */

@@ -291,6 +291,51 @@ test(
   },
 );
 
+test(
+  "copyTo() copies any number of bytes between files opened with direct",
+  { ignore: !hasDirectTransfers() },
+  async () => {
+    const direct = true;
+    for (const length of [1, 5000, 3 * MIB + 512 + 7]) {
+      using directory = new Directory();
+      const contents = pattern(length);
+      const from = directory.file(contents);
+      await using source = await AioFile.open(from, { direct });
+      await using cached = await AioFile.open(from);
+      const part = { length: Math.ceil(length / 2) };
+      for (const [one, options] of [[source, part], [cached, {}]] as const) {
+        const to = directory.file();
+        const writing = { read: true, write: true, direct };
+        await using target = await AioFile.open(to, writing);
+        const { length: most = length } = options as CopyOptions;
+        assertEquals(await one.copyTo(target, options), most);
+        await target.sync();
+        const expected = contents.subarray(0, most);
+        assertBytes(Deno.readFileSync(to), expected);
+        assertBytes(await target.read(0, Infinity), expected);
+      }
+    }
+  },
+);
+
+test(
+  "copyTo() to a file opened with direct takes what comes from a pipe, and any place",
+  { ignore: !isLinux || !hasDirectTransfers() },
+  async () => {
+    using directory = new Directory();
+    const to = directory.file();
+    const options = { write: true, direct: true };
+    await using target = await AioFile.open(to, options);
+    await using fifo = new Fifo();
+    const copying = fifo.file.copyTo(target, { length: 11, to: 3 });
+    fifo.feed("hello ");
+    fifo.feed("world and more");
+    assertEquals(await copying, 11);
+    assertEquals(decode(Deno.readFileSync(to)), "\0\0\0hello world");
+    fifo.drain();
+  },
+);
+
 test("copyTo() reads a pipe to its end", { ignore: !isLinux }, async () => {
   await using pair = await Pair.open(memory);
   await using fifo = new Fifo();
