@@ -11,7 +11,13 @@ import { sliceOf } from "../checks/bytes.ts";
 import { fileOffset, offsetAfter } from "../checks/offset.ts";
 import type { OpenFile } from "../requests/open_file.ts";
 import type { RequestQueue } from "../requests/request.ts";
-import { ECANCELED, EINVAL, EOVERFLOW } from "../system/constants.ts";
+import {
+  EBADF,
+  ECANCELED,
+  EINVAL,
+  EOVERFLOW,
+  platform,
+} from "../system/constants.ts";
 import { copyRange, nextData, tellsHoles } from "../system/copy_range.ts";
 import { AioError } from "../system/error.ts";
 import { fileName } from "../system/hints.ts";
@@ -20,6 +26,8 @@ import { allocatePinned } from "../system/pinned.ts";
 import { punchHole } from "../system/space.ts";
 import { DIRECT_BYTES } from "./read.ts";
 import { transferBy } from "./transfers.ts";
+
+const { O_ACCMODE, O_RDONLY, O_WRONLY } = platform.constants;
 
 /** How much the system copies before somebody looks whether it is to go on. */
 const PIECE_BYTES = 64 * 1024 * 1024;
@@ -140,15 +148,11 @@ class Copy implements AbortListener {
 
   async #run(length: number): Promise<number> {
     this.#assertWanted();
+    const known = await this.#knownBytes(length);
+    this.#assertAccess(known);
     let most = length;
-    let known = 0;
-    if (this.#source.isSeekable) {
-      const there = await bytesBehind(this.#source, this.#from);
-      known = Math.min(length, Math.max(there, 0));
-      this.#assertCountable(known);
-      // What it writes itself is not to be copied again.
-      if (await this.#isSameFile(known)) most = known;
-    }
+    // What it writes itself is not to be copied again.
+    if (this.#source.isSeekable && await this.#isSameFile(known)) most = known;
     // Where the data are is not exact beyond.
     if (!Number.isSafeInteger(Number(this.#from) + known)) {
       this.#isSparse = false;
@@ -161,6 +165,15 @@ class Copy implements AbortListener {
     if (known > 0) return await this.#copyKnown(known);
     // Files of /proc do not tell, and pipes cannot.
     return await this.#readAndWrite(0, most, 1);
+  }
+
+  /** How much there is, of what was asked for; 0 as well where nobody knows. */
+  async #knownBytes(length: number): Promise<number> {
+    if (!this.#source.isSeekable) return 0;
+    const there = await bytesBehind(this.#source, this.#from);
+    const known = Math.min(length, Math.max(there, 0));
+    this.#assertCountable(known);
+    return known;
   }
 
   /** Copies what the file is known to have. Returns how much it had. */
@@ -348,6 +361,32 @@ class Copy implements AbortListener {
       throw new AioError(what, { ...particulars, ...this.#source.named });
     }
     return true;
+  }
+
+  /**
+   * @throws {AioError} `EBADF` if a file is not open for it: as the system says it, which
+   * is not asked where there is nothing.
+   */
+  #assertAccess(length: number): void {
+    this.#assertOpenFor("read", length);
+    this.#assertOpenFor("write", length);
+  }
+
+  #assertOpenFor(operation: "read" | "write", length: number): void {
+    const isRead = operation === "read";
+    const { traits, named } = isRead ? this.#source : this.#target;
+    const access = traits.flags & O_ACCMODE;
+    if (access !== (isRead ? O_WRONLY : O_RDONLY)) return;
+    const offset = isRead ? this.#from : this.#to;
+    const what = `Cannot ${operation} ${length} bytes at offset ${offset} of ` +
+      `${fileName(named)}, which is open for ${isRead ? "writing" : "reading"}`;
+    throw new AioError(`${what} only`, {
+      errno: EBADF,
+      syscall: `aio_${operation}`,
+      offset,
+      bytesTransferred: 0,
+      ...named,
+    });
   }
 
   /** @throws {AioError} `EOVERFLOW` if there are more bytes than a number tells. */

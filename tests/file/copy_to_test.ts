@@ -494,6 +494,24 @@ test("copyTo() says which file is not open for it", async () => {
   await assertAioError(fromWriter, "EBADF", { path: sourcePath });
 });
 
+test("copyTo() says which file is not open for it where there is nothing to copy", async () => {
+  await using pair = await Pair.open(memory);
+  const { source, target, sourcePath, targetPath } = pair;
+  await using reader = await AioFile.open(targetPath);
+  await using writer = await AioFile.open(sourcePath, { write: true });
+  for (const options of [{}, { length: 0 }, { offset: 2 ** 40 }]) {
+    const [read, written] = [
+      { path: sourcePath, syscall: "aio_read" },
+      { path: targetPath, syscall: "aio_write" },
+    ];
+    await assertAioError(source.copyTo(reader, options), "EBADF", written);
+    await assertAioError(writer.copyTo(target, options), "EBADF", read);
+  }
+  await source.truncate(MIB);
+  const written = { path: targetPath, syscall: "aio_write" };
+  await assertAioError(source.copyTo(reader), "EBADF", written);
+});
+
 test(
   "copyTo() beyond the space that there is rejects with the system's error",
   {
