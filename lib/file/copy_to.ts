@@ -349,6 +349,8 @@ class Copy implements AbortListener {
       this.#target.stat(),
     ]);
     if (one.ino !== other.ino || one.dev !== other.dev) return false;
+    // What appends writes behind all that there is.
+    if (this.#target.traits.isAppending) return true;
     const [from, to] = [BigInt(this.#from), BigInt(this.#to)];
     const bytes = BigInt(length);
     if (from < to + bytes && to < from + bytes) {

@@ -259,6 +259,18 @@ test("copyTo() copies within a file, where the ranges do not overlap", async () 
   assertEquals(Deno.readTextFileSync(sourcePath), text);
 });
 
+test("copyTo() appends a file to itself, where nothing overlaps", async () => {
+  await using pair = await Pair.open(memory, "0123456789");
+  const { source, sourcePath } = pair;
+  await using end = await AioFile.open(sourcePath, {
+    append: true,
+    read: true,
+  });
+  assertEquals(await source.copyTo(end), 10);
+  assertEquals(await end.copyTo(end, { offset: 18, length: 5 }), 2);
+  assertEquals(Deno.readTextFileSync(sourcePath), "0123456789012345678989");
+});
+
 test("copyTo() appends to a file opened for appending, holes and all", async () => {
   await using pair = await Pair.open(memory, "", { append: true });
   const { source, target } = pair;
