@@ -858,18 +858,26 @@ export class AioFile implements AsyncDisposable {
 
   /**
    * Copies bytes to another file: by the system (`copy_file_range()`), which shares them
-   * where the file system can, and where it cannot by reads and writes. Holes stay holes.
+   * where the file system can, and where it cannot by reads and writes. Holes stay holes;
+   * of a file that was adopted they do where Linux opens it a second time, and become
+   * zeros elsewhere: its position is left alone.
+   *
+   * Of files opened with `direct`, `offset` must be a multiple of the device's block
+   * size. The number of bytes need not: what is no whole block is written through the
+   * page cache.
    *
    * The other file is not cut; what it had there is replaced. A
    * {@linkcode AioFile.prototype.sync | sync} of it that is called later covers the whole
-   * copy. `close()` of either file waits for it, and `cancel()` of either ends it.
+   * copy. `close()` of either file waits for it, and `cancel()` of either ends it,
+   * whichever of them it waits for.
    *
    * @param target The other file, or another place in this one.
    * @param options Which bytes, where they go, and cancellation.
    * @returns How many bytes were copied, holes counted: fewer than `length` only at the
    * end of the file.
    * @throws {AioError} If the system reports an error; `EINVAL` if both are the same file
-   * and the ranges overlap; `ECANCELED` if a file was canceled. A part may be copied then.
+   * and the ranges overlap; `EOVERFLOW` if no `length` is given and there are more than
+   * 2 ** 53 - 1 bytes; `ECANCELED` if a file was canceled. A part may be copied then.
    * @throws {TypeError} If `target` is no `AioFile`.
    * @throws {RangeError} If an offset or the length is not valid.
    *

@@ -1,16 +1,33 @@
 /** `AioFile.copyTo()`: bytes from one file to another, with its holes. */
-import { assertSignal, isAborted, reasonOf } from "../checks/abort_signal.ts";
+import { runtime } from "../../ffi/current.ts";
+import {
+  type AbortListener,
+  assertSignal,
+  isAborted,
+  reasonOf,
+} from "../checks/abort_signal.ts";
 import { assertObject, nonNegative } from "../checks/arguments.ts";
 import { sliceOf } from "../checks/bytes.ts";
 import { fileOffset, offsetAfter } from "../checks/offset.ts";
 import type { OpenFile } from "../requests/open_file.ts";
-import { ECANCELED, EINVAL } from "../system/constants.ts";
-import { copyRange, nextData } from "../system/copy_range.ts";
+import type { RequestQueue } from "../requests/request.ts";
+import {
+  EBADF,
+  ECANCELED,
+  EINVAL,
+  EOVERFLOW,
+  platform,
+} from "../system/constants.ts";
+import { copyRange, nextData, tellsHoles } from "../system/copy_range.ts";
 import { AioError } from "../system/error.ts";
 import { fileName } from "../system/hints.ts";
+import { reasonAgainst } from "../system/librt.ts";
 import { allocatePinned } from "../system/pinned.ts";
 import { punchHole } from "../system/space.ts";
-import { transfer } from "./transfers.ts";
+import { DIRECT_BYTES } from "./read.ts";
+import { transferBy } from "./transfers.ts";
+
+const { O_ACCMODE, O_RDONLY, O_WRONLY } = platform.constants;
 
 /** How much the system copies before somebody looks whether it is to go on. */
 const PIECE_BYTES = 64 * 1024 * 1024;
@@ -71,13 +88,15 @@ export function copyTo(
 }
 
 /** A copy under way. Places are counted from where it began, in both files. */
-class Copy {
+class Copy implements AbortListener {
   readonly #source: OpenFile;
   readonly #from: number | bigint;
   readonly #target: OpenFile;
   readonly #to: number | bigint;
   readonly #signal: AbortSignal | undefined;
-  readonly #cancellations: number;
+  /** Those that a cancellation of either file cancels. */
+  readonly #requests = new Set<AbortListener>();
+  #isCanceled = false;
   /** How far the target went before. */
   #targetEnd = 0;
   /** Whether holes can stay holes. */
@@ -99,49 +118,76 @@ class Copy {
     this.#target = target;
     this.#to = to;
     this.#signal = signal;
-    this.#cancellations = this.#countCancellations();
     const { traits } = target;
     // Direct transfers cannot write a last byte, nor can what appends leave a hole.
     this.#isSparse = source.isSeekable && traits.isSeekable &&
-      !source.traits.isDirect && !traits.isDirect && !traits.isAppending &&
-      Number.isSafeInteger(from);
-    this.#depth = traits.isSeekable && !traits.isAppending ? DEPTH : 1;
+      !source.traits.isDirect && !traits.isDirect && !target.mayAppend;
+    this.#depth = traits.isSeekable && !target.mayAppend ? DEPTH : 1;
     // There each write is a synchronization, which reports what is lost only once.
     this.#isNative = this.#isSparse && !traits.isSynchronous;
   }
 
   async run(length: number): Promise<number> {
+    const files = [this.#source, this.#target];
+    for (const { cancelListeners } of files) cancelListeners.add(this);
     try {
       return await this.#run(length);
     } catch (error) {
       this.#assertWanted();
       throw error;
+    } finally {
+      for (const { cancelListeners } of files) cancelListeners.delete(this);
     }
+  }
+
+  /** One of the files cancels everything: nothing waits for the other one. */
+  aborted(): void {
+    this.#isCanceled = true;
+    for (const request of this.#requests) request.aborted();
   }
 
   async #run(length: number): Promise<number> {
     this.#assertWanted();
+    const known = await this.#knownBytes(length);
+    this.#assertAccess(known);
     let most = length;
-    let known = 0;
-    if (this.#source.isSeekable) {
-      const there = await this.#source.size() - Number(this.#from);
-      known = Math.min(length, Math.max(there, 0));
-      // What it writes itself is not to be copied again.
-      if (await this.#isSameFile(known)) most = known;
+    // What it writes itself is not to be copied again.
+    if (this.#source.isSeekable && await this.#isSameFile(known)) most = known;
+    // Where the data are is not exact beyond.
+    if (!Number.isSafeInteger(Number(this.#from) + known)) {
+      this.#isSparse = false;
     }
     if (this.#isSparse) {
-      this.#targetEnd = await this.#target.size() - Number(this.#to);
+      this.#targetEnd = await bytesBehind(this.#target, this.#to);
     }
+    // Throws, if it does, before anything is written.
+    this.#queueOfWrite(known, this.#to);
     if (known > 0) return await this.#copyKnown(known);
     // Files of /proc do not tell, and pipes cannot.
     return await this.#readAndWrite(0, most, 1);
   }
 
+  /** How much there is, of what was asked for; 0 as well where nobody knows. */
+  async #knownBytes(length: number): Promise<number> {
+    if (!this.#source.isSeekable) return 0;
+    const there = await bytesBehind(this.#source, this.#from);
+    const known = Math.min(length, Math.max(there, 0));
+    this.#assertCountable(known);
+    return known;
+  }
+
   /** Copies what the file is known to have. Returns how much it had. */
-  async #copyKnown(end: number): Promise<number> {
+  async #copyKnown(known: number): Promise<number> {
+    let end = known;
     let done = 0;
     while (done < end) {
+      this.#assertWanted();
       const data = this.#nextData(done);
+      if (data === null) {
+        // It may have become shorter.
+        const there = await bytesBehind(this.#source, this.#from);
+        end = Math.max(done, Math.min(end, there));
+      }
       const holeEnd = Math.min(data?.begin ?? end, end);
       if (holeEnd > done) await this.#leaveHole(done, holeEnd, end);
       if (data === null || holeEnd === end) return end;
@@ -153,9 +199,12 @@ class Copy {
   }
 
   #nextData(begin: number): { begin: number; end: number } | null {
-    if (!this.#isSparse) return { begin, end: Infinity };
+    const unknown = { begin, end: Infinity };
+    if (!this.#isSparse || !tellsHoles()) return unknown;
+    const { fdOfHoles } = this.#source;
+    if (fdOfHoles < 0) return unknown;
     const from = Number(this.#from);
-    const data = nextData(this.#source.named.fd, from + begin);
+    const data = nextData(fdOfHoles, from + begin);
     return data && { begin: data.begin - from, end: data.end - from };
   }
 
@@ -211,17 +260,20 @@ class Copy {
     depth = this.#depth,
   ): Promise<number> {
     const length = Math.min(end - begin, CHUNK_BYTES);
+    const { isDirect } = this.#source.traits;
+    const multiple = isDirect ? DIRECT_BYTES : 1;
     let next = begin;
     let stop = end;
     const work = async () => {
-      const buffer = allocatePinned(length);
+      const buffer = allocatePinned(roundedUp(length, multiple));
       while (next < stop) {
-        this.#assertWanted();
         const at = next;
-        const chunk = sliceOf(buffer, 0, Math.min(length, stop - at));
-        next += chunk.byteLength;
-        const bytes = await this.#transfer("read", chunk, at);
-        if (bytes < chunk.byteLength) {
+        const wanted = Math.min(length, stop - at);
+        const chunk = sliceOf(buffer, 0, roundedUp(wanted, multiple));
+        next += wanted;
+        const read = await this.#transfer("read", chunk, at);
+        const bytes = Math.min(read, wanted);
+        if (bytes < wanted) {
           // A pipe gives what it has.
           if (!this.#source.isSeekable && bytes > 0) next = at + bytes;
           else stop = Math.min(stop, at + bytes);
@@ -244,15 +296,46 @@ class Copy {
     return Math.min(next, stop) - begin;
   }
 
-  #transfer(
+  async #transfer(
     operation: "read" | "write",
     view: Uint8Array,
     at: number,
   ): Promise<number> {
+    this.#assertWanted();
     const isRead = operation === "read";
-    const file = isRead ? this.#source : this.#target;
     const offset = offsetAfter(isRead ? this.#from : this.#to, at);
-    return transfer(file, operation, view, offset, { signal: this.#signal });
+    const queue = isRead
+      ? this.#source.queueWithin("read")
+      : this.#queueOfWrite(view.byteLength, offset);
+    const options = { signal: this.#signal };
+    let request: AbortListener | null = null;
+    const submitted = (made: AbortListener) => {
+      request = made;
+      this.#requests.add(made);
+    };
+    try {
+      return await transferBy(
+        queue,
+        operation,
+        view,
+        offset,
+        options,
+        submitted,
+      );
+    } finally {
+      if (request !== null) this.#requests.delete(request);
+    }
+  }
+
+  /** A direct transfer can be of whole blocks only. */
+  #queueOfWrite(length: number, offset: number | bigint): RequestQueue {
+    const target = this.#target;
+    const { isDirect, isAppending } = target.traits;
+    const isWhole = length % DIRECT_BYTES === 0 &&
+      (isAppending || BigInt(offset) % BigInt(DIRECT_BYTES) === 0n);
+    return isDirect && !isWhole
+      ? target.cachedQueue()
+      : target.queueWithin("write");
   }
 
   /**
@@ -266,6 +349,8 @@ class Copy {
       this.#target.stat(),
     ]);
     if (one.ino !== other.ino || one.dev !== other.dev) return false;
+    // What appends writes behind all that there is.
+    if (this.#target.traits.isAppending) return true;
     const [from, to] = [BigInt(this.#from), BigInt(this.#to)];
     const bytes = BigInt(length);
     if (from < to + bytes && to < from + bytes) {
@@ -280,18 +365,69 @@ class Copy {
     return true;
   }
 
-  #countCancellations(): number {
-    return this.#source.cancellations + this.#target.cancellations;
+  /**
+   * @throws {AioError} `EBADF` if a file is not open for it: as the system says it, which
+   * is not asked where there is nothing.
+   */
+  #assertAccess(length: number): void {
+    this.#assertOpenFor("read", length);
+    this.#assertOpenFor("write", length);
+  }
+
+  #assertOpenFor(operation: "read" | "write", length: number): void {
+    const isRead = operation === "read";
+    const { traits, named } = isRead ? this.#source : this.#target;
+    const access = traits.flags & O_ACCMODE;
+    if (access !== (isRead ? O_WRONLY : O_RDONLY)) return;
+    const offset = isRead ? this.#from : this.#to;
+    const what = `Cannot ${operation} ${length} bytes at offset ${offset} of ` +
+      `${fileName(named)}, which is open for ${isRead ? "writing" : "reading"}`;
+    throw new AioError(`${what} only`, {
+      errno: EBADF,
+      syscall: `aio_${operation}`,
+      offset,
+      bytesTransferred: 0,
+      ...named,
+    });
+  }
+
+  /** @throws {AioError} `EOVERFLOW` if there are more bytes than a number tells. */
+  #assertCountable(length: number): void {
+    if (length <= Number.MAX_SAFE_INTEGER) return;
+    const what = `Cannot copy ${fileName(this.#source.named)} from offset ` +
+      `${this.#from} to its end, which is more than 2 ** 53 - 1 bytes: ` +
+      "give a length";
+    const particulars = { errno: EOVERFLOW, syscall: "copy_file_range" };
+    throw new AioError(what, { ...particulars, ...this.#source.named });
   }
 
   /** @throws The signal's reason, or `ECANCELED` if one of the files canceled. */
   #assertWanted(): void {
     const signal = this.#signal;
     if (signal !== undefined && isAborted(signal)) throw reasonOf(signal);
-    if (this.#countCancellations() === this.#cancellations) return;
+    if (!this.#isCanceled) return;
     throw new AioError("The copy was canceled", {
       errno: ECANCELED,
       syscall: "copy_file_range",
     });
   }
+}
+
+function roundedUp(length: number, multiple: number): number {
+  return Math.ceil(length / multiple) * multiple;
+}
+
+/**
+ * How many bytes a file has behind an offset, less than none if it ends before. It is
+ * 0, as of a file that does not tell, where the runtime rounds and nothing native can
+ * be asked.
+ */
+async function bytesBehind(
+  file: OpenFile,
+  offset: number | bigint,
+): Promise<number> {
+  const size = await file.size();
+  if (Number.isSafeInteger(size)) return size - Number(offset);
+  if (runtime.roundsStatus && reasonAgainst() !== null) return 0;
+  return Number((await file.stat()).size - BigInt(offset));
 }

@@ -10,7 +10,7 @@ export const UNASKED_BYTES_MAX = 1024 * 1024;
 /** What is read at a time behind the size that the system told. */
 const PIECE_BYTES = 64 * 1024;
 /** A multiple of what direct transfers need. */
-const DIRECT_BYTES = 4096;
+export const DIRECT_BYTES = 4096;
 
 /**
  * Reads as far as the file goes, however long that is.

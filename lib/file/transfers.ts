@@ -4,8 +4,13 @@
  *
  * @module
  */
-import { isAborted, reasonOf } from "../checks/abort_signal.ts";
+import {
+  type AbortListener,
+  isAborted,
+  reasonOf,
+} from "../checks/abort_signal.ts";
 import type { OpenFile } from "../requests/open_file.ts";
+import type { RequestQueue } from "../requests/request.ts";
 import { placeOf } from "../system/pinned.ts";
 import type { IoOptions } from "./options.ts";
 import { PromisedRequest } from "./promised_request.ts";
@@ -21,17 +26,34 @@ export function transfer(
   operation: "read" | "write",
   view: Uint8Array,
   offset: number | bigint,
+  options: IoOptions,
+): Promise<number> {
+  const queue = file.queueWithin(operation);
+  return transferBy(queue, operation, view, offset, options);
+}
+
+/**
+ * The same by a certain queue of the file.
+ *
+ * @param submitted Is given the request, which its caller may cancel.
+ */
+export function transferBy(
+  queue: RequestQueue,
+  operation: "read" | "write",
+  view: Uint8Array,
+  offset: number | bigint,
   { signal, priority = 0 }: IoOptions,
+  submitted?: (request: AbortListener) => void,
 ): Promise<number> {
   return new Promise((resolve, reject) => {
     if (signal !== undefined && isAborted(signal)) {
       return reject(reasonOf(signal));
     }
-    const queue = file.queueWithin(operation);
     const address = placeOf(view);
     const fields = { operation, view, address, offset, priority };
     const request = new PromisedRequest(queue, fields, resolve, reject);
     if (signal !== undefined) request.cancelOn(signal);
+    submitted?.(request);
     queue.submit(request);
   });
 }

@@ -1,6 +1,7 @@
 /** An open file: the queues of its requests, whether it takes more, and closing. */
 import type { BigIntStats } from "node:fs";
 import { queueMicrotask } from "../../ffi/event_loop.ts";
+import type { AbortListener } from "../checks/abort_signal.ts";
 import { assert } from "../checks/assert.ts";
 import type { FileTraits, Operation } from "../engine/engine.ts";
 import { turn } from "../engine/turn.ts";
@@ -12,6 +13,7 @@ import {
   closeSecond,
   duplicateDescriptor,
   type Handle,
+  reopenFile,
   reopenForAppending,
   sizeNow,
   sizeOf,
@@ -20,7 +22,8 @@ import {
   truncateFile,
 } from "../system/descriptor.ts";
 import { AioError, withCallerFirst } from "../system/error.ts";
-import type { NamedFile } from "../system/hints.ts";
+import { ASSUMED_FLAGS } from "../system/fs_descriptor.ts";
+import { fileName, type NamedFile } from "../system/hints.ts";
 import { isServedByFs } from "../system/settings.ts";
 import { FileQueue } from "./file_queue.ts";
 import { RangeLocks } from "./range_locks.ts";
@@ -63,13 +66,20 @@ export class OpenFile {
    * file that was not opened for appending, through a descriptor of its own.
    */
   #second: FileQueue | null = null;
-  /** The descriptor that was opened for the second one, or -1. */
-  #openedFd = -1;
+  /** Writes through the page cache of a file that was opened for direct transfers. */
+  #cached: FileQueue | null = null;
+  /** See {@linkcode fdOfHoles}; `null` until somebody asks. */
+  #fdOfHoles: number | null = null;
+  /**
+   * Descriptors that were opened beside the file's own. They stay open until the file
+   * is closed: the process loses its record locks when any of them is.
+   */
+  readonly #openedFds: number[] = [];
   /** Calls that are more than a request, or none: `size`, `truncate`, …. */
   readonly #calls = new Set<Promise<unknown>>();
   #closing: Promise<void> | null = null;
-  /** How many times everything was canceled: long calls look for it. */
-  cancellations = 0;
+  /** Long calls, which hear of it when everything is canceled. */
+  readonly cancelListeners = new Set<AbortListener>();
 
   /**
    * @param fd The descriptor.
@@ -114,6 +124,13 @@ export class OpenFile {
     return this.#file;
   }
 
+  /** Whether a write may go to the end of the file, whatever its offset. */
+  get mayAppend(): boolean {
+    const { isAppending, isSeekable, flags } = this.#file;
+    return isAppending ||
+      isSeekable && isServedByFs() && flags === ASSUMED_FLAGS;
+  }
+
   /** @throws {AioError} `EBADF` if it is closed. */
   assertOpen(syscall: string): void {
     if (this.#closing === null) return;
@@ -150,14 +167,59 @@ export class OpenFile {
     const { knownFd, flags, isSeekable } = this.#file;
     const { commits } = this.#queue;
     if (!isSeekable) return new FileQueue(knownFd, this.#file, commits);
-    const fd = this.#openedFd = reopenForAppending(this.named, flags);
-    counters.descriptors++;
+    const fd = this.#opened(reopenForAppending(this.named, flags));
     const file = {
       ...this.#file,
       flags: flags | constants.O_APPEND,
       isAppending: true,
     };
     return new FileQueue(fd, file, commits);
+  }
+
+  /**
+   * Where a write waits that direct transfers cannot do, of a file that was opened for
+   * them: it goes through the page cache, by a descriptor of its own.
+   *
+   * @throws {AioError} If the file cannot be opened otherwise.
+   */
+  cachedQueue(): FileQueue {
+    // Elsewhere the system takes them.
+    if (platform.os !== "linux") return this.#queue;
+    return this.#cached ??= this.#newCached();
+  }
+
+  #newCached(): FileQueue {
+    const { O_ACCMODE, O_DIRECT, O_WRONLY } = constants;
+    const flags = this.#file.flags & ~(O_ACCMODE | O_DIRECT) | O_WRONLY;
+    const fd = reopenFile(this.named, flags);
+    if (fd < 0) {
+      const what = "Cannot write what is no multiple of a block to " +
+        `${fileName(this.named)}, which is open for direct I/O only`;
+      const particulars = { errno: -fd, syscall: "open", ...this.named };
+      throw new AioError(what, particulars);
+    }
+    const file = { ...this.#file, flags, isDirect: false };
+    return new FileQueue(this.#opened(fd), file, this.#queue.commits);
+  }
+
+  #opened(fd: number): number {
+    this.#openedFds.push(fd);
+    counters.descriptors++;
+    return fd;
+  }
+
+  /**
+   * A descriptor whose position may be moved, to look for holes, or a negative error
+   * number. That of a program is read by its position.
+   */
+  get fdOfHoles(): number {
+    if (this.#fdOfHoles !== null) return this.#fdOfHoles;
+    let fd = this.named.fd;
+    if (this.#file.path === undefined) {
+      fd = reopenFile(this.named, constants.O_RDONLY);
+      if (fd >= 0) this.#opened(fd);
+    }
+    return this.#fdOfHoles = fd;
   }
 
   /**
@@ -179,14 +241,15 @@ export class OpenFile {
   }
 
   get #queues(): FileQueue[] {
-    return this.#second === null ? [this.#queue] : [this.#queue, this.#second];
+    return [this.#queue, this.#second, this.#cached]
+      .filter((queue) => queue !== null);
   }
 
   /** Cancels everything that has not begun. Returns how many that were. */
   cancelAll(): number {
-    this.cancellations++;
     let canceled = 0;
     for (const queue of this.#queues) canceled += queue.cancelAll();
+    for (const listener of this.cancelListeners) listener.aborted();
     return canceled;
   }
 
@@ -269,10 +332,10 @@ export class OpenFile {
   async #closeQueues(): Promise<void> {
     for (const { channel } of this.#queues) await channel.whenUnused();
     for (const { channel } of this.#queues) channel.close();
-    counters.descriptors -= this.#openedFd >= 0 ? 2 : 1;
+    counters.descriptors -= 1 + this.#openedFds.length;
     assert(counters.descriptors >= 0, "what is closed was open");
     if (this.#isOwner && this.#queue.hasWritten) await this.#flush();
-    if (this.#openedFd >= 0) await this.#closeChecked(this.#openedFd);
+    for (const fd of this.#openedFds) await this.#closeChecked(fd);
   }
 
   /**

@@ -64,25 +64,31 @@ export interface Data {
   readonly end: number;
 }
 
+/** Whether the system tells where a file has data. */
+export function tellsHoles(): boolean {
+  return constants.SEEK_DATA !== 0 && reasonAgainst() === null;
+}
+
 /**
- * Where the next data of a file are. Nothing else uses its position, which stays as it
- * is.
+ * Where the next data of a file are, if {@linkcode tellsHoles}. The position of the
+ * descriptor is another one meanwhile, and then as it was.
+ *
+ * What lies beyond 2 ** 53 is only known to lie there.
  *
  * @returns `null` if there is nothing but a hole.
  */
 export function nextData(fd: number, offset: number): Data | null {
-  const unknown = { begin: offset, end: Infinity };
   const { SEEK_DATA, SEEK_HOLE } = constants;
-  if (SEEK_DATA === 0 || reasonAgainst() !== null) return unknown;
   const { lseek } = librt();
   const position = lseek(fd, 0, SEEK_CUR);
   const begin = lseek(fd, offset, SEEK_DATA);
   const errno = begin === -1 ? runtime.errno() : 0;
-  const end = begin === -1 ? -1 : lseek(fd, begin, SEEK_HOLE);
+  const end = Number.isSafeInteger(begin) && begin >= 0
+    ? lseek(fd, begin, SEEK_HOLE)
+    : Infinity;
   if (position !== -1) lseek(fd, position, SEEK_SET);
   if (errno === ENXIO) return null;
-  // Beyond 2 ** 53 they are not exact.
-  return Number.isSafeInteger(end) && end > begin && begin >= offset
+  return begin >= offset && end > begin
     ? { begin, end }
-    : unknown;
+    : { begin: offset, end: Infinity };
 }

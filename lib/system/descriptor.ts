@@ -127,6 +127,13 @@ export function reopenDescriptor(fd: number, flags: number): number {
   return openNatively(name, flags & REOPEN_FLAGS, 0);
 }
 
+/** The same by `node:fs` where that serves, by the path if there is no other way. */
+export function reopenFile({ fd, path }: NamedFile, flags: number): number {
+  return isServedByFs()
+    ? reopenByFs(fd, path, flags & REOPEN_FLAGS)
+    : reopenDescriptor(fd, flags);
+}
+
 /**
  * Opens a file by a native call, which asks nobody for a permission. Other programs
  * do not inherit the descriptor.
@@ -175,9 +182,7 @@ export function reopenForAppending(file: NamedFile, flags: number): number {
   }
   const kept = flags & ~(O_ACCMODE | constants.O_NONBLOCK);
   const wanted = kept | O_WRONLY | O_APPEND;
-  const appending = isServedByFs()
-    ? reopenByFs(fd, path, wanted & REOPEN_FLAGS)
-    : reopenDescriptor(fd, wanted);
+  const appending = reopenFile(file, wanted);
   if (appending >= 0) return appending;
   statusOf(fd); // Not open any more: EBADF says more than ENOENT.
   throw new AioError(`${what}without append`, {

@@ -26,6 +26,9 @@ const readPromised = promisify(read);
 /** So much is read at once to find the end of a device, also of one that is direct. */
 const BLOCK_BYTES = 4096;
 
+/** Those of a descriptor of which nobody tells. It may append for all that is known. */
+export const ASSUMED_FLAGS = constants.O_RDWR | constants.O_DSYNC;
+
 /**
  * The flags that a descriptor was opened with, as `F_GETFL` has them.
  *
@@ -37,7 +40,7 @@ const BLOCK_BYTES = 4096;
  */
 export function flagsOfOpen(fd: number, opened?: number): number {
   if (statsOf(fd) === null) return -1;
-  return opened ?? flagsInProc(fd) ?? constants.O_RDWR | constants.O_DSYNC;
+  return opened ?? flagsInProc(fd) ?? ASSUMED_FLAGS;
 }
 
 /** Whether a descriptor has offsets: regular files and block devices. */

@@ -16,6 +16,7 @@ import { Slots } from "../../lib/engine/fs/slots.ts";
 import { addressInPlace, pinnedAddressOf } from "../../lib/system/pinned.ts";
 import { allocatePinned } from "../../mod.ts";
 import {
+  assertBytes,
   closeSync,
   constants,
   Directory,
@@ -84,6 +85,35 @@ test("without --allow-ffi, a write from offset 2 ** 53 on is EFBIG and writes no
     text: "contents",
   });
 });
+
+test(
+  "node:fs copies all of a file to one that appends, which it does not know",
+  {
+    ignore: !isLinux,
+  },
+  async () => {
+    using directory = new Directory();
+    const paths = [directory.file(), directory.file("before")];
+    Deno.truncateSync(paths[0], 8 * 2 ** 20);
+    using source = Deno.openSync(paths[0], { append: true });
+    const contents = pattern(5 * 2 ** 20);
+    source.writeSync(contents);
+    const flags = [...FILES_ONLY, "--allow-env", "--allow-ffi"];
+    const outcome = await report("copies_to_appending", {
+      args: paths,
+      flags,
+      engine: "fs",
+    });
+    const copied = 13 * 2 ** 20;
+    assertEquals(outcome, { engine: "fs", copied, size: copied + 6 });
+    const bytes = Deno.readFileSync(paths[1]);
+    assertBytes(
+      bytes.subarray(6, -contents.length),
+      new Uint8Array(8 * 2 ** 20),
+    );
+    assertBytes(bytes.subarray(-contents.length), contents);
+  },
+);
 
 test("without --allow-ffi, reads of a FIFO that is silent can be canceled", {
   ignore: !isLinux,

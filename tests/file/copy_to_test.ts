@@ -1,13 +1,15 @@
 // copyTo(): bytes from one file to another, with its holes.
 
 import { assert, assertEquals, assertRejects } from "@std/assert";
-import { readSync } from "node:fs";
+import { readdirSync, readlinkSync, readSync } from "node:fs";
+import { open } from "node:fs/promises";
 import {
   AioFile,
   type CopyOptions,
   metrics,
   type OpenOptions,
 } from "../../mod.ts";
+import { openFileOf } from "../../lib/file/aio_file.ts";
 import {
   assertAioError,
   assertBytes,
@@ -22,6 +24,7 @@ import {
   openSync,
   pattern,
   test,
+  until,
 } from "../helpers/mod.ts";
 
 const MIB = 1024 * 1024;
@@ -81,6 +84,17 @@ const [memory] = Object.values(WAYS);
 async function blocksOf(file: AioFile): Promise<number> {
   await file.sync();
   return Number((await file.stat()).blocks) * 512 / BLOCK_BYTES;
+}
+
+/** The descriptors of this process that lead to a file. */
+function descriptorsOf(path: string): number[] {
+  return readdirSync("/proc/self/fd").map(Number).filter((fd) => {
+    try {
+      return readlinkSync(`/proc/self/fd/${fd}`) === path;
+    } catch {
+      return false; // That of the directory, which is closed.
+    }
+  });
 }
 
 for (const [name, way] of Object.entries(WAYS)) {
@@ -208,6 +222,28 @@ test("copyTo() has the system copy where it can, without requests", {
   assertBytes(pair.copied, pattern(3 * MIB));
 });
 
+test("copyTo() ends where the file does that is cut into a hole meanwhile", {
+  ignore: !isLinux,
+}, async () => {
+  for (const begin of [[], [0]]) {
+    await using pair = await Pair.open(memory);
+    const { source, target, sourcePath } = pair;
+    for (const offset of [...begin, 8 * MIB]) {
+      await source.writeAt(encode("data"), offset);
+    }
+    // Asked after the size, and before anything is copied.
+    const file = openFileOf(source);
+    const stat = file.stat.bind(file);
+    file.stat = async () => {
+      const stats = await stat();
+      Deno.truncateSync(sourcePath, 5 * MIB);
+      return stats;
+    };
+    assertEquals(await source.copyTo(target), 5 * MIB);
+    assertBytes(pair.copied, Deno.readFileSync(sourcePath));
+  }
+});
+
 test("copyTo() copies within a file, where the ranges do not overlap", async () => {
   await using pair = await Pair.open(memory, "0123456789");
   const { source, sourcePath } = pair;
@@ -221,6 +257,18 @@ test("copyTo() copies within a file, where the ranges do not overlap", async () 
     await assertAioError(overlapping, "EINVAL", { path: sourcePath });
   }
   assertEquals(Deno.readTextFileSync(sourcePath), text);
+});
+
+test("copyTo() appends a file to itself, where nothing overlaps", async () => {
+  await using pair = await Pair.open(memory, "0123456789");
+  const { source, sourcePath } = pair;
+  await using end = await AioFile.open(sourcePath, {
+    append: true,
+    read: true,
+  });
+  assertEquals(await source.copyTo(end), 10);
+  assertEquals(await end.copyTo(end, { offset: 18, length: 5 }), 2);
+  assertEquals(Deno.readTextFileSync(sourcePath), "0123456789012345678989");
 });
 
 test("copyTo() appends to a file opened for appending, holes and all", async () => {
@@ -255,6 +303,51 @@ test(
   },
 );
 
+test(
+  "copyTo() copies any number of bytes between files opened with direct",
+  { ignore: !hasDirectTransfers() },
+  async () => {
+    const direct = true;
+    for (const length of [1, 5000, 3 * MIB + 512 + 7]) {
+      using directory = new Directory();
+      const contents = pattern(length);
+      const from = directory.file(contents);
+      await using source = await AioFile.open(from, { direct });
+      await using cached = await AioFile.open(from);
+      const part = { length: Math.ceil(length / 2) };
+      for (const [one, options] of [[source, part], [cached, {}]] as const) {
+        const to = directory.file();
+        const writing = { read: true, write: true, direct };
+        await using target = await AioFile.open(to, writing);
+        const { length: most = length } = options as CopyOptions;
+        assertEquals(await one.copyTo(target, options), most);
+        await target.sync();
+        const expected = contents.subarray(0, most);
+        assertBytes(Deno.readFileSync(to), expected);
+        assertBytes(await target.read(0, Infinity), expected);
+      }
+    }
+  },
+);
+
+test(
+  "copyTo() to a file opened with direct takes what comes from a pipe, and any place",
+  { ignore: !isLinux || !hasDirectTransfers() },
+  async () => {
+    using directory = new Directory();
+    const to = directory.file();
+    const options = { write: true, direct: true };
+    await using target = await AioFile.open(to, options);
+    await using fifo = new Fifo();
+    const copying = fifo.file.copyTo(target, { length: 11, to: 3 });
+    fifo.feed("hello ");
+    fifo.feed("world and more");
+    assertEquals(await copying, 11);
+    assertEquals(decode(Deno.readFileSync(to)), "\0\0\0hello world");
+    fifo.drain();
+  },
+);
+
 test("copyTo() reads a pipe to its end", { ignore: !isLinux }, async () => {
   await using pair = await Pair.open(memory);
   await using fifo = new Fifo();
@@ -276,6 +369,36 @@ test("copyTo() writes to a pipe, in order", { ignore: !isLinux }, async () => {
   assertBytes(await fifo.take(3 * MIB), contents);
   assertEquals(await copying, 3 * MIB);
 });
+
+test(
+  "copyTo() is ended by cancel() and close() of one file while the other one waits",
+  {
+    ignore: !isLinux,
+  },
+  async () => {
+    const ends = [
+      (file: AioFile) => file.cancel(),
+      (file: AioFile) => file.close({ cancel: true }),
+    ];
+    for (const end of ends) {
+      await using pair = await Pair.open(memory, pattern(3 * MIB));
+      const { source, target } = pair;
+      await using silent = new Fifo();
+      const reading = silent.file.copyTo(target);
+      silent.feed("some");
+      await until(() => pair.copied.length === 4, "nothing was copied");
+      const notRead = assertAioError(reading, "ECANCELED");
+      await end(target);
+      await notRead;
+      await using full = new Fifo();
+      const writing = source.copyTo(full.file);
+      await full.take(1);
+      const notWritten = assertAioError(writing, "ECANCELED");
+      await end(source);
+      await notWritten;
+    }
+  },
+);
 
 test("copyTo() copies files that say they have no bytes", {
   ignore: !isLinux,
@@ -302,6 +425,76 @@ test("copyTo() leaves the position of a descriptor alone", async () => {
   closeSync(fd);
 });
 
+test(
+  "copyTo() leaves the position alone while the owner of an adopted file reads by it",
+  {
+    ignore: !isLinux,
+  },
+  async () => {
+    await using pair = await Pair.open(memory);
+    const { source, target, sourcePath } = pair;
+    const BLOCKS = 2000;
+    for (let block = 0; block < BLOCKS; block += 2) {
+      const data = new Uint8Array(BLOCK_BYTES).fill(1 + block % 251);
+      await source.writeAt(data, block * BLOCK_BYTES);
+    }
+    await source.truncate(BLOCKS * BLOCK_BYTES);
+    const owner = await open(sourcePath);
+    const adopted = AioFile.adopt(owner, { closeFd: false });
+    let isRead = false;
+    const copying = (async () => {
+      while (!isRead) await adopted.copyTo(target);
+    })();
+    const blocks: number[] = [];
+    const memoryOfOwner = new Uint8Array(BLOCK_BYTES);
+    for (let block = 0; block < BLOCKS; block++) {
+      const { bytesRead } = await owner.read(
+        memoryOfOwner,
+        0,
+        BLOCK_BYTES,
+        null,
+      );
+      blocks.push(bytesRead === BLOCK_BYTES ? memoryOfOwner[0] : -1);
+    }
+    isRead = true;
+    await copying;
+    await adopted.close();
+    await owner.close();
+    const expected = Array.from(
+      { length: BLOCKS },
+      (_, block) => block % 2 === 0 ? 1 + block % 251 : 0,
+    );
+    assertEquals(blocks, expected);
+  },
+);
+
+test(
+  "copyTo() leaves the holes of an adopted file, by a descriptor that stays open until close()",
+  {
+    ignore: !isLinux,
+  },
+  async () => {
+    await using pair = await Pair.open(memory);
+    const { source, target, sourcePath } = pair;
+    await source.truncate(64 * MIB);
+    await source.writeAt(encode("data"), 32 * MIB);
+    await source.close();
+    const fd = openSync(sourcePath, "r");
+    const adopted = AioFile.adopt(fd, { closeFd: false });
+    // By node:fs it can be opened with all permissions only, as the tests have them.
+    assertEquals(await adopted.copyTo(target), 64 * MIB);
+    assertEquals(await adopted.copyTo(target), 64 * MIB);
+    assertBytes(pair.copied, Deno.readFileSync(sourcePath));
+    const blocks = await blocksOf(target);
+    assert(blocks <= 3, `${blocks} blocks, where 3 are enough`);
+    const opened = descriptorsOf(sourcePath).filter((other) => other !== fd);
+    assert(opened.length > 0, "none is open");
+    await adopted.close();
+    assertEquals(descriptorsOf(sourcePath), [fd]);
+    closeSync(fd);
+  },
+);
+
 test("copyTo() says which file is not open for it", async () => {
   await using pair = await Pair.open(memory, "contents");
   const { sourcePath, targetPath } = pair;
@@ -311,6 +504,24 @@ test("copyTo() says which file is not open for it", async () => {
   await assertAioError(toReader, "EBADF", { path: targetPath });
   const fromWriter = writer.copyTo(pair.target);
   await assertAioError(fromWriter, "EBADF", { path: sourcePath });
+});
+
+test("copyTo() says which file is not open for it where there is nothing to copy", async () => {
+  await using pair = await Pair.open(memory);
+  const { source, target, sourcePath, targetPath } = pair;
+  await using reader = await AioFile.open(targetPath);
+  await using writer = await AioFile.open(sourcePath, { write: true });
+  for (const options of [{}, { length: 0 }, { offset: 2 ** 40 }]) {
+    const [read, written] = [
+      { path: sourcePath, syscall: "aio_read" },
+      { path: targetPath, syscall: "aio_write" },
+    ];
+    await assertAioError(source.copyTo(reader, options), "EBADF", written);
+    await assertAioError(writer.copyTo(target, options), "EBADF", read);
+  }
+  await source.truncate(MIB);
+  const written = { path: targetPath, syscall: "aio_write" };
+  await assertAioError(source.copyTo(reader), "EBADF", written);
 });
 
 test(

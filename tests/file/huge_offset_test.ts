@@ -114,6 +114,58 @@ for (const begin of [LAST, LAST - 1, LAST - MIB, 2n ** 53n + 1n]) {
   );
 }
 
+test("copyTo() copies from beyond 2 ** 53 to the exact end of a file", {
+  ignore,
+}, async () => {
+  using directory = new Directory(MEMORY);
+  await using source = await AioFile.open(directory.file(), READ_WRITE);
+  const offset = 2n ** 60n;
+  const contents = pattern(356);
+  await source.writeAt(contents, offset);
+  for (const length of [Infinity, 300, 356, 1000]) {
+    await using target = await AioFile.open(directory.file(), READ_WRITE);
+    const expected = contents.subarray(0, Math.min(length, 356));
+    const copied = await source.copyTo(target, { offset, length });
+    assertEquals(copied, expected.length);
+    assertBytes(await target.read(0, Infinity), expected);
+  }
+});
+
+test(
+  "copyTo() of a hole replaces what was there beyond 2 ** 53, to its exact end",
+  {
+    ignore,
+  },
+  async () => {
+    using directory = new Directory(MEMORY);
+    await using source = await AioFile.open(directory.file(), READ_WRITE);
+    await source.truncate(8192);
+    await source.writeAt(pattern(10), 8192);
+    const to = 2n ** 60n + 200n;
+    await using target = await AioFile.open(directory.file(), READ_WRITE);
+    await target.writeAt(pattern(940), to);
+    assertEquals(await source.copyTo(target, { to }), 8202);
+    assertBytes(await bytesAt(target, to, 8192), new Uint8Array(8192));
+  },
+);
+
+test("copyTo() refuses more bytes than a number can tell, and takes a length", {
+  ignore,
+}, async () => {
+  using directory = new Directory(MEMORY);
+  const [from, to] = [directory.file(), directory.file()];
+  await using source = await AioFile.open(from, READ_WRITE);
+  await source.writeAt(pattern(3), 2n ** 55n + 4096n * 3n + 1n);
+  await using target = await AioFile.open(to, READ_WRITE);
+  await assertAioError(source.copyTo(target), "EOVERFLOW", { path: from });
+  assertEquals(await target.size(), 0);
+  for (const length of [2 ** 40, LAST]) {
+    assertEquals(await source.copyTo(target, { length }), length);
+    assertEquals(await target.size(), length);
+  }
+  assertEquals((await target.stat()).blocks, 8n);
+});
+
 /** What is given, and what comes back: a number wherever one is exact. */
 const OFFSETS: [number | bigint, number | bigint][] = [
   [0n, 0],
