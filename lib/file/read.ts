@@ -2,6 +2,9 @@
 import { runtime } from "../../ffi/current.ts";
 import { offsetAfter } from "../checks/offset.ts";
 import type { OpenFile } from "../requests/open_file.ts";
+import { ECANCELED } from "../system/constants.ts";
+import { AioError } from "../system/error.ts";
+import { fileName } from "../system/hints.ts";
 import type { IoOptions } from "./options.ts";
 import { transfer } from "./transfers.ts";
 
@@ -26,6 +29,37 @@ export async function readLong(
   length: number,
   options: IoOptions,
 ): Promise<Uint8Array<ArrayBuffer>> {
+  let isCanceled = false;
+  const listener = { aborted: () => isCanceled = true };
+  // Between two requests as well: then there is none that can be canceled.
+  file.cancelListeners.add(listener);
+  try {
+    return await readPieces(file, offset, length, options, () => {
+      if (isCanceled) throw canceled(file, offset, length);
+    });
+  } finally {
+    file.cancelListeners.delete(listener);
+  }
+}
+
+function canceled(
+  { named }: OpenFile,
+  offset: number | bigint,
+  length: number,
+): AioError {
+  const what = `Cannot read ${length} bytes at offset ${offset} of ` +
+    `${fileName(named)}, because the request was canceled`;
+  const particulars = { errno: ECANCELED, syscall: "aio_read", offset };
+  return new AioError(what, { ...particulars, ...named });
+}
+
+async function readPieces(
+  file: OpenFile,
+  offset: number | bigint,
+  length: number,
+  options: IoOptions,
+  assertWanted: () => void,
+): Promise<Uint8Array<ArrayBuffer>> {
   const { isSeekable, isDirect } = file.traits;
   // Nobody knows how much a pipe has: what is there, but at most so much.
   let left = isSeekable ? length : Math.min(length, UNASKED_BYTES_MAX);
@@ -34,6 +68,7 @@ export async function readLong(
   if (isDirect) wanted = Math.ceil(wanted / DIRECT_BYTES) * DIRECT_BYTES;
   const pieces: Uint8Array<ArrayBuffer>[] = [];
   for (let at = offset; left > 0; wanted = PIECE_BYTES) {
+    assertWanted();
     const piece = runtime.allocateUnsafe(Math.min(wanted, left));
     const bytes = await transfer(file, "read", piece, at, options);
     if (bytes > 0) pieces.push(upTo(piece, bytes));

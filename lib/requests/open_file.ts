@@ -6,7 +6,7 @@ import { assert } from "../checks/assert.ts";
 import type { FileTraits, Operation } from "../engine/engine.ts";
 import { turn } from "../engine/turn.ts";
 import { type Buffers, lengthOf } from "../checks/buffers.ts";
-import { EBADF, platform } from "../system/constants.ts";
+import { EBADF, EINVAL, platform } from "../system/constants.ts";
 import { counters } from "../system/counters.ts";
 import {
   closeDescriptor,
@@ -52,6 +52,7 @@ const NOTHING: Cached = { bytes: 0, isWhole: false };
 /** See the module's documentation. */
 export class OpenFile {
   readonly #file: FileTraits;
+  readonly #isBlockDevice: boolean;
   /** How the system and errors name it. */
   readonly named: NamedFile;
   readonly locks: RangeLocks;
@@ -95,7 +96,7 @@ export class OpenFile {
     handle: Handle | null,
   ) {
     const path = opened?.path;
-    const { flags, isSeekable } = statusOf(fd, opened?.flags);
+    const { flags, isSeekable, isBlockDevice } = statusOf(fd, opened?.flags);
     const { O_ACCMODE, O_APPEND, O_DIRECT, O_DSYNC, O_RDONLY } = constants;
     this.#file = {
       path,
@@ -108,6 +109,7 @@ export class OpenFile {
       isSynchronous: (flags & O_DSYNC) !== 0,
     };
     this.named = { fd, path };
+    this.#isBlockDevice = isBlockDevice;
     this.locks = new RangeLocks(this.named);
     this.#isOwner = isOwner;
     this.#handle = handle;
@@ -156,11 +158,21 @@ export class OpenFile {
   /** The same for what {@linkcode during} waits for, while the file is closed too. */
   queueWithin(operation: Operation): FileQueue {
     if (operation === "read") return this.#queue;
+    if (operation === "append") this.#assertHasEnd();
     const { isSeekable, isAppending } = this.#file;
     const isSecond = isSeekable
       ? operation === "append" && !isAppending
       : operation === "append" || operation === "write";
     return isSecond ? this.#second ??= this.#newSecond() : this.#queue;
+  }
+
+  /** The system would write to the beginning, whatever the flags say. */
+  #assertHasEnd(): void {
+    if (!this.#isBlockDevice) return;
+    const what = `Cannot append to ${fileName(this.named)}, which is a block ` +
+      "device and cannot become longer";
+    const particulars = { errno: EINVAL, syscall: "aio_write", ...this.named };
+    throw new AioError(what, particulars);
   }
 
   #newSecond(): FileQueue {

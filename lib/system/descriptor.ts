@@ -28,7 +28,6 @@ import {
   endByFs,
   endNowByFs,
   flagsOfOpen,
-  isSeekableByFs,
   reopenByFs,
 } from "./fs_descriptor.ts";
 import { accessHint, closedHint, fileName, type NamedFile } from "./hints.ts";
@@ -53,6 +52,8 @@ export interface DescriptorStatus {
   readonly flags: number;
   /** Whether it has offsets: regular files and block devices. */
   readonly isSeekable: boolean;
+  /** Whether it is a block device, as far as the runtime tells. */
+  readonly isBlockDevice: boolean;
 }
 
 /**
@@ -75,13 +76,11 @@ export function statusOf(fd: number, opened?: number): DescriptorStatus {
       fd,
     });
   }
-  return { flags, isSeekable: isByFs ? isSeekableByFs(fd) : hasOffsets(fd) };
-}
-
-function hasOffsets(fd: number): boolean {
   const stats = statsOf(fd);
-  if (stats === null) return hasPosition(fd);
-  return stats.isFile() || stats.isBlockDevice();
+  const isBlockDevice = stats?.isBlockDevice() ?? false;
+  const isSeekable = isBlockDevice ||
+    (stats?.isFile() ?? (!isByFs && hasPosition(fd)));
+  return { flags, isSeekable, isBlockDevice };
 }
 
 /**

@@ -43,12 +43,6 @@ export function flagsOfOpen(fd: number, opened?: number): number {
   return opened ?? flagsInProc(fd) ?? ASSUMED_FLAGS;
 }
 
-/** Whether a descriptor has offsets: regular files and block devices. */
-export function isSeekableByFs(fd: number): boolean {
-  const stats = statsOf(fd);
-  return stats !== null && (stats.isFile() || stats.isBlockDevice());
-}
-
 /** Whether it is a terminal or another device that is none of blocks. */
 export function isCharacterDevice(fd: number): boolean {
   return statsOf(fd)?.isCharacterDevice() ?? false;

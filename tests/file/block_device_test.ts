@@ -1,7 +1,7 @@
 // Block devices: a file seen as one by losetup(8), which needs root.
 
-import { assert, assertEquals } from "@std/assert";
-import { AioFile, allocatePinned } from "../../mod.ts";
+import { assert, assertEquals, assertRejects } from "@std/assert";
+import { AioError, AioFile, allocatePinned } from "../../mod.ts";
 import { assertBytes, Directory, pattern, test } from "../helpers/mod.ts";
 
 const SIZE_BYTES = 3 * 1024 * 1024;
@@ -84,3 +84,28 @@ test("writeAt() and sync() reach a block device", { ignore }, async () => {
   assertBytes(bytes.subarray(1024, 1536), new Uint8Array(512).fill(7));
   assertBytes(bytes.subarray(1536), device.contents.subarray(1536));
 });
+
+for (const append of [true, false]) {
+  test(
+    `append() to a block device that was opened ${
+      append ? "" : "not "
+    }for it is EINVAL, and writes nothing`,
+    { ignore },
+    async () => {
+      using device = new BlockDevice();
+      {
+        await using file = await AioFile.open(device.path, {
+          write: true,
+          append,
+        });
+        const error = await assertRejects(
+          () => file.append(new Uint8Array([1, 2, 3])),
+          AioError,
+          "is a block device",
+        );
+        assertEquals((error as AioError).code, "EINVAL");
+      }
+      assertBytes(await Deno.readFile(device.path), device.contents);
+    },
+  );
+}

@@ -151,3 +151,18 @@ test("read() of a file open for writing only is EBADF", async () => {
   await assertAioError(file.read(0, 4), "EBADF", { path });
   await assertAioError(file.read(0, 2 ** 30), "EBADF", { path });
 });
+
+for (const how of ["cancel()", "close({ cancel: true })"]) {
+  test(`${how} ends a read() of a long file, and that of a slice`, async () => {
+    using directory = new Directory();
+    await using file = await AioFile.open(directory.file(pattern(8 * MIB)));
+    const reads = [file.read(0, 8 * MIB), file.slice().bytes()];
+    const outcomes = Promise.allSettled(reads);
+    if (how === "cancel()") await file.cancel();
+    else await file.close({ cancel: true });
+    for (const outcome of await outcomes) {
+      const { reason } = outcome as PromiseRejectedResult;
+      assertEquals([outcome.status, reason?.code], ["rejected", "ECANCELED"]);
+    }
+  });
+}
