@@ -384,14 +384,17 @@ export class AioFile implements AsyncDisposable {
    * intervening file modification operation shall occur between changing the
    * file offset and the write operation."
    *
-   * A list of buffers is appended in order, with nothing in between.
+   * A list of buffers is appended in order, with nothing in between. That holds
+   * against everybody who appends, for up to 1 MiB; of more, the system gets a part at
+   * a time, and only the other appends of this `AioFile` stay outside. One buffer of
+   * pinned memory goes at once, however long it is.
    *
    * @param from The bytes: a buffer, or a list of them. They must not be changed
    * before the promise is settled.
    * @param options Cancellation; the priority is not used.
    * @returns How many bytes were written: all of them.
    * @throws {AioError} If the system reports an error; `bytesTransferred` says
-   * how many bytes were written before.
+   * how many bytes were written before. `EINVAL` for a block device.
    * @throws {TypeError} If `from` is no `Uint8Array` or list of them, or a buffer was
    * detached or resized meanwhile.
    *
