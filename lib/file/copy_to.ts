@@ -260,8 +260,8 @@ class Copy implements AbortListener {
     depth = this.#depth,
   ): Promise<number> {
     const length = Math.min(end - begin, CHUNK_BYTES);
-    const { isDirect } = this.#source.traits;
-    const multiple = isDirect ? DIRECT_BYTES : 1;
+    const { isDirect, isSeekable } = this.#source.traits;
+    const multiple = isDirect && isSeekable ? DIRECT_BYTES : 1;
     let next = begin;
     let stop = end;
     const work = async () => {
@@ -330,10 +330,11 @@ class Copy implements AbortListener {
   /** A direct transfer can be of whole blocks only. */
   #queueOfWrite(length: number, offset: number | bigint): RequestQueue {
     const target = this.#target;
-    const { isDirect, isAppending } = target.traits;
+    const { isDirect, isSeekable, isAppending } = target.traits;
     const isWhole = length % DIRECT_BYTES === 0 &&
       (isAppending || BigInt(offset) % BigInt(DIRECT_BYTES) === 0n);
-    return isDirect && !isWhole
+    // To a pipe it is something else: packets.
+    return isDirect && isSeekable && !isWhole
       ? target.cachedQueue()
       : target.queueWithin("write");
   }
