@@ -8,7 +8,7 @@ import { ECANCELED, EINVAL } from "../system/constants.ts";
 import { copyRange, nextData } from "../system/copy_range.ts";
 import { AioError } from "../system/error.ts";
 import { fileName } from "../system/hints.ts";
-import { allocatePinned } from "../system/pinned.ts";
+import { allocateOwn } from "../system/pinned.ts";
 import { punchHole } from "../system/space.ts";
 import { transfer } from "./transfers.ts";
 
@@ -214,7 +214,7 @@ class Copy {
     let next = begin;
     let stop = end;
     const work = async () => {
-      const buffer = allocatePinned(length);
+      const buffer = allocateOwn(length);
       while (next < stop) {
         this.#assertWanted();
         const at = next;

@@ -1,0 +1,104 @@
+/**
+ * The npm package on Node, started with flags that take something away from it.
+ */
+import { assertEquals } from "@std/assert";
+import { cp } from "node:fs/promises";
+import { join } from "node:path";
+import { NAME } from "../../scripts/npm_package.ts";
+import { test } from "../helpers/mod.ts";
+import { mustRun, newDirectory, newProject } from "./project.ts";
+import { findNewest, findOldestNode } from "./runtimes.ts";
+
+const limit_ms = 120_000;
+
+const project = await newProject();
+const { directory } = project;
+/** A project without koffi. */
+const bare = await newDirectory();
+await cp(
+  join(directory, "node_modules", NAME),
+  join(bare, "node_modules", NAME),
+  {
+    recursive: true,
+  },
+);
+const nodes = [
+  await findOldestNode(directory),
+  await findNewest(directory, "node"),
+];
+globalThis.addEventListener("unload", () => {
+  project[Symbol.dispose]();
+  Deno.removeSync(bare, { recursive: true });
+});
+
+interface Run {
+  /** Where the package is: with koffi, or without. */
+  cwd: string;
+  flags?: string[];
+  args?: string[];
+}
+
+/** Runs a program, and returns what it prints. */
+async function print(
+  node: string,
+  program: string,
+  { cwd, flags = [], args = [] }: Run,
+): Promise<unknown> {
+  await Deno.writeTextFile(join(cwd, "main.mjs"), program);
+  return JSON.parse(
+    await mustRun(cwd, node, ...flags, "main.mjs", ...args),
+  );
+}
+
+/** A test on each Node. */
+function testEach(
+  name: string,
+  fn: (node: string) => Promise<void>,
+): void {
+  for (const { name: title, path } of nodes) {
+    const options = { ignore: path === null, limit_ms };
+    test(`${title}: ${name}`, options, () => fn(path!));
+  }
+}
+
+const WITHOUT_WEBASSEMBLY = `
+import { AioFile, allocatePinned } from "${NAME}";
+const outcome = (fn) => fn().catch(({ name, code }) => [name, code]);
+const file = await AioFile.open("file", "w+");
+const text = new TextEncoder().encode("contents");
+const other = await AioFile.open("other", "w");
+const stream = file.writable({ offset: 8 }).getWriter();
+const outcomes = {
+  writeAt: await outcome(() => file.writeAt(text, 0)),
+  readAt: await outcome(() => file.readAt(new Uint8Array(4), 4, {})),
+  read: await outcome(async () => (await file.read(0, 100_000)).length),
+  writable: await outcome(() => stream.write(text).then(() => stream.close())),
+  readable: await outcome(async () => {
+    let bytes = 0;
+    for await (const chunk of file.readable()) bytes += chunk.length;
+    return bytes;
+  }),
+  copyTo: await outcome(() => file.copyTo(other)),
+  allocatePinned: await outcome(async () => allocatePinned(16)),
+};
+await file.close();
+await other.close();
+console.log(JSON.stringify(outcomes));`;
+
+testEach(
+  "files work without WebAssembly, and allocatePinned() says that it needs it",
+  async (node) => {
+    for (const cwd of [directory, bare]) {
+      const flags = ["--jitless"];
+      const outcomes = await print(node, WITHOUT_WEBASSEMBLY, { cwd, flags });
+      assertEquals(outcomes, {
+        writeAt: 8,
+        readAt: 4,
+        read: 8,
+        readable: 16,
+        copyTo: 16,
+        allocatePinned: ["AioError", "ENOTSUP"],
+      });
+    }
+  },
+);
