@@ -10,22 +10,34 @@ import { MAY_END_FIRST, openRings } from "./io_uring/availability.ts";
 import { newIoUringEngine } from "./io_uring/io_uring_engine.ts";
 import { librtEngine } from "./librt/librt_engine.ts";
 
-let chosen: Engine | null = null;
+/** What serves for good. */
+let settled: Engine | null = null;
 /** What was asked for without having it serve, and what there would be. */
 let tried: { wanted: string; made: Engine } | null = null;
 
 /**
- * The engine of this isolate: chosen by the first one who asks, for good.
+ * The engine of this isolate: until a file has it {@linkcode settle}, another one can
+ * be asked for.
  *
  * @throws {AioError} `ENOSYS` if one was asked for by name that cannot be had here.
  * @throws The runtime's own error if that one needs native calls, which it does not
  * permit.
  */
 export function engine(): Engine {
-  if (chosen !== null) return chosen;
-  chosen = made();
-  serving.engine = chosen.name;
-  return chosen;
+  if (settled !== null) return settled;
+  const likely = made();
+  serving.engine = likely.name;
+  return likely;
+}
+
+/**
+ * Has it serve for good: there is a file.
+ *
+ * @throws As {@linkcode engine} does.
+ */
+export function settle(): void {
+  settled = engine();
+  serving.isSettled = true;
 }
 
 /**
@@ -37,7 +49,7 @@ export function likelyEngine(): EngineName | null {
   const isNative = settings.engine !== "auto" && settings.engine !== "fs";
   if (isNative && whyUnavailable() !== null) return null;
   try {
-    return (chosen ?? made()).name;
+    return (settled ?? made()).name;
   } catch {
     return null;
   }

@@ -19,7 +19,6 @@ import type { RequestFields } from "../requests/request.ts";
 import { closeDescriptor } from "../system/descriptor.ts";
 import { withCallerFirst } from "../system/error.ts";
 import { placeOf } from "../system/pinned.ts";
-import { applySettings } from "../system/settings.ts";
 import { type NodeFlags, withoutNodeFlags } from "./node_flags.ts";
 import { type CopyOptions, copyTo } from "./copy_to.ts";
 import {
@@ -165,7 +164,8 @@ export class AioFile implements AsyncDisposable {
     path: string | URL | Uint8Array,
     options: OpenOptions | NodeFlags = {},
   ): Promise<AioFile> {
-    prepareSystem();
+    // Where there is none, nothing is created.
+    engine();
     const checked = pathOf(path);
     const { name } = checked;
     const { fd, flags } = await openFile(checked, withoutNodeFlags(options));
@@ -200,7 +200,6 @@ export class AioFile implements AsyncDisposable {
     fd: number | FileHandleLike,
     options: AdoptOptions = {},
   ): AioFile {
-    prepareSystem();
     assertObject(options, "options");
     const { closeFd } = options;
     assertFlag(closeFd, "closeFd");
@@ -1095,9 +1094,4 @@ export class AioFile implements AsyncDisposable {
  */
 export function openFileOf(file: AioFile): OpenFile {
   return getOpenFile(file);
-}
-
-function prepareSystem(): void {
-  engine();
-  applySettings();
 }

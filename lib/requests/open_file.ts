@@ -3,6 +3,7 @@ import type { BigIntStats } from "node:fs";
 import { queueMicrotask } from "../../ffi/event_loop.ts";
 import { assert } from "../checks/assert.ts";
 import type { FileTraits, Operation } from "../engine/engine.ts";
+import { engine, settle } from "../engine/serving.ts";
 import { turn } from "../engine/turn.ts";
 import { type Buffers, lengthOf } from "../checks/buffers.ts";
 import { EBADF, platform } from "../system/constants.ts";
@@ -21,7 +22,7 @@ import {
 } from "../system/descriptor.ts";
 import { AioError, withCallerFirst } from "../system/error.ts";
 import type { NamedFile } from "../system/hints.ts";
-import { isServedByFs } from "../system/settings.ts";
+import { applySettings, isServedByFs } from "../system/settings.ts";
 import { FileQueue } from "./file_queue.ts";
 import { RangeLocks } from "./range_locks.ts";
 import { syscallOf } from "./request_error.ts";
@@ -85,7 +86,11 @@ export class OpenFile {
     handle: Handle | null,
   ) {
     const path = opened?.path;
+    // What asks for the status has to know who is going to serve.
+    engine();
     const { flags, isSeekable } = statusOf(fd, opened?.flags);
+    settle();
+    applySettings();
     const { O_ACCMODE, O_APPEND, O_DIRECT, O_DSYNC, O_RDONLY } = constants;
     this.#file = {
       path,

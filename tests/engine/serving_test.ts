@@ -67,6 +67,22 @@ test("configure() with another engine than the one that serves is EBUSY", {
   assertStringIncludes(another, '"librt" serves already');
 });
 
+for (
+  const [way, what] of [
+    ["metrics", "metrics()"],
+    ["supported", "supported()"],
+    ["open", "an open() that failed"],
+    ["adopt", "an adopt() that failed"],
+  ]
+) {
+  test(`another engine can be asked for after ${what}`, async () => {
+    using directory = new Directory();
+    const args = [directory.file("contents"), way];
+    const outcome = await report("unsettled_engine", { args, engine: "auto" });
+    assertEquals(outcome, "fs");
+  });
+}
+
 test("POSIX_AIO_ENGINE with an unknown name is refused, with those there are", async () => {
   const env = { POSIX_AIO_ENGINE: "aio_uring" };
   const [outcome] = await servingAfter([""], { env });
