@@ -60,6 +60,11 @@ function statsOf(fd: number): BigIntStats | null {
   }
 }
 
+/** Whether somebody tells the flags of a descriptor that the library did not open. */
+export function tellsFlags(fd: number): boolean {
+  return flagsInProc(fd) !== null;
+}
+
 /** As Linux tells them, if it may be asked. */
 function flagsInProc(fd: number): number | null {
   if (platform.os !== "linux" || !runtime.readsSystemFiles) return null;

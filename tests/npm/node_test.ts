@@ -1,7 +1,7 @@
 /**
  * The npm package on Node, started with flags that take something away from it.
  */
-import { assertEquals } from "@std/assert";
+import { assertEquals, assertStringIncludes } from "@std/assert";
 import { cp } from "node:fs/promises";
 import { join } from "node:path";
 import { NAME } from "../../scripts/npm_package.ts";
@@ -53,11 +53,11 @@ async function print(
 /** A test on each Node. */
 function testEach(
   name: string,
-  fn: (node: string) => Promise<void>,
+  fn: (node: string, title: string) => Promise<void>,
 ): void {
   for (const { name: title, path } of nodes) {
     const options = { ignore: path === null, limit_ms };
-    test(`${title}: ${name}`, options, () => fn(path!));
+    test(`${title}: ${name}`, options, () => fn(path!, title));
   }
 }
 
@@ -100,5 +100,38 @@ testEach(
         allocatePinned: ["AioError", "ENOTSUP"],
       });
     }
+  },
+);
+
+const APPENDS_TO_ADOPTED = `
+import { AioFile } from "${NAME}";
+import { openSync } from "node:fs";
+const file = AioFile.adopt(openSync("log", "a"));
+const outcome = await file.append(new Uint8Array(5))
+  .catch(({ code, message }) => [code, message]);
+await file.close();
+console.log(JSON.stringify(outcome));`;
+
+testEach(
+  "with --permission, append() to an adopted descriptor works where /proc may be read, and does not guess elsewhere",
+  async (node, title) => {
+    // Before, all that may be read stood in one flag.
+    const isOld = title.startsWith("Node 20");
+    const appending = (...read: string[]) => {
+      const places = [`${bare}/*`, ...read];
+      return print(node, APPENDS_TO_ADOPTED, {
+        cwd: bare,
+        flags: [
+          isOld ? "--experimental-permission" : "--permission",
+          ...(isOld ? [places.join()] : places)
+            .map((place) => `--allow-fs-read=${place}`),
+          "--allow-fs-write=*",
+        ],
+      });
+    };
+    assertEquals(await appending("/proc/self/*"), 5);
+    const [code, message] = await appending() as string[];
+    assertEquals(code, "ENOTSUP");
+    assertStringIncludes(message, "nobody tells whether it is open for append");
   },
 );
