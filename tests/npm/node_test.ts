@@ -103,6 +103,41 @@ testEach(
   },
 );
 
+const DISPOSES = `
+import { Aiocb, AioFile, CompletionQueue } from "${NAME}";
+const symbols = ["dispose", "asyncDispose"].map((name) => {
+  const full = "Symbol." + name;
+  // What compilers make of using looks there.
+  return Symbol[name] ?? Symbol.for(full);
+});
+const outcomes = [Aiocb, AioFile, CompletionQueue]
+  .map(({ prototype }) => [
+    ...symbols.map((symbol) => typeof prototype[symbol]),
+    Object.hasOwn(prototype, "undefined"),
+  ]);
+const file = await AioFile.open("file", "w+");
+const lock = await file.lock().catch(() => null);
+await file[symbols[1]]();
+console.log(JSON.stringify([
+  ...outcomes,
+  typeof lock?.[symbols[0]],
+  await file.size().catch(({ code }) => code),
+]));`;
+
+testEach("compilers find how to dispose what it makes", async (node) => {
+  for (
+    const [cwd, lock] of [[directory, "function"], [bare, "undefined"]] as const
+  ) {
+    assertEquals(await print(node, DISPOSES, { cwd }), [
+      ["function", "undefined", false],
+      ["undefined", "function", false],
+      ["undefined", "function", false],
+      lock,
+      "EBADF",
+    ]);
+  }
+});
+
 const APPENDS_TO_ADOPTED = `
 import { AioFile } from "${NAME}";
 import { openSync } from "node:fs";
