@@ -2,7 +2,7 @@
 import { whyUnavailable } from "../../ffi/librt.ts";
 import { ENOSYS, platform } from "../system/constants.ts";
 import { AioError } from "../system/error.ts";
-import { librt } from "../system/librt.ts";
+import { librt, reasonAgainst } from "../system/librt.ts";
 import { ENGINES, serving, settings } from "../system/settings.ts";
 import type { Engine, EngineName } from "./engine.ts";
 import { newFsEngine } from "./fs/fs_engine.ts";
@@ -40,18 +40,20 @@ export function settle(): void {
   serving.isSettled = true;
 }
 
-/**
- * What would serve if a file were opened now: `null` if the engine that was asked for
- * cannot be had. Another one can still be asked for.
- */
-export function likelyEngine(): EngineName | null {
+/** What would serve if a file were opened now, or why nothing would. */
+export type Likely = { name: EngineName } | { name: null; reason: string };
+
+/** Tells that without asking anybody. Another engine can still be asked for. */
+export function likelyEngine(): Likely {
   // By name, they may ask somebody for a permission.
-  const isNative = settings.engine !== "auto" && settings.engine !== "fs";
-  if (isNative && whyUnavailable() !== null) return null;
+  const isNative = settings.engine === "io_uring" ||
+    settings.engine === "librt";
+  const reason = isNative ? reasonAgainst() : null;
+  if (reason !== null) return { name: null, reason };
   try {
-    return (settled ?? made()).name;
-  } catch {
-    return null;
+    return { name: (settled ?? made()).name };
+  } catch (error) {
+    return { name: null, reason: (error as Error).message };
   }
 }
 
@@ -80,8 +82,9 @@ function withRings(wanted: "auto" | "io_uring"): Engine {
   // The environment is that of the main thread as well, which may have them.
   const isForOthers = rings === MAY_END_FIRST && !serving.isAskedFor;
   if (wanted === "auto" || isForOthers) return librtEngine;
+  const who = serving.isAskedFor ? "" : ", which POSIX_AIO_ENGINE asks for,";
   throw notAvailable(
-    `The engine "io_uring" is not available, because ${rings}`,
+    `The engine "io_uring"${who} is not available, because ${rings}`,
   );
 }
 
@@ -93,6 +96,7 @@ function unknownEngine(name: string): AioError {
   );
 }
 
+/** The first file that is opened wants it. */
 function notAvailable(what: string): AioError {
-  return new AioError(what, { errno: ENOSYS, syscall: "io_uring_setup" });
+  return new AioError(what, { errno: ENOSYS, syscall: "open" });
 }

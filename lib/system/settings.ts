@@ -4,6 +4,7 @@ import {
   assertObject,
   outOfRange,
   positiveInt32,
+  wrongType,
 } from "../checks/arguments.ts";
 import { runtime } from "../../ffi/current.ts";
 import { platform } from "./constants.ts";
@@ -178,7 +179,7 @@ export function configure(options: Configuration): void {
 
 function assertEngine(engine: unknown): void {
   if (!ENGINES.some((known) => known === engine)) {
-    throw outOfRange(
+    throw wrongType(
       "engine",
       engine,
       ENGINES.map((known) => `"${known}"`).join(" or "),

@@ -92,6 +92,18 @@ test("POSIX_AIO_ENGINE with an unknown name is refused, with those there are", a
   }
 });
 
+test("POSIX_AIO_ENGINE with an unknown name: supported() says why nothing serves, and no error names a call that nobody made", async () => {
+  using directory = new Directory();
+  const { engine, reason, refusal } = await report("wrong_engine", {
+    args: [directory.file("contents")],
+    env: { POSIX_AIO_ENGINE: "aio_uring" },
+  });
+  assertEquals(engine, undefined);
+  assertStringIncludes(reason, "POSIX_AIO_ENGINE");
+  assertEquals([refusal.code, refusal.syscall], ["ENOSYS", "open"]);
+  assertStringIncludes(refusal.message, "POSIX_AIO_ENGINE");
+});
+
 test("POSIX_AIO_ENGINE is not looked at without --allow-env", async () => {
   const flags = ["--allow-read", "--allow-ffi"];
   const env = { POSIX_AIO_ENGINE: "aio_uring" };
@@ -106,6 +118,6 @@ test("a worker has librt unless it asks for node:fs, and no ring, whoever serves
   const inherited = { where: "worker", engine: "io_uring" } as const;
   assertEquals(await servingAfter([""], inherited), ["librt"]);
   const [refused] = await servingAfter(["io_uring"], { where: "worker" });
-  assertStringIncludes(refused, "ENOSYS");
+  assertStringIncludes(refused, "(ENOSYS, open)");
   assert(!hasRings || refused.includes("may end before the process does"));
 });
