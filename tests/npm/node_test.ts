@@ -7,7 +7,7 @@ import { join } from "node:path";
 import { NAME } from "../../scripts/npm_package.ts";
 import { test } from "../helpers/mod.ts";
 import { mustRun, newDirectory, newProject } from "./project.ts";
-import { findNewest, findOldestNode } from "./runtimes.ts";
+import { findFirstNode, findNewest } from "./runtimes.ts";
 
 const limit_ms = 120_000;
 
@@ -23,7 +23,7 @@ await cp(
   },
 );
 const nodes = [
-  await findOldestNode(directory),
+  await findFirstNode(directory),
   await findNewest(directory, "node"),
 ];
 globalThis.addEventListener("unload", () => {

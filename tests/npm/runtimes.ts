@@ -27,8 +27,8 @@ const ALL = "POSIX_AIO_ALL_RUNTIMES";
 export const wantsAll: boolean = (Deno.env.get(ALL) ?? "") !== "";
 
 const WANTED: Wanted[] = [
-  // Without Symbol.asyncDispose, which came with 20.4.
-  { name: "node", versions: ["20.0.0", "20"], hasUsing: false, isUsual: true },
+  // The first Node with Symbol.asyncDispose, which await using needs.
+  { name: "node", versions: ["20.4.0", "20"], hasUsing: false, isUsual: true },
   { name: "node", versions: ["22"], hasUsing: false, isUsual: false },
   { name: "node", versions: ["24"], hasUsing: true, isUsual: false },
   { name: "node", versions: ["26"], hasUsing: true, isUsual: true },
@@ -59,6 +59,17 @@ export function findNewest(
 /** Gets the oldest Node that the library takes from npm. */
 export function findOldestNode(cwd: string): Promise<OtherRuntime> {
   return findRuntime(cwd, WANTED.find(({ name }) => name === "node")!);
+}
+
+/** Gets the first Node 20, which has no Symbol.asyncDispose yet. */
+export function findFirstNode(cwd: string): Promise<OtherRuntime> {
+  const versions = ["20.0.0"];
+  return findRuntime(cwd, {
+    name: "node",
+    versions,
+    hasUsing: false,
+    isUsual: true,
+  });
 }
 
 async function findRuntime(
