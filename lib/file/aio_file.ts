@@ -210,7 +210,8 @@ export class AioFile implements AsyncDisposable {
 
   /**
    * Reads at an offset, as far as the buffer and the file go. From a pipe, a
-   * socket or a terminal, which have no offsets, it reads what is there.
+   * socket or a terminal, which have no offsets, it reads what is there, and from
+   * another character device (`/dev/zero`) what that gives at once.
    *
    * A list of buffers is filled in order by one request, as `preadv()` does.
    *
@@ -219,7 +220,7 @@ export class AioFile implements AsyncDisposable {
    * @param offset Where in the file, in bytes.
    * @param options Cancellation and priority.
    * @returns How many bytes were read: fewer than there is room for only at the end
-   * of the file, 0 at or past it.
+   * of the file (of a regular file or a block device), 0 at or past it.
    * @throws {AioError} If the system reports an error.
    * @throws {TypeError} If `into` is no `Uint8Array` or list of them, or a buffer was
    * detached or resized meanwhile.
