@@ -94,9 +94,10 @@ export class AioFile implements AsyncDisposable {
       if (typeof value === "object" && value !== null && #file in value) {
         return;
       }
-      throw new TypeError(
-        `The file must be an AioFile, but is ${nameOf(value)}`,
-      );
+      const found = isForeignFile(value)
+        ? "one of another copy of this library: import and require() have one each"
+        : nameOf(value);
+      throw new TypeError(`The file must be an AioFile, but is ${found}`);
     };
     getOpenFile = (file) => {
       assertFile(file);
@@ -1086,6 +1087,12 @@ export class AioFile implements AsyncDisposable {
     if (signal !== undefined) request.cancelOn(signal);
     queue.submit(request);
   }
+}
+
+/** Whether it is like a file, but not ours. */
+function isForeignFile(value: unknown): boolean {
+  return typeof value === "object" && value !== null &&
+    !(value instanceof AioFile) && "readAt" in value && "copyTo" in value;
 }
 
 /**

@@ -138,6 +138,28 @@ testEach("compilers find how to dispose what it makes", async (node) => {
   }
 });
 
+const TWO_COPIES = `
+import { AioFile } from "${NAME}";
+import { createRequire } from "node:module";
+const other = createRequire(import.meta.url)("${NAME}");
+const file = await AioFile.open("main.mjs");
+const target = await other.AioFile.open("copy", "w");
+const message = await file.copyTo(target).catch(({ message }) => message);
+await file.close();
+await target.close();
+console.log(JSON.stringify(message));`;
+
+testEach(
+  "a file of what require() gives is refused by what import gives, with the reason",
+  async (node) => {
+    assertEquals(
+      await print(node, TWO_COPIES, { cwd: bare }),
+      "The file must be an AioFile, but is one of another copy of this " +
+        "library: import and require() have one each",
+    );
+  },
+);
+
 const APPENDS_TO_ADOPTED = `
 import { AioFile } from "${NAME}";
 import { openSync } from "node:fs";
