@@ -53,8 +53,10 @@ export const runtime: Runtime = {
 
   // Its own flags make koffi unusable.
   isPermitted: true,
-  // What --permission does not allow fails, and asks nobody.
-  readsSystemFiles: true,
+  // Nobody is asked, but --permission may not allow it.
+  get readsSystemFiles(): boolean {
+    return process.permission?.has("fs.read", "/proc/self/fdinfo") ?? true;
+  },
 
   movesPosition: false,
   opensAnyPath: true,

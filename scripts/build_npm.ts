@@ -34,6 +34,13 @@ const HERE_IN: Record<Format, string> = {
   cjs: "__filename",
 };
 
+/**
+ * Node has these symbols since 20.4 only. Before that, compilers look for the ones
+ * behind `??`, which are the same in every module.
+ */
+const DISPOSING = /\bSymbol\.(?:asyncDispose|dispose)\b/g;
+const DISPOSING_EVERYWHERE = '($& ?? Symbol.for("$&"))';
+
 async function run(cwd: string, command: string, ...args: string[]) {
   const { success, stderr } = await new Deno.Command(command, { args, cwd })
     .output();
@@ -165,7 +172,9 @@ async function finish(): Promise<void> {
     for (const path of await filesIn(join(OUT, FORMATS[format].directory))) {
       if (!path.endsWith(".js")) continue;
       const text = await Deno.readTextFile(path);
-      await write(path, text.replaceAll(HERE, HERE_IN[format]));
+      const replaced = text.replaceAll(HERE, HERE_IN[format])
+        .replaceAll(DISPOSING, DISPOSING_EVERYWHERE);
+      await write(path, replaced);
     }
   }
   for (const name of BESIDE) {

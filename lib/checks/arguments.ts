@@ -20,7 +20,11 @@ export function outOfRange(
 }
 
 /** The error for an argument whose type is another than it must be. */
-function wrongType(name: string, value: unknown, wanted: string): TypeError {
+export function wrongType(
+  name: string,
+  value: unknown,
+  wanted: string,
+): TypeError {
   return new TypeError(mismatch(name, value, wanted));
 }
 

@@ -2,7 +2,7 @@
 import { whyUnavailable } from "../../ffi/librt.ts";
 import { ENOSYS, platform } from "../system/constants.ts";
 import { AioError } from "../system/error.ts";
-import { librt } from "../system/librt.ts";
+import { librt, reasonAgainst } from "../system/librt.ts";
 import { ENGINES, serving, settings } from "../system/settings.ts";
 import type { Engine, EngineName } from "./engine.ts";
 import { newFsEngine } from "./fs/fs_engine.ts";
@@ -10,36 +10,50 @@ import { MAY_END_FIRST, openRings } from "./io_uring/availability.ts";
 import { newIoUringEngine } from "./io_uring/io_uring_engine.ts";
 import { librtEngine } from "./librt/librt_engine.ts";
 
-let chosen: Engine | null = null;
+/** What serves for good. */
+let settled: Engine | null = null;
 /** What was asked for without having it serve, and what there would be. */
 let tried: { wanted: string; made: Engine } | null = null;
 
 /**
- * The engine of this isolate: chosen by the first one who asks, for good.
+ * The engine of this isolate: until a file has it {@linkcode settle}, another one can
+ * be asked for.
  *
  * @throws {AioError} `ENOSYS` if one was asked for by name that cannot be had here.
  * @throws The runtime's own error if that one needs native calls, which it does not
  * permit.
  */
 export function engine(): Engine {
-  if (chosen !== null) return chosen;
-  chosen = made();
-  serving.engine = chosen.name;
-  return chosen;
+  if (settled !== null) return settled;
+  const likely = made();
+  serving.engine = likely.name;
+  return likely;
 }
 
 /**
- * What would serve if a file were opened now: `null` if the engine that was asked for
- * cannot be had. Another one can still be asked for.
+ * Has it serve for good: there is a file.
+ *
+ * @throws As {@linkcode engine} does.
  */
-export function likelyEngine(): EngineName | null {
+export function settle(): void {
+  settled = engine();
+  serving.isSettled = true;
+}
+
+/** What would serve if a file were opened now, or why nothing would. */
+export type Likely = { name: EngineName } | { name: null; reason: string };
+
+/** Tells that without asking anybody. Another engine can still be asked for. */
+export function likelyEngine(): Likely {
   // By name, they may ask somebody for a permission.
-  const isNative = settings.engine !== "auto" && settings.engine !== "fs";
-  if (isNative && whyUnavailable() !== null) return null;
+  const isNative = settings.engine === "io_uring" ||
+    settings.engine === "librt";
+  const reason = isNative ? reasonAgainst() : null;
+  if (reason !== null) return { name: null, reason };
   try {
-    return (chosen ?? made()).name;
-  } catch {
-    return null;
+    return { name: (settled ?? made()).name };
+  } catch (error) {
+    return { name: null, reason: (error as Error).message };
   }
 }
 
@@ -68,8 +82,9 @@ function withRings(wanted: "auto" | "io_uring"): Engine {
   // The environment is that of the main thread as well, which may have them.
   const isForOthers = rings === MAY_END_FIRST && !serving.isAskedFor;
   if (wanted === "auto" || isForOthers) return librtEngine;
+  const who = serving.isAskedFor ? "" : ", which POSIX_AIO_ENGINE asks for,";
   throw notAvailable(
-    `The engine "io_uring" is not available, because ${rings}`,
+    `The engine "io_uring"${who} is not available, because ${rings}`,
   );
 }
 
@@ -81,6 +96,7 @@ function unknownEngine(name: string): AioError {
   );
 }
 
+/** The first file that is opened wants it. */
 function notAvailable(what: string): AioError {
-  return new AioError(what, { errno: ENOSYS, syscall: "io_uring_setup" });
+  return new AioError(what, { errno: ENOSYS, syscall: "open" });
 }

@@ -19,7 +19,6 @@ import type { RequestFields } from "../requests/request.ts";
 import { closeDescriptor } from "../system/descriptor.ts";
 import { withCallerFirst } from "../system/error.ts";
 import { placeOf } from "../system/pinned.ts";
-import { applySettings } from "../system/settings.ts";
 import { type NodeFlags, withoutNodeFlags } from "./node_flags.ts";
 import { type CopyOptions, copyTo } from "./copy_to.ts";
 import {
@@ -95,9 +94,10 @@ export class AioFile implements AsyncDisposable {
       if (typeof value === "object" && value !== null && #file in value) {
         return;
       }
-      throw new TypeError(
-        `The file must be an AioFile, but is ${nameOf(value)}`,
-      );
+      const found = isForeignFile(value)
+        ? "one of another copy of this library: import and require() have one each"
+        : nameOf(value);
+      throw new TypeError(`The file must be an AioFile, but is ${found}`);
     };
     getOpenFile = (file) => {
       assertFile(file);
@@ -165,7 +165,8 @@ export class AioFile implements AsyncDisposable {
     path: string | URL | Uint8Array,
     options: OpenOptions | NodeFlags = {},
   ): Promise<AioFile> {
-    prepareSystem();
+    // Where there is none, nothing is created.
+    engine();
     const checked = pathOf(path);
     const { name } = checked;
     const { fd, flags } = await openFile(checked, withoutNodeFlags(options));
@@ -200,7 +201,6 @@ export class AioFile implements AsyncDisposable {
     fd: number | FileHandleLike,
     options: AdoptOptions = {},
   ): AioFile {
-    prepareSystem();
     assertObject(options, "options");
     const { closeFd } = options;
     assertFlag(closeFd, "closeFd");
@@ -211,7 +211,8 @@ export class AioFile implements AsyncDisposable {
 
   /**
    * Reads at an offset, as far as the buffer and the file go. From a pipe, a
-   * socket or a terminal, which have no offsets, it reads what is there.
+   * socket or a terminal, which have no offsets, it reads what is there, and from
+   * another character device (`/dev/zero`) what that gives at once.
    *
    * A list of buffers is filled in order by one request, as `preadv()` does.
    *
@@ -220,7 +221,7 @@ export class AioFile implements AsyncDisposable {
    * @param offset Where in the file, in bytes.
    * @param options Cancellation and priority.
    * @returns How many bytes were read: fewer than there is room for only at the end
-   * of the file, 0 at or past it.
+   * of the file (of a regular file or a block device), 0 at or past it.
    * @throws {AioError} If the system reports an error.
    * @throws {TypeError} If `into` is no `Uint8Array` or list of them, or a buffer was
    * detached or resized meanwhile.
@@ -1099,6 +1100,12 @@ export class AioFile implements AsyncDisposable {
   }
 }
 
+/** Whether it is like a file, but not ours. */
+function isForeignFile(value: unknown): boolean {
+  return typeof value === "object" && value !== null &&
+    !(value instanceof AioFile) && "readAt" in value && "copyTo" in value;
+}
+
 /**
  * What stands behind a file.
  *
@@ -1106,9 +1113,4 @@ export class AioFile implements AsyncDisposable {
  */
 export function openFileOf(file: AioFile): OpenFile {
   return getOpenFile(file);
-}
-
-function prepareSystem(): void {
-  engine();
-  applySettings();
 }

@@ -22,7 +22,7 @@ import { copyRange, nextData, tellsHoles } from "../system/copy_range.ts";
 import { AioError } from "../system/error.ts";
 import { fileName } from "../system/hints.ts";
 import { reasonAgainst } from "../system/librt.ts";
-import { allocatePinned } from "../system/pinned.ts";
+import { allocateOwn } from "../system/pinned.ts";
 import { punchHole } from "../system/space.ts";
 import { DIRECT_BYTES } from "./read.ts";
 import { transferBy } from "./transfers.ts";
@@ -265,7 +265,7 @@ class Copy implements AbortListener {
     let next = begin;
     let stop = end;
     const work = async () => {
-      const buffer = allocatePinned(roundedUp(length, multiple));
+      const buffer = allocateOwn(roundedUp(length, multiple));
       while (next < stop) {
         const at = next;
         const wanted = Math.min(length, stop - at);

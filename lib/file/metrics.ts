@@ -98,7 +98,7 @@ export function metrics(): Metrics {
 export interface Support {
   /** Whether they have the C interface. Files work in any case. */
   available: boolean;
-  /** Why not, and what works all the same. */
+  /** Why not, and what works all the same; or why no engine can serve files. */
   reason?: string;
   /**
    * What serves files, or would if one were opened now: `"fs"` where nothing native
@@ -129,12 +129,13 @@ export function supported(): Support {
   const platform = known instanceof UnavailableError
     ? `${os}-${arch}`
     : known.name;
-  const reason = reasonAgainst();
-  const name = likelyEngine();
+  const against = reasonAgainst();
+  const likely = likelyEngine();
+  const reason = against ?? (likely.name === null ? likely.reason : null);
   return {
-    available: reason === null,
+    available: against === null,
     ...(reason === null ? {} : { reason }),
-    ...(name === null ? {} : { engine: name }),
+    ...(likely.name === null ? {} : { engine: likely.name }),
     platform,
   };
 }

@@ -13,7 +13,7 @@ import {
   sliceOf,
 } from "../checks/bytes.ts";
 import { fileOffset, offsetAfter } from "../checks/offset.ts";
-import { allocatePinned } from "../system/pinned.ts";
+import { allocateOwn } from "../system/pinned.ts";
 
 const CHUNK_BYTES = 256 * 1024;
 const DEPTH = 4;
@@ -205,7 +205,7 @@ export function writableTo(
   const takeBuffer = async () => {
     if (buffers.length === 0 && buffersMade < depth) {
       buffersMade++;
-      return allocatePinned(CHUNK_BYTES);
+      return allocateOwn(CHUNK_BYTES);
     }
     while (buffers.length === 0) await Promise.race(inFlight);
     return buffers.pop()!;

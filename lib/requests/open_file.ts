@@ -4,6 +4,7 @@ import { queueMicrotask } from "../../ffi/event_loop.ts";
 import type { AbortListener } from "../checks/abort_signal.ts";
 import { assert } from "../checks/assert.ts";
 import type { FileTraits, Operation } from "../engine/engine.ts";
+import { engine, settle } from "../engine/serving.ts";
 import { turn } from "../engine/turn.ts";
 import { type Buffers, lengthOf } from "../checks/buffers.ts";
 import { EBADF, EINVAL, platform } from "../system/constants.ts";
@@ -24,7 +25,7 @@ import {
 import { AioError, withCallerFirst } from "../system/error.ts";
 import { ASSUMED_FLAGS } from "../system/fs_descriptor.ts";
 import { fileName, type NamedFile } from "../system/hints.ts";
-import { isServedByFs } from "../system/settings.ts";
+import { applySettings, isServedByFs } from "../system/settings.ts";
 import { FileQueue } from "./file_queue.ts";
 import { RangeLocks } from "./range_locks.ts";
 import { syscallOf } from "./request_error.ts";
@@ -96,7 +97,11 @@ export class OpenFile {
     handle: Handle | null,
   ) {
     const path = opened?.path;
+    // What asks for the status has to know who is going to serve.
+    engine();
     const { flags, isSeekable, isBlockDevice } = statusOf(fd, opened?.flags);
+    settle();
+    applySettings();
     const { O_ACCMODE, O_APPEND, O_DIRECT, O_DSYNC, O_RDONLY } = constants;
     this.#file = {
       path,

@@ -1,24 +1,25 @@
 /**
  * The bounce buffers of requests of files: of native memory, or where nothing native
- * may be called, of pinned memory, which nobody can detach and `O_DIRECT` takes.
+ * may be called, of the library's own memory, which `O_DIRECT` takes where it is pinned.
  *
  * @module
  */
 import { BouncePool, nativeBounces } from "../../ffi/bounce_buffer.ts";
-import { allocatePinned, placeOf } from "./pinned.ts";
+import { allocateOwn, placeOf } from "./pinned.ts";
 import { isServedByFs } from "./settings.ts";
 
 /** The garbage collector gives it back. */
-const pinnedBounces = new BouncePool((byteLength) => {
+const ownBounces = new BouncePool((byteLength) => {
   try {
-    const bytes = allocatePinned(byteLength);
+    const bytes = allocateOwn(byteLength);
     return { address: placeOf(bytes), bytes, free() {} };
-  } catch {
+  } catch (error) {
+    if (!(error instanceof RangeError)) throw error;
     return null;
   }
 });
 
 /** Where requests of files take them. */
 export function bounces(): BouncePool {
-  return isServedByFs() ? pinnedBounces : nativeBounces;
+  return isServedByFs() ? ownBounces : nativeBounces;
 }

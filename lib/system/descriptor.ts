@@ -29,6 +29,7 @@ import {
   endNowByFs,
   flagsOfOpen,
   reopenByFs,
+  tellsFlags,
 } from "./fs_descriptor.ts";
 import { accessHint, closedHint, fileName, type NamedFile } from "./hints.ts";
 import { onThread, resultOnThread } from "./slow_calls.ts";
@@ -171,10 +172,10 @@ export function openNatively(
 export function reopenForAppending(file: NamedFile, flags: number): number {
   const { fd, path } = file;
   const { O_ACCMODE, O_APPEND, O_RDONLY, O_WRONLY } = constants;
-  const what = `Cannot append to ${fileName(file)}, which is open `;
+  const what = `Cannot append to ${fileName(file)}, `;
   const particulars = { syscall: "open", fd, path };
   if ((flags & O_ACCMODE) === O_RDONLY) {
-    throw new AioError(`${what}for reading only`, {
+    throw new AioError(`${what}which is open for reading only`, {
       ...particulars,
       errno: EBADF,
     });
@@ -184,7 +185,11 @@ export function reopenForAppending(file: NamedFile, flags: number): number {
   const appending = reopenFile(file, wanted);
   if (appending >= 0) return appending;
   statusOf(fd); // Not open any more: EBADF says more than ENOENT.
-  throw new AioError(`${what}without append`, {
+  const isKnown = !isServedByFs() || path !== undefined || tellsFlags(fd);
+  const why = isKnown
+    ? "which is open without append"
+    : "of which nobody tells whether it is open for append";
+  throw new AioError(what + why, {
     ...particulars,
     errno: -appending,
   });

@@ -18,7 +18,7 @@ import { promisify } from "node:util";
 import { runtime } from "../../ffi/current.ts";
 import { EBADF, EIO, platform } from "./constants.ts";
 import { AioError, errnoOf } from "./error.ts";
-import { allocatePinned } from "./pinned.ts";
+import { allocateOwn } from "./pinned.ts";
 
 const { constants, errno: errnos } = platform;
 const readPromised = promisify(read);
@@ -55,6 +55,11 @@ function statsOf(fd: number): BigIntStats | null {
   } catch {
     return null;
   }
+}
+
+/** Whether somebody tells the flags of a descriptor that the library did not open. */
+export function tellsFlags(fd: number): boolean {
+  return flagsInProc(fd) !== null;
 }
 
 /** As Linux tells them, if it may be asked. */
@@ -129,7 +134,7 @@ export async function closeByFs(fd: number): Promise<number> {
  */
 export async function endByFs(fd: number): Promise<number> {
   const search = searchForEnd(fd);
-  const memory = allocatePinned(BLOCK_BYTES);
+  const memory = allocateOwn(BLOCK_BYTES);
   let step = search.next();
   while (!step.done) {
     const at = step.value;
@@ -142,7 +147,7 @@ export async function endByFs(fd: number): Promise<number> {
 /** The same at once. */
 export function endNowByFs(fd: number): number {
   const search = searchForEnd(fd);
-  const memory = allocatePinned(BLOCK_BYTES);
+  const memory = allocateOwn(BLOCK_BYTES);
   let step = search.next();
   while (!step.done) {
     step = search.next(readSync(fd, memory, 0, BLOCK_BYTES, step.value));

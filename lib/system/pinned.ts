@@ -12,6 +12,7 @@ import {
   nameOf,
 } from "../checks/bytes.ts";
 import { platform } from "./constants.ts";
+import { AioError } from "./error.ts";
 import { isServedByFs } from "./settings.ts";
 
 const WASM_PAGE_BYTES = 65_536;
@@ -93,6 +94,8 @@ let slab: Slab | null = null;
  * @returns A view of the new memory.
  * @throws {RangeError} If the length or the alignment is not valid, or there is
  * no memory left.
+ * @throws {AioError} `ENOTSUP` where there is no WebAssembly (`--jitless`): other
+ * memory can be detached.
  *
  * @example Reading a block in place
  * ```ts
@@ -233,12 +236,36 @@ function addressOf(buffer: ArrayBufferLike): number {
   return runtime.isPermitted ? runtime.addressOfBuffer(buffer) : 0;
 }
 
+/**
+ * Memory that only the library has, so that nobody can detach it: pinned where that
+ * can be had. Elsewhere nothing promises that it is aligned.
+ *
+ * @throws {RangeError} If there is no memory left.
+ */
+export function allocateOwn(byteLength: number): Uint8Array<ArrayBuffer> {
+  return hasWebAssembly()
+    ? allocatePinned(byteLength)
+    : new Uint8Array(byteLength);
+}
+
+/** Not where the engine makes no machine code. */
+function hasWebAssembly(): boolean {
+  return typeof WebAssembly !== "undefined";
+}
+
 function newSlab(byteLength: number): Slab {
   const pages = Math.max(1, Math.ceil(byteLength / WASM_PAGE_BYTES));
   if (pages > WASM_PAGES_MAX) {
     throw new RangeError(
       `Cannot allocate ${byteLength} bytes: pinned memory comes in pieces ` +
         `of at most ${WASM_PAGES_MAX * WASM_PAGE_BYTES} bytes`,
+    );
+  }
+  if (!hasWebAssembly()) {
+    throw new AioError(
+      "Cannot allocate pinned memory, because this runtime has no WebAssembly, " +
+        "as with --jitless",
+      { errno: platform.errno.ENOTSUP, syscall: "allocatePinned" },
     );
   }
   const memory = new WebAssembly.Memory({ initial: pages, maximum: pages });

@@ -4,6 +4,7 @@ import {
   assertObject,
   outOfRange,
   positiveInt32,
+  wrongType,
 } from "../checks/arguments.ts";
 import { runtime } from "../../ffi/current.ts";
 import { platform } from "./constants.ts";
@@ -115,12 +116,15 @@ export const settings: {
   engine: runtime.variable("POSIX_AIO_ENGINE") || "auto",
 };
 
-/** The engine that serves, once that is decided, and who has asked for it. */
+/** The engine that serves, or would serve the first file, and who has asked for it. */
 export const serving: {
+  /** `null` while nobody has wanted to know. */
   engine: string | null;
+  /** Whether it serves for good. */
+  isSettled: boolean;
   /** Whether this isolate asked for one, and not the environment of all. */
   isAskedFor: boolean;
-} = { engine: null, isAskedFor: false };
+} = { engine: null, isSettled: false, isAskedFor: false };
 
 /** Whether `node:fs` serves files: then nothing native is called for them. */
 export function isServedByFs(): boolean {
@@ -169,18 +173,19 @@ export function configure(options: Configuration): void {
   settings.pollMicroseconds = pollMicroseconds ?? settings.pollMicroseconds;
   settings.pageCache = pageCache ?? settings.pageCache;
   settings.engine = engine ?? settings.engine;
+  if (!serving.isSettled) serving.engine = null;
   serving.isAskedFor ||= engine !== undefined;
 }
 
 function assertEngine(engine: unknown): void {
   if (!ENGINES.some((known) => known === engine)) {
-    throw outOfRange(
+    throw wrongType(
       "engine",
       engine,
       ENGINES.map((known) => `"${known}"`).join(" or "),
     );
   }
-  const isOpen = serving.engine === null || engine === "auto";
+  const isOpen = !serving.isSettled || engine === "auto";
   if (isOpen || engine === serving.engine) return;
   throw new AioError(`The engine "${serving.engine}" serves already`, {
     errno: platform.errno.EBUSY,

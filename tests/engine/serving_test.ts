@@ -67,6 +67,22 @@ test("configure() with another engine than the one that serves is EBUSY", {
   assertStringIncludes(another, '"librt" serves already');
 });
 
+for (
+  const [way, what] of [
+    ["metrics", "metrics()"],
+    ["supported", "supported()"],
+    ["open", "an open() that failed"],
+    ["adopt", "an adopt() that failed"],
+  ]
+) {
+  test(`another engine can be asked for after ${what}`, async () => {
+    using directory = new Directory();
+    const args = [directory.file("contents"), way];
+    const outcome = await report("unsettled_engine", { args, engine: "auto" });
+    assertEquals(outcome, "fs");
+  });
+}
+
 test("POSIX_AIO_ENGINE with an unknown name is refused, with those there are", async () => {
   const env = { POSIX_AIO_ENGINE: "aio_uring" };
   const [outcome] = await servingAfter([""], { env });
@@ -74,6 +90,18 @@ test("POSIX_AIO_ENGINE with an unknown name is refused, with those there are", a
   for (const name of ["aio_uring", "auto", "io_uring", "librt"]) {
     assertStringIncludes(outcome, `"${name}"`);
   }
+});
+
+test("POSIX_AIO_ENGINE with an unknown name: supported() says why nothing serves, and no error names a call that nobody made", async () => {
+  using directory = new Directory();
+  const { engine, reason, refusal } = await report("wrong_engine", {
+    args: [directory.file("contents")],
+    env: { POSIX_AIO_ENGINE: "aio_uring" },
+  });
+  assertEquals(engine, undefined);
+  assertStringIncludes(reason, "POSIX_AIO_ENGINE");
+  assertEquals([refusal.code, refusal.syscall], ["ENOSYS", "open"]);
+  assertStringIncludes(refusal.message, "POSIX_AIO_ENGINE");
 });
 
 test("POSIX_AIO_ENGINE is not looked at without --allow-env", async () => {
@@ -90,6 +118,6 @@ test("a worker has librt unless it asks for node:fs, and no ring, whoever serves
   const inherited = { where: "worker", engine: "io_uring" } as const;
   assertEquals(await servingAfter([""], inherited), ["librt"]);
   const [refused] = await servingAfter(["io_uring"], { where: "worker" });
-  assertStringIncludes(refused, "ENOSYS");
+  assertStringIncludes(refused, "(ENOSYS, open)");
   assert(!hasRings || refused.includes("may end before the process does"));
 });

@@ -4,6 +4,7 @@
  * versions between as well.
  */
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
+import denoJson from "../../deno.json" with { type: "json" };
 import * as esbuild from "esbuild";
 import { cp, readdir } from "node:fs/promises";
 import { join } from "node:path";
@@ -207,6 +208,27 @@ for (const resolution of ["nodenext", "bundler"]) {
     },
   );
 }
+
+test(
+  "a Node stream is made as the guide says, with the types of the DOM",
+  { limit_ms },
+  async () => {
+    const packages = ["typescript", "@types/node"];
+    await mustRun(directory, "npm", "install", "--no-save", ...packages);
+    const guide = await Deno.readTextFile(
+      new URL("../../docs/guides/migrating-from-node-fs.md", import.meta.url),
+    );
+    const examples = [...guide.matchAll(/^```ts\n(.*?)^```/gms)];
+    const example = examples.find(([text]) => text.includes("fromWeb"))!;
+    const text = example[1].replaceAll(denoJson.name, NAME);
+    await Deno.writeTextFile(join(directory, "stream.mts"), text);
+    const options = "--noEmit --strict --module nodenext --target esnext " +
+      "--types node --lib esnext,dom stream.mts --ignoreConfig";
+    const args = ["tsc", ...options.split(" ")];
+    const { code, stdout } = await run(directory, "npx", ...args);
+    assertEquals(code, 0, stdout);
+  },
+);
 
 const PLACES: [where: string, engine: EngineName][] = [
   ...ENGINES.map((engine): [string, EngineName] => ["main thread", engine]),

@@ -61,6 +61,17 @@ export function findOldestNode(cwd: string): Promise<OtherRuntime> {
   return findRuntime(cwd, WANTED.find(({ name }) => name === "node")!);
 }
 
+/** Gets the first Node 20, which has no Symbol.asyncDispose yet. */
+export function findFirstNode(cwd: string): Promise<OtherRuntime> {
+  const versions = ["20.0.0"];
+  return findRuntime(cwd, {
+    name: "node",
+    versions,
+    hasUsing: false,
+    isUsual: true,
+  });
+}
+
 async function findRuntime(
   cwd: string,
   { name, versions, hasUsing }: Wanted,

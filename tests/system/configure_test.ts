@@ -165,3 +165,13 @@ test("configure() sets for how long completions are polled for", {
   assertEquals(always.suspends, 0);
   assert(always.polls > 50, `it polled ${always.polls} times only`);
 });
+
+test("configure() throws a TypeError for what is no name of an engine", () => {
+  for (const engine of [5, 5n, null, {}, "uring", ""]) {
+    assertThrows(
+      () => configure({ engine: engine as "auto" }),
+      TypeError,
+      'engine must be "auto" or ',
+    );
+  }
+});
