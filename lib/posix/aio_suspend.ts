@@ -43,8 +43,8 @@ export async function aio_suspend(
     requests.length === 0 ||
     requests.some((request) => request.check() !== EINPROGRESS)
   ) return;
-  const isDone = await untilDone(requests, 1, { timeout_ms });
-  if (isDone) return;
+  const failed = await untilDone(requests, 1, { timeout_ms });
+  if (failed !== null) return;
   throw new AioError(`No request was done within ${timeout_ms} ms`, {
     errno: EAGAIN,
     syscall: "aio_suspend",

@@ -39,6 +39,9 @@ export type SubmitFunction =
   | "aio_fsync"
   | "lio_listio";
 
+/** Learns, once, that a request is done: its error number, or 0. */
+type Listener = (errno: number) => void;
+
 /** What is in progress in this isolate. */
 export const inProgress: RequestsInProgress<ControlBlockRequest> =
   new RequestsInProgress();
@@ -74,7 +77,7 @@ export class ControlBlockRequest implements Waitable {
   wasFirst = false;
   #errno = 0;
   #returned = 0;
-  readonly #listeners = new Set<() => void>();
+  readonly #listeners = new Set<Listener>();
 
   constructor() {
     librt();
@@ -273,18 +276,18 @@ export class ControlBlockRequest implements Waitable {
   }
 
   /** Calls `listener` when it is done. */
-  listen(listener: () => void): void {
+  listen(listener: Listener): void {
     this.#listeners.add(listener);
     waiter.add(this);
   }
 
   /** The same, but nobody hurries to notice that it is. */
-  listenUnattended(listener: () => void): void {
+  listenUnattended(listener: Listener): void {
     this.#listeners.add(listener);
   }
 
   /** Takes a listener back. */
-  unlisten(listener: () => void): void {
+  unlisten(listener: Listener): void {
     this.#listeners.delete(listener);
     const isWanted = this.#listeners.size > 0 ||
       this.#notification?.isEmulated === true;
@@ -335,7 +338,11 @@ export class ControlBlockRequest implements Waitable {
     this.#notification!.due();
     this.#notification = null;
     this.#listNotification = null;
-    for (const listener of [...this.#listeners]) listener();
+    for (const listener of this.#listeners) {
+      // The next request of the block is none of its business.
+      this.#listeners.delete(listener);
+      listener(errno);
+    }
     if (this.#isDropped) this.#block.release();
   }
 
