@@ -25,7 +25,11 @@ import { type Waitable, waiter } from "../engine/librt/waiter.ts";
 import { assert } from "../checks/assert.ts";
 import { AioError } from "../system/error.ts";
 import { allocateFor, fromNativeError, librt } from "../system/librt.ts";
-import { controlBlockError } from "./control_block_error.ts";
+import {
+  controlBlockError,
+  copyOf,
+  type FailedRequest,
+} from "./control_block_error.ts";
 import { RequestsInProgress } from "./requests_in_progress.ts";
 import { notificationFor, type Sigevent } from "./sigevent.ts";
 import { addressInPlace } from "../system/pinned.ts";
@@ -77,6 +81,8 @@ export class ControlBlockRequest implements Waitable {
   wasFirst = false;
   #errno = 0;
   #returned = 0;
+  /** What was asked for, if it failed: its fields may be another request's soon. */
+  #failed: FailedRequest | null = null;
   readonly #listeners = new Set<Listener>();
 
   constructor() {
@@ -195,9 +201,11 @@ export class ControlBlockRequest implements Waitable {
     this.#freeShadow();
   }
 
-  /** The native call queued nothing, but left a status in the block. */
+  /** `lio_listio` did not queue it, and its status says why. */
   failed(errno: number): void {
     this.notSubmitted();
+    this.submittedBy = "lio_listio";
+    this.#failed = copyOf(this);
     this.#state = "done";
     this.#errno = errno;
     this.#returned = -1;
@@ -271,8 +279,10 @@ export class ControlBlockRequest implements Waitable {
       );
     }
     this.#state = "idle";
-    if (errno !== 0) throw controlBlockError(this, errno);
-    return this.#returned;
+    const failed = this.#failed;
+    if (failed === null) return this.#returned;
+    this.#failed = null;
+    throw controlBlockError(failed, errno);
   }
 
   /** Calls `listener` when it is done. */
@@ -331,6 +341,7 @@ export class ControlBlockRequest implements Waitable {
     this.#state = "done";
     this.#errno = errno;
     this.#returned = returned;
+    this.#failed = errno === 0 ? null : copyOf(this);
     if (this.#shadow !== null && this.isRead && returned > 0) {
       copyBytes(this.buffer!, this.#shadow.bytes.subarray(0, returned), 0);
     }
