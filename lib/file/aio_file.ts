@@ -562,6 +562,7 @@ export class AioFile implements AsyncDisposable {
         ),
       );
     }
+    this.#file.assertOpen("lio_listio");
     dispatcher.submitTogether(made);
     return Promise.allSettled(outcomes);
   }

@@ -355,6 +355,7 @@ export class CompletionQueue<Tag = undefined>
     const made: QueuedRequest<Tag>[] = [];
     // Not map(), which would leave holes out.
     for (const request of requests) made.push(this.#make(request));
+    this.#assertOpen();
     for (const request of made) this.#outstanding.add(request);
     dispatcher.submitTogether(made);
   }
@@ -478,6 +479,7 @@ export class CompletionQueue<Tag = undefined>
 
   #submitOne(request: QueueRequest<Tag>): void {
     const made = this.#make(request);
+    this.#assertOpen();
     this.#outstanding.add(made);
     made.queue.submit(made);
   }
@@ -497,7 +499,6 @@ export class CompletionQueue<Tag = undefined>
     const view = isSync ? null : bytesOf(request);
     const queue = openFileOf(file).queueFor(type);
     if (priority !== 0) assertPriority(priority);
-    this.#assertOpen();
     const address = view === null ? 0 : placeOf(view);
     const fields = { operation: type, view, address, offset, priority };
     return new QueuedRequest(

@@ -17,7 +17,7 @@ import { untilDone } from "./until_done.ts";
  * @param timeout_ms How long to wait, in milliseconds; without it, for ever.
  * @returns Once one is done; at once if one already is, or none is given.
  * @throws {AioError} `EAGAIN` when the time has passed; `EINVAL` if a block has
- * no request, or the time is negative.
+ * no request, or the time is negative or NaN.
  * @see https://pubs.opengroup.org/onlinepubs/9799919799/functions/aio_suspend.html
  *
  * @example A read that gives up waiting
@@ -43,8 +43,8 @@ export async function aio_suspend(
     requests.length === 0 ||
     requests.some((request) => request.check() !== EINPROGRESS)
   ) return;
-  const isDone = await untilDone(requests, 1, { timeout_ms });
-  if (isDone) return;
+  const failed = await untilDone(requests, 1, { timeout_ms });
+  if (failed !== null) return;
   throw new AioError(`No request was done within ${timeout_ms} ms`, {
     errno: EAGAIN,
     syscall: "aio_suspend",
@@ -59,8 +59,9 @@ function assertTimeout(timeout_ms: number | undefined): void {
     );
   }
   if (!(timeout_ms >= 0)) {
+    const what = Number.isNaN(timeout_ms) ? "no time" : "negative";
     throw new AioError(
-      `timeout_ms is ${timeout_ms}, which is negative`,
+      `timeout_ms is ${timeout_ms}, which is ${what}`,
       { errno: EINVAL, syscall: "aio_suspend" },
     );
   }

@@ -4,7 +4,7 @@ import { AioError } from "../system/error.ts";
 import { addressInPlace } from "../system/pinned.ts";
 
 /** What the system was asked for. */
-interface FailedRequest {
+export interface FailedRequest {
   /** The function that submitted it. */
   readonly submittedBy: string;
   readonly isRead: boolean;
@@ -15,6 +15,20 @@ interface FailedRequest {
   /** How many of those the system was asked for. */
   readonly nbytesAtOnce: number;
   readonly reqprio: number;
+}
+
+/** A copy of that, which stays when the control block is used for another. */
+export function copyOf(request: FailedRequest): FailedRequest {
+  return {
+    submittedBy: request.submittedBy,
+    isRead: request.isRead,
+    fildes: request.fildes,
+    offset: request.offset,
+    buffer: request.buffer,
+    nbytes: request.nbytes,
+    nbytesAtOnce: request.nbytesAtOnce,
+    reqprio: request.reqprio,
+  };
 }
 
 /** The error of a request for which the system reported an error number. */

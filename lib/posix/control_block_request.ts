@@ -25,7 +25,11 @@ import { type Waitable, waiter } from "../engine/librt/waiter.ts";
 import { assert } from "../checks/assert.ts";
 import { AioError } from "../system/error.ts";
 import { allocateFor, fromNativeError, librt } from "../system/librt.ts";
-import { controlBlockError } from "./control_block_error.ts";
+import {
+  controlBlockError,
+  copyOf,
+  type FailedRequest,
+} from "./control_block_error.ts";
 import { RequestsInProgress } from "./requests_in_progress.ts";
 import { notificationFor, type Sigevent } from "./sigevent.ts";
 import { addressInPlace } from "../system/pinned.ts";
@@ -38,6 +42,9 @@ export type SubmitFunction =
   | "aio_write"
   | "aio_fsync"
   | "lio_listio";
+
+/** Learns, once, that a request is done: its error number, or 0. */
+type Listener = (errno: number) => void;
 
 /** What is in progress in this isolate. */
 export const inProgress: RequestsInProgress<ControlBlockRequest> =
@@ -74,7 +81,9 @@ export class ControlBlockRequest implements Waitable {
   wasFirst = false;
   #errno = 0;
   #returned = 0;
-  readonly #listeners = new Set<() => void>();
+  /** What was asked for, if it failed: its fields may be another request's soon. */
+  #failed: FailedRequest | null = null;
+  readonly #listeners = new Set<Listener>();
 
   constructor() {
     librt();
@@ -192,9 +201,11 @@ export class ControlBlockRequest implements Waitable {
     this.#freeShadow();
   }
 
-  /** The native call queued nothing, but left a status in the block. */
+  /** `lio_listio` did not queue it, and its status says why. */
   failed(errno: number): void {
     this.notSubmitted();
+    this.submittedBy = "lio_listio";
+    this.#failed = copyOf(this);
     this.#state = "done";
     this.#errno = errno;
     this.#returned = -1;
@@ -268,23 +279,25 @@ export class ControlBlockRequest implements Waitable {
       );
     }
     this.#state = "idle";
-    if (errno !== 0) throw controlBlockError(this, errno);
-    return this.#returned;
+    const failed = this.#failed;
+    if (failed === null) return this.#returned;
+    this.#failed = null;
+    throw controlBlockError(failed, errno);
   }
 
   /** Calls `listener` when it is done. */
-  listen(listener: () => void): void {
+  listen(listener: Listener): void {
     this.#listeners.add(listener);
     waiter.add(this);
   }
 
   /** The same, but nobody hurries to notice that it is. */
-  listenUnattended(listener: () => void): void {
+  listenUnattended(listener: Listener): void {
     this.#listeners.add(listener);
   }
 
   /** Takes a listener back. */
-  unlisten(listener: () => void): void {
+  unlisten(listener: Listener): void {
     this.#listeners.delete(listener);
     const isWanted = this.#listeners.size > 0 ||
       this.#notification?.isEmulated === true;
@@ -305,7 +318,8 @@ export class ControlBlockRequest implements Waitable {
     if (this.#isDropped) {
       throw this.#invalid(fn, "The control block is disposed of");
     }
-    if (this.isInProgress) {
+    // What announces that it is done is faster than the library.
+    if (this.check() === EINPROGRESS) {
       throw this.#invalid(
         fn,
         `The control block of descriptor ${this.fildes} is in progress`,
@@ -327,6 +341,7 @@ export class ControlBlockRequest implements Waitable {
     this.#state = "done";
     this.#errno = errno;
     this.#returned = returned;
+    this.#failed = errno === 0 ? null : copyOf(this);
     if (this.#shadow !== null && this.isRead && returned > 0) {
       copyBytes(this.buffer!, this.#shadow.bytes.subarray(0, returned), 0);
     }
@@ -335,7 +350,11 @@ export class ControlBlockRequest implements Waitable {
     this.#notification!.due();
     this.#notification = null;
     this.#listNotification = null;
-    for (const listener of [...this.#listeners]) listener();
+    for (const listener of this.#listeners) {
+      // The next request of the block is none of its business.
+      this.#listeners.delete(listener);
+      listener(errno);
+    }
     if (this.#isDropped) this.#block.release();
   }
 

@@ -134,14 +134,9 @@ export async function lio_listio(
     if (isPart) throw notAllQueued(requests, queued);
     return;
   }
-  await untilDone(queued, queued.length);
+  const failedLater = await untilDone(queued, queued.length);
   if (isPart && errno === EAGAIN) throw notAllQueued(requests, queued);
-  assertSucceeded(requests);
-}
-
-/** @throws {AioError} `EIO` if one of the requests, all of them done, failed. */
-function assertSucceeded(requests: ControlBlockRequest[]): void {
-  const failed = requests.filter((request) => request.check() !== 0).length;
+  const failed = requests.length - queued.length + failedLater!;
   if (failed === 0) return;
   throw listioError(
     `${failed} of ${requests.length} requests of the list failed, and ` +

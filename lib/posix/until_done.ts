@@ -13,26 +13,33 @@ interface WaitOptions {
   isUnattended?: boolean;
 }
 
-/** Resolves with whether `wanted` of the requests are done in time. */
+/**
+ * Waits until `wanted` of the requests are done. A control block may be submitted
+ * again meanwhile; what becomes of that request does not count.
+ *
+ * @returns How many of them failed, or `null` if the time has passed.
+ */
 export function untilDone(
   requests: ControlBlockRequest[],
   wanted: number,
   { timeout_ms, isUnattended = false }: WaitOptions = {},
-): Promise<boolean> {
+): Promise<number | null> {
   return new Promise((resolve) => {
-    if (wanted === 0) return resolve(true);
+    if (wanted === 0) return resolve(0);
     let done = 0;
+    let failed = 0;
     const timer = timeout_ms === undefined || timeout_ms > TIMEOUT_MS_MAX
       ? null
-      : setTimeout(() => finish(false), timeout_ms);
-    const finish = (isDone: boolean) => {
+      : setTimeout(() => finish(null), timeout_ms);
+    const finish = (outcome: number | null) => {
       if (timer !== null) clearTimeout(timer);
       for (const request of requests) request.unlisten(listener);
-      resolve(isDone);
+      resolve(outcome);
     };
-    const listener = () => {
+    const listener = (errno: number) => {
       done++;
-      if (done === wanted) finish(true);
+      if (errno !== 0) failed++;
+      if (done === wanted) finish(failed);
     };
     for (const request of requests) {
       if (isUnattended) request.listenUnattended(listener);

@@ -355,5 +355,6 @@ test("batch() of a closed file rejects with EBADF", async () => {
   const { submitted } = metrics();
   const request = { type: "read", buffer: new Uint8Array(1), offset: 0 };
   await assertAioError(file.batch([request as BatchRequest]), "EBADF");
+  await assertAioError(file.batch([]), "EBADF");
   assertEquals(metrics().submitted, submitted);
 });

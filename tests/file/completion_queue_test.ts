@@ -400,9 +400,28 @@ test("CompletionQueue that is closed refuses requests with EBADF", async () => {
       () => queue.write(file, buffer, 0, 1),
       () => queue.sync(file, 1),
       () => queue.submit([{ type: "read", file, buffer, offset: 0, tag: 1 }]),
+      () => queue.submit([]),
     ]
   ) assertEquals((assertThrows(call, AioError) as AioError).code, "EBADF");
   assertEquals(queue.cancel(), 0);
+  assertEquals(metrics().submitted, submitted);
+});
+
+test("CompletionQueue that is closed while its requests are listed submits none", async () => {
+  using directory = new Directory();
+  await using file = await AioFile.open(directory.file("contents"));
+  const queue = new CompletionQueue<number>();
+  const { submitted } = metrics();
+  const buffer = new Uint8Array(1);
+  const good = { type: "read", file, buffer, offset: 0, tag: 1 } as const;
+  function* requests() {
+    yield good;
+    queue.close();
+  }
+  const closing = Object.assign([good], { [Symbol.iterator]: requests });
+  const error = assertThrows(() => queue.submit(closing), AioError);
+  assertEquals((error as AioError).code, "EBADF");
+  assertEquals(queue.inFlight, 0);
   assertEquals(metrics().submitted, submitted);
 });
 

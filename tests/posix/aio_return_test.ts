@@ -1,5 +1,5 @@
 /** The sentences of POSIX on `aio_return()`; see `docs/posix.md`. */
-import { assertEquals } from "@std/assert";
+import { assert, assertEquals } from "@std/assert";
 import {
   aio_cancel,
   AIO_CANCELED,
@@ -9,14 +9,22 @@ import {
   aio_return,
   aio_write,
   Aiocb,
+  EBADF,
   ECANCELED,
   EINPROGRESS,
   EINVAL,
+  EIO,
   ENOSPC,
+  limits,
+  lio_listio,
+  LIO_READ,
+  LIO_WAIT,
+  LIO_WRITE,
   O_SYNC,
 } from "../../mod.ts";
 import {
   assertErrno,
+  assertRejectsErrno,
   blockedRead,
   bytes,
   constants,
@@ -68,6 +76,71 @@ test(
     assertEquals(error.code, "ENOSPC");
     assertErrno(EINVAL, () => aio_return(block));
     assertErrno(EINVAL, () => aio_error(block));
+  },
+);
+
+test(
+  "aio_return() of a failed request names what was asked for, not what its block says now [return-08]",
+  { ignore },
+  async () => {
+    using directory = new Directory();
+    const write = (offset: number, priority: number) =>
+      new Aiocb({
+        aio_fildes: -7,
+        aio_buf: bytes("abc"),
+        aio_offset: offset,
+        aio_reqprio: priority,
+        aio_lio_opcode: LIO_WRITE,
+      });
+    const { AIO_PRIO_DELTA_MAX } = limits();
+    const [listed, unqueued] = [write(0, 2), write(1, AIO_PRIO_DELTA_MAX + 1)];
+    await assertRejectsErrno(
+      EIO,
+      () => lio_listio(LIO_WAIT, [listed, unqueued]),
+    );
+    const single = write(2, 2);
+    aio_write(single);
+    await done(single);
+    const blocks = [listed, unqueued, single];
+    const statuses = blocks.map(aio_error);
+    assertEquals(statuses, [EBADF, EINVAL, EBADF]);
+    for (const [offset, block] of blocks.entries()) {
+      const { aio_reqprio } = block;
+      Object.assign(block, {
+        aio_fildes: directory.file(),
+        aio_buf: bytes("z"),
+        aio_offset: 99,
+        aio_reqprio: -1,
+        aio_lio_opcode: LIO_READ,
+      });
+      // A submission that is refused changes nothing either.
+      assertErrno(EINVAL, () => aio_read(block));
+      const error = assertErrno(statuses[offset], () => aio_return(block));
+      const syscall = block === single ? "aio_write" : "lio_listio";
+      assertEquals(error.syscall, syscall);
+      assertEquals(error.fd, -7);
+      assertEquals(error.offset, offset);
+      const what = `Cannot write 3 bytes at offset ${offset} of descriptor ` +
+        `-7 with aio_reqprio ${aio_reqprio}`;
+      assert(error.message.startsWith(what), error.message);
+    }
+  },
+);
+
+test(
+  "aio_return() of a failed synchronization names its descriptor, not that of its block now [return-08]",
+  { ignore },
+  async () => {
+    using fifo = new Fifo();
+    const block = new Aiocb({ aio_fildes: fifo.fd });
+    aio_fsync(O_SYNC, block);
+    await done(block);
+    block.aio_fildes = -7;
+    const error = assertErrno(EINVAL, () => aio_return(block));
+    assertEquals(error.syscall, "aio_fsync");
+    assertEquals(error.fd, fifo.fd);
+    const what = `Cannot synchronize descriptor ${fifo.fd}`;
+    assert(error.message.startsWith(what), error.message);
   },
 );
 

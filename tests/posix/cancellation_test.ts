@@ -232,6 +232,54 @@ testQueued(
 );
 
 testQueued(
+  "aio_cancel() of a block used again leaves the function of its list its time",
+  async (directory, thread) => {
+    const [fd, other] = [directory.file(), directory.file()];
+    const first = write(other, "-");
+    const list = [fd, other].map((aio_fildes) =>
+      new Aiocb({ aio_fildes, aio_buf: bytes("x"), aio_lio_opcode: LIO_WRITE })
+    );
+    const calls = new Calls();
+    const check = () => assertEquals(aio_error(list[1]), 0);
+    await lio_listio(LIO_NOWAIT, list, calls.sigevent(9, check));
+    // Takes the second one of the list back: the library announces its end.
+    assertEquals(aio_cancel(other, first), AIO_CANCELED);
+    assertEquals(aio_cancel(fd, list[0]), AIO_CANCELED);
+    assertEquals(aio_error(list[0]), ECANCELED);
+    aio_write(list[0]);
+    assertEquals(aio_cancel(fd, list[0]), AIO_CANCELED);
+    assertEquals(aio_error(list[0]), ECANCELED);
+    await delay(0);
+    assertEquals(calls.values, []);
+    await thread.release();
+    assertEquals(await calls.settle(1), [9]);
+  },
+);
+
+testQueued(
+  "aio_cancel() of a first request has the function of a list called, although a block of it was used again",
+  async (directory, thread) => {
+    const [fd, other] = [directory.file(), directory.file()];
+    const first = write(other, "-");
+    const list = [fd, other].map((aio_fildes) =>
+      new Aiocb({ aio_fildes, aio_buf: bytes("x"), aio_lio_opcode: LIO_WRITE })
+    );
+    const calls = new Calls();
+    const check = () => assertEquals(aio_error(list[1]), 0);
+    await lio_listio(LIO_NOWAIT, list, calls.sigevent(9, check));
+    assertEquals(aio_cancel(fd, list[0]), AIO_CANCELED);
+    assertEquals(aio_error(list[0]), ECANCELED);
+    aio_write(list[0]);
+    assertEquals(aio_cancel(fd, list[0]), AIO_CANCELED);
+    assertEquals(aio_error(list[0]), ECANCELED);
+    await delay(0);
+    assertEquals(aio_cancel(other, first), AIO_CANCELED);
+    await thread.release();
+    assertEquals(await calls.settle(1), [9]);
+  },
+);
+
+testQueued(
   "aio_cancel() of a first request leaves requests whose block is gone",
   async (directory, thread) => {
     const fd = directory.file("", constants.O_RDWR | constants.O_APPEND);

@@ -19,11 +19,16 @@ import {
   Aiocb,
   allocatePinned,
   EINPROGRESS,
+  lio_listio,
+  LIO_READ,
+  LIO_WAIT,
   LIO_WRITE,
   metrics,
   O_SYNC,
   SIGEV_NONE,
 } from "../../mod.ts";
+import { requestOf } from "../../lib/posix/aiocb.ts";
+import { librt } from "../../lib/system/librt.ts";
 import {
   blockedRead,
   bytes,
@@ -222,6 +227,40 @@ test(
     await done(block);
     assertEquals(aio_return(block), 2);
     assertEquals(text(block.aio_buf), "45");
+  },
+);
+
+/** Waits without the library's knowing until the system is done with a block. */
+function untilServed(block: Aiocb): void {
+  const { pointer } = requestOf(block).block;
+  while (librt().aio_error(pointer) === EINPROGRESS);
+}
+
+test(
+  "Aiocb can be changed and submitted as soon as the system is done with it [aio-10]",
+  { ignore },
+  async () => {
+    using directory = new Directory();
+    const fd = directory.file("0123456789");
+    const block = startRead(fd);
+    for (const [member, change] of changes()) {
+      untilServed(block);
+      change(block);
+      Object.assign(block, {
+        aio_fildes: fd,
+        aio_buf: bytes("--"),
+        aio_nbytes: 2,
+        aio_lio_opcode: LIO_READ,
+      });
+      aio_read(block);
+      untilServed(block);
+      aio_read(block);
+      untilServed(block);
+      await lio_listio(LIO_WAIT, [block]);
+      assertEquals(aio_return(block), 2, member);
+      aio_read(block);
+    }
+    await done(block);
   },
 );
 

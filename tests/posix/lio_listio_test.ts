@@ -6,6 +6,7 @@ import {
   aio_cancel,
   AIO_CANCELED,
   aio_error,
+  aio_read,
   aio_return,
   Aiocb,
   allocatePinned,
@@ -247,6 +248,82 @@ test(
     assertErrno(EBADF, () => aio_return(list[2]));
     assertEquals(aio_return(list[3]), 1);
     assertEquals(directory.contents(fd), "abcd");
+  },
+);
+
+test(
+  "lio_listio() with LIO_WAIT waits for its own requests when a block is used again [listio-03]",
+  { ignore },
+  async () => {
+    using directory = new Directory();
+    using fifo = new Fifo();
+    const [slow, fast] = [read(fifo.fd), read(directory.file("abc"))];
+    const wait = lio_listio(LIO_WAIT, [slow, fast]);
+    await done(fast);
+    aio_read(fast);
+    await done(fast);
+    assert(await isPending(wait), "the later request was counted");
+    fifo.feed("x");
+    await wait;
+    assertEquals(aio_return(slow), 1);
+  },
+);
+
+test(
+  "lio_listio() with LIO_WAIT does not wait for what its blocks are used for later [listio-03, listio-21]",
+  { ignore },
+  async () => {
+    using directory = new Directory();
+    using one = new Fifo();
+    using other = new Fifo();
+    const [slow, fast] = [read(one.fd), read(directory.file("abc"))];
+    const wait = lio_listio(LIO_WAIT, [slow, fast]);
+    await done(fast);
+    fast.aio_fildes = other.fd;
+    aio_read(fast);
+    one.feed("x");
+    await wait;
+    assertEquals(aio_error(fast), EINPROGRESS);
+    other.feed("x");
+    await done(fast);
+  },
+);
+
+test(
+  "lio_listio() with LIO_WAIT succeeds when only a later request of a block failed [listio-21]",
+  { ignore },
+  async () => {
+    using directory = new Directory();
+    using fifo = new Fifo();
+    const [slow, fast] = [read(fifo.fd), read(directory.file("abc"))];
+    const wait = lio_listio(LIO_WAIT, [slow, fast]);
+    await done(fast);
+    fast.aio_fildes = -1;
+    aio_read(fast);
+    await done(fast);
+    fifo.feed("x");
+    await wait;
+    assertEquals([slow, fast].map(aio_error), [0, EBADF]);
+  },
+);
+
+test(
+  "lio_listio() rejects with EIO when a request failed whose block is used again [listio-30]",
+  { ignore },
+  async () => {
+    using directory = new Directory();
+    using fifo = new Fifo();
+    const [slow, bad] = [read(fifo.fd), read(-1)];
+    const wait = lio_listio(LIO_WAIT, [slow, bad]);
+    await done(bad);
+    bad.aio_fildes = directory.file("abc");
+    aio_read(bad);
+    await done(bad);
+    assert(await isPending(wait.catch(() => {})));
+    fifo.feed("x");
+    const error = await assertRejectsErrno(EIO, () => wait);
+    assert(error.message.startsWith("1 of 2 requests"), error.message);
+    assertEquals([slow, bad].map(aio_error), [0, 0]);
   },
 );
 

@@ -22,6 +22,7 @@ import {
   PATIENCE_MS,
   runProgram,
   test,
+  text,
 } from "./helpers.ts";
 
 const SIGUSR1 = 10;
@@ -71,6 +72,35 @@ test(
     await signal;
     await done(block);
     assertEquals(aio_return(block), 1);
+  },
+);
+
+test(
+  "aio_read() can be called by its own signal's handler, with the same block [aio-10, sigev-02]",
+  { ignore, onFirstThread: import.meta.url },
+  async () => {
+    using directory = new Directory();
+    const digits = "0123456789".repeat(10);
+    const block = new Aiocb({
+      aio_fildes: directory.file(digits),
+      aio_buf: allocatePinned(1),
+      aio_sigevent: { sigev_notify: SIGEV_SIGNAL, sigev_signo: SIGUSR1 },
+    });
+    let contents = "";
+    const { promise, resolve, reject } = Promise.withResolvers<void>();
+    const alive = setTimeout(reject, PATIENCE_MS, new Error("no signal"));
+    const next = () => {
+      contents += text(block.aio_buf!);
+      if (contents.length === digits.length) return resolve();
+      block.aio_offset = contents.length;
+      aio_read(block);
+    };
+    Deno.addSignalListener("SIGUSR1", next);
+    aio_read(block);
+    await promise;
+    clearTimeout(alive);
+    Deno.removeSignalListener("SIGUSR1", next);
+    assertEquals(contents, digits);
   },
 );
 

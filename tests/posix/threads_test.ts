@@ -20,6 +20,7 @@ import {
   LIO_READ,
   LIO_WAIT,
   O_SYNC,
+  SIGEV_THREAD,
   type Sigevent,
 } from "../../mod.ts";
 import {
@@ -33,6 +34,7 @@ import {
   Fifo,
   ignore,
   test,
+  text,
 } from "./helpers.ts";
 
 function read(fd: number, sigevent?: Sigevent): Aiocb {
@@ -161,6 +163,67 @@ test(
     fifo.feed("x");
     assertEquals(await calls.settle(1), [9]);
     assertEquals(list.map(aio_return), [1, 1, 1]);
+  },
+);
+
+const DIGITS = "0123456789".repeat(100);
+
+test(
+  "aio_read() can be called by its own SIGEV_THREAD function, with the same block [aio-10, sigev-05]",
+  { ignore, onFirstThread: import.meta.url },
+  async () => {
+    using directory = new Directory();
+    const fd = directory.file(DIGITS);
+    const { promise, resolve, reject } = Promise.withResolvers<void>();
+    let contents = "";
+    const next = () => {
+      contents += text(block.aio_buf!);
+      if (contents.length === DIGITS.length) return resolve();
+      block.aio_offset = contents.length;
+      aio_read(block);
+    };
+    const block = read(fd, {
+      sigev_notify: SIGEV_THREAD,
+      sigev_notify_function: () => {
+        try {
+          next();
+        } catch (error) {
+          reject(error);
+        }
+      },
+    });
+    aio_read(block);
+    await promise;
+    assertEquals(contents, DIGITS);
+  },
+);
+
+test(
+  "lio_listio() can be called by the function of a list, with the same blocks [listio-06, aio-10]",
+  { ignore, onFirstThread: import.meta.url },
+  async () => {
+    using directory = new Directory();
+    const fd = directory.file(DIGITS);
+    const list = [read(fd), read(fd)];
+    const { promise, resolve, reject } = Promise.withResolvers<void>();
+    let contents = "";
+    const submit = async () => {
+      for (const [index, block] of list.entries()) {
+        block.aio_offset = contents.length + index;
+      }
+      await lio_listio(LIO_NOWAIT, list, {
+        sigev_notify: SIGEV_THREAD,
+        sigev_notify_function: next,
+      });
+    };
+    const next = () => {
+      contents += list.map((block) => text(block.aio_buf!)).join("");
+      if (contents.length === DIGITS.length) resolve();
+      else submit().catch(reject);
+    };
+    await submit();
+    await promise;
+    assertEquals(contents, DIGITS);
   },
 );
 

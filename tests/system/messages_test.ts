@@ -771,6 +771,11 @@ test("the functions of C say which field or argument was not valid", async () =>
       "(EINVAL, aio_suspend)",
     ],
     [
+      () => aio_suspend([], NaN),
+      `AioError: timeout_ms is NaN, which is no time: ${invalid} ` +
+      "(EINVAL, aio_suspend)",
+    ],
+    [
       () => aio_suspend([], any("1")),
       'TypeError: timeout_ms must be a number, but is "1"',
     ],

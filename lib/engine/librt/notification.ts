@@ -17,6 +17,7 @@ import {
   renewTicket,
 } from "./callbacks.ts";
 import { callListio } from "./listio.ts";
+import { assert } from "../../checks/assert.ts";
 import { SIGEV_NONE, SIGEV_THREAD } from "../../system/constants.ts";
 
 /**
@@ -51,6 +52,7 @@ export class Notification {
   #ticket: number | null;
   /** Whether the system announces it too early. */
   #isTakenOver = false;
+  #isDue = false;
 
   constructor({ notify, signo, value, fn }: NotificationFields) {
     const isThread = notify === SIGEV_THREAD;
@@ -73,6 +75,7 @@ export class Notification {
    * when it is due. An early call is ignored, an early signal is one too many.
    */
   takeOver(): void {
+    assert(!this.#isDue, "a notification is taken over that was due");
     if (this.#isTakenOver || this.native.notify === SIGEV_NONE) return;
     this.#isTakenOver = true;
     if (this.#ticket !== null) this.#ticket = renewTicket(this.#ticket);
@@ -80,6 +83,7 @@ export class Notification {
 
   /** What is to be announced is done. */
   due(): void {
+    this.#isDue = true;
     // A list of nothing is done at once.
     if (this.#isTakenOver && this.#ticket === null) {
       callListio([], this.native);
