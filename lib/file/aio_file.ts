@@ -91,13 +91,15 @@ export class AioFile implements AsyncDisposable {
 
   static {
     assertFile = (value) => {
-      if (typeof value === "object" && value !== null && #file in value) {
-        return;
-      }
-      const found = isForeignFile(value)
-        ? "one of another copy of this library: import and require() have one each"
-        : nameOf(value);
-      throw new TypeError(`The file must be an AioFile, but is ${found}`);
+      const isObject = typeof value === "object" && value !== null;
+      if (isObject && #file in value) return;
+      // To look at it might run code of whoever made it.
+      const hint = isObject
+        ? " (import and require() have an AioFile each)"
+        : "";
+      throw new TypeError(
+        `The file must be an AioFile, but is ${nameOf(value)}${hint}`,
+      );
     };
     getOpenFile = (file) => {
       assertFile(file);
@@ -1099,12 +1101,6 @@ export class AioFile implements AsyncDisposable {
     if (signal !== undefined) request.cancelOn(signal);
     queue.submit(request);
   }
-}
-
-/** Whether it is like a file, but not ours. */
-function isForeignFile(value: unknown): boolean {
-  return typeof value === "object" && value !== null &&
-    !(value instanceof AioFile) && "readAt" in value && "copyTo" in value;
 }
 
 /**

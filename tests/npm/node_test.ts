@@ -154,8 +154,8 @@ testEach(
   async (node) => {
     assertEquals(
       await print(node, TWO_COPIES, { cwd: bare }),
-      "The file must be an AioFile, but is one of another copy of this " +
-        "library: import and require() have one each",
+      "The file must be an AioFile, but is an object (import and require() " +
+        "have an AioFile each)",
     );
   },
 );

@@ -539,7 +539,8 @@ test("CompletionQueue says which argument, and what it must be", async () => {
     ],
     [
       () => queue.read(any({}), bytes, 0, 1),
-      "TypeError: The file must be an AioFile, but is an object",
+      "TypeError: The file must be an AioFile, but is an object (import and " +
+      "require() have an AioFile each)",
     ],
     [
       () => queue.read(file, any(1), 0, 1),
