@@ -58,7 +58,10 @@ for (const [how, faults] of Object.entries(REFUSALS)) {
   }, async () => {
     const { code, message } = await outcomeOf("io_uring", faults);
     assertEquals(code, "ENOSYS");
-    assertStringIncludes(message, 'The engine "io_uring" is not available');
+    assertStringIncludes(
+      message,
+      'The engine "io_uring", which POSIX_AIO_ENGINE asks for, is not available',
+    );
     const [errno] = Object.values(faults);
     assertStringIncludes(message, REASONS[Number(errno)]);
   });
