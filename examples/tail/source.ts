@@ -172,10 +172,8 @@ export class Source {
 
   async #printNew(): Promise<void> {
     const file = this.#file!;
-    if (this.#stats!.isFile()) {
-      if (await file.size() < this.#offset) this.#beginAnew("truncated");
-      else if (await this.#isRewritten()) this.#beginAnew("rewritten");
-    }
+    const changed = this.#stats!.isFile() ? await this.#howChanged() : null;
+    if (changed !== null) this.#beginAnew(changed);
     for (;;) {
       const bytes = await file.readAt(this.#block, this.#offset);
       if (bytes === 0) return;
@@ -185,11 +183,15 @@ export class Source {
     }
   }
 
-  /** Whether other bytes are now where the last ones were: the size may be the same. */
-  async #isRewritten(): Promise<boolean> {
+  /** What became of the bytes that were read; `null` if they are still there. */
+  async #howChanged(): Promise<"truncated" | "rewritten" | null> {
+    if (await this.#file!.size() < this.#offset) return "truncated";
+    // Other bytes may be where the last ones were: the size may be the same.
     const { length } = this.#recent;
     const now = await this.#readBefore(this.#offset, length);
-    return !this.#recent.equals(now);
+    if (this.#recent.equals(now)) return null;
+    // Since its size was asked, it may have become shorter.
+    return now.length < length ? "truncated" : "rewritten";
   }
 
   async #readBefore(end: number, length: number): Promise<Buffer> {
