@@ -11,23 +11,15 @@ import { sliceOf } from "../checks/bytes.ts";
 import { fileOffset, offsetAfter } from "../checks/offset.ts";
 import type { OpenFile } from "../requests/open_file.ts";
 import type { RequestQueue } from "../requests/request.ts";
-import {
-  EBADF,
-  ECANCELED,
-  EINVAL,
-  EOVERFLOW,
-  platform,
-} from "../system/constants.ts";
+import { EBADF, ECANCELED, EINVAL, EOVERFLOW } from "../system/constants.ts";
 import { copyRange, nextData, tellsHoles } from "../system/copy_range.ts";
 import { AioError } from "../system/error.ts";
-import { fileName } from "../system/hints.ts";
+import { accessHint, fileName } from "../system/hints.ts";
 import { reasonAgainst } from "../system/librt.ts";
 import { allocateOwn } from "../system/pinned.ts";
 import { punchHole } from "../system/space.ts";
-import { DIRECT_BYTES } from "./read.ts";
+import { DIRECT_BYTES, roundedUp } from "./read.ts";
 import { transferBy } from "./transfers.ts";
-
-const { O_ACCMODE, O_RDONLY, O_WRONLY } = platform.constants;
 
 /** How much the system copies before somebody looks whether it is to go on. */
 const PIECE_BYTES = 64 * 1024 * 1024;
@@ -377,13 +369,13 @@ class Copy implements AbortListener {
 
   #assertOpenFor(operation: "read" | "write", length: number): void {
     const isRead = operation === "read";
-    const { traits, named } = isRead ? this.#source : this.#target;
-    const access = traits.flags & O_ACCMODE;
-    if (access !== (isRead ? O_WRONLY : O_RDONLY)) return;
+    const { named } = isRead ? this.#source : this.#target;
+    const hint = accessHint(named.fd, !isRead);
+    if (hint === "") return;
     const offset = isRead ? this.#from : this.#to;
     const what = `Cannot ${operation} ${length} bytes at offset ${offset} of ` +
-      `${fileName(named)}, which is open for ${isRead ? "writing" : "reading"}`;
-    throw new AioError(`${what} only`, {
+      fileName(named) + hint;
+    throw new AioError(what, {
       errno: EBADF,
       syscall: `aio_${operation}`,
       offset,
@@ -412,10 +404,6 @@ class Copy implements AbortListener {
       syscall: "copy_file_range",
     });
   }
-}
-
-function roundedUp(length: number, multiple: number): number {
-  return Math.ceil(length / multiple) * multiple;
 }
 
 /**

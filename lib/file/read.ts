@@ -65,7 +65,7 @@ async function readPieces(
   let left = isSeekable ? length : Math.min(length, UNASKED_BYTES_MAX);
   let wanted = isSeekable ? await file.size() - Number(offset) : left;
   if (wanted <= 0) wanted = PIECE_BYTES;
-  if (isDirect) wanted = Math.ceil(wanted / DIRECT_BYTES) * DIRECT_BYTES;
+  if (isDirect) wanted = roundedUp(wanted, DIRECT_BYTES);
   const pieces: Uint8Array<ArrayBuffer>[] = [];
   for (let at = offset; left > 0; wanted = PIECE_BYTES) {
     assertWanted();
@@ -78,6 +78,11 @@ async function readPieces(
     left -= bytes;
   }
   return joined(pieces);
+}
+
+/** The next multiple: what a direct transfer has to be. */
+export function roundedUp(length: number, multiple: number): number {
+  return Math.ceil(length / multiple) * multiple;
 }
 
 /** A copy if it is short: nobody is to see what the memory had before. */

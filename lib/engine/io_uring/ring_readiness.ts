@@ -47,7 +47,6 @@ class Poll implements RingEntry {
   readonly operationFlags: number;
   key = -1;
   result: number | null = null;
-  readonly shareOf = () => SHARE;
   readonly #waiting: Waiting;
   readonly #polls: Map<Waiting, Poll>;
 
@@ -56,6 +55,10 @@ class Poll implements RingEntry {
     this.operationFlags = waiting.events;
     this.#waiting = waiting;
     this.#polls = polls;
+  }
+
+  shareOf(): number {
+    return SHARE;
   }
 
   /** Whatever came of it: who waits finds out by trying. */
