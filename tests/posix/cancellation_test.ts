@@ -231,24 +231,34 @@ testQueued(
   },
 );
 
+/** Two writes of a list, of which the second one waits behind a first request. */
+async function listBehindFirst(directory: Directory) {
+  const [fd, other] = [directory.file(), directory.file()];
+  const first = write(other, "-");
+  const list = [fd, other].map((aio_fildes) =>
+    new Aiocb({ aio_fildes, aio_buf: bytes("x"), aio_lio_opcode: LIO_WRITE })
+  );
+  const calls = new Calls();
+  const check = () => assertEquals(aio_error(list[1]), 0);
+  await lio_listio(LIO_NOWAIT, list, calls.sigevent(9, check));
+  return { other, first, block: list[0], calls };
+}
+
+function cancelUseAgainAndCancel(block: Aiocb): void {
+  assertEquals(aio_cancel(block.aio_fildes, block), AIO_CANCELED);
+  assertEquals(aio_error(block), ECANCELED);
+  aio_write(block);
+  assertEquals(aio_cancel(block.aio_fildes, block), AIO_CANCELED);
+  assertEquals(aio_error(block), ECANCELED);
+}
+
 testQueued(
   "aio_cancel() of a block used again leaves the function of its list its time",
   async (directory, thread) => {
-    const [fd, other] = [directory.file(), directory.file()];
-    const first = write(other, "-");
-    const list = [fd, other].map((aio_fildes) =>
-      new Aiocb({ aio_fildes, aio_buf: bytes("x"), aio_lio_opcode: LIO_WRITE })
-    );
-    const calls = new Calls();
-    const check = () => assertEquals(aio_error(list[1]), 0);
-    await lio_listio(LIO_NOWAIT, list, calls.sigevent(9, check));
+    const { other, first, block, calls } = await listBehindFirst(directory);
     // Takes the second one of the list back: the library announces its end.
     assertEquals(aio_cancel(other, first), AIO_CANCELED);
-    assertEquals(aio_cancel(fd, list[0]), AIO_CANCELED);
-    assertEquals(aio_error(list[0]), ECANCELED);
-    aio_write(list[0]);
-    assertEquals(aio_cancel(fd, list[0]), AIO_CANCELED);
-    assertEquals(aio_error(list[0]), ECANCELED);
+    cancelUseAgainAndCancel(block);
     await delay(0);
     assertEquals(calls.values, []);
     await thread.release();
@@ -259,19 +269,8 @@ testQueued(
 testQueued(
   "aio_cancel() of a first request has the function of a list called, although a block of it was used again",
   async (directory, thread) => {
-    const [fd, other] = [directory.file(), directory.file()];
-    const first = write(other, "-");
-    const list = [fd, other].map((aio_fildes) =>
-      new Aiocb({ aio_fildes, aio_buf: bytes("x"), aio_lio_opcode: LIO_WRITE })
-    );
-    const calls = new Calls();
-    const check = () => assertEquals(aio_error(list[1]), 0);
-    await lio_listio(LIO_NOWAIT, list, calls.sigevent(9, check));
-    assertEquals(aio_cancel(fd, list[0]), AIO_CANCELED);
-    assertEquals(aio_error(list[0]), ECANCELED);
-    aio_write(list[0]);
-    assertEquals(aio_cancel(fd, list[0]), AIO_CANCELED);
-    assertEquals(aio_error(list[0]), ECANCELED);
+    const { other, first, block, calls } = await listBehindFirst(directory);
+    cancelUseAgainAndCancel(block);
     await delay(0);
     assertEquals(aio_cancel(other, first), AIO_CANCELED);
     await thread.release();
