@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { types } from "node:util";
 
 type Getter<T> = (this: unknown) => T;
 
@@ -73,11 +74,11 @@ export function assertBytes(
   name: string,
   wanted = "a Uint8Array",
 ): asserts value is Uint8Array {
-  // A proxy of a Uint8Array is an instance of it, but has no such tag.
-  if (!ArrayBuffer.isView(value) || tagOf(value) !== "Uint8Array") {
+  // A proxy of a Uint8Array is an instance of it, but is none.
+  if (!types.isUint8Array(value)) {
     throw new TypeError(`${name} must be ${wanted}, but is ${nameOf(value)}`);
   }
-  const view = value as Uint8Array;
+  const view: Uint8Array = value;
   if (byteLengthOf(view) > 0) return;
   if (isDetached(bufferOf(view))) {
     throw new TypeError(`The buffer of ${name} is detached`);

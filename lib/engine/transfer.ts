@@ -14,7 +14,7 @@ import { gather, scatter } from "../checks/buffers.ts";
 import { offsetAfter } from "../checks/offset.ts";
 import { bounces } from "../system/bounces.ts";
 import { platform } from "../system/constants.ts";
-import type { ChannelOwner, EngineRequest } from "./engine.ts";
+import type { ChannelOwner, EngineRequest, FileTraits } from "./engine.ts";
 
 /** See the module's documentation. */
 export class Transfer {
@@ -102,6 +102,7 @@ export class Transfer {
 /**
  * Makes the transfer of a request, with the memory that it needs.
  *
+ * @param file The file whose request it is.
  * @param owner Hears of it if the system has no memory at all.
  * @param make Makes the transfer with it; `null` if it needs none.
  * @param vectors Where its buffers lie, if the system has several in place.
@@ -110,6 +111,7 @@ export class Transfer {
  */
 export function takeTransfer<Made extends Transfer>(
   request: EngineRequest,
+  file: Pick<FileTraits, "isDirect">,
   owner: ChannelOwner,
   make: (memory: BounceBuffer | null) => Made,
   vectors: readonly Vector[] | null = null,
@@ -117,7 +119,7 @@ export function takeTransfer<Made extends Transfer>(
   let memory: BounceBuffer | null = null;
   try {
     if (!isInPlace(request)) {
-      memory = bounces().take(
+      memory = bounces(file).take(
         vectors === null ? pieceOf(request) : vectors.length * IOVEC.size,
       );
       if (memory === null) return false;

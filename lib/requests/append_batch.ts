@@ -28,7 +28,7 @@ export function takeAppends(waiting: RequestList): Request {
     bytes += at.length;
     count++;
   }
-  const memory = count > 1 ? takeMemory(bytes) : null;
+  const memory = count > 1 ? takeMemory(waiting.first!, bytes) : null;
   return memory === null
     ? waiting.shift()
     : combine(waiting, { count, bytes, memory });
@@ -69,9 +69,9 @@ function combine(
 }
 
 /** Without memory for many, the first one may do with less, or with none. */
-function takeMemory(bytes: number): BounceBuffer | null {
+function takeMemory({ queue }: Request, bytes: number): BounceBuffer | null {
   try {
-    return bounces().take(bytes);
+    return bounces(queue.file).take(bytes);
   } catch {
     return null;
   }

@@ -179,7 +179,7 @@ function adviseHugePages(address: number, byteLength: number): void {
  */
 export function isPinned(view: Uint8Array): boolean {
   assertBytes(view, "The view");
-  return addresses.has(bufferOf(view)) || isShared(view);
+  return isPinnedBuffer(bufferOf(view));
 }
 
 /**
@@ -199,7 +199,7 @@ export function addressInPlace(buffers: Buffers): number {
 export function placeOf(buffers: Buffers): number {
   if (!isServedByFs()) return addressInPlace(buffers);
   if (isList(buffers)) return 0;
-  return addresses.has(bufferOf(buffers)) || isShared(buffers)
+  return isPinnedBuffer(bufferOf(buffers))
     ? WASM_PAGE_BYTES + byteOffsetOf(buffers)
     : 0;
 }
@@ -215,15 +215,15 @@ export function pinnedBytesOf(view: Uint8Array): Uint8Array {
   return whole;
 }
 
-function isShared(view: Uint8Array): boolean {
-  return types.isSharedArrayBuffer(bufferOf(view));
+function isPinnedBuffer(buffer: ArrayBufferLike): boolean {
+  return addresses.has(buffer) || types.isSharedArrayBuffer(buffer);
 }
 
 /** The native address of a view's first byte, or 0 if it is not pinned. */
 export function pinnedAddressOf(view: Uint8Array): number {
   const buffer = bufferOf(view);
   let address = addresses.get(buffer);
-  if (address === undefined && !isShared(view)) return 0;
+  if (address === undefined && !types.isSharedArrayBuffer(buffer)) return 0;
   if (!address) {
     address = addressOf(buffer);
     addresses.set(buffer, address);

@@ -60,7 +60,7 @@ test("without --allow-ffi, what the runtime does not have yet is canceled, and n
     engine: "fs",
     canceled: 36,
     ECANCELED: 36,
-    read: 128,
+    read: 256,
     again: 512,
   });
 });
@@ -71,7 +71,7 @@ test("without --allow-ffi, files have the runtime's threads in turn", async () =
   assertEquals(await withoutFfi("turns", path), {
     engine: "fs",
     isInTurn: true,
-    all: 404,
+    all: 804,
   });
 });
 

@@ -68,6 +68,7 @@ class OpenLane extends Owner implements Disposable {
     };
     const flight = takeTransfer(
       request,
+      { isDirect: false },
       this,
       (memory) => new Flight(request, this.lane, memory, () => {}),
     );

@@ -43,7 +43,7 @@ const ways: Record<string, () => Promise<unknown>> = {
   /** More reads than the runtime has at once, canceled at once. */
   async cancels() {
     await using file = await AioFile.open(path);
-    const reads = blocks(164).map((into) => outcomeOf(file.readAt(into, 0)));
+    const reads = blocks(292).map((into) => outcomeOf(file.readAt(into, 0)));
     const canceled = await file.cancel();
     const outcomes = await Promise.all(reads);
     const again = await file.readAt(allocatePinned(512), 0);
@@ -61,8 +61,8 @@ const ways: Record<string, () => Promise<unknown>> = {
       blocks(count).map((into) =>
         of.readAt(into, 0).then(() => done.push(name))
       );
-    await Promise.all([...reads("many", file, 400), ...reads("few", other, 4)]);
-    return { isInTurn: done.indexOf("few") < 300, all: done.length };
+    await Promise.all([...reads("many", file, 800), ...reads("few", other, 4)]);
+    return { isInTurn: done.indexOf("few") < 600, all: done.length };
   },
 
   async offsets() {

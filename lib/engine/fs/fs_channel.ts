@@ -80,6 +80,7 @@ export class FsChannel implements Channel {
     if (request.isSync && isSynchronous && this.#writes > 0) return false;
     const transfer = takeTransfer(
       request,
+      this.#file,
       this.#owner,
       (bounce) => new FsTransfer(request, bounce, this.#begin),
     );

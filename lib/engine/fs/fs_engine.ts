@@ -16,7 +16,7 @@ import { Slots } from "./slots.ts";
  * With fewer, the runtime's threads sleep and have to be woken; more are hardly faster,
  * and what the runtime has can be neither canceled nor overtaken.
  */
-const CALLS_MAX = 128;
+const CALLS_MAX = 256;
 
 /**
  * How many may wait for a pipe, a socket or a device, perhaps for ever. On Node and

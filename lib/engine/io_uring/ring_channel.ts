@@ -118,6 +118,7 @@ export class RingChannel implements Channel {
     const vectors = this.#vectorsOf(request);
     const transfer = takeTransfer(
       request,
+      this.file,
       this.#owner,
       (memory) => new RingTransfer(request, memory, vectors, this),
       vectors,

@@ -93,6 +93,7 @@ export class LaneChannel implements Channel, LaneUser {
     assert(lane !== null, "there is room for what is submitted");
     const flight = takeTransfer(
       request,
+      this.#file,
       this.#owner,
       (memory) => new Flight(request, lane, memory, waiter.lookSoon),
     );
