@@ -63,6 +63,9 @@ export interface EngineRequest {
   readonly isViewLost: boolean;
 }
 
+/** What is known of a read before there is a request. */
+export type AskedRead = Pick<EngineRequest, "length" | "notify">;
+
 /** Whoever hands requests to a channel, and hears of them. */
 export interface ChannelOwner {
   /**
@@ -98,6 +101,14 @@ export interface Channel {
    * @param demand What else waits.
    */
   hasRoom(next: EngineRequest, demand: Demand): boolean;
+  /**
+   * Whether it takes a read sooner than the page cache does, because it hands over
+   * several with one call. Without it, it never does.
+   *
+   * @param reads About how many reads of the file are asked for at once.
+   * @param read What is asked for.
+   */
+  isAheadOfCache?(reads: number, read: AskedRead): boolean;
   /**
    * Takes a request. A synchronization does not wait for room.
    *

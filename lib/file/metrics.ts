@@ -39,7 +39,7 @@ export interface Metrics {
   polls: number;
   /** What serves: `"io_uring"`, `"librt"` or `"fs"`. */
   engine: string;
-  /** Reads that the page cache answered. */
+  /** Reads that the page cache answered, before any engine. */
   cacheHits: number;
   /** Reads that it was asked for, and did not have. */
   cacheMisses: number;

@@ -7,7 +7,7 @@
  */
 import { coalesced, setTimeout } from "../../ffi/event_loop.ts";
 import { assert } from "../checks/assert.ts";
-import type { Channel, Demand } from "../engine/engine.ts";
+import type { AskedRead, Channel, Demand } from "../engine/engine.ts";
 import type { PageCache } from "../engine/page_cache.ts";
 import { engine } from "../engine/serving.ts";
 import { turn } from "../engine/turn.ts";
@@ -23,6 +23,8 @@ const RETRY_MS_MAX = 64;
 export interface Source extends RequestQueue, Demand {
   readonly channel: Channel;
   readonly cache: PageCache | null;
+  /** Whether the page cache is not asked for a read. */
+  isForEngine(read: AskedRead): boolean;
   /** The one that is next, or `null` if none may go now. */
   readonly next: Request | null;
   /** Dispatches what waits. */
@@ -123,6 +125,7 @@ class Dispatcher {
       const { next } = source;
       if (next === null || next.operation !== "read") return true;
       const isAsked = !next.isCacheAsked && !next.isViewLost &&
+        !source.isForEngine(next) &&
         cache.isAskedFor(next.view!, next.length);
       const isTurn = next.priority === 0 || isNewTurn;
       if (isAsked && !(isTurn && turn.hasRoom)) {

@@ -2,7 +2,12 @@
 import { coalesced, queueMicrotask, setTimeout } from "../../ffi/event_loop.ts";
 import { mayEndFirst } from "../../ffi/isolate.ts";
 import { assert } from "../checks/assert.ts";
-import type { Channel, ChannelOwner, FileTraits } from "../engine/engine.ts";
+import type {
+  AskedRead,
+  Channel,
+  ChannelOwner,
+  FileTraits,
+} from "../engine/engine.ts";
 import { PageCache } from "../engine/page_cache.ts";
 import { engine } from "../engine/serving.ts";
 import { EAGAIN, ECANCELED, EIO } from "../system/constants.ts";
@@ -39,6 +44,11 @@ export class FileQueue implements Source, ChannelOwner {
   hasWritten = false;
   readonly #waiting = new RequestList();
   #unsettled = 0;
+  /** Reads that are not settled. */
+  #reads = 0;
+  /** The most of them at once: before completions are handed over, and since. */
+  #readsBefore = 0;
+  #readsOfLate = 0;
   #isPausing = false;
   #pause_ms = AGAIN_MS_MIN;
   /** Requests with a lowered priority: the others can overtake them here only. */
@@ -65,6 +75,15 @@ export class FileQueue implements Source, ChannelOwner {
     return this.#prioritized > 0;
   }
 
+  /**
+   * Whether a read is for the engine and the page cache is not asked: not if its
+   * order matters, because the engine knows of none.
+   */
+  isForEngine(read: AskedRead): boolean {
+    return this.#prioritized === 0 &&
+      this.channel.isAheadOfCache?.(this.#readsOfLate, read) === true;
+  }
+
   get next(): Request | null {
     const { first } = this.#waiting;
     return first !== null && this.#isPausing && !first.isSync ? null : first;
@@ -79,6 +98,9 @@ export class FileQueue implements Source, ChannelOwner {
       this.commits.writeSubmitted(request);
     }
     if (request.priority > 0) this.#prioritized++;
+    if (request.operation === "read") {
+      this.#readsOfLate = Math.max(this.#readsOfLate, ++this.#reads);
+    }
     this.#waiting.add(request);
     if (this.file.isAppending) this.#dispatchSoon();
     else dispatcher.dispatch(this);
@@ -137,11 +159,15 @@ export class FileQueue implements Source, ChannelOwner {
   }
 
   roomAgain(): void {
+    // Those that were handed over are likely to be followed by as many.
+    this.#readsOfLate = Math.max(this.#readsBefore, this.#reads);
+    this.#readsBefore = 0;
     dispatcher.dispatch(this);
   }
 
   completed(request: Request, errno: number, bytes: number): void {
     dispatcher.left(request);
+    this.#readsBefore = Math.max(this.#readsBefore, this.#reads);
     // Not a synchronization: its error may be that of a write that is lost, and
     // the system reports that only once.
     if (errno === EAGAIN && !request.isSync) return this.#again(request);
@@ -184,6 +210,10 @@ export class FileQueue implements Source, ChannelOwner {
     if (!request.isSync && request.priority > 0) {
       assert(this.#prioritized > 0, "a lowered priority counts");
       this.#prioritized--;
+    }
+    if (request.operation === "read") {
+      assert(this.#reads > 0, "a read that is settled was not");
+      this.#reads--;
     }
     if (request.isWrite) {
       this.commits.writeDone(request, this, !isUnbegun(request, error));

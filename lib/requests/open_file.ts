@@ -247,10 +247,11 @@ export class OpenFile {
   readCached(view: Buffers, offset: number | bigint): Cached | null {
     const { cache } = this.#queue;
     if (cache === null || this.#closing !== null) return null;
-    const byteLength = lengthOf(view);
-    if (!cache.isAskedFor(view, byteLength)) return NOTHING;
+    const length = lengthOf(view);
+    const isForEngine = this.#queue.isForEngine({ length, notify: "auto" });
+    if (isForEngine || !cache.isAskedFor(view, length)) return NOTHING;
     if (!turn.hasRoom) return null;
-    if (cache.read(view, byteLength, offset)) {
+    if (cache.read(view, length, offset)) {
       counters.submitted++;
       counters.completed++;
     }

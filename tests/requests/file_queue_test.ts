@@ -33,6 +33,8 @@ class FakeEngine implements Disposable {
   readonly submitted: Request[] = [];
   /** Whether the system has resources. */
   isTaking = true;
+  /** From how many reads on the page cache is not asked. */
+  readsTogetherMin = Infinity;
   /** Whether it was told to hand over what was submitted. */
   #isFlushed = true;
   readonly #engine = engine();
@@ -50,6 +52,7 @@ class FakeEngine implements Disposable {
 
   readonly #channel: Channel = {
     hasRoom: () => true,
+    isAheadOfCache: (reads) => reads >= this.readsTogetherMin,
     submit: (request: Request) => {
       if (!this.isTaking) return false;
       request.entry = this;
@@ -106,6 +109,13 @@ function submit(queue: FileQueue, operation: Operation, text = ""): Made {
   });
   queue.submit(request!);
   return { request: request!, outcome };
+}
+
+/** How often the page cache was asked, in vain: there is no such descriptor. */
+function asked(fn: () => void): number {
+  const { cacheMisses } = metrics();
+  fn();
+  return metrics().cacheMisses - cacheMisses;
 }
 
 /** Takes the buffer of a request away. */
@@ -494,3 +504,66 @@ test("FileQueue through which only a canceled write went is not synchronized", a
   engine.complete(queue, 0, 0);
   await outcome;
 });
+
+test(
+  "FileQueue does not ask the page cache while the engine has as many reads as are faster together",
+  {
+    ignore: Deno.build.os !== "linux",
+    pageCache: true,
+  },
+  async () => {
+    using engine = new FakeEngine();
+    engine.readsTogetherMin = 3;
+    const queue = new FileQueue(99, FILE);
+    const outcomes: Promise<number>[] = [];
+    const read = () => {
+      outcomes.push(submit(queue, "read", "a").outcome);
+    };
+    const complete = (count: number) => {
+      for (let at = 0; at < count; at++) engine.complete(queue, 0, 1);
+      queue.roomAgain();
+    };
+    assertEquals(asked(read), 1, "one");
+    assertEquals(asked(read), 1, "two");
+    assertEquals(asked(read), 0, "three");
+    complete(0);
+    assert(queue.isForEngine({ length: 1, notify: "auto" }), "none is done");
+    complete(3);
+    assertEquals(asked(read), 0, "as many are expected again");
+    complete(1);
+    assertEquals(asked(read), 1, "there was one only");
+    assertEquals(asked(read), 1);
+    assertEquals(asked(read), 0);
+    complete(2);
+    assertEquals(asked(read), 0, "one of three is left");
+    complete(1);
+    assertEquals(asked(read), 1, "there were two");
+    complete(2);
+    assertEquals(await Promise.all(outcomes), outcomes.map(() => 1));
+  },
+);
+
+test(
+  "FileQueue asks the page cache for reads of which one goes before others",
+  {
+    ignore: Deno.build.os !== "linux",
+    pageCache: true,
+  },
+  async () => {
+    using engine = new FakeEngine();
+    engine.readsTogetherMin = 1;
+    const queue = new FileQueue(99, FILE);
+    const outcome = new Promise<number>((resolve, reject) => {
+      const fields = { view: encode("a"), address: 0, offset: 0, priority: 1 };
+      const asLast = { ...fields, operation: "read" as const };
+      queue.submit(new PromisedRequest(queue, asLast, resolve, reject));
+    });
+    assertEquals(asked(() => void submit(queue, "read", "b")), 1);
+    while (engine.submitted.length < 2) await delay(1);
+    engine.complete(queue, 0, 1);
+    engine.complete(queue, 0, 1);
+    assertEquals(await outcome, 1);
+    assertEquals(asked(() => void submit(queue, "read", "c")), 0);
+    engine.complete(queue, 0, 1);
+  },
+);

@@ -10,6 +10,7 @@
  */
 import { Rings } from "../../../ffi/io_uring.ts";
 import type {
+  AskedRead,
   Channel,
   ChannelOwner,
   Demand,
@@ -36,7 +37,7 @@ function isForLibrt({ isSynchronous, isSeekable }: FileTraits): boolean {
 }
 
 /** Whether that is what the request is to be noticed by. */
-function byLibrt({ notify }: EngineRequest): boolean {
+function byLibrt({ notify }: AskedRead): boolean {
   return notify === "thread" || notify === "suspend";
 }
 
@@ -129,6 +130,10 @@ class ByNotice implements Channel {
       return false;
     }
     return channel.hasRoom(next, demand);
+  }
+
+  isAheadOfCache(reads: number, read: AskedRead): boolean {
+    return !byLibrt(read) && this.#ring.isAheadOfCache(reads, read);
   }
 
   submit(request: EngineRequest): boolean {

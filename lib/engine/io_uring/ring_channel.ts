@@ -9,6 +9,7 @@ import { type Linked, LinkedList } from "../../collections/linked_list.ts";
 import { EAGAIN, ECANCELED, EINTR, platform } from "../../system/constants.ts";
 import { addressInPlace } from "../../system/pinned.ts";
 import type {
+  AskedRead,
   Channel,
   ChannelOwner,
   Demand,
@@ -30,6 +31,14 @@ const READ_HERE_BYTES_MAX = 256 * 1024;
  * itself.
  */
 const DIRECT_ALIGNMENT_BYTES = 4096;
+
+/**
+ * From so many reads at once on, one call for several of them takes less time than to
+ * ask the page cache for each: from a third less for 8 to half for 32.
+ */
+const READS_TOGETHER_MIN = 8;
+/** To copy more takes so long that one call for each hardly counts. */
+const READS_TOGETHER_BYTES_MAX = 16 * 1024;
 
 /** How many completions one look hands over before the event loop gets its turn. */
 const HARVEST_MAX = 256;
@@ -112,6 +121,11 @@ export class RingChannel implements Channel {
   hasRoom(_next: EngineRequest, { isSorting }: Demand): boolean {
     if (!isSorting && !this.file.isAppending) return true;
     return this.#transfers.size === this.#syncs;
+  }
+
+  isAheadOfCache(reads: number, { length }: AskedRead): boolean {
+    return reads >= READS_TOGETHER_MIN && length <= READS_TOGETHER_BYTES_MAX &&
+      this.canTry;
   }
 
   submit(request: EngineRequest): boolean {
