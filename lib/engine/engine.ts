@@ -105,7 +105,7 @@ export interface Channel {
    * Whether it takes a read sooner than the page cache does, because it hands over
    * several with one call. Without it, it never does.
    *
-   * @param reads About how many reads of the file are asked for at once.
+   * @param reads About how many reads of the file it may have at once.
    * @param read What is asked for.
    */
   isAheadOfCache?(reads: number, read: AskedRead): boolean;

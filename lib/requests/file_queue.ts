@@ -14,7 +14,7 @@ import { EAGAIN, ECANCELED, EIO } from "../system/constants.ts";
 import { counters } from "../system/counters.ts";
 import { AioError, isCancellation } from "../system/error.ts";
 import { fileName } from "../system/hints.ts";
-import { isServedByFs } from "../system/settings.ts";
+import { isServedByFs, settings } from "../system/settings.ts";
 import { dissolve, takeAppends } from "./append_batch.ts";
 import { canceledRequests } from "./canceled_requests.ts";
 import type { CombinedRequest } from "./combined_request.ts";
@@ -80,8 +80,9 @@ export class FileQueue implements Source, ChannelOwner {
    * order matters, because the engine knows of none.
    */
   isForEngine(read: AskedRead): boolean {
-    return this.#prioritized === 0 &&
-      this.channel.isAheadOfCache?.(this.#readsOfLate, read) === true;
+    if (this.#prioritized > 0) return false;
+    const together = Math.min(this.#readsOfLate, settings.maxInFlight);
+    return this.channel.isAheadOfCache?.(together, read) === true;
   }
 
   get next(): Request | null {

@@ -567,3 +567,29 @@ test(
     engine.complete(queue, 0, 1);
   },
 );
+
+test(
+  "FileQueue asks the page cache where the engine may have few reads at once",
+  {
+    ignore: Deno.build.os !== "linux",
+    pageCache: true,
+  },
+  async () => {
+    using engine = new FakeEngine(2);
+    engine.readsTogetherMin = 3;
+    const queue = new FileQueue(99, FILE);
+    const outcomes: Promise<number>[] = [];
+    const misses = asked(() => {
+      for (let count = 0; count < 5; count++) {
+        outcomes.push(submit(queue, "read", "a").outcome);
+      }
+    });
+    // Those behind the third one are asked for when there is room.
+    assertEquals(misses, 3);
+    while (engine.submitted.length > 0) {
+      engine.complete(queue, 0, 1);
+      queue.roomAgain();
+    }
+    assertEquals(await Promise.all(outcomes), outcomes.map(() => 1));
+  },
+);
