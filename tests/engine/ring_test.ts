@@ -322,6 +322,20 @@ test("Ring.ask() returns what the kernel says at once, and tells nobody", () => 
   assertEquals(ring.ask({ opcode: OPCODE.READ, fd: 3 }), null);
 });
 
+test("Ring.ask() has somebody look for what it hands over, and for nothing else", () => {
+  const { kernel, ring, changes } = newRing();
+  kernel.onComplete = () => kernel.complete(kernel.taken.at(-1)!, 7);
+  ring.ask({ opcode: OPCODE.READ });
+  assertEquals(changes(), 0, "its own answer is there");
+  const told: number[] = [];
+  ring.add(newEntry(told));
+  assertEquals(ring.ask({ opcode: OPCODE.READ }), 7);
+  assertEquals(kernel.taken.length, 1, "the one that was in the ring");
+  assertEquals(changes(), 1);
+  ring.flush();
+  assertEquals(changes(), 1, "nothing is left to hand over");
+});
+
 test("places are used again, and no more than are in flight at once", () => {
   const { kernel, ring } = newRing();
   for (let round = 0; round < 100; round++) {

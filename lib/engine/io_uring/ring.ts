@@ -194,6 +194,8 @@ export class Ring {
     this.#submit();
     this.#rings.submitAndComplete();
     this.#reap();
+    // Others were handed over, or found: there is nothing left for flush().
+    if (this.count > 0) this.#changed();
     return entry.result;
   }
 
