@@ -33,6 +33,10 @@ const LIMITS: readonly Limit[] = [
         "close({ cancel: true }) waits for reads that wait for the next turn",
         "reads that the page cache is asked for later need no room in the system",
       ],
+      "requests/file_queue_test.ts": [
+        "FileQueue asks the page cache ",
+        "FileQueue does not ask the page cache ",
+      ],
     },
   },
   {

@@ -34,6 +34,9 @@ function test(
   anyTest(name, { ...options, ignore: !isLinux, pageCache: true }, fn);
 }
 
+/** Where a ring has many reads at once, and the page cache those that are alone. */
+const hasRing = () => metrics().engine === "io_uring";
+
 /** How many answers a turn has at most. */
 const ANSWERS_MAX = 256;
 const BLOCK_BYTES = 512;
@@ -201,7 +204,8 @@ for (const [how, read] of Object.entries(WAYS)) {
     const file = await cached.file;
     const { cacheHits } = metrics();
     const turns = await turnsUntil(read(file));
-    assertEquals(metrics().cacheHits - cacheHits, MANY);
+    const hits = metrics().cacheHits - cacheHits;
+    assert(hits === MANY || hasRing() && hits <= MANY, `${hits} hits`);
     assert(turns >= TURNS_MIN, `they had ${turns} turns`);
     assertAddsUp();
   });
@@ -235,7 +239,8 @@ test("reads that wait for the next turn have their bytes", async () => {
   for (const count of await Promise.all(reads)) {
     assertEquals(count, BLOCK_BYTES);
   }
-  assertEquals(metrics().cacheHits - cacheHits, blocks.length);
+  const hits = metrics().cacheHits - cacheHits;
+  assert(hits === blocks.length || hasRing() && hits > 0, `${hits} hits`);
   blocks.forEach((block, at) =>
     assertBytes(block, pattern(BLOCK_BYTES, at % BLOCKS * BLOCK_BYTES))
   );
@@ -325,16 +330,21 @@ test("cancel() counts only reads that were not answered", async () => {
   assert(answered > 0 && answered <= ANSWERS_MAX, `${answered} answers`);
   const canceled = await file.cancel();
   const outcomes = await Promise.allSettled(reads);
+  const isRejected = outcomes.map(({ status }) => status === "rejected");
+  // A ring has those that wait at once: what it has done is not canceled.
+  const isKnown = (_: boolean, at: number) => at < answered || !hasRing();
+  assertEquals(
+    isRejected.filter(isKnown),
+    isRejected.map((_, at) => at >= answered).filter(isKnown),
+  );
   outcomes.forEach((outcome, at) => {
-    const isAnswered = at < answered;
-    assertEquals(outcome.status, isAnswered ? "fulfilled" : "rejected");
     if (outcome.status === "rejected") {
       assertEquals(outcome.reason.code, "ECANCELED");
       assertEquals(outcome.reason.bytesTransferred, 0);
       assertEquals(blocks[at], new Uint8Array(BLOCK_BYTES));
     } else assertBytes(blocks[at], contents.subarray(0, BLOCK_BYTES));
   });
-  assertEquals(canceled, 500 - answered);
+  assertEquals(canceled, isRejected.filter((is) => is).length);
   assertEquals(metrics().canceled - before.canceled, canceled);
   assertAddsUp();
   // It goes on as before.
@@ -351,13 +361,15 @@ test("CompletionQueue.cancel() counts only reads that were not answered", async 
   }
   const waiting = queue.inFlight;
   assert(waiting >= 500 - ANSWERS_MAX && waiting < 500, `${waiting} wait`);
-  assertEquals(queue.cancel(), waiting);
+  const canceled = queue.cancel();
+  assert(canceled === waiting || hasRing() && canceled < waiting);
   const codes: Record<string, number> = {};
   for await (const { error } of queue.drain()) {
     const code = error?.code ?? "done";
     codes[code] = (codes[code] ?? 0) + 1;
   }
-  assertEquals(codes, { done: 500 - waiting, ECANCELED: waiting });
+  assertEquals(codes.done, 500 - canceled);
+  assertEquals(codes.ECANCELED ?? 0, canceled);
   assertAddsUp();
 });
 
