@@ -64,12 +64,18 @@ export class AioVFS extends VFS.Base {
   ): number {
     return this.#run(VFS.SQLITE_CANTOPEN, async () => {
       const path = name ?? join(tmpdir(), `sqlite-${crypto.randomUUID()}`);
+      const create = has(flags, VFS.SQLITE_OPEN_CREATE);
       const file = await AioFile.open(path, {
         read: true,
         write: has(flags, VFS.SQLITE_OPEN_READWRITE),
-        create: has(flags, VFS.SQLITE_OPEN_CREATE),
+        create,
         createNew: has(flags, VFS.SQLITE_OPEN_EXCLUSIVE),
+      }).catch((error) => {
+        const isGone = has(flags, JOURNALS) && !create;
+        return isGone ? absent(error) : Promise.reject(error);
       });
+      // SQLite has just seen the journal: its writer is done meanwhile.
+      if (file === null) return VFS.SQLITE_BUSY;
       this.#files.set(id, file);
       if (has(flags, VFS.SQLITE_OPEN_DELETEONCLOSE)) {
         this.#temporary.set(id, path);

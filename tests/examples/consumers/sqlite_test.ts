@@ -291,6 +291,26 @@ test("AioVFS loses no update of connections that write in turn", async ({ path }
   assertEquals(rowsByNode(name, "SELECT * FROM counter"), [[2 * times]]);
 });
 
+test("AioVFS says that the database is locked where a journal goes that SQLite has just seen", async ({ path }) => {
+  const name = `${path}/texts.db`;
+  makeSqlite(name, ROWS);
+  const gone = [`${name}-journal`];
+  const vfs = new class extends AioVFS {
+    override xAccess(
+      ...[path, flags, isThere]: Parameters<AioVFS["xAccess"]>
+    ): number {
+      if (gone[0] !== path) return super.xAccess(path, flags, isThere);
+      gone.pop();
+      isThere.setInt32(0, 1, true);
+      return 0;
+    }
+  }();
+  await using connection = await Connection.open(name, vfs);
+  const count = () => connection.rows("SELECT count(*) FROM texts");
+  assertEquals(await isBusy(count), true);
+  assertEquals(await count(), [[ROWS]]);
+});
+
 test("AioVFS without locks reads what another SQLite has locked", async ({ path }) => {
   const name = `${path}/texts.db`;
   makeSqlite(name, ROWS);
