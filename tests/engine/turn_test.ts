@@ -205,7 +205,8 @@ for (const [how, read] of Object.entries(WAYS)) {
     const { cacheHits } = metrics();
     const turns = await turnsUntil(read(file));
     const hits = metrics().cacheHits - cacheHits;
-    assert(hits === MANY || hasRing() && hits <= MANY, `${hits} hits`);
+    const isForRing = hasRing() && /all at once|batch/.test(how);
+    assert(hits === MANY || isForRing && hits < MANY, `${hits} hits`);
     assert(turns >= TURNS_MIN, `they had ${turns} turns`);
     assertAddsUp();
   });
@@ -368,8 +369,8 @@ test("CompletionQueue.cancel() counts only reads that were not answered", async 
     const code = error?.code ?? "done";
     codes[code] = (codes[code] ?? 0) + 1;
   }
-  assertEquals(codes.done, 500 - canceled);
-  assertEquals(codes.ECANCELED ?? 0, canceled);
+  const expected = { done: 500 - canceled, ECANCELED: canceled };
+  assertEquals({ ECANCELED: 0, ...codes }, expected);
   assertAddsUp();
 });
 

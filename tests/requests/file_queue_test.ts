@@ -16,7 +16,13 @@ import { EAGAIN, EIO } from "../../lib/system/constants.ts";
 import { AioError } from "../../lib/system/error.ts";
 import { settings } from "../../lib/system/settings.ts";
 import { configure, metrics } from "../../mod.ts";
-import { assertAioError, delay, encode, test } from "../helpers/mod.ts";
+import {
+  assertAioError,
+  delay,
+  encode,
+  isLinux,
+  test,
+} from "../helpers/mod.ts";
 
 const FILE: FileTraits = {
   knownFd: 99,
@@ -110,6 +116,9 @@ function submit(queue: FileQueue, operation: Operation, text = ""): Made {
   queue.submit(request!);
   return { request: request!, outcome };
 }
+
+/** Of tests in which the page cache is asked, where the system has it. */
+const ASKING = { ignore: !isLinux, pageCache: true };
 
 /** How often the page cache was asked, in vain: there is no such descriptor. */
 function asked(fn: () => void): number {
@@ -507,10 +516,7 @@ test("FileQueue through which only a canceled write went is not synchronized", a
 
 test(
   "FileQueue does not ask the page cache while the engine has as many reads as are faster together",
-  {
-    ignore: Deno.build.os !== "linux",
-    pageCache: true,
-  },
+  ASKING,
   async () => {
     using engine = new FakeEngine();
     engine.readsTogetherMin = 3;
@@ -545,10 +551,7 @@ test(
 
 test(
   "FileQueue asks the page cache for reads of which one goes before others",
-  {
-    ignore: Deno.build.os !== "linux",
-    pageCache: true,
-  },
+  ASKING,
   async () => {
     using engine = new FakeEngine();
     engine.readsTogetherMin = 1;
@@ -570,10 +573,7 @@ test(
 
 test(
   "FileQueue asks the page cache where the engine may have few reads at once",
-  {
-    ignore: Deno.build.os !== "linux",
-    pageCache: true,
-  },
+  ASKING,
   async () => {
     using engine = new FakeEngine(2);
     engine.readsTogetherMin = 3;
