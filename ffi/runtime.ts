@@ -140,6 +140,11 @@ export interface Runtime {
    * there: two of them at once would have each other's.
    */
   readonly movesPosition: boolean;
+  /**
+   * Whether `node:fs` copies what it reads into WebAssembly's memory: to have it read
+   * into an ordinary array, and to copy from there, takes less time then.
+   */
+  readonly copiesWebAssembly: boolean;
   /** Whether `node:fs` opens a path that is no UTF-8, given as bytes. */
   readonly opensAnyPath: boolean;
   /**

@@ -101,6 +101,7 @@ export const runtime: Runtime = {
 
   // It puts U+FFFD into their place.
   movesPosition: HAS_RESOURCE_NUMBERS,
+  copiesWebAssembly: false,
   opensAnyPath: false,
 
   assertMayOpenAll(isRead: boolean, isWrite: boolean): void {

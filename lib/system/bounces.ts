@@ -4,38 +4,27 @@
  *
  * @module
  */
-import {
-  type BounceMemory,
-  BouncePool,
-  nativeBounces,
-} from "../../ffi/bounce_buffer.ts";
-import { allocateOwn, placeOf } from "./pinned.ts";
+import { BouncePool, nativeBounces } from "../../ffi/bounce_buffer.ts";
+import { allocateOwn } from "./pinned.ts";
 import { isServedByFs } from "./settings.ts";
 
 /** Stands for an address that nobody looks at: it is not 0, as of memory that moves. */
-const SOME_ADDRESS = 1;
+const SOME_ADDRESS = 65_536;
 
 /**
  * What `node:fs` transfers to and from. Bun needs a quarter more of processor time for
  * a read into WebAssembly's memory than for one into an ordinary array.
  */
-const ordinaryBounces = ownBounces((byteLength) => ({
-  address: SOME_ADDRESS,
-  bytes: new Uint8Array(byteLength),
-  free() {},
-}));
+const ordinaryBounces = ownBounces((byteLength) => new Uint8Array(byteLength));
 
 /** The same for `O_DIRECT`, which takes memory where it is aligned. */
-const alignedBounces = ownBounces((byteLength) => {
-  const bytes = allocateOwn(byteLength);
-  return { address: placeOf(bytes), bytes, free() {} };
-});
+const alignedBounces = ownBounces(allocateOwn);
 
 /** A pool of memory that the garbage collector takes back. */
-function ownBounces(allocate: (byteLength: number) => BounceMemory) {
+function ownBounces(allocate: (byteLength: number) => Uint8Array<ArrayBuffer>) {
   return new BouncePool((byteLength) => {
     try {
-      return allocate(byteLength);
+      return { address: SOME_ADDRESS, bytes: allocate(byteLength), free() {} };
     } catch (error) {
       if (!(error instanceof RangeError)) throw error;
       return null;

@@ -198,7 +198,7 @@ export function addressInPlace(buffers: Buffers): number {
  */
 export function placeOf(buffers: Buffers): number {
   if (!isServedByFs()) return addressInPlace(buffers);
-  if (isList(buffers)) return 0;
+  if (isList(buffers) || runtime.copiesWebAssembly) return 0;
   return isPinnedBuffer(bufferOf(buffers))
     ? WASM_PAGE_BYTES + byteOffsetOf(buffers)
     : 0;
