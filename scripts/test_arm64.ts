@@ -32,6 +32,9 @@ const NEEDED = {
   unshare: "util-linux",
 };
 
+/** These run the tests of other files, or the same ones many times. */
+const LONG = ["tests/engine/engines_test.ts", "tests/torture"];
+
 /** Why the tests cannot run here. */
 class Obstacle extends Error {}
 
@@ -171,7 +174,7 @@ async function runTests(scratch: string): Promise<Results> {
       running.add(child);
       child.status.finally(() => running.delete(child));
       return child;
-    }, { signal: ending.signal });
+    }, { first: LONG, signal: ending.signal });
   } finally {
     // They use what is going to be removed.
     await Promise.all([...running].map((child) => child.status));

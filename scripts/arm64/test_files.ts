@@ -35,6 +35,8 @@ export function testFilesIn(target: string, ignored: string[]): string[] {
  * are done.
  *
  * @param spawn Starts the tests of a file, its output piped.
+ * @param options.first Files, or directories of such, that take longer than
+ * their size tells.
  * @param options.print Is used for the output.
  * @param options.signal Ends it, so that no other file is begun.
  * @returns The results of all; a process that fails without failed tests counts
@@ -43,14 +45,18 @@ export function testFilesIn(target: string, ignored: string[]): string[] {
 export async function runTestFiles(
   files: string[],
   spawn: (file: string) => Promise<Deno.ChildProcess>,
-  { print = printAll, signal }: {
+  { first = [], print = printAll, signal }: {
+    first?: string[];
     print?: (output: Uint8Array) => void;
     signal?: AbortSignal;
   } = {},
 ): Promise<Results> {
   // What takes longest goes first, so that nothing waits for it in the end.
-  const sorted = files.map((file) => ({ file, weight: weightOf(file) }))
-    .sort((a, b) => b.weight - a.weight);
+  const isFirst = (file: string) =>
+    first.some((path) => file === path || file.startsWith(`${path}/`));
+  const weighed = (file: string) => isFirst(file) ? Infinity : weightOf(file);
+  const sorted = files.map((file) => ({ file, weight: weighed(file) }))
+    .sort((a, b) => b.weight > a.weight ? 1 : b.weight < a.weight ? -1 : 0);
   const results = await pMap(sorted, async ({ file }) => {
     const child = await spawn(file);
     const { code, stdout, stderr } = await child.output();
