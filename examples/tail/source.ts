@@ -172,10 +172,14 @@ export class Source {
 
   async #printNew(): Promise<void> {
     const file = this.#file!;
-    const changed = this.#stats!.isFile() ? await this.#howChanged() : null;
-    if (changed !== null) this.#beginAnew(changed);
     for (;;) {
       const bytes = await file.readAt(this.#block, this.#offset);
+      // Not before: what is written over meanwhile would pass for appended.
+      const changed = this.#stats!.isFile() ? await this.#howChanged() : null;
+      if (changed !== null) {
+        this.#beginAnew(changed);
+        continue;
+      }
       if (bytes === 0) return;
       const block = this.#block.subarray(0, bytes);
       this.#moveBy(block);

@@ -351,6 +351,7 @@ for (
       using file = Deno.openSync(path, { write: true });
       file.writeSync(encode(second));
       await tail.until(`==> ${path} <==\n${printed}${second}`);
+      await tail.untilComplained("\n");
       assertEquals(tail.complained, `tail: ${path}: file rewritten\n`);
     });
   }
