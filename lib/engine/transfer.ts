@@ -104,7 +104,8 @@ export class Transfer {
  *
  * @param file The file whose request it is.
  * @param owner Hears of it if the system has no memory at all.
- * @param make Makes the transfer with it; `null` if it needs none.
+ * @param make Makes the transfer, with `null` if it needs no memory: of each channel
+ * one function, for what is made for each transfer has to be collected again.
  * @param vectors Where its buffers lie, if the system has several in place.
  * @returns The transfer; `false` if there is no memory until another request is done,
  * `true` if the request has failed: what submitting it returns then.
@@ -113,7 +114,11 @@ export function takeTransfer<Made extends Transfer>(
   request: EngineRequest,
   file: Pick<FileTraits, "isDirect">,
   owner: ChannelOwner,
-  make: (memory: BounceBuffer | null) => Made,
+  make: (
+    request: EngineRequest,
+    memory: BounceBuffer | null,
+    vectors: readonly Vector[] | null,
+  ) => Made,
   vectors: readonly Vector[] | null = null,
 ): Made | boolean {
   let memory: BounceBuffer | null = null;
@@ -124,7 +129,7 @@ export function takeTransfer<Made extends Transfer>(
       );
       if (memory === null) return false;
     }
-    return request.entry = make(memory);
+    return request.entry = make(request, memory, vectors);
   } catch (error) {
     memory?.pool.release(memory);
     if (!(error instanceof OutOfMemoryError)) throw error;

@@ -15,7 +15,6 @@ import type { Operation } from "../engine/engine.ts";
 import { engine } from "../engine/serving.ts";
 import { dispatcher } from "../requests/dispatcher.ts";
 import { type Cached, type Opened, OpenFile } from "../requests/open_file.ts";
-import type { RequestFields } from "../requests/request.ts";
 import { closeDescriptor } from "../system/descriptor.ts";
 import { withCallerFirst } from "../system/error.ts";
 import { placeOf } from "../system/pinned.ts";
@@ -1034,10 +1033,8 @@ export class AioFile implements AsyncDisposable {
     }
     if (cached?.isWhole) return Promise.resolve(cached.bytes);
     return new Promise((resolve, reject) => {
-      const address = placeOf(view);
-      const asked = { operation, view, address, offset: at };
       try {
-        file.#enter(asked, options, resolve, reject, cached);
+        file.#enter(operation, view, at, options, resolve, reject, cached);
       } catch (error) {
         throw withCallerFirst(error, AioFile.#transfer);
       }
@@ -1060,9 +1057,8 @@ export class AioFile implements AsyncDisposable {
     options: IoOptions | undefined,
   ): Promise<void> {
     await new Promise<number>((resolve, reject) => {
-      const asked = { operation, view: null, address: 0, offset: 0 };
       try {
-        this.#enter(asked, options, resolve, reject);
+        this.#enter(operation, null, 0, options, resolve, reject);
       } catch (error) {
         throw withCallerFirst(error, this.#synchronize);
       }
@@ -1071,7 +1067,9 @@ export class AioFile implements AsyncDisposable {
 
   /** Where a request enters. */
   #enter(
-    asked: Omit<RequestFields, "priority">,
+    operation: Operation,
+    view: Buffers | null,
+    offset: number | bigint,
     options: IoOptions | undefined,
     resolve: Resolve,
     reject: (reason: unknown) => void,
@@ -1080,7 +1078,6 @@ export class AioFile implements AsyncDisposable {
     if (options !== undefined) assertObject(options, "options");
     const { priority = 0, signal } = options ?? NO_OPTIONS;
     if (signal !== undefined) assertSignal(signal);
-    const { operation, view, address, offset } = asked;
     const queue = this.#file.queueFor(operation);
     if (priority !== 0) assertPriority(priority);
     if (signal !== undefined && isAborted(signal)) {
@@ -1089,7 +1086,7 @@ export class AioFile implements AsyncDisposable {
     const fields = {
       operation,
       view,
-      address,
+      address: view === null ? 0 : placeOf(view),
       offset,
       priority: operation === "append" ? 0 : priority,
     };

@@ -49,15 +49,13 @@ class Dispatcher {
    */
   dispatch(source: Source, isNewTurn = false): void {
     if (!isBounded(source) || this.#waiting.size === 0 || this.#isServing) {
-      while (this.#isNextForEngine(source, isNewTurn) && canGo(source)) {
+      while (this.#isReady(source, isNewTurn)) {
         if (this.#submitNext(source)) continue;
         this.waitForRoom(source);
         break;
       }
     } else {
-      if (this.#isNextForEngine(source, isNewTurn) && canGo(source)) {
-        this.waitForRoom(source);
-      }
+      if (this.#isReady(source, isNewTurn)) this.waitForRoom(source);
       this.#serveWaiting();
     }
     engine().flushSoon();
@@ -103,14 +101,26 @@ class Dispatcher {
       if (!hasRoom()) break;
       // Deleted and added again, a queue comes last in the set's order.
       this.#waiting.delete(source);
-      if (!this.#isNextForEngine(source, false) || !canGo(source)) continue;
-      const isServed = this.#submitNext(source);
+      if (!this.#isReady(source)) continue;
+      let isServed: boolean;
+      do {
+        isServed = this.#submitNext(source);
+        if (isServed) this.#retry_ms = RETRY_MS_MIN;
+        // Alone, a queue gives way to nobody, and the set takes long for it.
+      } while (
+        isServed && this.#waiting.size === 0 && hasRoom() &&
+        this.#isReady(source)
+      );
       if (canGo(source)) this.#waiting.add(source);
       if (!isServed) break;
-      this.#retry_ms = RETRY_MS_MIN;
     }
     this.#isServing = false;
     if (this.#waiting.size > 0 && counters.inFlight === 0) this.#retryLater();
+  }
+
+  /** Whether the first one of a queue is for the engine, and could be handed over. */
+  #isReady(source: Source, isNewTurn = false): boolean {
+    return this.#isNextForEngine(source, isNewTurn) && canGo(source);
   }
 
   /**

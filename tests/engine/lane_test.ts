@@ -70,7 +70,7 @@ class OpenLane extends Owner implements Disposable {
       request,
       { isDirect: false },
       this,
-      (memory) => new Flight(request, this.lane, memory, () => {}),
+      (_, memory) => new Flight(request, this.lane, memory, () => {}),
     );
     if (typeof flight === "boolean") throw new Error("there is no memory");
     this.lane.add(flight);

@@ -75,6 +75,11 @@ export class FsChannel implements Channel {
     return this.#slots.hasRoomFor(this.#owner);
   }
 
+  readonly #newTransfer = (
+    request: EngineRequest,
+    bounce: BounceBuffer | null,
+  ) => new FsTransfer(request, bounce, this.#begin);
+
   submit(request: EngineRequest): boolean {
     const { isSynchronous } = this.#file;
     if (request.isSync && isSynchronous && this.#writes > 0) return false;
@@ -82,7 +87,7 @@ export class FsChannel implements Channel {
       request,
       this.#file,
       this.#owner,
-      (bounce) => new FsTransfer(request, bounce, this.#begin),
+      this.#newTransfer,
     );
     if (typeof transfer === "boolean") return transfer;
     this.#transfers.addLast(transfer);

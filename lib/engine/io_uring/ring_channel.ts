@@ -128,13 +128,19 @@ export class RingChannel implements Channel {
       this.canTry;
   }
 
+  readonly #newTransfer = (
+    request: EngineRequest,
+    memory: BounceBuffer | null,
+    vectors: readonly Vector[] | null,
+  ) => new RingTransfer(request, memory, vectors, this);
+
   submit(request: EngineRequest): boolean {
     const vectors = this.#vectorsOf(request);
     const transfer = takeTransfer(
       request,
       this.file,
       this.#owner,
-      (memory) => new RingTransfer(request, memory, vectors, this),
+      this.#newTransfer,
       vectors,
     );
     if (typeof transfer === "boolean") return transfer;

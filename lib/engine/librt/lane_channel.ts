@@ -95,7 +95,7 @@ export class LaneChannel implements Channel, LaneUser {
       request,
       this.#file,
       this.#owner,
-      (memory) => new Flight(request, lane, memory, waiter.lookSoon),
+      (_, memory) => new Flight(request, lane, memory, waiter.lookSoon),
     );
     if (typeof flight === "boolean") return flight;
     lane.add(flight);
