@@ -3,7 +3,7 @@
  * under QEMU. Nothing is installed, and nothing stays.
  *
  * ```sh
- * deno task test:arm64              # everything but tests/npm
+ * deno task test:arm64              # all but tests/npm and the other engines
  * deno task test:arm64 tests/posix  # or what `deno test` is told to run
  * ```
  *
@@ -32,8 +32,14 @@ const NEEDED = {
   unshare: "util-linux",
 };
 
-/** These run the tests of other files, or the same ones many times. */
-const LONG = ["tests/engine/engines_test.ts", "tests/torture"];
+/**
+ * What is left out: the other runtimes are for this processor, and it takes hours to run
+ * the tests of files once more for each engine.
+ */
+const LEFT_OUT = ["tests/npm", "tests/engine/engines_test.ts"];
+
+/** What takes longer than its size tells. */
+const LONG = ["tests/torture"];
 
 /** Why the tests cannot run here. */
 class Obstacle extends Error {}
@@ -117,8 +123,7 @@ function testArguments(): { flags: string[]; files: string[] } {
       ...[...words, ...Deno.args].filter(isFlag),
       "--no-check", // It does not depend on the processor.
     ],
-    // The other runtimes of tests/npm are for this processor.
-    files: targets.flatMap((target) => testFilesIn(target, ["tests/npm"])),
+    files: targets.flatMap((target) => testFilesIn(target, LEFT_OUT)),
   };
 }
 

@@ -19,14 +19,14 @@ export interface Results {
  * The files with tests in a directory, and below it; anything else, whose tests
  * are the examples in it, stays what it is.
  *
- * @param ignored Directories to leave out.
+ * @param ignored Files, and directories, to leave out.
  */
 export function testFilesIn(target: string, ignored: string[]): string[] {
   if (!statSync(target).isDirectory()) return [target];
   const files = readdirSync(target, { recursive: true, encoding: "utf8" })
     .filter((path) => path.endsWith("_test.ts"))
     .map((path) => join(target, path))
-    .filter((path) => !ignored.some((one) => path.startsWith(`${one}/`)));
+    .filter((path) => !ignored.some((one) => isIn(one, path)));
   return files.length > 0 ? files : [target];
 }
 
@@ -52,8 +52,7 @@ export async function runTestFiles(
   } = {},
 ): Promise<Results> {
   // What takes longest goes first, so that nothing waits for it in the end.
-  const isFirst = (file: string) =>
-    first.some((path) => file === path || file.startsWith(`${path}/`));
+  const isFirst = (file: string) => first.some((path) => isIn(path, file));
   const weighed = (file: string) => isFirst(file) ? Infinity : weightOf(file);
   const sorted = files.map((file) => ({ file, weight: weighed(file) }))
     .sort((a, b) => b.weight > a.weight ? 1 : b.weight < a.weight ? -1 : 0);
@@ -69,6 +68,11 @@ export async function runTestFiles(
     passed: all.passed + passed,
     failed: all.failed + failed,
   }));
+}
+
+/** Whether a path is another one, or in that directory. */
+function isIn(other: string, path: string): boolean {
+  return path === other || path.startsWith(`${other}/`);
 }
 
 /** A guess at how long the tests of a file, or of all in a directory, take. */

@@ -49,14 +49,42 @@ test("testFilesIn() finds the tests of a directory, without those ignored", () =
   const at = (name: string) => join(directory.path, name);
   for (const name of ["inner", "ignored"]) Deno.mkdirSync(at(name));
   const tests = ["a_test.ts", "inner/b_test.ts"].map(at);
-  for (const file of [...tests, at("ignored/c_test.ts"), at("helpers.ts")]) {
-    Deno.writeTextFileSync(file, "");
-  }
-  const found = testFilesIn(directory.path, [at("ignored")]);
+  const others = ["ignored/c_test.ts", "ignored_test.ts", "helpers.ts"].map(at);
+  for (const file of [...tests, ...others]) Deno.writeTextFileSync(file, "");
+  const found = testFilesIn(directory.path, [
+    at("ignored"),
+    at("ignored_test.ts"),
+  ]);
   assertEquals(found.sort(), tests);
   assertEquals(testFilesIn(tests[0], []), [tests[0]]);
   // The examples of a directory without such files are tests, too.
   assertEquals(testFilesIn(at("ignored"), [at("ignored")]), [at("ignored")]);
+});
+
+test("runTestFiles() begins with what takes long, and with long files", async () => {
+  using directory = new Directory();
+  const at = (name: string) => join(directory.path, name);
+  const sizes = {
+    "short_test.ts": 0,
+    "long_test.ts": 99,
+    "first/a_test.ts": 1,
+  };
+  Deno.mkdirSync(at("first"));
+  for (const [name, size] of Object.entries(sizes)) {
+    Deno.writeTextFileSync(at(name), "/".repeat(size));
+  }
+  const begun: string[] = [];
+  const spawn = (file: string) => {
+    begun.push(file);
+    return Promise.resolve(start([Deno.execPath(), "--version"]));
+  };
+  const files = Object.keys(sizes).map(at);
+  const first = [at("first")];
+  await runTestFiles(files, spawn, { first, print: () => {} });
+  assertEquals(
+    begun,
+    ["first/a_test.ts", "long_test.ts", "short_test.ts"].map(at),
+  );
 });
 
 test("runTestFiles() tells how many tests of all files passed and failed", async () => {
