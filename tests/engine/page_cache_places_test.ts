@@ -2,16 +2,11 @@
 // these are cached or not, and none holds up the event loop. Needs root.
 
 import { assert, assertEquals } from "@std/assert";
-import { Directory, isLinux, report, succeeds, test } from "../helpers/mod.ts";
+import { Directory, report, succeeds, test } from "../helpers/mod.ts";
 import { buildFailingFs } from "../torture/failing_fs.ts";
+import { mountsImages, namespace } from "../torture/namespace.ts";
 
-/** The command that runs a program whose mounts nobody else sees. */
-const namespace = ["unshare", "--mount"];
-const canMount = isLinux && Deno.uid() === 0 && succeeds(...command("true"));
-
-function command(...args: string[]): [string, ...string[]] {
-  return [namespace[0], ...namespace.slice(1), ...args];
-}
+const canMount = mountsImages();
 
 /** Which answer from their page cache, and which refuse to. */
 const FILE_SYSTEMS = {

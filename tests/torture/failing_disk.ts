@@ -10,8 +10,7 @@
  */
 import { assert } from "@std/assert";
 import { openSync, readSync, writeFileSync } from "node:fs";
-import { Directory } from "../helpers/mod.ts";
-import { succeedsInNamespace } from "./namespace.ts";
+import { mountsImages, succeedsInNamespace } from "./namespace.ts";
 
 /** Of the file system. */
 export const BLOCK_BYTES = 4096;
@@ -28,10 +27,7 @@ const MEMORY_BYTES = 2 * IMAGE_BYTES;
 
 /** Whether such disks can be had: by root, with loop devices. */
 export function canHaveDisks(): boolean {
-  using directory = new Directory();
-  const script = "command -v mkfs.ext4 && command -v filefrag && " +
-    'losetup --find && mount -t tmpfs tmpfs "$0"';
-  return succeedsInNamespace(script, directory.path);
+  return succeedsInNamespace("command -v filefrag") && mountsImages();
 }
 
 /** Blocks that follow each other, in the file and in the image. */
