@@ -32,10 +32,17 @@ function mismatch(name: string, value: unknown, wanted: string): string {
   return `${name} must be ${wanted}, but is ${nameOf(value)}`;
 }
 
+/** The error for an argument that is no such number. */
+function notInteger(name: string, value: unknown, wanted: string): Error {
+  return typeof value === "bigint"
+    ? wrongType(name, value, "a number, not a bigint")
+    : outOfRange(name, value, wanted);
+}
+
 /** @throws Unless it is an integer that fits into a C `int`. */
 export function int32(value: number, name: string): number {
   if (typeof value !== "number" || (value | 0) !== value) {
-    throw outOfRange(name, value, "a 32-bit integer");
+    throw notInteger(name, value, "a 32-bit integer");
   }
   return value;
 }
@@ -45,19 +52,19 @@ export function positiveInt32(value: number, name: string): number {
   if (typeof value === "number" && (value | 0) === value && value > 0) {
     return value;
   }
-  throw outOfRange(name, value, "a positive 32-bit integer");
+  throw notInteger(name, value, "a positive 32-bit integer");
 }
 
 /** @throws Unless it is an integer of at least 0. */
 export function nonNegative(value: number, name: string): number {
   if (Number.isSafeInteger(value) && value >= 0) return value;
-  throw outOfRange(name, value, "a non-negative integer");
+  throw notInteger(name, value, "a non-negative integer");
 }
 
 /** @throws Unless it is an integer of at least 1. */
 export function positive(value: number, name: string): number {
   if (Number.isSafeInteger(value) && value > 0) return value;
-  throw outOfRange(name, value, "a positive integer");
+  throw notInteger(name, value, "a positive integer");
 }
 
 /** @throws {RangeError} If it is greater than `most`. */

@@ -33,6 +33,7 @@ import { pathOf } from "./path.ts";
 import {
   adopted,
   type AdoptOptions,
+  assertIoOptions,
   assertPriority,
   type BatchRequest,
   checkedOptions,
@@ -134,6 +135,8 @@ export class AioFile implements AsyncDisposable {
    * takes `--allow-ffi`, and `--allow-read` or `--allow-write` without paths.
    * @param options How to open it; for reading, unless they say otherwise. A string
    * is one of those that `node:fs` knows.
+   * @param mode Behind such a string, the permissions of a new file: 0o666 unless
+   * given, before the process's umask.
    * @returns The open file.
    * @throws {AioError} If the system refuses: `ENOENT`, `EACCES`, `EISDIR`, …;
    * `EINVAL` for `direct` on a file system without; `ENOSYS` where the engine that
@@ -165,12 +168,16 @@ export class AioFile implements AsyncDisposable {
   static async open(
     path: string | URL | Uint8Array,
     options: OpenOptions | NodeFlags = {},
+    mode?: number,
   ): Promise<AioFile> {
     // Where there is none, nothing is created.
     engine();
     const checked = pathOf(path);
     const { name } = checked;
-    const { fd, flags } = await openFile(checked, withoutNodeFlags(options));
+    const { fd, flags } = await openFile(
+      checked,
+      withoutNodeFlags(options, mode),
+    );
     try {
       return new AioFile(constructorKey, fd, true, { path: name, flags }, null);
     } catch (error) {
@@ -542,13 +549,13 @@ export class AioFile implements AsyncDisposable {
   ): Promise<PromiseSettledResult<number>[]> {
     assertFile(this);
     assertArray(requests, "requests");
-    const made: PromisedRequest[] = [];
-    const outcomes: Promise<number>[] = [];
     // Not map(), which would leave holes out.
+    const all = [];
     for (const request of requests) {
-      const { type, buffer, offset, priority = 0 } = checkedRequest(request);
+      const { type, buffer, offset, priority = 0, signal } = checkedRequest(
+        request,
+      );
       const at = fileOffset(type, offset);
-      const queue = this.#file.queueFor(type);
       if (priority !== 0) assertPriority(priority);
       const fields = {
         operation: type,
@@ -557,14 +564,21 @@ export class AioFile implements AsyncDisposable {
         offset: at,
         priority,
       };
-      outcomes.push(
-        new Promise((resolve, reject) =>
-          made.push(new PromisedRequest(queue, fields, resolve, reject))
-        ),
-      );
+      all.push({ queue: this.#file.queueFor(type), fields, signal });
     }
     this.#file.assertOpen("lio_listio");
-    dispatcher.submitTogether(made);
+    const together: PromisedRequest[] = [];
+    const outcomes = all.map(({ queue, fields, signal }) =>
+      new Promise<number>((resolve, reject) => {
+        if (signal !== undefined && isAborted(signal)) {
+          return reject(reasonOf(signal));
+        }
+        const request = new PromisedRequest(queue, fields, resolve, reject);
+        if (signal !== undefined) request.cancelOn(signal);
+        together.push(request);
+      })
+    );
+    dispatcher.submitTogether(together);
     return Promise.allSettled(outcomes);
   }
 
@@ -1075,7 +1089,7 @@ export class AioFile implements AsyncDisposable {
     reject: (reason: unknown) => void,
     cached: Cached | null = null,
   ): void {
-    if (options !== undefined) assertObject(options, "options");
+    if (options !== undefined) assertIoOptions(options);
     const { priority = 0, signal } = options ?? NO_OPTIONS;
     if (signal !== undefined) assertSignal(signal);
     const queue = this.#file.queueFor(operation);

@@ -148,7 +148,7 @@ let assertQueue: (value: unknown) => asserts value is CompletionQueue<unknown>;
  * }
  * ```
  */
-export class CompletionQueue<Tag = undefined>
+export class CompletionQueue<Tag = void>
   implements AsyncIterable<Completion<Tag>>, AsyncDisposable {
   readonly #notify: Notify;
   readonly #outstanding = new Set<QueuedRequest<Tag>>();

@@ -77,10 +77,18 @@ const SWAPPED = /^([sx])([rwa])(\+?)$/;
  *
  * @throws {TypeError} If it is a string that `node:fs` does not know.
  */
-export function withoutNodeFlags(flags: OpenOptions | NodeFlags): OpenOptions {
-  if (typeof flags !== "string") return flags;
+export function withoutNodeFlags(
+  flags: OpenOptions | NodeFlags,
+  mode?: number,
+): OpenOptions {
+  if (typeof flags !== "string") {
+    if (mode === undefined) return flags;
+    throw new TypeError(
+      "A mode goes behind flags only: beside options, it is one of them",
+    );
+  }
   const name = flags.replace(SWAPPED, "$2$1$3");
-  if (Object.hasOwn(OPTIONS, name)) return OPTIONS[name];
+  if (Object.hasOwn(OPTIONS, name)) return { ...OPTIONS[name], mode };
   const known = Object.keys(OPTIONS).map((name) => `"${name}"`).join(", ");
   throw new TypeError(
     `The flags must be one of ${known}, but are ${nameOf(flags)}`,

@@ -63,6 +63,8 @@ export interface BatchRequest {
    * @default {0}
    */
   priority?: number;
+  /** Cancels the request, as {@linkcode IoOptions.signal} does. */
+  signal?: AbortSignal;
 }
 
 /**
@@ -146,6 +148,12 @@ export function adopted(
   const isHandle = typeof what === "object" && what !== null &&
     typeof what.close === "function";
   const fd = isHandle ? what.fd : what as number;
+  if (isHandle && typeof fd !== "number") {
+    throw new TypeError(
+      "The file must be a descriptor or a FileHandle, but is an object without " +
+        "fd, as a Deno.FsFile is: open its path with AioFile.open()",
+    );
+  }
   if (typeof fd === "number" && (fd | 0) === fd) {
     return { fd, handle: isHandle ? what : null };
   }
@@ -155,15 +163,16 @@ export function adopted(
 /** @throws {TypeError} Unless it is a request for `batch()`. */
 export function checkedRequest(request: BatchRequest): BatchRequest {
   assertObject(request, "A request");
-  const { type, buffer, offset, priority } = request;
+  const { type, buffer, offset, priority, signal } = request;
   if (type !== "read" && type !== "write") {
     throw new TypeError(
       `The type of a request must be "read" or "write", but is ${nameOf(type)}`,
     );
   }
   assertBytes(buffer, "buffer");
+  if (signal !== undefined) assertSignal(signal);
   // A getter must not give another value to what uses it later.
-  return { type, buffer, offset, priority };
+  return { type, buffer, offset, priority, signal };
 }
 
 /**
@@ -173,11 +182,19 @@ export function checkedRequest(request: BatchRequest): BatchRequest {
  * @throws {RangeError} If the priority is none that the system knows.
  */
 export function checkedOptions(options: IoOptions): IoOptions {
-  assertObject(options, "options");
+  assertIoOptions(options);
   const { signal, priority = 0 } = options;
   if (signal !== undefined) assertSignal(signal);
   if (priority !== 0) assertPriority(priority);
   return { signal, priority };
+}
+
+/** @throws {TypeError} Unless it is an object, and no signal by itself. */
+export function assertIoOptions(options: IoOptions): void {
+  assertObject(options, "options");
+  if ("aborted" in options) {
+    throw new TypeError("A signal is an option of a request: { signal }");
+  }
 }
 
 /** @throws {RangeError} Unless it is a priority that the system knows. */

@@ -121,6 +121,7 @@ export function readableFrom(
   options: ReadableOptions,
 ): ReadableStream<Uint8Array<ArrayBuffer>> {
   assertObject(options, "options");
+  assertOurs(options);
   const { offset = 0, length = Infinity } = options;
   const { chunkSize = CHUNK_BYTES, depth = DEPTH } = options;
   let next = fileOffset("read", offset);
@@ -185,6 +186,14 @@ export function readableFrom(
     cancel: giveUp,
   };
   return new ReadableStream(source, { highWaterMark: 0 });
+}
+
+/** @throws {TypeError} If the part is given as `node:fs` has it. */
+function assertOurs(options: object): void {
+  if (!("start" in options) && !("end" in options)) return;
+  throw new TypeError(
+    "The part to read is { offset, length }, not { start, end } as in node:fs",
+  );
 }
 
 /** See {@linkcode AioFile.writable}. */

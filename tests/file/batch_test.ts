@@ -21,6 +21,7 @@ import {
   pattern,
   report,
   test,
+  turn,
 } from "../helpers/mod.ts";
 
 /** The error of an outcome. */
@@ -357,4 +358,46 @@ test("batch() of a closed file rejects with EBADF", async () => {
   await assertAioError(file.batch([request as BatchRequest]), "EBADF");
   await assertAioError(file.batch([]), "EBADF");
   assertEquals(metrics().submitted, submitted);
+});
+
+test("batch() cancels the requests whose signals are aborted, and no others", {
+  ignore: !isLinux,
+}, async () => {
+  await using fifo = new Fifo();
+  const later = new AbortController();
+  const signals = [AbortSignal.abort("before"), later.signal, undefined];
+  const outcomes = fifo.file.batch(signals.map((signal): BatchRequest => ({
+    type: "read",
+    buffer: new Uint8Array(1),
+    offset: 0,
+    signal,
+  })));
+  assert(await isPending(outcomes));
+  later.abort("later");
+  assert(await isPending(outcomes));
+  fifo.feed("x");
+  const settled = await outcomes;
+  assertEquals(settled.map(({ status }) => status), [
+    "rejected",
+    "rejected",
+    "fulfilled",
+  ]);
+  const reasons = settled.slice(0, 2) as PromiseRejectedResult[];
+  assertEquals(reasons.map(({ reason }) => reason), ["before", "later"]);
+});
+
+test("batch() leaves no rejection behind where a request is not what it should be", async () => {
+  using directory = new Directory();
+  await using file = await AioFile.open(directory.file("contents"));
+  const request = { buffer: new Uint8Array(1), offset: 0 };
+  // An unhandled rejection would fail the test.
+  await assertRejects(
+    () =>
+      file.batch([
+        { ...request, type: "read", signal: AbortSignal.abort() },
+        { ...request, type: "none" as "read" },
+      ]),
+    TypeError,
+  );
+  await turn();
 });

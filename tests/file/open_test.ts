@@ -610,6 +610,18 @@ test("AioFile.open() refuses strings that node:fs does not know", async () => {
   assertEquals(Deno.readTextFileSync(path), "contents");
 });
 
+test("AioFile.open() takes the mode behind flags as a string", {
+  ignore: !isLinux,
+}, async () => {
+  using directory = new Directory();
+  const path = directory.at("private");
+  await (await AioFile.open(path, "wx", 0o600)).close();
+  assertEquals(Deno.statSync(path).mode! & 0o777, 0o600);
+  const options: OpenOptions = { write: true };
+  const opening = AioFile.open(path, options, 0o600);
+  await assertRejects(() => opening, TypeError, "beside options");
+});
+
 test("AioFile.open() hands further flags to the system", {
   ignore: !isLinux,
 }, async () => {

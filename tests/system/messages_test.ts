@@ -177,6 +177,12 @@ test("AioFile.adopt() says which descriptor", async () => {
       'TypeError: fd must be a file descriptor or a FileHandle, but is "1"',
     ],
     [
+      () => AioFile.adopt(any({ close() {} })),
+      "TypeError: The file must be a descriptor or a FileHandle, but is an " +
+      "object without fd, as a Deno.FsFile is: open its path with " +
+      "AioFile.open()",
+    ],
+    [
       () => AioFile.adopt(0, any(null)),
       "TypeError: options must be an object, but is null",
     ],
@@ -264,6 +270,19 @@ test("requests of a file say which argument, and what it must be", async () => {
     [
       () => file.truncate(-1),
       "RangeError: length must be a non-negative integer, but is -1",
+    ],
+    [
+      () => file.truncate(any(1n)),
+      "TypeError: length must be a number, not a bigint, but is 1n",
+    ],
+    [
+      () => file.readAt(bytes, 0, any(AbortSignal.abort())),
+      "TypeError: A signal is an option of a request: { signal }",
+    ],
+    [
+      () => file.readable(any({ start: 10 })),
+      "TypeError: The part to read is { offset, length }, not { start, end } " +
+      "as in node:fs",
     ],
     [
       () => file.readable({ chunkSize: 0 }),
