@@ -145,7 +145,7 @@ export interface Runtime {
    * into an ordinary array, and to copy from there, takes less time then.
    */
   readonly copiesWebAssembly: boolean;
-  /** Whether `node:fs` opens a path that is no UTF-8, given as bytes. */
+  /** Whether `node:fs` opens a path that is not UTF-8, given as bytes. */
   readonly opensAnyPath: boolean;
   /**
    * For what is opened around `node:fs`.

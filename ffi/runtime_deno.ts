@@ -231,7 +231,7 @@ function assertWhole(name: "read" | "write"): void {
   const { state, partial } = Deno.permissions.querySync({ name });
   if (state === "granted" && !partial) return;
   throw new Deno.errors.NotCapable(
-    `A path that is no UTF-8 requires ${name} access to all files, ` +
+    `A path that is not UTF-8 requires ${name} access to all files, ` +
       `run again with --allow-${name} without a path`,
   );
 }

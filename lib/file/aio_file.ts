@@ -131,7 +131,7 @@ export class AioFile implements AsyncDisposable {
    * functions.
    *
    * @param path Where it is: a string is a path, also one that looks like a URL;
-   * bytes are for names that are no UTF-8. Deno opens those by a native call, which
+   * bytes are for names that are not UTF-8. Deno opens those by a native call, which
    * takes `--allow-ffi`, and `--allow-read` or `--allow-write` without paths.
    * @param options How to open it; for reading, unless they say otherwise. A string
    * is one of those that `node:fs` knows.

@@ -173,7 +173,7 @@ function openHint(path: string, errno: number): string {
     return " (a string is a path; for a URL, give a URL object)";
   }
   return errno === EILSEQ && !runtime.opensAnyPath
-    ? ", which is no UTF-8: that takes --allow-ffi"
+    ? ", which is not UTF-8: that takes --allow-ffi"
     : "";
 }
 

@@ -151,7 +151,7 @@ export function adopted(
   if (isHandle && typeof fd !== "number") {
     throw new TypeError(
       "The file must be a descriptor or a FileHandle, but is an object without " +
-        "fd, as a Deno.FsFile is: open its path with AioFile.open()",
+        "fd, as Deno's FsFile is: open its path with AioFile.open()",
     );
   }
   if (typeof fd === "number" && (fd | 0) === fd) {

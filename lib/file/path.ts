@@ -14,7 +14,7 @@ import {
 export interface Path {
   /** What the system gets: bytes only where they are no UTF-8. */
   readonly exact: string | Buffer;
-  /** The same for people: what is no UTF-8 in it is U+FFFD. */
+  /** The same for people: what is not UTF-8 in it is U+FFFD. */
   readonly name: string;
 }
 

@@ -31,7 +31,7 @@ export interface AioErrorOptions {
   /** How many bytes were transferred before the failure. */
   bytesTransferred?: number;
   /**
-   * The path, where the file was opened by one; what is no UTF-8 in it is U+FFFD.
+   * The path, where the file was opened by one; what is not UTF-8 in it is U+FFFD.
    */
   path?: string;
 }
@@ -110,7 +110,7 @@ export class AioError extends Error {
   /** How many bytes were transferred before the failure. */
   declare readonly bytesTransferred?: number;
   /**
-   * The path, where the file was opened by one; what is no UTF-8 in it is U+FFFD.
+   * The path, where the file was opened by one; what is not UTF-8 in it is U+FFFD.
    */
   declare readonly path?: string;
 

@@ -355,7 +355,7 @@ test("AioFile.open() takes bytes as what they are in UTF-8", async () => {
   }
 });
 
-/** A name that is no UTF-8, in a directory. */
+/** A name that is not UTF-8, in a directory. */
 function latinIn(directory: Directory): Uint8Array {
   return Uint8Array.of(...encode(directory.at("caf")), 0xe9, 0xff);
 }
@@ -367,7 +367,7 @@ async function listed({ path }: Directory): Promise<string> {
   return stdout.trim();
 }
 
-test("AioFile.open() takes bytes that are no UTF-8", {
+test("AioFile.open() takes bytes that are not UTF-8", {
   // Deno has them opened by a native call.
   ignore: !isLinux || engineHere() === "fs",
 }, async () => {

@@ -199,7 +199,7 @@ test(
 );
 
 test(
-  "a path that is no UTF-8 takes permission for all files, and native calls",
+  "a path that is not UTF-8 takes permission for all files, and native calls",
   {
     ignore: !isLinux,
   },

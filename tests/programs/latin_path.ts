@@ -1,4 +1,4 @@
-/** Opens a path that is no UTF-8, for each access. Its argument is the directory. */
+/** Opens a path that is not UTF-8, for each access. Its argument is the directory. */
 import { AioError, AioFile } from "../../mod.ts";
 
 const [directory] = Deno.args;

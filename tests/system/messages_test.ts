@@ -103,7 +103,7 @@ test("AioFile.open() says which path, or which option, and why", async () => {
     [
       () => AioFile.open(Uint8Array.of(0x2f, 0xff)),
       engineHere() === "fs"
-        ? 'AioError: Cannot open "/\ufffd", which is no UTF-8: that takes ' +
+        ? 'AioError: Cannot open "/\ufffd", which is not UTF-8: that takes ' +
           "--allow-ffi: Invalid or incomplete multibyte or wide character " +
           "(EILSEQ, open)"
         : 'AioError: Cannot open "/\ufffd": No such file or directory ' +
@@ -179,7 +179,7 @@ test("AioFile.adopt() says which descriptor", async () => {
     [
       () => AioFile.adopt(any({ close() {} })),
       "TypeError: The file must be a descriptor or a FileHandle, but is an " +
-      "object without fd, as a Deno.FsFile is: open its path with " +
+      "object without fd, as Deno's FsFile is: open its path with " +
       "AioFile.open()",
     ],
     [

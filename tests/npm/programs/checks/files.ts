@@ -418,7 +418,7 @@ if (isLinux) {
   Object.assign(
     fileChecks,
     {
-      "open() takes bytes that are no UTF-8": async () => {
+      "open() takes bytes that are not UTF-8": async () => {
         const path = newPath();
         const bytes = Buffer.concat([Buffer.from(path), Buffer.of(0xe9, 0xff)]);
         await using file = await AioFile.open(new Uint8Array(bytes), CREATING);
