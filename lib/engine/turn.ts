@@ -18,7 +18,7 @@ class Turn {
   /** With how many answers to look at the clock again. */
   #clockAt = 0;
   #isOver = false;
-  readonly #waiting = new Set<() => void>();
+  #waiting = new Set<() => void>();
 
   /** Whether there may be one more answer in this turn. */
   get hasRoom(): boolean {
@@ -54,9 +54,18 @@ class Turn {
   readonly #endSoon = coalesced(setImmediate, () => {
     this.#answers = 0;
     this.#isOver = false;
-    const waiting = [...this.#waiting];
-    this.#waiting.clear();
-    for (const fn of waiting) fn();
+    const waiting = this.#waiting;
+    this.#waiting = new Set();
+    for (const fn of waiting) {
+      if (this.#isOver) break;
+      waiting.delete(fn);
+      fn();
+    }
+    if (waiting.size === 0) return;
+    // Those that it was too short for go before those that want another one.
+    for (const fn of this.#waiting) waiting.add(fn);
+    this.#waiting = waiting;
+    this.#endSoon();
   });
 }
 

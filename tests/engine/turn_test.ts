@@ -104,6 +104,45 @@ test("next() has a function called in the next turn, and once", async () => {
   assertEquals(calls, [1, 2]);
 });
 
+test("those for whom a turn was too short go first in the next one", async () => {
+  const served: string[] = [];
+  const isDone = () => served.length >= 6;
+  for (const name of ["one", "two", "three"]) {
+    const takeAll = () => {
+      if (own.hasRoom) served.push(name);
+      while (own.hasRoom) own.count(64 * 1024);
+      if (!isDone()) own.next(takeAll);
+    };
+    own.next(takeAll);
+  }
+  for (let turns = 0; !isDone() && turns < 20; turns++) await turn();
+  assertEquals(served, ["one", "two", "three", "one", "two", "three"]);
+});
+
+test("cached reads of one file do not keep those of another one waiting", async () => {
+  using directory = new Directory();
+  const bytes = 64 * 1024;
+  const open = () => AioFile.open(directory.file(pattern(bytes)));
+  await using busy = await open();
+  await using other = await open();
+  let reads = 0;
+  let isOver = false;
+  const readers = Array.from({ length: 64 }, async () => {
+    const block = new Uint8Array(bytes);
+    for (; !isOver && reads < 20_000; reads++) await busy.readAt(block, 0);
+  });
+  await turn();
+  let most = 0;
+  for (let count = 0; count < 8; count++) {
+    const before = reads;
+    await other.readAt(new Uint8Array(16), 0);
+    most = Math.max(most, reads - before);
+  }
+  isOver = true;
+  await Promise.all(readers);
+  assert(most < 2_000, `${most} reads of one file before one of the other`);
+});
+
 test("a turn is over after some time, whatever the length of answers", async () => {
   for (const byteLength of [0, 8 * 1024, 20 * 1024]) {
     await turn();
