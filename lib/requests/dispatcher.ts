@@ -54,6 +54,8 @@ class Dispatcher {
         this.waitForRoom(source);
         break;
       }
+      // A synchronization counts, and may have left room for others.
+      if (!isBounded(source)) this.#serveWaiting();
     } else {
       if (this.#isReady(source, isNewTurn)) this.waitForRoom(source);
       this.#serveWaiting();

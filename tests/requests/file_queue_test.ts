@@ -15,11 +15,13 @@ import type { Request } from "../../lib/requests/request.ts";
 import { EAGAIN, EIO } from "../../lib/system/constants.ts";
 import { AioError } from "../../lib/system/error.ts";
 import { settings } from "../../lib/system/settings.ts";
-import { configure, metrics } from "../../mod.ts";
+import { AioFile, configure, metrics } from "../../mod.ts";
 import {
   assertAioError,
   delay,
+  Directory,
   encode,
+  Fifo,
   isLinux,
   test,
 } from "../helpers/mod.ts";
@@ -593,3 +595,24 @@ test(
     assertEquals(await Promise.all(outcomes), outcomes.map(() => 1));
   },
 );
+
+test("a read goes on when a synchronization that took its room is done", {
+  ignore: !isLinux,
+}, async () => {
+  using directory = new Directory();
+  await using file = await AioFile.open(directory.file("contents"));
+  await using fifo = new Fifo();
+  const { maxInFlight, pageCache } = settings;
+  configure({ maxInFlight: 1, pageCache: false });
+  try {
+    const synchronized = fifo.file.sync();
+    // Synchronizations wait for others for some microtasks.
+    for (let count = 0; count < 100; count++) await null;
+    assertEquals(metrics().inFlight, 1);
+    const reading = file.readAt(new Uint8Array(8), 0);
+    await assertAioError(synchronized, "EINVAL");
+    assertEquals(await reading, 8);
+  } finally {
+    configure({ maxInFlight, pageCache });
+  }
+});
