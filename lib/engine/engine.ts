@@ -57,6 +57,8 @@ export interface EngineRequest {
   readonly notify: Notify;
   /** Bytes transferred so far: the engine adds what it transfers. */
   transferred: number;
+  /** Whether the system transferred less than it was asked for the last time. */
+  isShort: boolean;
   /** What the engine keeps of it while it has it. */
   entry: object | null;
   /** Whether the caller's buffer was detached or resized meanwhile. */

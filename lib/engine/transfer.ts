@@ -74,6 +74,7 @@ export class Transfer {
       "no more is transferred than was asked for",
     );
     const hasArrived = request.isWrite || !request.isViewLost;
+    request.isShort = bytes < this.byteLength;
     if (bytes > 0 && !request.isSync && hasArrived) {
       if (!request.isWrite) this.#empty(bytes);
       request.transferred += bytes;

@@ -179,7 +179,11 @@ export class FileQueue implements Source, ChannelOwner {
       return this.settle(request, lost);
     }
     if (request.isWrite && bytes === 0) return this.fail(request, EIO);
-    if (request.isCancelWanted) return this.fail(request, ECANCELED);
+    // What comes short may have met the end of the file: the rest tells.
+    const isBetween = request.isWrite || !request.isShort;
+    if (isBetween && request.isCancelWanted) {
+      return this.fail(request, ECANCELED);
+    }
     // The rest keeps its place before everything that came later.
     this.#waiting.addFirst(request);
   }

@@ -77,6 +77,7 @@ export abstract class Request implements EngineRequest, Linked<Request> {
   readonly notify: Notify;
 
   transferred = 0;
+  isShort = false;
   entry: object | null = null;
   list: object | null = null;
   previous: Request | null = null;

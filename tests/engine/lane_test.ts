@@ -63,6 +63,7 @@ class OpenLane extends Owner implements Disposable {
       length: 1,
       notify,
       transferred: 0,
+      isShort: false,
       entry: null,
       isViewLost: false,
     };

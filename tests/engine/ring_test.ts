@@ -430,6 +430,7 @@ function requestOf(
     isSync: false,
     notify: "auto",
     transferred: 0,
+    isShort: false,
     entry: null,
     isViewLost: false,
   };

@@ -678,3 +678,15 @@ test(`${PIPES} reads of pipes that are silent take no thread each`, {
   assert(left <= DESCRIPTORS_MAX, `${left} descriptors were left`);
   assertEquals(polls, engine === "io_uring" ? PIPES : 0);
 });
+
+test("cancel() leaves a read that has met the end of the file", async () => {
+  using directory = new Directory();
+  await using file = await AioFile.open(directory.file(pattern(100)));
+  for (let count = 0; count < 200; count++) {
+    const reading = file.readAt(new Uint8Array(4096), 0);
+    const outcome = reading.catch(({ code }) => code);
+    if (count % 2 === 0) await null;
+    const canceled = await file.cancel();
+    assertEquals(await outcome, canceled === 0 ? 100 : "ECANCELED");
+  }
+});
