@@ -31,6 +31,12 @@ function newGroup(): SyncGroup {
   };
 }
 
+/** Settles one that shares what has failed: with an error of its own. */
+function settleAsWell(sync: Request, failure: Error): void {
+  if (failure instanceof AioError) sync.queue.fail(sync, failure.errno);
+  else sync.queue.settle(sync, failure);
+}
+
 /** See the module's documentation. */
 export class GroupCommit {
   /** The last one takes new writes until a sync follows them. */
@@ -156,7 +162,7 @@ export class GroupCommit {
       this.#tell(first.errno);
     }
     if (first === null) this.#succeed(sharing);
-    else for (const sync of sharing) sync.queue.settle(sync, first);
+    else for (const sync of sharing) settleAsWell(sync, first);
     this.#advanceSoon();
   };
 

@@ -280,6 +280,10 @@ test("sync() and syncData() of a FIFO reject with EINVAL, every one", {
       fd: fifo.file.fd,
     });
   }
+  const reasons = (synchronized as PromiseRejectedResult[])
+    .map(({ reason }) => reason);
+  // Whoever adds something to an error adds it to that of nobody else.
+  assertEquals(new Set(reasons).size, 3);
   assertEquals(metrics().failed - failed, 3);
   // And it is no reason to fail for the next.
   await assertAioError(fifo.file.syncData(), "EINVAL");
