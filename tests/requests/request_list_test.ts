@@ -118,11 +118,15 @@ test("RequestList.remove() takes one out, wherever it stands", () => {
 /** A request that counts how often a list looks at its neighbours. */
 class CountedEntry {
   static looks = 0;
-  readonly priority = 0;
+  readonly priority: number;
   readonly transferred = 0;
   list = null;
   #previous: CountedEntry | null = null;
   #next: CountedEntry | null = null;
+
+  constructor(priority = 0) {
+    this.priority = priority;
+  }
 
   get previous(): CountedEntry | null {
     CountedEntry.looks++;
@@ -162,6 +166,16 @@ test("RequestList takes one in or out in as many steps, however long it is", () 
   }
 });
 
+test("RequestList.add() looks at few, however many less urgent ones wait", () => {
+  const list = new RequestList();
+  const add = (priority: number) =>
+    list.add(new CountedEntry(priority) as unknown as Request);
+  for (let count = 0; count < 10_000; count++) add(5);
+  CountedEntry.looks = 0;
+  for (let count = 0; count < 100; count++) add(count % 5);
+  assert(CountedEntry.looks <= 400, `${CountedEntry.looks} looks`);
+});
+
 test("RequestList does what an array does, whatever the order of calls", () => {
   let seed = 1;
   const random = (below: number) => {
@@ -174,12 +188,14 @@ test("RequestList does what an array does, whatever the order of calls", () => {
     const one = entry(`${step};`, random(4));
     const call = random(10);
     if (call < 4) {
-      // The list is sorted: what belongs at the front comes by addFirst().
-      const at = model.findIndex(({ priority }) => priority > one.priority);
-      model.splice(at === -1 ? model.length : at, 0, one);
+      const at = model.findLastIndex(({ priority }) =>
+        priority <= one.priority
+      );
+      model.splice(at + 1, 0, one);
       list.add(one);
     } else if (call === 4) {
-      const first = entry(`${step};`, model[0]?.priority ?? 0);
+      // It need not be in its place there.
+      const first = entry(`${step};`, random(4));
       model.unshift(first);
       list.addFirst(first);
     } else if (call < 8 && model.length > 0) {
