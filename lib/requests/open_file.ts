@@ -1,5 +1,6 @@
 /** An open file: the queues of its requests, whether it takes more, and closing. */
 import type { BigIntStats } from "node:fs";
+import { runtime } from "../../ffi/current.ts";
 import { queueMicrotask } from "../../ffi/event_loop.ts";
 import type { AbortListener } from "../checks/abort_signal.ts";
 import { assert } from "../checks/assert.ts";
@@ -50,6 +51,18 @@ export interface Cached {
 /** It is not to be asked: an answer as well, lest it is counted twice. */
 const NOTHING: Cached = { bytes: 0, isWhole: false };
 
+/**
+ * Whether the engine has reads and writes of a file with `O_APPEND` at the same time.
+ * Librt cannot: to cancel a request takes back those behind it of the same descriptor,
+ * and they have to be of one channel. Where transfers of `node:fs` move the position,
+ * one goes at a time.
+ */
+function isSplitByEngine({ isAppending, isSynchronous }: FileTraits): boolean {
+  // Where each write is a synchronization, one channel keeps their errors apart.
+  if (!isAppending || isSynchronous) return false;
+  return isServedByFs() ? !runtime.movesPosition : engine().name === "io_uring";
+}
+
 /** See the module's documentation. */
 export class OpenFile {
   readonly #file: FileTraits;
@@ -63,9 +76,11 @@ export class OpenFile {
   readonly #handle: Handle | null;
   /** All requests but those of the second one. */
   readonly #queue: FileQueue;
+  /** Whether reads and writes go by themselves: those of pipes, and of appends. */
+  readonly #isSplit: boolean;
   /**
-   * Writes of a pipe and the like, which do not wait for its reads; or appends to a
-   * file that was not opened for appending, through a descriptor of its own.
+   * Writes that do not wait for reads, nor these for them; or appends to a file that
+   * was not opened for appending, through a descriptor of its own.
    */
   #second: FileQueue | null = null;
   /** Writes through the page cache of a file that was opened for direct transfers. */
@@ -102,7 +117,8 @@ export class OpenFile {
     const { flags, isSeekable, isBlockDevice } = statusOf(fd, opened?.flags);
     settle();
     applySettings();
-    const { O_ACCMODE, O_APPEND, O_DIRECT, O_DSYNC, O_RDONLY } = constants;
+    const { O_ACCMODE, O_APPEND, O_DIRECT, O_DSYNC, O_RDONLY, O_SYNC } =
+      constants;
     this.#file = {
       path,
       knownFd: fd,
@@ -111,14 +127,16 @@ export class OpenFile {
       isAppending: isSeekable && (flags & O_APPEND) !== 0,
       isDirect: (flags & O_DIRECT) !== 0,
       keepsLanes: path === undefined || (flags & O_ACCMODE) !== O_RDONLY,
-      isSynchronous: (flags & O_DSYNC) !== 0,
+      isSynchronous: (flags & (O_DSYNC | O_SYNC)) !== 0,
     };
     this.named = { fd, path };
     this.#isBlockDevice = isBlockDevice;
     this.locks = new RangeLocks(this.named);
     this.#isOwner = isOwner;
     this.#handle = handle;
-    this.#queue = new FileQueue(fd, this.#file);
+    this.#isSplit = !isSeekable || isSplitByEngine(this.#file);
+    const isAppending = this.#file.isAppending && !this.#isSplit;
+    this.#queue = new FileQueue(fd, { ...this.#file, isAppending });
     counters.descriptors++;
   }
 
@@ -164,10 +182,9 @@ export class OpenFile {
   queueWithin(operation: Operation): FileQueue {
     if (operation === "read") return this.#queue;
     if (operation === "append") this.#assertHasEnd();
-    const { isSeekable, isAppending } = this.#file;
-    const isSecond = isSeekable
-      ? operation === "append" && !isAppending
-      : operation === "append" || operation === "write";
+    const isSecond = this.#isSplit
+      ? operation === "append" || operation === "write"
+      : operation === "append" && !this.#file.isAppending;
     return isSecond ? this.#second ??= this.#newSecond() : this.#queue;
   }
 
@@ -181,9 +198,9 @@ export class OpenFile {
   }
 
   #newSecond(): FileQueue {
-    const { knownFd, flags, isSeekable } = this.#file;
+    const { knownFd, flags } = this.#file;
     const { commits } = this.#queue;
-    if (!isSeekable) return new FileQueue(knownFd, this.#file, commits);
+    if (this.#isSplit) return new FileQueue(knownFd, this.#file, commits);
     const fd = this.#opened(reopenForAppending(this.named, flags));
     const file = {
       ...this.#file,
@@ -201,7 +218,7 @@ export class OpenFile {
    */
   cachedQueue(): FileQueue {
     // Elsewhere the system takes them.
-    if (platform.os !== "linux") return this.#queue;
+    if (platform.os !== "linux") return this.queueWithin("write");
     return this.#cached ??= this.#newCached();
   }
 
@@ -352,7 +369,8 @@ export class OpenFile {
     for (const { channel } of this.#queues) channel.close();
     counters.descriptors -= 1 + this.#openedFds.length;
     assert(counters.descriptors >= 0, "what is closed was open");
-    if (this.#isOwner && this.#queue.hasWritten) await this.#flush();
+    const hasWritten = this.#queues.some((queue) => queue.hasWritten);
+    if (this.#isOwner && hasWritten) await this.#flush();
     for (const fd of this.#openedFds) await this.#closeChecked(fd);
   }
 

@@ -2,7 +2,12 @@
 
 import { assert, assertEquals } from "@std/assert";
 import { readdirSync, readFileSync } from "node:fs";
-import { AioFile, allocatePinned, CompletionQueue } from "../../mod.ts";
+import {
+  AioFile,
+  allocatePinned,
+  CompletionQueue,
+  metrics,
+} from "../../mod.ts";
 import {
   assertAioError,
   assertBytes,
@@ -10,6 +15,7 @@ import {
   constants,
   Directory,
   encode,
+  engineHere,
   Fifo,
   isLinux,
   isPending,
@@ -79,6 +85,25 @@ for (const [how, options] of Object.entries(modes)) {
     assertBytes(Deno.readFileSync(path), concat(parts));
   });
 }
+
+test("reads of a file that is open for appending, too, run at the same time", {
+  // Its requests have one lane.
+  ignore: engineHere() === "librt",
+}, async () => {
+  using directory = new Directory();
+  const path = directory.file(pattern(64 * 1024));
+  await using file = await AioFile.open(path, { read: true, append: true });
+  const blocks = Array.from({ length: 16 }, () => new Uint8Array(4096));
+  const reads = blocks.map((block, index) => file.readAt(block, index * 4096));
+  assertEquals(metrics().inFlight, 16);
+  const end = encode("the end");
+  await Promise.all([...reads, file.append(end), file.append(end)]);
+  blocks.forEach((block, at) => assertBytes(block, pattern(4096, at * 4096)));
+  assertBytes(
+    Deno.readFileSync(path),
+    concat([pattern(64 * 1024), end, end]),
+  );
+});
 
 test(
   "append() goes to where the end is by then",

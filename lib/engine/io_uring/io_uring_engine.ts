@@ -117,7 +117,9 @@ class ByNotice implements Channel {
   }
 
   #channelOf(request: EngineRequest): Channel {
-    if (!byLibrt(request)) return this.#ring;
+    // Not appends: lanes of reads have the same descriptor.
+    const isForRing = this.#ring.file.isAppending || !byLibrt(request);
+    if (isForRing) return this.#ring;
     return this.#lanes ??= this.#newLanes();
   }
 
