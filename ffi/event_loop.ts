@@ -63,7 +63,7 @@ const { now } = Object.getPrototypeOf(performance);
 /** The time of a monotonic clock, in milliseconds. */
 export const clock_ms: () => number = versions.deno === undefined
   ? () => uptime() * 1e3
-  : now.bind(performance);
+  : (now ?? performance.now).bind(performance);
 
 /**
  * Makes a function that has `fn` run once, soon, however often it is called until

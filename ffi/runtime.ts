@@ -145,6 +145,16 @@ export interface Runtime {
    * into an ordinary array, and to copy from there, takes less time then.
    */
   readonly copiesWebAssembly: boolean;
+  /**
+   * Whether `writeSync()` of its `node:fs` goes on until everything is written, and
+   * does not tell how much was if it then fails.
+   */
+  readonly losesPartialWrites: boolean;
+  /**
+   * Whether `node:fs` may look where a link leads to, and open that, although
+   * `O_NOFOLLOW` is given.
+   */
+  readonly followsLinks: boolean;
   /** Whether `node:fs` opens a path that is not UTF-8, given as bytes. */
   readonly opensAnyPath: boolean;
   /**

@@ -21,6 +21,7 @@ import {
   type ResultType,
   SIGNATURE_ROWS,
 } from "./signatures.ts";
+import { whyNoDescriptors } from "./versions.ts";
 import { watchRing } from "./watch_deno.ts";
 
 /**
@@ -56,9 +57,7 @@ function declare(platform: Platform): Deno.ForeignLibraryInterface {
   return declared as Deno.ForeignLibraryInterface;
 }
 
-/** The first Deno whose `node:fs` descriptors are the operating system's own. */
-const OLDEST_DENO = "2.7.12";
-const HAS_RESOURCE_NUMBERS = isOlder(Deno.version.deno, OLDEST_DENO);
+const WHY_NO_DESCRIPTORS = whyNoDescriptors(Deno.version.deno);
 
 const asPointer = (pointer: Deno.PointerObject): Pointer =>
   pointer as unknown as Pointer;
@@ -85,10 +84,7 @@ export const runtime: Runtime = {
   duplicatesDescriptors: true,
   prefersBigOffsets: true,
   bindsAtImport: isGranted("ffi"),
-  unusable: HAS_RESOURCE_NUMBERS
-    ? `Deno ${Deno.version.deno} gives resource numbers where a file ` +
-      `descriptor is needed; Deno ${OLDEST_DENO} or newer gives descriptors`
-    : null,
+  unusable: WHY_NO_DESCRIPTORS,
 
   get isPermitted(): boolean {
     return isGranted("ffi");
@@ -100,8 +96,11 @@ export const runtime: Runtime = {
   },
 
   // It puts U+FFFD into their place.
-  movesPosition: HAS_RESOURCE_NUMBERS,
+  movesPosition: WHY_NO_DESCRIPTORS !== null,
   copiesWebAssembly: false,
+  losesPartialWrites: true,
+  // Unless everything is permitted.
+  followsLinks: true,
   opensAnyPath: false,
 
   assertMayOpenAll(isRead: boolean, isWrite: boolean): void {
@@ -250,13 +249,4 @@ function assertWholePermission(): void {
     "The C library cannot be used with --allow-ffi for some paths only: " +
       "run again with --allow-ffi without a path",
   );
-}
-
-function isOlder(version: string, than: string): boolean {
-  const left = version.split(/[.+-]/).map(Number);
-  const right = than.split(".").map(Number);
-  for (let part = 0; part < right.length; part++) {
-    if (left[part] !== right[part]) return left[part] < right[part];
-  }
-  return false;
 }

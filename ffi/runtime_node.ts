@@ -15,6 +15,7 @@ import { functionsIn } from "./node/functions.ts";
 import { keep, koffi, loadKoffi } from "./node/koffi.ts";
 import { watcher } from "./node/watch.ts";
 import { nonblockingCallsMax, threadsOnDemand } from "./node/thread_pool.ts";
+import { variable } from "./node/variable.ts";
 import type { Platform } from "./platform.ts";
 import type {
   NativeCallback,
@@ -22,9 +23,14 @@ import type {
   Pointer,
   Runtime,
 } from "./runtime.ts";
+import { whyNoDescriptors } from "./versions.ts";
 
 /** A timer that never comes; the longest delay there is. */
 const KEEPING_ALIVE_MS = 2 ** 31 - 1;
+
+/** Deno can import the package, too. */
+const { deno } = process.versions;
+const WHY_NO_DESCRIPTORS = whyNoDescriptors(deno);
 
 let errnoView: Int32Array;
 let arenas: Arenas;
@@ -48,7 +54,7 @@ export const runtime: Runtime = {
   prefersBigOffsets: false,
   bindsAtImport: false,
   get unusable(): string | null {
-    return loadKoffi();
+    return WHY_NO_DESCRIPTORS ?? loadKoffi();
   },
 
   // Its own flags make koffi unusable.
@@ -58,9 +64,11 @@ export const runtime: Runtime = {
     return process.permission?.has("fs.read", "/proc/self/fdinfo") ?? true;
   },
 
-  movesPosition: false,
+  movesPosition: WHY_NO_DESCRIPTORS !== null,
   // It costs Bun 5 us for each 64 KiB.
   copiesWebAssembly: isBun,
+  losesPartialWrites: deno !== undefined,
+  followsLinks: deno !== undefined,
   opensAnyPath: true,
   // Everything is opened by node:fs.
   assertMayOpenAll(): void {},
@@ -96,11 +104,11 @@ export const runtime: Runtime = {
     return address as unknown as Pointer;
   },
 
-  variable: (name) => process.env[name] ?? null,
+  variable,
 
   addressOfBuffer(buffer: ArrayBufferLike): number {
-    // Without koffi nobody is going to use the address.
-    if (loadKoffi() !== null) return 0;
+    // Without native calls nobody is going to use the address.
+    if (runtime.unusable !== null) return 0;
     // Older versions of Node-API know no SharedArrayBuffer, but its views.
     return Number(koffi().address(new Uint8Array(buffer as ArrayBuffer)));
   },

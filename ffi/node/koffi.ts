@@ -6,6 +6,7 @@
 import { createRequire } from "node:module";
 import process from "node:process";
 import { assert } from "../../lib/checks/assert.ts";
+import { isOlder } from "../versions.ts";
 
 /** A function of a library. */
 export interface KoffiFunction {
@@ -27,6 +28,7 @@ export interface KoffiPoll {
 
 /** What is used of koffi. */
 export interface Koffi {
+  readonly version: string;
   load(path: string): KoffiLibrary;
   view(address: number, byteLength: number): ArrayBuffer;
   address(buffer: unknown): bigint;
@@ -44,6 +46,9 @@ export interface Koffi {
 }
 
 const MISSING = "MODULE_NOT_FOUND";
+
+/** As in package.json. */
+const OLDEST_KOFFI = "3.3.4";
 
 let loaded: Koffi | null = null;
 
@@ -64,7 +69,10 @@ export function loadKoffi(): string | null {
   if (loaded !== null) return null;
   try {
     const found = requireKoffi();
-    if (typeof found.view !== "function") throw new Error("it has no view()");
+    // Older ones lack what is used here, or make calls that crash.
+    if (isOlder(found.version, OLDEST_KOFFI)) {
+      throw new Error(`it is ${found.version}, older than ${OLDEST_KOFFI}`);
+    }
     loaded = found;
     return null;
   } catch (error) {

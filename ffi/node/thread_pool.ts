@@ -4,16 +4,16 @@
  * @module
  */
 import { availableParallelism } from "node:os";
-import process from "node:process";
 import { isMainThread } from "node:worker_threads";
 import { isBun } from "./bun.ts";
+import { variable } from "./variable.ts";
 
 /** libuv's threads unless told otherwise; `node:fs` waits for the same ones. */
 const NODE_POOL_THREADS = 4;
 
 /** How many threads do what takes long, nonblocking calls included. */
 function poolThreads(): number {
-  const configured = Number(process.env.UV_THREADPOOL_SIZE);
+  const configured = Number(variable("UV_THREADPOOL_SIZE"));
   if (configured > 0) return configured;
   return isBun ? availableParallelism() : NODE_POOL_THREADS;
 }

@@ -23,8 +23,9 @@ const CONSTANTS: PlatformConstants = {
   O_DIRECT: 0,
   F_DUPFD_CLOEXEC: 67,
   F_NOCACHE: 48,
-  SEEK_DATA: 4,
-  SEEK_HOLE: 3,
+  // APFS tells of holes where there is data that is not on disk yet.
+  SEEK_DATA: 0,
+  SEEK_HOLE: 0,
   _SC_OPEN_MAX: 5,
   _SC_AIO_LISTIO_MAX: 42,
   _SC_AIO_MAX: 43,

@@ -1,4 +1,5 @@
 /** Chooses the engine that serves the file level of this isolate. */
+import { constants as fsConstants } from "node:fs";
 import { whyUnavailable } from "../../ffi/librt.ts";
 import { ENOSYS, platform } from "../system/constants.ts";
 import { AioError } from "../system/error.ts";
@@ -12,8 +13,8 @@ import { librtEngine } from "./librt/librt_engine.ts";
 
 /** What serves for good. */
 let settled: Engine | null = null;
-/** What was asked for without having it serve, and what there would be. */
-let tried: { wanted: string; made: Engine } | null = null;
+/** What there would be for each that was asked for without having it serve. */
+const tried = new Map<string, Engine>();
 
 /**
  * The engine of this isolate: until a file has it {@linkcode settle}, another one can
@@ -58,13 +59,20 @@ export function likelyEngine(): Likely {
 }
 
 function made(): Engine {
-  if (tried?.wanted !== settings.engine) {
-    tried = { wanted: settings.engine, made: make() };
-  }
-  return tried.made;
+  const known = tried.get(settings.engine);
+  if (known !== undefined) return known;
+  const made = make();
+  tried.set(settings.engine, made);
+  return made;
 }
 
 function make(): Engine {
+  if (fsConstants.O_APPEND !== platform.constants.O_APPEND) {
+    throw notAvailable(
+      "Files cannot be opened, because node:fs has flags of another system " +
+        "here, as that of Deno had before 2.4.4",
+    );
+  }
   const wanted = ENGINES.find((name) => name === settings.engine);
   if (wanted === undefined) throw unknownEngine(settings.engine);
   const isFs = wanted === "fs" ||

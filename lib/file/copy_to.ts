@@ -21,8 +21,11 @@ import { punchHole } from "../system/space.ts";
 import { DIRECT_BYTES, roundedUp } from "./read.ts";
 import { transferBy } from "./transfers.ts";
 
-/** How much the system copies before somebody looks whether it is to go on. */
-const PIECE_BYTES = 64 * 1024 * 1024;
+/**
+ * How much the system copies before somebody looks whether it is to go on, and before
+ * others have the thread, such as `size()`.
+ */
+const PIECE_BYTES = 8 * 1024 * 1024;
 /** How much a read and a write have at a time, and how many there are. */
 const CHUNK_BYTES = 1024 * 1024;
 const DEPTH = 4;

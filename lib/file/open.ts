@@ -1,6 +1,7 @@
 /** Opening a file, by the rules of `Deno.open`. */
 import type { Buffer } from "node:buffer";
-import { constants as fsConstants, open } from "node:fs";
+import { closeSync, constants as fsConstants, fstatSync, open } from "node:fs";
+import { lstat } from "node:fs/promises";
 import { promisify } from "node:util";
 import { runtime } from "../../ffi/current.ts";
 import {
@@ -18,7 +19,7 @@ import { librt, reasonAgainst } from "../system/librt.ts";
 import { isServedByFs } from "../system/settings.ts";
 import type { Path } from "./path.ts";
 
-const { constants, errno: { EILSEQ, ENOENT } } = platform;
+const { constants, errno: { EILSEQ, ELOOP, ENOENT } } = platform;
 /** Made once: to make it takes as long as a good part of opening a file. */
 const openPromised = promisify(open);
 const DEFAULT_MODE = 0o666;
@@ -124,14 +125,40 @@ async function openByFs(
   flags: number,
   mode: number,
 ): Promise<number> {
+  const isForLink = runtime.followsLinks &&
+    (flags & (fsConstants.O_NOFOLLOW ?? 0)) !== 0;
   try {
-    return await openPromised(path, flags, mode);
+    return isForLink
+      ? await openUnlessLink(path, flags, mode)
+      : await openPromised(path, flags, mode);
   } catch (error) {
     const errno = errnoOf(error);
     // Such as a permission that was refused.
     if (errno === undefined) throw error;
     return -errno;
   }
+}
+
+/** What `O_NOFOLLOW` does, where the runtime itself follows links. Returns as above. */
+async function openUnlessLink(
+  path: string | Buffer,
+  flags: number,
+  mode: number,
+): Promise<number> {
+  // It needs a permission to look there, which is asked for.
+  const before = await lstat(path).catch((error) => {
+    if (errnoOf(error) !== ENOENT) throw error;
+  });
+  if (before?.isSymbolicLink()) return -ELOOP;
+  const fd = await openPromised(path, flags, mode);
+  // It may have become a link meanwhile.
+  const [named, opened] = [
+    await lstat(path, { bigint: true }).catch(() => null),
+    fstatSync(fd, { bigint: true }),
+  ];
+  if (named?.ino === opened.ino && named.dev === opened.dev) return fd;
+  closeSync(fd);
+  return -ELOOP;
 }
 
 /** Opens what Deno has no name for. Returns as above. */

@@ -73,6 +73,12 @@ function pathOfUrl(url: NodeURL): string {
         nameOf(url.href),
     );
   }
+  // On Windows that would be a share, which a server is asked for.
+  if (url.host !== "") {
+    throw new TypeError(
+      `The path must be a URL without a host, but is ${nameOf(url.href)}`,
+    );
+  }
   return fileURLToPath(url);
 }
 

@@ -1,4 +1,5 @@
 /** `AioError`: what C reports as -1 and `errno`. */
+import { runtime } from "../../ffi/current.ts";
 import { assertObject, assertString, int32 } from "../checks/arguments.ts";
 import { ECANCELED, platform } from "./constants.ts";
 import { errorText } from "./error_texts.ts";
@@ -210,7 +211,9 @@ export function withCallerFirst(
 /** Deno gives some errors of the system neither a code nor a number: EFBIG. */
 function errnoInMessage(message: string): number | undefined {
   const found = /\(os error (\d+)\)/.exec(message);
-  return found === null ? undefined : Number(found[1]);
+  if (found === null) return undefined;
+  // There it is a number of another kind.
+  return runtime.host.os === "windows" ? platform.errno.EIO : Number(found[1]);
 }
 
 const names = new Map<number, string>();

@@ -191,6 +191,7 @@ function request(
     length: view?.byteLength ?? 0,
     notify: "auto",
     transferred: 0,
+    isShort: false,
     entry: null,
     isViewLost: false,
   };
@@ -201,7 +202,7 @@ const NOBODY_ELSE: Demand = { outstanding: 1, isSorting: false };
 /** A channel on a file, and what came of its requests. */
 class Served implements ChannelOwner, Disposable {
   readonly channel: FsChannel;
-  readonly slots = new Slots(8, Infinity);
+  readonly slots: Slots;
   readonly outcomes: [operation: Operation, errno: number, bytes: number][] =
     [];
   rooms = 0;
@@ -209,7 +210,11 @@ class Served implements ChannelOwner, Disposable {
   readonly path = this.#directory.file(pattern(4096));
   readonly #fd: number;
 
-  constructor(traits: Partial<FileTraits> = {}) {
+  constructor(
+    traits: Partial<FileTraits> = {},
+    slots = new Slots(8, Infinity),
+  ) {
+    this.slots = slots;
     this.#fd = openSync(this.path, constants.O_RDWR);
     this.channel = new FsChannel(
       this.#fd,
@@ -303,6 +308,22 @@ testServed("FsChannel cannot cancel what it has", async (served) => {
   assert(!served.channel.cancel(read));
   await served.done(1);
   assertEquals(served.outcomes, [["read", 0, 16]]);
+});
+
+test("FsChannel cancels what is held until the end of the turn", async () => {
+  using served = new Served({}, new Slots(3, 1));
+  const reads = [1, 2, 3].map(() => request("read", new Uint8Array(16)));
+  for (const read of reads) assert(served.channel.submit(read));
+  assert(!served.slots.hasRoomFor(served));
+  assertEquals(reads.map((read) => served.channel.cancel(read)), [
+    false,
+    true,
+    true,
+  ]);
+  assertEquals(served.rooms, 1);
+  await served.done(1);
+  assertEquals(served.outcomes, [["read", 0, 16]]);
+  assertEquals(served.channel.requests(), []);
 });
 
 testServed(

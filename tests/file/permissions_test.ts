@@ -2,6 +2,7 @@
 // program may open is what the runtime lets it open.
 
 import { assertEquals, assertStringIncludes } from "@std/assert";
+import { constants } from "node:fs";
 import type { OpenOptions } from "../../mod.ts";
 import {
   Directory,
@@ -41,6 +42,29 @@ test("AioFile.open() without --allow-read fails as Deno.open() does", async () =
   ]);
   assertEquals(outcomes, alike<unknown>(denied, denied, denied, opened));
 });
+
+test(
+  "AioFile.open() with O_NOFOLLOW opens no link, where not everything is permitted",
+  {
+    ignore: !isLinux,
+  },
+  async () => {
+    using directory = new Directory();
+    const path = directory.file("contents");
+    const link = directory.at("link");
+    Deno.symlinkSync(path, link);
+    const flags = ["--allow-ffi", "--allow-read", "--allow-write"];
+    const options: OpenOptions = { read: true, flags: constants.O_NOFOLLOW };
+    const outcomes = await attempts(flags, [
+      [link, options],
+      [path, options],
+    ]);
+    const names = outcomes.map(({ aio }: { aio: { name: string } }) =>
+      aio.name
+    );
+    assertEquals(names, ["AioError", "opened"]);
+  },
+);
 
 test("AioFile.open() without --allow-write fails as Deno.open() does", async () => {
   using directory = new Directory();

@@ -134,6 +134,10 @@ export class FsChannel implements Channel {
   #read(transfer: FsTransfer, done: Done): void {
     const { memory, start, byteLength, offset } = transfer;
     const at = this.#hasOffsets ? asNumber(offset) : null;
+    // An old Deno reads somewhere else there, where no file has anything.
+    if (typeof at === "bigint" && runtime.movesPosition) {
+      return void setImmediate(done, null, 0);
+    }
     read(this.#fd, memory, start, byteLength, at, done);
   }
 
@@ -149,7 +153,7 @@ export class FsChannel implements Channel {
   #completed(transfer: FsTransfer, error: unknown, bytes: number): void {
     const { request } = transfer;
     const errno = errnoFor(request, error);
-    if (errno === ESPIPE && this.#hasOffsets) {
+    if (errno === ESPIPE && this.#hasOffsets && !this.#file.isSeekable) {
       this.#hasOffsets = false;
       return this.#begin(transfer);
     }
@@ -162,10 +166,16 @@ export class FsChannel implements Channel {
     this.#owner.roomAgain();
   }
 
-  /** A thread has it, or is going to: nothing takes it back. */
+  /** Once the runtime has it, nothing takes it back. */
   cancel(request: EngineRequest): boolean {
-    assert(request.entry instanceof FsTransfer, "the channel has the request");
-    return false;
+    const transfer = request.entry;
+    assert(transfer instanceof FsTransfer, "the channel has the request");
+    if (!this.#slots.takeBack(transfer)) return false;
+    this.#transfers.remove(transfer);
+    this.#count(request, -1);
+    transfer.end();
+    this.#slots.giveBack();
+    return true;
   }
 
   requests(): EngineRequest[] {

@@ -7,6 +7,7 @@
  */
 import { closeSync, fstatSync, readSync, writeSync } from "node:fs";
 import { isatty } from "node:tty";
+import { runtime } from "../../../ffi/current.ts";
 import { clearTimeout, setTimeout } from "../../../ffi/event_loop.ts";
 import { assert } from "../../checks/assert.ts";
 import { gather, isList, scatter } from "../../checks/buffers.ts";
@@ -90,9 +91,10 @@ export class FsStreamCalls implements StreamCalls, Readiness {
     }
   }
 
-  /** A terminal takes what it is given, as from `console.log()`. */
+  /** A terminal takes a part; where nobody tells how much, it has to take all. */
   #write(request: EngineRequest, byteLength: number): number {
-    const fd = this.#isTerminal ? this.#fd : this.#secondFd;
+    const isWhole = this.#isTerminal && runtime.losesPartialWrites;
+    const fd = isWhole ? this.#fd : this.#secondFd;
     const { view, transferred } = request;
     const bytes = new Uint8Array(byteLength);
     gather(bytes, 0, view!, transferred, byteLength);

@@ -48,6 +48,13 @@ export class Slots {
     this.#beginSoon();
   }
 
+  /** Takes a call back that has not begun: its slot is to be given back. */
+  takeBack(call: Call): boolean {
+    const at = this.#held.indexOf(call);
+    if (at !== -1) this.#held.splice(at, 1);
+    return at !== -1;
+  }
+
   readonly #beginSoon = coalesced(setImmediate, () => {
     const held = this.#held;
     this.#held = [];

@@ -1,0 +1,30 @@
+/**
+ * Versions of runtimes and of koffi.
+ *
+ * @module
+ */
+
+/** The first Deno whose `node:fs` descriptors are the operating system's own. */
+const OLDEST_DENO = "2.7.12";
+
+/**
+ * Why native calls cannot be made on Deno; it can import the package from npm, too.
+ *
+ * @param version Deno's version; `undefined` where the runtime is another one.
+ * @returns `null` if they can be.
+ */
+export function whyNoDescriptors(version: string | undefined): string | null {
+  if (version === undefined || !isOlder(version, OLDEST_DENO)) return null;
+  return `Deno ${version} gives resource numbers where a file descriptor is ` +
+    `needed; Deno ${OLDEST_DENO} or newer gives descriptors`;
+}
+
+/** Whether a version comes before another one. */
+export function isOlder(version: string, than: string): boolean {
+  const left = version.split(/[.+-]/).map(Number);
+  const right = than.split(".").map(Number);
+  for (let part = 0; part < right.length; part++) {
+    if (left[part] !== right[part]) return left[part] < right[part];
+  }
+  return false;
+}
