@@ -3,6 +3,7 @@ import { assertArray, assertFlag, assertObject } from "../checks/arguments.ts";
 import { assert } from "../checks/assert.ts";
 import { assertBytes, nameOf } from "../checks/bytes.ts";
 import { fileOffset } from "../checks/offset.ts";
+import { Bag, type Placed } from "../collections/bag.ts";
 import { Fifo } from "../collections/fifo.ts";
 import type { Notify } from "../engine/engine.ts";
 import { dispatcher } from "../requests/dispatcher.ts";
@@ -151,7 +152,7 @@ let assertQueue: (value: unknown) => asserts value is CompletionQueue<unknown>;
 export class CompletionQueue<Tag = void>
   implements AsyncIterable<Completion<Tag>>, AsyncDisposable {
   readonly #notify: Notify;
-  readonly #outstanding = new Set<QueuedRequest<Tag>>();
+  readonly #outstanding = new Bag<QueuedRequest<Tag>>();
   /** Completions that nobody has asked for yet. */
   readonly #ready = new Fifo<Completion<Tag>>();
   readonly #consumers = new Fifo<Consumer<Tag>>();
@@ -381,7 +382,9 @@ export class CompletionQueue<Tag = void>
     assertQueue(this);
     let canceled = 0;
     // Backwards: what stands behind a running request can be canceled.
-    for (const request of [...this.#outstanding].reverse()) {
+    const last = this.#outstanding.toArray()
+      .sort((one, other) => other.number - one.number);
+    for (const request of last) {
       if (tag !== undefined && request.tag !== tag) continue;
       if (request.queue.cancel(request)) canceled++;
     }
@@ -616,8 +619,14 @@ type Settled<Tag> = (
   error: AioError | null,
 ) => void;
 
+/** How many requests were made. */
+let requestsMade = 0;
+
 /** A request that becomes a completion. */
-class QueuedRequest<Tag> extends Request {
+class QueuedRequest<Tag> extends Request implements Placed {
+  place = -1;
+  /** The later it was made, the greater. */
+  readonly number = requestsMade++;
   readonly file: AioFile;
   readonly type: QueueRequest<Tag>["type"];
   readonly tag: Tag;
