@@ -36,7 +36,7 @@ const RETRY_MS = 2000;
 /** Disks go on working for a while after a sync has returned. */
 const SETTLE_MS = 500;
 
-/** Round after round, every contestant in turn. */
+/** Round after round, every contestant in turn: another one goes first in each. */
 export async function runWork(
   work: Work,
   contestants: Contestant[],
@@ -50,7 +50,7 @@ export async function runWork(
   }));
   const rounds = roundsOf(work, settings.rounds);
   for (let round = 1; round <= rounds; round++) {
-    for (const [i, contestant] of contestants.entries()) {
+    for (const [i, contestant] of rotated([...contestants.entries()], round)) {
       const result = results[i];
       if (result.error) continue;
       progress(`${work.name}  ${round}/${rounds}  ${contestant.label}`);
@@ -62,6 +62,15 @@ export async function runWork(
     }
   }
   return { work, contestants: results };
+}
+
+/**
+ * The items of the first round as they are, of the second one from the second on, …: a
+ * disk goes on with what the one before has left, and that is not to be the same one.
+ */
+export function rotated<T>(items: T[], round: number): T[] {
+  const at = (round - 1) % Math.max(items.length, 1);
+  return [...items.slice(at), ...items.slice(0, at)];
 }
 
 /** How many rounds a work has where others have `rounds`. */

@@ -11,7 +11,7 @@ import { parseFio } from "../../scripts/bench/fio.ts";
 import { drive, driveStreams, offsets } from "../../scripts/bench/measure.mjs";
 import { judge, REQUIREMENTS } from "../../scripts/bench/requirements.ts";
 import { median, ratio, series, spread } from "../../scripts/bench/results.ts";
-import { checkDiskShare, roundsOf } from "../../scripts/bench/run.ts";
+import { checkDiskShare, rotated, roundsOf } from "../../scripts/bench/run.ts";
 import {
   describeDisturbance,
   isDisturbed,
@@ -27,6 +27,15 @@ import {
 } from "../../scripts/bench/test_file.ts";
 import { type Run, type Work, WORKS } from "../../scripts/bench/workloads.ts";
 import { Directory, execute, succeeds, test } from "../helpers/mod.ts";
+
+test("rotated() has another one go first in each round", () => {
+  const orders = [1, 2, 3, 4].map((round) => rotated(["a", "b", "c"], round));
+  assertEquals(
+    orders.map((order) => order.join("")),
+    ["abc", "bca", "cab", "abc"],
+  );
+  assertEquals(rotated([], 2), []);
+});
 
 test("median() is the middle value of an odd number of values", () => {
   assertEquals(median([30, 10, 20]), 20);
