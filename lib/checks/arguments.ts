@@ -34,9 +34,8 @@ function mismatch(name: string, value: unknown, wanted: string): string {
 
 /** The error for an argument that is no such number. */
 function notInteger(name: string, value: unknown, wanted: string): Error {
-  return typeof value === "bigint"
-    ? wrongType(name, value, "a number, not a bigint")
-    : outOfRange(name, value, wanted);
+  const isBig = typeof value === "bigint";
+  return outOfRange(name, value, isBig ? "a number, not a bigint" : wanted);
 }
 
 /** @throws Unless it is an integer that fits into a C `int`. */

@@ -273,7 +273,7 @@ test("requests of a file say which argument, and what it must be", async () => {
     ],
     [
       () => file.truncate(any(1n)),
-      "TypeError: length must be a number, not a bigint, but is 1n",
+      "RangeError: length must be a number, not a bigint, but is 1n",
     ],
     [
       () => file.readAt(bytes, 0, any(AbortSignal.abort())),

@@ -506,9 +506,10 @@ const transfers: Call[] = [
       ["buffer", takes.bytes, () => new Uint8Array(8)],
       offset,
       priority,
+      signal,
     ],
-    ({ file }, type, buffer, offset, priority) =>
-      file.batch([rightRequest(), { type, buffer, offset, priority }]),
+    ({ file }, type, buffer, offset, priority, signal) =>
+      file.batch([rightRequest(), { type, buffer, offset, priority, signal }]),
   ),
   rejecting(
     "truncate()",

@@ -145,7 +145,7 @@ export const READERS: Reader[] = [
       type: "write",
       buffer: new Uint8Array(8),
       offset: 0,
-      priority: 0,
+      ...ioOptions(),
     }),
     async ({ file }, request) => {
       const first = { type: "read", buffer: allocatePinned(8), offset: 0 };
