@@ -63,6 +63,19 @@ test(
       aio.name
     );
     assertEquals(names, ["AioError", "opened"]);
+
+    const module = new URL("../../mod.ts", import.meta.url).href;
+    const program = `
+      import { AioFile } from ${JSON.stringify(module)};
+      const how = { write: true, truncate: true, flags: ${options.flags} };
+      await AioFile.open(${JSON.stringify(link)}, how).catch(console.log);`;
+    Deno.writeTextFileSync(directory.at("open.ts"), program);
+    const { stdout } = await execute(
+      [Deno.execPath(), "run", ...flags, directory.at("open.ts")],
+      { signal: endBefore() },
+    );
+    assertStringIncludes(stdout, "ELOOP");
+    assertEquals(Deno.readTextFileSync(path), "contents");
   },
 );
 
