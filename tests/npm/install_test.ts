@@ -74,28 +74,6 @@ testInProject(
   },
 );
 
-/** What it prints where another package has brought another koffi. */
-const TOO_OLD = "5 The package koffi, which calls the C library, cannot be " +
-  "loaded (it is 3.3.3, older than 3.3.4): run npm install koffi where the " +
-  "program runs, and have bundlers leave it external; files work without it, " +
-  'by the engine "fs"\n';
-
-testInProject(
-  "an older koffi of another package is not used",
-  { ignore, prints: TOO_OLD.repeat(2) },
-  async (directory) => {
-    const flags = ["--ignore-scripts", "--omit=optional"];
-    await mustRun(directory, "npm", "install", ...flags, "./package.tgz");
-    const koffi = join(directory, "node_modules/koffi");
-    await Deno.mkdir(koffi);
-    await Deno.writeTextFile(
-      join(koffi, "index.js"),
-      'module.exports = { version: "3.3.3", view() {}, address: () => 0n };',
-    );
-    return start(directory);
-  },
-);
-
 testInProject(
   "bun installs the package without scripts and without what is optional",
   { ignore: bun.path === null, prints: MISSING.repeat(2) },

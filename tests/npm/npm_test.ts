@@ -478,8 +478,8 @@ const WRONG_KOFFI: Record<
       }
     },
   },
-  "of another interface": {
-    says: [`${CANNOT_LOAD}(it has no view()${ADVICE}`],
+  "too old": {
+    says: [`${CANNOT_LOAD}(it is 1.0.0, older than 3.3.4${ADVICE}`],
     spoil: (modules) =>
       Deno.writeTextFile(
         join(modules, "koffi/index.cjs"),
