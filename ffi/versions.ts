@@ -4,6 +4,9 @@
  * @module
  */
 
+/** Older ones lack what is used here, or make calls that crash. */
+export const OLDEST_KOFFI = "3.3.4";
+
 /** The first Deno whose `node:fs` descriptors are the operating system's own. */
 const OLDEST_DENO = "2.7.12";
 

@@ -4,6 +4,7 @@
  * @module
  */
 import denoJson from "../deno.json" with { type: "json" };
+import { OLDEST_KOFFI } from "../ffi/versions.ts";
 
 /** What the package is called on npm. */
 export const NAME = "posix-aio";
@@ -49,5 +50,5 @@ export const PACKAGE = {
   files: ["esm", "script", "CHANGELOG.md"],
   engines: { node: ">=20", bun: ">=1.2" },
   sideEffects: false,
-  optionalDependencies: { koffi: "^3.3.4" },
+  optionalDependencies: { koffi: `^${OLDEST_KOFFI}` },
 };

@@ -6,7 +6,7 @@
 import { createRequire } from "node:module";
 import process from "node:process";
 import { assert } from "../../lib/checks/assert.ts";
-import { isOlder } from "../versions.ts";
+import { isOlder, OLDEST_KOFFI } from "../versions.ts";
 
 /** A function of a library. */
 export interface KoffiFunction {
@@ -47,9 +47,6 @@ export interface Koffi {
 
 const MISSING = "MODULE_NOT_FOUND";
 
-/** As in package.json. */
-const OLDEST_KOFFI = "3.3.4";
-
 let loaded: Koffi | null = null;
 
 /** Objects of koffi: Bun, until 1.3, aborts when one of them is collected. */
@@ -69,7 +66,6 @@ export function loadKoffi(): string | null {
   if (loaded !== null) return null;
   try {
     const found = requireKoffi();
-    // Older ones lack what is used here, or make calls that crash.
     if (isOlder(found.version, OLDEST_KOFFI)) {
       throw new Error(`it is ${found.version}, older than ${OLDEST_KOFFI}`);
     }

@@ -1,7 +1,7 @@
 /** `AioFile`: an open file, where requests enter. */
 import type { BigIntStats } from "node:fs";
 import { runtime } from "../../ffi/current.ts";
-import { assertSignal, isAborted, reasonOf } from "../checks/abort_signal.ts";
+import { assertSignal } from "../checks/abort_signal.ts";
 import {
   assertArray,
   assertFlag,
@@ -42,7 +42,11 @@ import {
   type FileHandleLike,
   type IoOptions,
 } from "./options.ts";
-import { PromisedRequest, type Resolve } from "./promised_request.ts";
+import {
+  type PromisedRequest,
+  requestFor,
+  type Resolve,
+} from "./promised_request.ts";
 import { readLong, UNASKED_BYTES_MAX, upTo } from "./read.ts";
 import { type Advice, advise, allocate, punchHole } from "./space.ts";
 import {
@@ -570,12 +574,8 @@ export class AioFile implements AsyncDisposable {
     const together: PromisedRequest[] = [];
     const outcomes = all.map(({ queue, fields, signal }) =>
       new Promise<number>((resolve, reject) => {
-        if (signal !== undefined && isAborted(signal)) {
-          return reject(reasonOf(signal));
-        }
-        const request = new PromisedRequest(queue, fields, resolve, reject);
-        if (signal !== undefined) request.cancelOn(signal);
-        together.push(request);
+        const request = requestFor(queue, fields, signal, resolve, reject);
+        if (request !== null) together.push(request);
       })
     );
     dispatcher.submitTogether(together);
@@ -1094,9 +1094,6 @@ export class AioFile implements AsyncDisposable {
     if (signal !== undefined) assertSignal(signal);
     const queue = this.#file.queueFor(operation);
     if (priority !== 0) assertPriority(priority);
-    if (signal !== undefined && isAborted(signal)) {
-      return reject(reasonOf(signal));
-    }
     const fields = {
       operation,
       view,
@@ -1104,12 +1101,12 @@ export class AioFile implements AsyncDisposable {
       offset,
       priority: operation === "append" ? 0 : priority,
     };
-    const request = new PromisedRequest(queue, fields, resolve, reject);
+    const request = requestFor(queue, fields, signal, resolve, reject);
+    if (request === null) return;
     if (cached !== null) {
       request.isCacheAsked = true;
       request.transferred = cached.bytes;
     }
-    if (signal !== undefined) request.cancelOn(signal);
     queue.submit(request);
   }
 }

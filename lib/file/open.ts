@@ -152,10 +152,8 @@ async function openUnlessLink(
   if (before?.isSymbolicLink()) return -ELOOP;
   const fd = await openPromised(path, flags, mode);
   // It may have become a link meanwhile.
-  const [named, opened] = [
-    await lstat(path, { bigint: true }).catch(() => null),
-    fstatSync(fd, { bigint: true }),
-  ];
+  const named = await lstat(path, { bigint: true }).catch(() => null);
+  const opened = fstatSync(fd, { bigint: true });
   if (named?.ino === opened.ino && named.dev === opened.dev) return fd;
   closeSync(fd);
   return -ELOOP;

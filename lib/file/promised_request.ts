@@ -77,6 +77,28 @@ export class PromisedRequest extends Request implements AbortListener {
 }
 
 /**
+ * Makes a request of a promise, which a signal cancels.
+ *
+ * @param signal If it is aborted already, the promise is rejected with its reason.
+ * @returns The request, for its queue; `null` if there is none.
+ */
+export function requestFor(
+  queue: RequestQueue,
+  fields: RequestFields,
+  signal: AbortSignal | undefined,
+  resolve: Resolve,
+  reject: (reason: unknown) => void,
+): PromisedRequest | null {
+  if (signal !== undefined && isAborted(signal)) {
+    reject(reasonOf(signal));
+    return null;
+  }
+  const request = new PromisedRequest(queue, fields, resolve, reject);
+  if (signal !== undefined) request.cancelOn(signal);
+  return request;
+}
+
+/**
  * A promise that is rejected as soon as another one follows it. The stack of an
  * error shows the functions that await it (in V8) if it is taken while that other
  * promise is being rejected, so it is taken then.

@@ -4,16 +4,12 @@
  *
  * @module
  */
-import {
-  type AbortListener,
-  isAborted,
-  reasonOf,
-} from "../checks/abort_signal.ts";
+import type { AbortListener } from "../checks/abort_signal.ts";
 import type { OpenFile } from "../requests/open_file.ts";
 import type { RequestQueue } from "../requests/request.ts";
 import { placeOf } from "../system/pinned.ts";
 import type { IoOptions } from "./options.ts";
-import { PromisedRequest } from "./promised_request.ts";
+import { requestFor } from "./promised_request.ts";
 
 /**
  * Reads or writes at an offset, as {@linkcode AioFile.readAt} and
@@ -46,13 +42,10 @@ export function transferBy(
   submitted?: (request: AbortListener) => void,
 ): Promise<number> {
   return new Promise((resolve, reject) => {
-    if (signal !== undefined && isAborted(signal)) {
-      return reject(reasonOf(signal));
-    }
     const address = placeOf(view);
     const fields = { operation, view, address, offset, priority };
-    const request = new PromisedRequest(queue, fields, resolve, reject);
-    if (signal !== undefined) request.cancelOn(signal);
+    const request = requestFor(queue, fields, signal, resolve, reject);
+    if (request === null) return;
     submitted?.(request);
     queue.submit(request);
   });

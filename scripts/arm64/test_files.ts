@@ -9,6 +9,9 @@ import { join } from "node:path";
 import { stripVTControlCharacters } from "node:util";
 import pMap from "p-map";
 
+/** What weighs more than any file. */
+const LONGEST = Number.MAX_SAFE_INTEGER;
+
 /** The results of tests. */
 export interface Results {
   passed: number;
@@ -53,9 +56,9 @@ export async function runTestFiles(
 ): Promise<Results> {
   // What takes longest goes first, so that nothing waits for it in the end.
   const isFirst = (file: string) => first.some((path) => isIn(path, file));
-  const weighed = (file: string) => isFirst(file) ? Infinity : weightOf(file);
+  const weighed = (file: string) => isFirst(file) ? LONGEST : weightOf(file);
   const sorted = files.map((file) => ({ file, weight: weighed(file) }))
-    .sort((a, b) => b.weight > a.weight ? 1 : b.weight < a.weight ? -1 : 0);
+    .sort((a, b) => b.weight - a.weight);
   const results = await pMap(sorted, async ({ file }) => {
     const child = await spawn(file);
     const { code, stdout, stderr } = await child.output();
@@ -78,7 +81,7 @@ function isIn(other: string, path: string): boolean {
 /** A guess at how long the tests of a file, or of all in a directory, take. */
 function weightOf(path: string): number {
   const stat = statSync(path);
-  return stat.isDirectory() ? Infinity : stat.size;
+  return stat.isDirectory() ? LONGEST : stat.size;
 }
 
 function printAll(output: Uint8Array): void {

@@ -2,14 +2,11 @@
 
 import { assert, assertEquals } from "@std/assert";
 import { Bag } from "../../lib/collections/bag.ts";
+import { randomNumbers } from "../helpers/random.ts";
 import { test } from "../helpers/test.ts";
 
 test("Bag does what a Set does, whatever the order of calls", () => {
-  let seed = 1;
-  const random = (below: number) => {
-    seed = (seed * 1_103_515_245 + 12_345) % 2 ** 31;
-    return Math.floor(seed / 2 ** 31 * below);
-  };
+  const random = randomNumbers();
   const items = Array.from({ length: 50 }, () => ({ place: -1 }));
   const bag = new Bag<{ place: number }>();
   const model = new Set<{ place: number }>();

@@ -13,6 +13,7 @@ export * from "./fifo.ts";
 export * from "./files.ts";
 export * from "./page_cache.ts";
 export * from "./programs.ts";
+export * from "./random.ts";
 export * from "./strace.ts";
 export * from "./system.ts";
 export * from "./test.ts";

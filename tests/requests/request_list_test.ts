@@ -4,6 +4,7 @@
 import { assert, assertEquals, assertStrictEquals } from "@std/assert";
 import type { Request } from "../../lib/requests/request.ts";
 import { RequestList } from "../../lib/requests/request_list.ts";
+import { randomNumbers } from "../helpers/random.ts";
 import { test } from "../helpers/test.ts";
 
 /** What a list has to do with of a request. */
@@ -177,11 +178,7 @@ test("RequestList.add() looks at few, however many less urgent ones wait", () =>
 });
 
 test("RequestList does what an array does, whatever the order of calls", () => {
-  let seed = 1;
-  const random = (below: number) => {
-    seed = (seed * 1_103_515_245 + 12_345) % 2 ** 31;
-    return Math.floor(seed / 2 ** 31 * below);
-  };
+  const random = randomNumbers();
   const list = new RequestList();
   const model: Request[] = [];
   for (let step = 0; step < 20_000; step++) {

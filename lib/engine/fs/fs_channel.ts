@@ -157,13 +157,17 @@ export class FsChannel implements Channel {
       this.#hasOffsets = false;
       return this.#begin(transfer);
     }
-    const isThere = this.#transfers.remove(transfer);
-    assert(isThere, "a channel has what it gives up");
-    this.#count(request, -1);
+    this.#remove(transfer);
     transfer.landed(bytes);
     this.#owner.completed(request, errno, bytes);
     this.#slots.giveBack();
     this.#owner.roomAgain();
+  }
+
+  #remove(transfer: FsTransfer): void {
+    const isThere = this.#transfers.remove(transfer);
+    assert(isThere, "a channel has what it gives up");
+    this.#count(transfer.request, -1);
   }
 
   /** Once the runtime has it, nothing takes it back. */
@@ -171,8 +175,7 @@ export class FsChannel implements Channel {
     const transfer = request.entry;
     assert(transfer instanceof FsTransfer, "the channel has the request");
     if (!this.#slots.takeBack(transfer)) return false;
-    this.#transfers.remove(transfer);
-    this.#count(request, -1);
+    this.#remove(transfer);
     transfer.end();
     this.#slots.giveBack();
     return true;
