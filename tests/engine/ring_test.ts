@@ -36,6 +36,8 @@ class Kernel {
   errors: number[] = [];
   /** What came of some, for the next harvest. */
   completions: [place: number, result: number][] = [];
+  /** Called when entries were submitted. */
+  onSubmit: () => void = () => {};
   /** Called when the kernel is to complete what is done. */
   onComplete: () => void = () => {};
 
@@ -61,6 +63,7 @@ class Kernel {
     this.calls++;
     const errno = this.errors.shift() ?? 0;
     if (errno === 0) this.taken.push(...this.inRing.splice(0));
+    this.onSubmit();
     return errno;
   }
 
@@ -109,6 +112,8 @@ function newEntry(told: number[] = [], fd = 0): RingEntry {
     operationFlags: 0,
     key: -1,
     result: null,
+    submission: 0,
+    hasWaited: false,
     shareOf: () => 0,
     completed: (result) => told.push(result),
   };
@@ -349,8 +354,8 @@ test("places are used again, and no more than are in flight at once", () => {
 });
 
 /** A channel of a direct file, on a kernel that can try whatever it is given. */
-function newChannel(traits: Partial<FileTraits> = {}) {
-  const kernel = new Kernel(64);
+function newChannel(traits: Partial<FileTraits> = {}, size = 128) {
+  const kernel = new Kernel(size);
   const waiter = new RingWaiter(kernel as unknown as Rings, true, () => {});
   const done = { count: 0 };
   const owner = { completed: () => done.count++ } as unknown as ChannelOwner;
@@ -370,20 +375,59 @@ function newChannel(traits: Partial<FileTraits> = {}) {
   return { kernel, waiter, channel, done };
 }
 
-test("of what a device has done a turn hands over half of what is in flight, but some", async () => {
-  const { kernel, waiter, channel, done } = newChannel();
-  for (let count = 0; count < 64; count++) {
+/** Submits reads of a channel. */
+function submitReads(channel: RingChannel, count: number) {
+  for (let i = 0; i < count; i++) {
     assert(channel.submit(requestOf("read", 0)));
   }
-  waiter.ring.flush();
-  for (const one of kernel.taken.slice()) kernel.complete(one, 512);
-  const inTurns: number[] = [];
-  while (done.count < 64) {
+}
+
+/** How many completions each turn hands over, until there were so many. */
+async function inTurns(done: { count: number }, all: number) {
+  const counts: number[] = [];
+  while (done.count < all) {
     const before = done.count;
     await nextTurn();
-    inTurns.push(done.count - before);
+    counts.push(done.count - before);
   }
-  assertEquals(inTurns.filter((count) => count > 0), [32, 16, 8, 8]);
+  return counts.filter((count) => count > 0);
+}
+
+for (const isDirect of [true, false]) {
+  const reads = isDirect ? "direct reads" : "buffered reads";
+  test(`of ${reads} a turn hands over two, then twice as many each, up to half of what is in flight`, async () => {
+    const { kernel, waiter, channel, done } = newChannel({ isDirect });
+    submitReads(channel, 64);
+    waiter.ring.flush();
+    for (const one of kernel.taken.slice()) kernel.complete(one, 512);
+    assertEquals(await inTurns(done, 64), [2, 4, 8, 16, 17, 9, 8]);
+    submitReads(channel, 128);
+    waiter.ring.flush();
+    await nextTurn();
+    for (const one of kernel.taken.slice()) kernel.complete(one, 512);
+    const counts = await inTurns(done, 192);
+    assertEquals(counts.slice(0, 6), [2, 4, 8, 16, 32, 32], "an empty look");
+    channel.close();
+  });
+
+  test(`of ${reads} that were done at once a turn hands over 256`, async () => {
+    const { kernel, waiter, channel, done } = newChannel({ isDirect }, 512);
+    submitReads(channel, 300);
+    kernel.onSubmit = () => {
+      for (const one of kernel.taken.slice()) kernel.complete(one, 512);
+    };
+    waiter.ring.flush();
+    assertEquals(await inTurns(done, 300), [256, 44]);
+    channel.close();
+  });
+}
+
+test("a turn hands over two of those, too, that were submitted with something else", async () => {
+  const { kernel, waiter, channel, done } = newChannel();
+  submitReads(channel, 64);
+  assertEquals(waiter.ring.ask({ opcode: OPCODE.READ }), null);
+  for (const one of kernel.taken.slice()) kernel.complete(one, 512);
+  assertEquals((await inTurns(done, 64)).slice(0, 3), [2, 4, 8]);
   channel.close();
 });
 

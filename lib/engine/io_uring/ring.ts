@@ -25,12 +25,16 @@ export interface RingEntry extends Entry {
   key: number;
   /** What came of it, once that is known: bytes, or a negative error number. */
   result: number | null;
+  /** With which submission it went. Kept by the ring. */
+  submission: number;
+  /** Whether it was not done as soon as it was submitted. Kept by the ring. */
+  hasWaited: boolean;
   /**
    * How much of a look it takes to hand its completion over: 1 is all.
    *
-   * @param inFlight How many entries the ring had when the look began.
+   * @param waitedMax How many of those that have waited one look hands over.
    */
-  shareOf(inFlight: number): number;
+  shareOf(waitedMax: number): number;
   /**
    * It is done: called from the event loop, never while it is handed over. `null`
    * for what nobody needs to hear of.
@@ -52,6 +56,8 @@ function question(asked: Question): RingEntry {
     ...asked,
     key: -1,
     result: null,
+    submission: 0,
+    hasWaited: false,
     shareOf: () => 0,
     completed: null,
   };
@@ -68,6 +74,8 @@ export class Ring {
   #done: RingEntry[] = [];
   #count = 0;
   #turn = 0;
+  /** The number of the next submission. */
+  #submission = 0;
   /** Called when there may be something else to wait for. */
   readonly #changed: () => void;
 
@@ -97,6 +105,7 @@ export class Ring {
     this.#turn = (this.#turn + 1) % TURNS_MAX;
     entry.key = this.#turn * TWO_TO_32 + place;
     entry.result = null;
+    entry.submission = this.#submission;
     this.#inFlight[place] = entry;
     this.#count++;
     if (this.#overflow.length === 0 && this.#rings.isFull) this.#submit();
@@ -121,14 +130,16 @@ export class Ring {
     for (;;) {
       this.#refill();
       const before = this.#rings.pending;
-      if (before === 0) return;
+      if (before === 0) break;
       const errno = this.#rings.submit();
       if (errno === 0 && this.#rings.pending < before) continue;
       // Out of memory, or of room for completions: later there is some.
-      this.#reap();
       this.#retryLater();
       break;
     }
+    // What is done already did not wait for a device.
+    this.#reap();
+    this.#submission++;
   }
 
   #refill(): void {
@@ -160,6 +171,7 @@ export class Ring {
     this.#count--;
     entry.key = -1;
     entry.result = result;
+    entry.hasWaited = entry.submission !== this.#submission;
     if (entry.completed !== null) this.#done.push(entry);
   };
 

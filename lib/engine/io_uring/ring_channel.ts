@@ -44,13 +44,6 @@ const READS_TOGETHER_BYTES_MAX = 16 * 1024;
 const HARVEST_MAX = 256;
 /** The same for bytes that are copied. */
 const HARVEST_BYTES_MAX = 1024 * 1024;
-/**
- * The same where a device serves: half of what is in flight, so that the device has
- * something to do until what comes next is submitted. To submit more together takes
- * less of the processor.
- */
-const HARVEST_OF_DEVICE_MIN = 8;
-const HARVEST_OF_DEVICE_MAX = 32;
 
 /** See the module's documentation. */
 export class RingChannel implements Channel {
@@ -225,6 +218,8 @@ class RingTransfer extends Transfer implements RingEntry, Linked<RingTransfer> {
   readonly fd: number;
   key = -1;
   result: number | null = null;
+  submission = 0;
+  hasWaited = false;
   list: object | null = null;
   previous: RingTransfer | null = null;
   next: RingTransfer | null = null;
@@ -258,20 +253,14 @@ class RingTransfer extends Transfer implements RingEntry, Linked<RingTransfer> {
     return this.vectors === null ? this.byteLength : this.vectors.length;
   }
 
-  shareOf(inFlight: number): number {
+  shareOf(waitedMax: number): number {
     const copied = this.isInPlace ? 0 : this.byteLength / HARVEST_BYTES_MAX;
-    const { isDirect } = this.#channel.file;
-    return copied + 1 / (isDirect ? harvestOfDevice(inFlight) : HARVEST_MAX);
+    return copied + 1 / (this.hasWaited ? waitedMax : HARVEST_MAX);
   }
 
   completed(result: number): void {
     this.#channel.completed(this, result);
   }
-}
-
-function harvestOfDevice(inFlight: number): number {
-  const half = inFlight / 2;
-  return Math.min(Math.max(half, HARVEST_OF_DEVICE_MIN), HARVEST_OF_DEVICE_MAX);
 }
 
 function opcodeOf(

@@ -47,6 +47,8 @@ class Poll implements RingEntry {
   readonly operationFlags: number;
   key = -1;
   result: number | null = null;
+  submission = 0;
+  hasWaited = false;
   readonly #waiting: Waiting;
   readonly #polls: Map<Waiting, Poll>;
 

@@ -31,6 +31,17 @@ const EMPTY_LOOKS_MAX = 1;
  */
 const POLLS_OF_FEW = 3;
 
+/**
+ * Of what was not done at once, how many completions one look hands over. While they
+ * are handed over a device has nothing to do, if it does all at the same time: so a
+ * look that comes behind an empty one hands over few, and each one behind it twice as
+ * many. That goes on to half of what is in flight, so that the device has the other
+ * half: to submit more together takes less of the processor.
+ */
+const WAITED_FIRST = 2;
+const WAITED_HALF_MIN = 8;
+const WAITED_MAX = 32;
+
 /** What the engine counts of waiting. */
 export const waits = { waits: 0, polls: 0 };
 
@@ -45,7 +56,7 @@ export class RingWaiter {
   #isWaiting = false;
   readonly #polling = new Polling();
   #spent = 0;
-  #inFlight = 0;
+  #waitedMax = WAITED_FIRST;
   #emptyLooks = 0;
 
   /**
@@ -87,8 +98,10 @@ export class RingWaiter {
   #look(): void {
     const { ring } = this;
     this.#spent = 0;
-    this.#inFlight = ring.count;
+    const half = Math.max(ring.count / 2, WAITED_HALF_MIN);
+    this.#waitedMax = Math.min(this.#waitedMax, half, WAITED_MAX);
     const done = ring.harvest(this.#isEnough);
+    this.#waitedMax = done > 0 ? 2 * this.#waitedMax : WAITED_FIRST;
     if (done > 0) this.#harvested();
     if (ring.count === 0) return this.#watch?.stop();
     this.#polling.looked(done > 0);
@@ -99,7 +112,7 @@ export class RingWaiter {
   }
 
   readonly #isEnough = (entry: RingEntry): boolean => {
-    this.#spent += entry.shareOf(this.#inFlight);
+    this.#spent += entry.shareOf(this.#waitedMax);
     return this.#spent >= 1;
   };
 
