@@ -68,7 +68,6 @@ console.log(JSON.stringify({
   requests: sum(({ requests }) => requests),
   wrong: sum(({ wrong }) => wrong),
   inFlight: sum(({ inFlight }) => inFlight),
-  rarest: Math.min(...work.map(({ rarest }) => rarest)),
   p99_ms: most(({ p99_ms }) => p99_ms),
   max_ms: most(({ max_ms }) => max_ms),
   commit_max_ms: most(({ commit_max_ms }) => commit_max_ms),

@@ -25,8 +25,6 @@ export interface Work {
   requests: number;
   /** Of what was read and was not what should have been there. */
   wrong: number;
-  /** What was done least often, and how often. */
-  rarest: number;
   p50_ms: number;
   p99_ms: number;
   /** Of those that do not wait for the disk. */
@@ -50,7 +48,10 @@ const DEEDS: { share: number; deed: Deed }[] = [
 const contents = pattern(FILE_BYTES);
 const record = pattern(RECORD_BYTES);
 
-/** Works on `count` new files in a directory for a while. */
+/**
+ * Works on `count` new files in a directory for a while, and until all that there is
+ * to do was done.
+ */
 export async function workOn(
   directory: string,
   count: number,
@@ -61,10 +62,11 @@ export async function workOn(
   const times = DEEDS.map(() => 0);
   let wrong = 0;
   const end_ms = performance.now() + duration_ms;
+  const isOver = () => performance.now() >= end_ms && !times.includes(0);
 
   async function use(file: AioFile, log: AioFile) {
     await delay(Math.random() * PAUSE_MS_MAX);
-    while (performance.now() < end_ms) {
+    while (!isOver()) {
       const which = choose();
       const since_ms = performance.now();
       if (!await DEEDS[which].deed(file, log)) wrong++;
@@ -92,7 +94,6 @@ export async function workOn(
   return {
     requests: times.reduce((sum, count) => sum + count),
     wrong,
-    rarest: Math.min(...times),
     p50_ms: waits.percentile(50) / NS_PER_MS,
     p99_ms: waits.percentile(99) / NS_PER_MS,
     max_ms: waits.max / NS_PER_MS,
