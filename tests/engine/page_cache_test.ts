@@ -23,10 +23,12 @@ import {
   concat,
   Directory,
   encode,
+  type EngineName,
   evict,
   Fifo,
   hasDirectTransfers,
   isLinux,
+  isThere,
   pattern,
   readIntoCache,
   report,
@@ -520,6 +522,7 @@ async function callsOf(
   plan: Omit<Plan, "path" | "byteLength">,
   { parent, ...options }: {
     parent?: string;
+    engine?: EngineName;
     env?: Record<string, string>;
     flags?: string[];
   } = {},
@@ -659,6 +662,22 @@ test("a read that waits for room in the system is asked for once", async () => {
   const { length } = calls.preadv2;
   assert(length <= reads.length, `${length} calls`);
 });
+
+test(
+  "a ring has many short reads at once where calls of the system take long",
+  async () => {
+    const plan = { hasSlowCalls: true, isTogether: true };
+    const options = { engine: "io_uring" } as const;
+    // More than one turn answers: the others wait for the next one together.
+    const short = await callsOf({ ...plan, reads: repeated(400) }, options);
+    assert(short.engineReads.length >= 400 - 256, `${short.hits} hits`);
+    assertEquals(short.engineReads.length, 400 - short.hits);
+    const reads = repeated(400, { length: COPIED_BYTES_MAX + 1 });
+    const long = await callsOf({ ...plan, reads }, options);
+    assertEquals(long.engineReads, []);
+  },
+  !isThere("io_uring"),
+);
 
 test("a file whose reads have missed is asked always once one was a hit", async () => {
   // The second read finds what the first one had read; that one misses, unless

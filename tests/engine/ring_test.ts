@@ -2,6 +2,7 @@
 // cancellation may meet. The kernel is one that does what it is told.
 
 import { assert, assertEquals, assertNotEquals } from "@std/assert";
+import { clock_ms } from "../../ffi/event_loop.ts";
 import type { Entry, Rings } from "../../ffi/io_uring.ts";
 import { IOSQE_ASYNC, OPCODE } from "../../ffi/io_uring.ts";
 import type {
@@ -9,6 +10,10 @@ import type {
   EngineRequest,
   FileTraits,
 } from "../../lib/engine/engine.ts";
+import {
+  callTime_us,
+  readsTogetherMin,
+} from "../../lib/engine/io_uring/reads_together.ts";
 import { Ring, type RingEntry } from "../../lib/engine/io_uring/ring.ts";
 import { RingChannel } from "../../lib/engine/io_uring/ring_channel.ts";
 import { RingWaiter } from "../../lib/engine/io_uring/ring_waiter.ts";
@@ -354,7 +359,10 @@ test("places are used again, and no more than are in flight at once", () => {
 });
 
 /** A channel of a direct file, on a kernel that can try whatever it is given. */
-function newChannel(traits: Partial<FileTraits> = {}, size = 128) {
+function newChannel(
+  traits: Partial<FileTraits> = {},
+  { size = 128, readsTogetherMin = Infinity } = {},
+) {
   const kernel = new Kernel(size);
   const waiter = new RingWaiter(kernel as unknown as Rings, true, () => {});
   const done = { count: 0 };
@@ -366,6 +374,7 @@ function newChannel(traits: Partial<FileTraits> = {}, size = 128) {
     owner,
     waiter,
     new Set(),
+    readsTogetherMin,
   );
   kernel.onComplete = () => {
     for (const one of kernel.taken.slice()) kernel.complete(one, 0);
@@ -411,7 +420,9 @@ for (const isDirect of [true, false]) {
   });
 
   test(`of ${reads} that were done at once a turn hands over 256`, async () => {
-    const { kernel, waiter, channel, done } = newChannel({ isDirect }, 512);
+    const { kernel, waiter, channel, done } = newChannel({ isDirect }, {
+      size: 512,
+    });
     submitReads(channel, 300);
     kernel.onSubmit = () => {
       for (const one of kernel.taken.slice()) kernel.complete(one, 512);
@@ -429,6 +440,39 @@ test("a turn hands over two of those, too, that were submitted with something el
   for (const one of kernel.taken.slice()) kernel.complete(one, 512);
   assertEquals((await inTurns(done, 64)).slice(0, 3), [2, 4, 8]);
   channel.close();
+});
+
+test("a ring goes before the page cache with as many short reads as pay", () => {
+  const few = newChannel({}, { readsTogetherMin: 8 }).channel;
+  const isAhead = (reads: number, length: number) =>
+    few.isAheadOfCache(reads, { ...requestOf("read", 0), length });
+  assertEquals([1, 7, 8, 4096].map((reads) => isAhead(reads, 4096)), [
+    false,
+    false,
+    true,
+    true,
+  ]);
+  assertEquals([16_384, 16_385].map((length) => isAhead(8, length)), [
+    true,
+    false,
+  ]);
+});
+
+test("the longer a call takes, the fewer reads pay to be handed over together", () => {
+  const counts = [0.1, 0.6, 0.7, 0.85, 1.1, 2, 50].map(readsTogetherMin);
+  assertEquals(counts, [Infinity, Infinity, 51, 20, 10, 8, 8]);
+});
+
+test("the time of a call is that of the shortest round", () => {
+  const CALL_MS = 0.5;
+  let calls = 0;
+  const work = (isShort: (call: number) => boolean) => () => {
+    const end_ms = clock_ms() + (isShort(calls++) ? 0 : CALL_MS);
+    while (clock_ms() < end_ms);
+  };
+  assert(callTime_us(work(() => false)) >= CALL_MS * 1000);
+  const before = calls;
+  assert(callTime_us(work((call) => call > before + 8)) < CALL_MS * 1000);
 });
 
 for (

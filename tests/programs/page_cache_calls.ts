@@ -25,6 +25,8 @@ export interface Plan {
   cached?: number;
   /** How many requests the system may have at once. */
   maxInFlight?: number;
+  /** Whether each call that hands over to a ring takes long. */
+  hasSlowCalls?: boolean;
   /** Whether reads do not wait for each other. */
   isTogether?: boolean;
   reads: PlannedRead[];
@@ -132,6 +134,16 @@ Rings.prototype.add = function (entry, key) {
   }
   add.call(this, entry, key);
 };
+
+const SLOW_MS = 0.01;
+if (plan.hasSlowCalls) {
+  const { submit } = Rings.prototype;
+  Rings.prototype.submit = function () {
+    const end_ms = performance.now() + SLOW_MS;
+    while (performance.now() < end_ms);
+    return submit.call(this);
+  };
+}
 
 const { path, direct, pageCache, cached, maxInFlight } = plan;
 if (cached !== undefined) {

@@ -22,6 +22,7 @@ import type {
 import { librtEngine } from "../librt/librt_engine.ts";
 import { NonblockingCalls } from "../streams/nonblocking_calls.ts";
 import { StreamChannel } from "../streams/stream_channel.ts";
+import { callTime_us, readsTogetherMin } from "./reads_together.ts";
 import { RingChannel } from "./ring_channel.ts";
 import { RingReadiness } from "./ring_readiness.ts";
 import { RingWaiter, waits } from "./ring_waiter.ts";
@@ -54,6 +55,7 @@ export function newIoUringEngine(rings: Rings): Engine {
       owner.roomAgain();
     }
   });
+  const readsMin = readsTogetherMin(callTime_us(() => rings.submit()));
   let readiness: RingReadiness | null = null;
   return {
     name: "io_uring",
@@ -61,7 +63,7 @@ export function newIoUringEngine(rings: Rings): Engine {
     open(fd: number, file: FileTraits, owner: ChannelOwner): Channel {
       if (isForLibrt(file)) return librtEngine.open(fd, file, owner);
       const newChannel = () =>
-        new RingChannel(fd, file, owner, files, harvested);
+        new RingChannel(fd, file, owner, files, harvested, readsMin);
       if (file.isSeekable) {
         return new ByNotice(
           newChannel(),

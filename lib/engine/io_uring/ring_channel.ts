@@ -32,11 +32,6 @@ const READ_HERE_BYTES_MAX = 256 * 1024;
  */
 const DIRECT_ALIGNMENT_BYTES = 4096;
 
-/**
- * From so many reads at once on, one call for several of them takes less time than to
- * ask the page cache for each: from a third less for 8 to half for 32.
- */
-const READS_TOGETHER_MIN = 8;
 /** To copy more takes so long that one call for each hardly counts. */
 const READS_TOGETHER_BYTES_MAX = 16 * 1024;
 
@@ -52,6 +47,7 @@ export class RingChannel implements Channel {
   readonly #owner: ChannelOwner;
   readonly #waiter: RingWaiter;
   readonly #harvested: Set<ChannelOwner>;
+  readonly #readsTogetherMin: number;
   readonly #transfers = new LinkedList<RingTransfer>();
   #syncs = 0;
   /** Up to where direct writes were submitted. */
@@ -64,6 +60,7 @@ export class RingChannel implements Channel {
    * @param owner Hears of what is done.
    * @param waiter Of the ring.
    * @param harvested Those who are to be told that there is room again.
+   * @param readsTogetherMin From how many reads at once on the page cache is slower.
    */
   constructor(
     fd: number,
@@ -71,12 +68,14 @@ export class RingChannel implements Channel {
     owner: ChannelOwner,
     waiter: RingWaiter,
     harvested: Set<ChannelOwner>,
+    readsTogetherMin: number,
   ) {
     this.fd = fd;
     this.file = file;
     this.#owner = owner;
     this.#waiter = waiter;
     this.#harvested = harvested;
+    this.#readsTogetherMin = readsTogetherMin;
   }
 
   /**
@@ -117,8 +116,8 @@ export class RingChannel implements Channel {
   }
 
   isAheadOfCache(reads: number, { length }: AskedRead): boolean {
-    return reads >= READS_TOGETHER_MIN && length <= READS_TOGETHER_BYTES_MAX &&
-      this.canTry;
+    return reads >= this.#readsTogetherMin &&
+      length <= READS_TOGETHER_BYTES_MAX && this.canTry;
   }
 
   readonly #newTransfer = (
