@@ -106,6 +106,11 @@ export class FailingFs implements AsyncDisposable {
     }).spawn();
     waker.unref();
     Deno.kill(pid, "SIGSTOP");
+    // A thread that runs answers until it notices.
+    const deadline = performance.now() + PATIENCE_MS;
+    while (!isStopped(pid)) {
+      assert(performance.now() < deadline, "it goes on");
+    }
     return () => {
       Deno.kill(pid, "SIGCONT");
       try {
@@ -121,4 +126,14 @@ export class FailingFs implements AsyncDisposable {
     this.#server.stdin.close();
     await this.#server.status;
   }
+}
+
+/** Whether no thread of a process runs. */
+function isStopped(pid: number): boolean {
+  const threads = `/proc/${pid}/task`;
+  return [...Deno.readDirSync(threads)].every(({ name }) => {
+    const stat = Deno.readTextFileSync(`${threads}/${name}/stat`);
+    // Behind the name, which may have anything in it.
+    return stat.slice(stat.lastIndexOf(")")).startsWith(") T");
+  });
 }
