@@ -18,6 +18,7 @@ import {
 } from "../../mod.ts";
 import { platform } from "../../lib/system/constants.ts";
 import {
+  asksPageCache,
   assertAioError,
   assertBytes,
   concat,
@@ -27,7 +28,6 @@ import {
   evict,
   Fifo,
   hasDirectTransfers,
-  isLinux,
   isThere,
   pattern,
   readIntoCache,
@@ -43,7 +43,7 @@ const { RWF_NOWAIT } = platform.constants;
 
 /** A test of what Linux has. */
 function test(name: string, fn: TestFunction, ignore = false): void {
-  anyTest(name, { ignore: ignore || !isLinux, pageCache: true }, fn);
+  anyTest(name, { ignore: ignore || !asksPageCache, pageCache: true }, fn);
 }
 
 /** What the page cache was asked for while a function ran. */
