@@ -5,6 +5,7 @@ import { assert, assertEquals, assertNotEquals } from "@std/assert";
 import { clock_ms } from "../../ffi/event_loop.ts";
 import type { Entry, Rings } from "../../ffi/io_uring.ts";
 import { IOSQE_ASYNC, OPCODE } from "../../ffi/io_uring.ts";
+import { buffersOf } from "../../lib/checks/buffers.ts";
 import type {
   ChannelOwner,
   EngineRequest,
@@ -19,6 +20,7 @@ import { RingChannel } from "../../lib/engine/io_uring/ring_channel.ts";
 import { RingWaiter } from "../../lib/engine/io_uring/ring_waiter.ts";
 import { delay, test } from "../helpers/mod.ts";
 
+const EBADF = 9;
 const EAGAIN = 11;
 const ECANCELED = 125;
 const TWO_TO_32 = 2 ** 32;
@@ -474,6 +476,54 @@ test("the time of a call is that of the shortest round", () => {
   const before = calls;
   assert(callTime_us(work((call) => call > before + 8)) < CALL_MS * 1000);
 });
+
+/** What a kernel says of an empty write that must not wait. */
+function newChannelThatWrites(
+  result: number,
+  traits: Partial<FileTraits> = {},
+) {
+  const made = newChannel({ isDirect: false, ...traits });
+  const { kernel } = made;
+  kernel.onComplete = () => {
+    for (const one of kernel.taken.slice()) kernel.complete(one, result);
+  };
+  return made;
+}
+
+test("short writes are for librt where the file system only writes in calls that may wait", () => {
+  const { channel } = newChannelThatWrites(-EAGAIN);
+  const isForLibrt = (fields: Partial<EngineRequest>) =>
+    channel.isForLibrt({ ...requestOf("write", 0), ...fields });
+  assert(isForLibrt({}));
+  assert(isForLibrt({ length: 128 * 1024 }));
+  assert(!isForLibrt({ length: 128 * 1024 + 1 }));
+  assert(!isForLibrt({ operation: "append" }));
+  assert(!isForLibrt({ operation: "read", isWrite: false }));
+  assert(!isForLibrt({ operation: "sync", isWrite: false, view: null }));
+  const view = buffersOf([new Uint8Array(2), new Uint8Array(2)], "from");
+  assert(!isForLibrt({ view }), "several buffers are one call of the ring");
+});
+
+test("no writes are for librt where the file system writes at once, or directly", () => {
+  const write = requestOf("write", 0);
+  assert(!newChannelThatWrites(0).channel.isForLibrt(write));
+  assert(!newChannelThatWrites(-EBADF).channel.isForLibrt(write));
+  const direct = newChannelThatWrites(-EAGAIN, { isDirect: true }).channel;
+  assert(!direct.isForLibrt(write));
+});
+
+for (const answer of [-EAGAIN, 0, null]) {
+  test(`whether a file system writes at once is asked once: ${answer}`, () => {
+    const { kernel, channel } = newChannelThatWrites(answer ?? 0);
+    if (answer === null) kernel.onComplete = () => {};
+    const write = requestOf("write", 0);
+    assertEquals(channel.isForLibrt(write), answer === -EAGAIN);
+    const { calls } = kernel;
+    kernel.onComplete = () => assert(false, "it is asked again");
+    assertEquals(channel.isForLibrt(write), answer === -EAGAIN);
+    assertEquals(kernel.calls, calls);
+  });
+}
 
 for (
   const { what, traits, forThreads } of [

@@ -3,7 +3,7 @@
  *
  * It has two rings: in one of them are the transfers of files, in the other what
  * waits for pipes and the like, so that nobody who waits for a file is woken for
- * them. Two kinds of requests are left to librt's engine; this is where that is
+ * them. Three kinds of requests are left to librt's engine; this is where that is
  * decided.
  *
  * @module
@@ -65,7 +65,7 @@ export function newIoUringEngine(rings: Rings): Engine {
       const newChannel = () =>
         new RingChannel(fd, file, owner, files, harvested, readsMin);
       if (file.isSeekable) {
-        return new ByNotice(
+        return new ByKind(
           newChannel(),
           () => librtEngine.open(fd, file, owner),
         );
@@ -107,8 +107,8 @@ function newReadiness(): RingReadiness | null {
   return new RingReadiness(new RingWaiter(rings, false, () => {}));
 }
 
-/** The ring, and librt's lanes for what is to be noticed by those. */
-class ByNotice implements Channel {
+/** The ring, and librt's lanes for what is to be noticed by those, or faster there. */
+class ByKind implements Channel {
   readonly #ring: RingChannel;
   readonly #newLanes: () => Channel;
   #lanes: Channel | null = null;
@@ -120,9 +120,9 @@ class ByNotice implements Channel {
 
   #channelOf(request: EngineRequest): Channel {
     // Not appends: lanes of reads have the same descriptor.
-    const isForRing = this.#ring.file.isAppending || !byLibrt(request);
-    if (isForRing) return this.#ring;
-    return this.#lanes ??= this.#newLanes();
+    const isForLanes = !this.#ring.file.isAppending &&
+      (byLibrt(request) || this.#ring.isForLibrt(request));
+    return isForLanes ? this.#lanes ??= this.#newLanes() : this.#ring;
   }
 
   /** What has an order is in one of them at a time. */
@@ -145,7 +145,8 @@ class ByNotice implements Channel {
   }
 
   cancel(request: EngineRequest): boolean {
-    return this.#channelOf(request).cancel(request);
+    const channel = this.#ring.has(request) ? this.#ring : this.#lanes!;
+    return channel.cancel(request);
   }
 
   requests(): EngineRequest[] {

@@ -35,6 +35,9 @@ const DIRECT_ALIGNMENT_BYTES = 4096;
 /** To copy more takes so long that one call for each hardly counts. */
 const READS_TOGETHER_BYTES_MAX = 16 * 1024;
 
+/** From where on a copy takes so long that it does not matter who makes it. */
+const WRITTEN_BY_LIBRT_BYTES_MAX = 128 * 1024;
+
 /** How many completions one look hands over before the event loop gets its turn. */
 const HARVEST_MAX = 256;
 /** The same for bytes that are copied. */
@@ -53,6 +56,7 @@ export class RingChannel implements Channel {
   /** Up to where direct writes were submitted. */
   #writtenEnd: number | bigint = 0;
   #canTry: boolean | null = null;
+  #waitingWrites: boolean | null = null;
 
   /**
    * @param fd The descriptor.
@@ -85,15 +89,37 @@ export class RingChannel implements Channel {
    */
   get canTry(): boolean {
     if (this.#canTry !== null) return this.#canTry;
-    const { O_ACCMODE, O_WRONLY, RWF_NOWAIT } = platform.constants;
+    const { O_ACCMODE, O_WRONLY } = platform.constants;
     const isWriteOnly = (this.file.flags & O_ACCMODE) === O_WRONLY;
-    const result = this.#waiter.ring.ask({
-      opcode: isWriteOnly ? OPCODE.WRITE : OPCODE.READ,
-      fd: this.fd,
-      operationFlags: RWF_NOWAIT,
-    });
+    const result = this.#try(isWriteOnly ? OPCODE.WRITE : OPCODE.READ);
     if (result === null) return false;
     return this.#canTry = result !== -platform.errno.EOPNOTSUPP;
+  }
+
+  /**
+   * Whether writes into the page cache are for a thread of the kernel's, which makes
+   * them one after the other: some file systems, such as ext4, only write in calls
+   * that may wait. Asked once, whatever the answer: no request may change its way.
+   */
+  get #writesWait(): boolean {
+    return this.#waitingWrites ??= this.canTry &&
+      this.#try(OPCODE.WRITE) === -EAGAIN;
+  }
+
+  /** What comes of an empty transfer that must not wait; `null` if there is no room. */
+  #try(opcode: number): number | null {
+    return this.#waiter.ring.ask({
+      opcode,
+      fd: this.fd,
+      operationFlags: platform.constants.RWF_NOWAIT,
+    });
+  }
+
+  /** Whether it is a write that librt's threads make faster than the kernel's. */
+  isForLibrt({ operation, view, length }: EngineRequest): boolean {
+    const isShort = operation === "write" && !isList(view!) &&
+      length <= WRITTEN_BY_LIBRT_BYTES_MAX;
+    return isShort && !this.file.isDirect && this.#writesWait;
   }
 
   /**
@@ -156,6 +182,11 @@ export class RingChannel implements Channel {
       vectors.push({ address: address + piece.begin, byteLength });
     }
     return this.file.isDirect && !vectors.every(isAligned) ? null : vectors;
+  }
+
+  /** Whether it has a request. */
+  has({ entry }: EngineRequest): boolean {
+    return entry instanceof RingTransfer;
   }
 
   cancel(request: EngineRequest): boolean {
