@@ -2,6 +2,8 @@
 // whatever waits beside it, and waiting costs next to nothing.
 
 import { assert, assertEquals } from "@std/assert";
+import { statfsSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { AioFile, allocatePinned, configure, metrics } from "../../mod.ts";
 import {
   assertBytes,
@@ -14,6 +16,7 @@ import {
   Fifo,
   isEmulated,
   isLinux,
+  isThere,
   pattern,
   type ProgramOptions,
   report,
@@ -319,6 +322,28 @@ test("writes into the page cache go to the system at once", {
   assertEquals(values, Array(16).fill(64));
   assertEquals(calls, { aio_write: Array(16).fill(1) });
 });
+
+/** Of ext4, which writes into the page cache only in calls that may wait. */
+const EXT4_MAGIC = 0xef53;
+const isOnExt4 = isLinux && statfsSync(tmpdir()).type === EXT4_MAGIC;
+
+test(
+  "short writes of a file on ext4 are not for a ring, long ones and lists are",
+  {
+    ignore: !isOnExt4 || !isThere("io_uring"),
+  },
+  async () => {
+    using directory = new Directory();
+    const outcome = await report("ring_writes", {
+      args: [directory.file()],
+      engine: "io_uring",
+    });
+    assertEquals(outcome, {
+      inRing: { short: 0, long: 1, list: 1 },
+      isCounted: true,
+    });
+  },
+);
 
 const canDropPrivileges = isLinux && Deno.uid() !== null;
 
