@@ -18,7 +18,6 @@ import {
 } from "../../mod.ts";
 import { platform } from "../../lib/system/constants.ts";
 import {
-  asksPageCache,
   assertAioError,
   assertBytes,
   concat,
@@ -28,6 +27,7 @@ import {
   evict,
   Fifo,
   hasDirectTransfers,
+  hasPreadv2,
   isThere,
   pattern,
   readIntoCache,
@@ -43,7 +43,7 @@ const { RWF_NOWAIT } = platform.constants;
 
 /** A test of what Linux has. */
 function test(name: string, fn: TestFunction, ignore = false): void {
-  anyTest(name, { ignore: ignore || !asksPageCache, pageCache: true }, fn);
+  anyTest(name, { ignore: ignore || !hasPreadv2, pageCache: true }, fn);
 }
 
 /** What the page cache was asked for while a function ran. */

@@ -12,12 +12,12 @@ import {
   metrics,
 } from "../../mod.ts";
 import {
-  asksPageCache,
   assertAioError,
   assertBytes,
   decode,
   Directory,
   encode,
+  hasPreadv2,
   pattern,
   test as anyTest,
   type TestFunction,
@@ -31,7 +31,7 @@ function test(
   fn: TestFunction,
   options: TestOptions = {},
 ): void {
-  anyTest(name, { ...options, ignore: !asksPageCache, pageCache: true }, fn);
+  anyTest(name, { ...options, ignore: !hasPreadv2, pageCache: true }, fn);
 }
 
 /** Where a ring has many reads at once, and the page cache those that are alone. */

@@ -14,10 +14,6 @@ import {
 } from "node:fs";
 import { settings } from "../../lib/system/settings.ts";
 import { configure } from "../../mod.ts";
-import { isEmulated, isLinux } from "./system.ts";
-
-/** Whether the system has `preadv2()`, by which it is asked: QEMU has none. */
-export const asksPageCache = isLinux && !isEmulated;
 
 /** Sets whether it is asked, for as long as the result is there. */
 export function withPageCache(pageCache: boolean): Disposable {

@@ -10,6 +10,9 @@ export const isLinux = Deno.build.os === "linux";
 /** Whether the processor is emulated; set by `scripts/test_arm64.ts`. */
 export const isEmulated = Deno.env.get("POSIX_AIO_EMULATED") === "1";
 
+/** Whether the system has `preadv2()`, which says what waits: QEMU has none. */
+export const hasPreadv2 = isLinux && !isEmulated;
+
 /** A time limit in milliseconds, longer where the processor is emulated. */
 export function timeLimit(limit_ms: number): number {
   return isEmulated ? 10 * limit_ms : limit_ms;

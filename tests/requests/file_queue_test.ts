@@ -17,12 +17,12 @@ import { AioError } from "../../lib/system/error.ts";
 import { settings } from "../../lib/system/settings.ts";
 import { AioFile, configure, metrics } from "../../mod.ts";
 import {
-  asksPageCache,
   assertAioError,
   delay,
   Directory,
   encode,
   Fifo,
+  hasPreadv2,
   isLinux,
   test,
 } from "../helpers/mod.ts";
@@ -124,7 +124,7 @@ function submit(queue: FileQueue, operation: Operation, text = ""): Made {
  * Of tests in which the page cache is asked, where the system has it, and a turn of the
  * event loop is long enough for all of it.
  */
-const ASKING = { ignore: !asksPageCache, pageCache: true };
+const ASKING = { ignore: !hasPreadv2, pageCache: true };
 
 /** How often the page cache was asked, in vain: there is no such descriptor. */
 function asked(fn: () => void): number {
