@@ -26,7 +26,13 @@ import {
   isInMemory,
 } from "../../scripts/bench/test_file.ts";
 import { type Run, type Work, WORKS } from "../../scripts/bench/workloads.ts";
-import { Directory, execute, succeeds, test } from "../helpers/mod.ts";
+import {
+  Directory,
+  execute,
+  succeeds,
+  test,
+  timeLimit,
+} from "../helpers/mod.ts";
 
 test("rotated() has another one go first in each round", () => {
   const orders = [1, 2, 3, 4].map((round) => rotated(["a", "b", "c"], round));
@@ -269,7 +275,11 @@ test("judge() says so where a contestant did not take part", () => {
   assertEquals(verdict, "not measured");
 });
 
-const STREAM_TASK = { rampSeconds: 0, seconds: 0.05, fileBytes: 6 };
+const STREAM_TASK = {
+  rampSeconds: 0,
+  seconds: timeLimit(50) / 1000,
+  fileBytes: 6,
+};
 
 /** Streams of chunks of these sizes, one after another. */
 function streamsOf(...lengths: number[]) {
