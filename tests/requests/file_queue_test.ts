@@ -21,6 +21,7 @@ import {
   delay,
   Directory,
   encode,
+  engineHere,
   Fifo,
   hasPreadv2,
   isLinux,
@@ -640,12 +641,13 @@ test("a read goes on when a synchronization that took its room is done", {
   const { maxInFlight } = settings;
   configure({ maxInFlight: 1 });
   try {
-    const synchronized = fifo.file.sync();
+    const refused = assertAioError(fifo.file.sync(), "EINVAL");
     // Synchronizations wait for others for some microtasks.
     for (let count = 0; count < 100; count++) await null;
-    assertEquals(metrics().inFlight, 1);
+    // Deno's node:fs may be done by then.
+    assert(metrics().inFlight === 1 || engineHere() === "fs");
     const reading = file.readAt(new Uint8Array(8), 0);
-    await assertAioError(synchronized, "EINVAL");
+    await refused;
     assertEquals(await reading, 8);
   } finally {
     configure({ maxInFlight });
