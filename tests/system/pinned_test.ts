@@ -12,6 +12,7 @@ import {
   decode,
   Directory,
   encode,
+  isEmulated,
   isLinux,
   pattern,
   report,
@@ -218,8 +219,11 @@ test("allocatePinned() aligns a MiB and more to 2 MiB", () => {
   }
 });
 
-/** Whether a process may have pages of 2 MiB for what it asks to have them for. */
-const HAS_HUGE_PAGES = isLinux && isGrantedHugePages();
+/**
+ * Whether a process may have pages of 2 MiB for what it asks to have them for, and can
+ * see whether it asked: under QEMU it cannot.
+ */
+const HAS_HUGE_PAGES = isLinux && !isEmulated && isGrantedHugePages();
 
 function isGrantedHugePages(): boolean {
   try {
