@@ -9,6 +9,7 @@
  * @module
  */
 import { Rings } from "../../../ffi/io_uring.ts";
+import { isList } from "../../checks/buffers.ts";
 import type {
   AskedRead,
   Channel,
@@ -40,6 +41,23 @@ function isForLibrt({ isSynchronous, isSeekable }: FileTraits): boolean {
 /** Whether that is what the request is to be noticed by. */
 function byLibrt({ notify }: AskedRead): boolean {
   return notify === "thread" || notify === "suspend";
+}
+
+/** From where on a copy takes so long that it does not matter who makes it. */
+const WRITTEN_BY_LIBRT_BYTES_MAX = 128 * 1024;
+
+/**
+ * Whether a request is a write that librt's threads make faster than the kernel's.
+ *
+ * @param ring The ring's part of the file.
+ */
+export function isFasterByLibrt(
+  { operation, view, length }: EngineRequest,
+  ring: RingChannel,
+): boolean {
+  const isShort = operation === "write" && !isList(view!) &&
+    length <= WRITTEN_BY_LIBRT_BYTES_MAX;
+  return isShort && !ring.file.isDirect && ring.writesWait;
 }
 
 /**
@@ -121,7 +139,7 @@ class ByKind implements Channel {
   #channelOf(request: EngineRequest): Channel {
     // Not appends: lanes of reads have the same descriptor.
     const isForLanes = !this.#ring.file.isAppending &&
-      (byLibrt(request) || this.#ring.isForLibrt(request));
+      (byLibrt(request) || isFasterByLibrt(request, this.#ring));
     return isForLanes ? this.#lanes ??= this.#newLanes() : this.#ring;
   }
 

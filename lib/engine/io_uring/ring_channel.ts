@@ -35,9 +35,6 @@ const DIRECT_ALIGNMENT_BYTES = 4096;
 /** To copy more takes so long that one call for each hardly counts. */
 const READS_TOGETHER_BYTES_MAX = 16 * 1024;
 
-/** From where on a copy takes so long that it does not matter who makes it. */
-const WRITTEN_BY_LIBRT_BYTES_MAX = 128 * 1024;
-
 /** How many completions one look hands over before the event loop gets its turn. */
 const HARVEST_MAX = 256;
 /** The same for bytes that are copied. */
@@ -101,7 +98,7 @@ export class RingChannel implements Channel {
    * them one after the other: some file systems, such as ext4, only write in calls
    * that may wait. Asked once, whatever the answer: no request may change its way.
    */
-  get #writesWait(): boolean {
+  get writesWait(): boolean {
     return this.#waitingWrites ??= this.canTry &&
       this.#try(OPCODE.WRITE) === -EAGAIN;
   }
@@ -113,13 +110,6 @@ export class RingChannel implements Channel {
       fd: this.fd,
       operationFlags: platform.constants.RWF_NOWAIT,
     });
-  }
-
-  /** Whether it is a write that librt's threads make faster than the kernel's. */
-  isForLibrt({ operation, view, length }: EngineRequest): boolean {
-    const isShort = operation === "write" && !isList(view!) &&
-      length <= WRITTEN_BY_LIBRT_BYTES_MAX;
-    return isShort && !this.file.isDirect && this.#writesWait;
   }
 
   /**
