@@ -146,6 +146,8 @@ export type EngineName = Exclude<(typeof ENGINES)[number], "auto">;
 /** What serves the requests of an isolate. */
 export interface Engine {
   readonly name: EngineName;
+  /** Whether it has reads and writes of a file with `O_APPEND` at the same time. */
+  readonly readsWhileAppending: boolean;
   /** Opens the way for the requests of a file. */
   open(fd: number, file: FileTraits, owner: ChannelOwner): Channel;
   /** Hands everything over that `fn` submits with one call, if it can. */

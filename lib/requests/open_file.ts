@@ -1,6 +1,5 @@
 /** An open file: the queues of its requests, whether it takes more, and closing. */
 import type { BigIntStats } from "node:fs";
-import { runtime } from "../../ffi/current.ts";
 import { queueMicrotask } from "../../ffi/event_loop.ts";
 import type { AbortListener } from "../checks/abort_signal.ts";
 import { assert } from "../checks/assert.ts";
@@ -50,18 +49,6 @@ export interface Cached {
 
 /** It is not to be asked: an answer as well, lest it is counted twice. */
 const NOTHING: Cached = { bytes: 0, isWhole: false };
-
-/**
- * Whether the engine has reads and writes of a file with `O_APPEND` at the same time.
- * Librt cannot: to cancel a request takes back those behind it of the same descriptor,
- * and they have to be of one channel. Where transfers of `node:fs` move the position,
- * one goes at a time.
- */
-function isSplitByEngine({ isAppending, isSynchronous }: FileTraits): boolean {
-  // Where each write is a synchronization, one channel keeps their errors apart.
-  if (!isAppending || isSynchronous) return false;
-  return isServedByFs() ? !runtime.movesPosition : engine().name === "io_uring";
-}
 
 /** See the module's documentation. */
 export class OpenFile {
@@ -113,7 +100,7 @@ export class OpenFile {
   ) {
     const path = opened?.path;
     // What asks for the status has to know who is going to serve.
-    engine();
+    const { readsWhileAppending } = engine();
     const { flags, isSeekable, isBlockDevice } = statusOf(fd, opened?.flags);
     settle();
     applySettings();
@@ -134,9 +121,14 @@ export class OpenFile {
     this.locks = new RangeLocks(this.named);
     this.#isOwner = isOwner;
     this.#handle = handle;
-    this.#isSplit = !isSeekable || isSplitByEngine(this.#file);
-    const isAppending = this.#file.isAppending && !this.#isSplit;
-    this.#queue = new FileQueue(fd, { ...this.#file, isAppending });
+    const { isAppending, isSynchronous } = this.#file;
+    // Where each write is a synchronization, one channel keeps their errors apart.
+    this.#isSplit = !isSeekable ||
+      isAppending && !isSynchronous && readsWhileAppending;
+    this.#queue = new FileQueue(fd, {
+      ...this.#file,
+      isAppending: isAppending && !this.#isSplit,
+    });
     counters.descriptors++;
   }
 

@@ -33,6 +33,7 @@ export function newFsEngine(): Engine {
   );
   return {
     name: "fs",
+    readsWhileAppending: !runtime.movesPosition,
 
     open(fd: number, file: FileTraits, owner: ChannelOwner): Channel {
       if (file.isSeekable) return new FsChannel(fd, file, owner, files);

@@ -77,6 +77,7 @@ export function newIoUringEngine(rings: Rings): Engine {
   let readiness: RingReadiness | null = null;
   return {
     name: "io_uring",
+    readsWhileAppending: true,
 
     open(fd: number, file: FileTraits, owner: ChannelOwner): Channel {
       if (isForLibrt(file)) return librtEngine.open(fd, file, owner);

@@ -17,6 +17,7 @@ import type {
   FileTraits,
 } from "../engine.ts";
 import { takeTransfer, Transfer } from "../transfer.ts";
+import { HARVEST_BYTES_MAX, HARVEST_MAX } from "../turn.ts";
 import type { RingEntry } from "./ring.ts";
 import type { RingWaiter } from "./ring_waiter.ts";
 
@@ -34,11 +35,6 @@ const DIRECT_ALIGNMENT_BYTES = 4096;
 
 /** To copy more takes so long that one call for each hardly counts. */
 const READS_TOGETHER_BYTES_MAX = 16 * 1024;
-
-/** How many completions one look hands over before the event loop gets its turn. */
-const HARVEST_MAX = 256;
-/** The same for bytes that are copied. */
-const HARVEST_BYTES_MAX = 1024 * 1024;
 
 /** See the module's documentation. */
 export class RingChannel implements Channel {

@@ -19,15 +19,9 @@ import {
 } from "../../system/constants.ts";
 import { librt } from "../../system/librt.ts";
 import type { ChannelOwner, EngineRequest, Notify } from "../engine.ts";
+import { HARVEST_BYTES_MAX, HARVEST_MAX } from "../turn.ts";
 import type { Flight, FlightLane } from "./flight.ts";
 import { type Waitable, waiter } from "./waiter.ts";
-
-/**
- * How many completions of a lane, and bytes copied for them, one look hands over
- * before the event loop gets its turn.
- */
-const HARVEST_MAX = 256;
-const HARVEST_BYTES_MAX = 1024 * 1024;
 
 /** See the module's documentation. */
 export class Lane implements Waitable, FlightLane {

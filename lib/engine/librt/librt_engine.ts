@@ -17,6 +17,9 @@ import { waits } from "./waiter.ts";
 /** See the module's documentation. */
 export const librtEngine: Engine = {
   name: "librt",
+  // To cancel a request takes back those behind it of the same descriptor, and they
+  // have to be of one channel.
+  readsWhileAppending: false,
 
   open(fd: number, file: FileTraits, owner: ChannelOwner): Channel {
     const newLanes = () => new LaneChannel(fd, file, owner);
