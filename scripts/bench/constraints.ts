@@ -4,14 +4,16 @@
  */
 
 import {
+  existsSync,
   mkdirSync,
+  readdirSync,
   readFileSync,
   rmdirSync,
   statSync,
   writeFileSync,
 } from "node:fs";
+import { setPriority } from "node:os";
 import process from "node:process";
-import type { Command } from "./contestant.ts";
 import type { Constraint } from "./workloads.ts";
 
 /** A hierarchy of cgroups that divides processor time. */
@@ -20,9 +22,10 @@ export interface Cgroups {
   version: 1 | 2;
 }
 
-/** A command as it has to be run, and what is there for it until it is disposed of. */
+/** What is there for a run until it is disposed of. */
 export interface Constrained extends Disposable {
-  command: Command;
+  /** From now on a process that runs, with all its threads, gets no more. */
+  apply(pid: number): void;
 }
 
 /** Of the time in which a cgroup may use its share: the kernel's default. */
@@ -43,28 +46,29 @@ export function removeConstraints(): void {
  * Makes what a run needs.
  *
  * @param constraint What a work wants; absent: nothing.
- * @param command What to run.
  * @param cgroups From {@linkcode findCgroups}, for a share of a processor.
  * @param seconds After how long busy processes end, should nobody end them.
- * @returns The command to run instead.
+ * @returns What constrains a process, once that has warmed up: a compiler that gets a
+ * hundredth of a processor takes longer than a run.
  */
 export async function constrain(
   constraint: Constraint = {},
-  command: Command,
   cgroups: Cgroups | undefined,
   seconds: number,
 ): Promise<Constrained> {
   const { isBesideBusy, processors, niceness } = constraint;
   using stack = new DisposableStack();
-  let constrained = command;
+  const applications: ((pid: number) => void)[] = [];
   if (processors !== undefined) {
     if (cgroups === undefined) throw new Error("There is no cgroup to be had");
     const directory = makeCgroup(cgroups, processors);
     stack.defer(removal(() => removeCgroup(directory)));
-    constrained = within(`${directory}/cgroup.procs`, constrained);
+    applications.push((pid) =>
+      writeControl(`${directory}/cgroup.procs`, String(pid))
+    );
   }
   if (niceness !== undefined) {
-    constrained = before("nice", ["-n", String(niceness)], constrained);
+    applications.push((pid) => makeNice(pid, niceness));
   }
   if (isBesideBusy) {
     for (let i = 0; i < navigator.hardwareConcurrency; i++) {
@@ -75,7 +79,9 @@ export async function constrain(
   }
   const kept = stack.move();
   return {
-    command: constrained,
+    apply(pid: number): void {
+      for (const apply of applications) unlessGone(() => apply(pid));
+    },
     [Symbol.dispose]: () => kept.dispose(),
   };
 }
@@ -89,17 +95,20 @@ function removal(remove: () => void): () => void {
   return once;
 }
 
-function before(program: string, args: string[], command: Command): Command {
-  return {
-    ...command,
-    program,
-    args: [...args, command.program, ...command.args],
-  };
+/** A process that has ended needs no constraint. */
+function unlessGone(apply: () => void): void {
+  try {
+    apply();
+  } catch (error) {
+    if (!["ESRCH", "ENOENT"].includes(codeOf(error) ?? "")) throw error;
+  }
 }
 
-/** The shell becomes the command once it is in the cgroup. */
-function within(procs: string, command: Command): Command {
-  return before("sh", ["-c", 'echo $$ > "$0" && exec "$@"', procs], command);
+/** On Linux, each thread has a niceness; those that it makes have the same. */
+function makeNice(pid: number, niceness: number): void {
+  const tasks = `/proc/${pid}/task`;
+  const ids = existsSync(tasks) ? readdirSync(tasks) : [pid];
+  for (const id of ids) setPriority(Number(id), niceness);
 }
 
 /** It says that it has begun, and ends by itself: its parent may be killed. */
@@ -123,11 +132,7 @@ async function isRunning({ stdout }: Deno.ChildProcess): Promise<void> {
 }
 
 function kill(pid: number): void {
-  try {
-    process.kill(pid, "SIGKILL");
-  } catch (error) {
-    if (codeOf(error) !== "ESRCH") throw error;
-  }
+  unlessGone(() => process.kill(pid, "SIGKILL"));
 }
 
 /**
@@ -206,6 +211,8 @@ function pause(ms: number): void {
   Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, ms);
 }
 
-function codeOf(error: unknown): unknown {
-  return error instanceof Error && "code" in error ? error.code : undefined;
+/** Of the system's errors; those of `node:os` have it one level down. */
+function codeOf(error: unknown): string | undefined {
+  const { code, info } = error as { code?: string; info?: { code?: string } };
+  return info?.code ?? code;
 }

@@ -180,13 +180,12 @@ export function denoPeers(): Contestant[] {
       command: (task) =>
         denoScript("peers/fs_peer.mjs", task, { variant: "callback" }),
     },
-    {
-      key: "deno-node-fs-fresh",
-      label: "Deno node:fs, fresh memory",
+    ...["ordinary", "fresh"].map((variant): Contestant => ({
+      key: `deno-node-fs-${variant}`,
+      label: `Deno node:fs, ${variant} memory`,
       offers: isLargeCachedRead,
-      command: (task) =>
-        denoScript("peers/fs_peer.mjs", task, { variant: "fresh" }),
-    },
+      command: (task) => denoScript("peers/fs_peer.mjs", task, { variant }),
+    })),
     {
       key: "deno-sync",
       label: "Deno readSync",

@@ -47,6 +47,8 @@ function fioArguments(engine: string, task: Task): string[] {
     `--size=${task.fileBytes}`,
     `--direct=${task.direct ? 1 : 0}`,
     "--invalidate=0",
+    // To copy where nothing is aligned takes some processors twice as long.
+    "--iomem_align=4096",
     "--fallocate=none",
     "--randrepeat=0",
     // Offsets independent of each other, or each block once: as all others take them.

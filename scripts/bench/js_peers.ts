@@ -61,12 +61,14 @@ function ownWays(
     ? "Bun.file().stream()"
     : `${label} createReadStream()`;
   return [
-    way(
-      "fresh",
-      `${label} fs, fresh memory`,
-      "peers/fs_peer.mjs",
-      "fresh",
-      isLargeCachedRead,
+    ...["ordinary", "fresh"].map((memory) =>
+      way(
+        memory,
+        `${label} fs, ${memory} memory`,
+        "peers/fs_peer.mjs",
+        memory,
+        isLargeCachedRead,
+      )
     ),
     way(
       "sync",

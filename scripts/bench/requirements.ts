@@ -200,10 +200,10 @@ export const REQUIREMENTS: Requirement[] = [
   against(WARM_1, "library", 0.85, { library: "library-ordinary" }),
   ...LARGE.flatMap((work) =>
     [
-      ["library-ordinary", "node"],
-      ["library-ordinary", "deno-node-fs"],
+      ["library-ordinary", "node-ordinary"],
+      ["library-ordinary", "deno-node-fs-ordinary"],
       ["library-fresh", "deno-node-fs-fresh"],
-      ["library-on-node-ordinary", "node"],
+      ["library-on-node-ordinary", "node-ordinary"],
       ["library-on-node-fresh", "node-fresh"],
     ].map(([library, peer]) =>
       against(work, peer, 1, { figure: "mbps", library })

@@ -30,6 +30,8 @@ export interface RunSettings {
 const GRACE_MS = 60_000;
 const OPERATIONS_TIMEOUT_MS = 600_000;
 const RAMP_SECONDS = 0.5;
+/** How long a process has the machine before it is constrained. */
+const FREE_SECONDS = 1;
 const DISK_SHARE_TOLERANCE = 0.15;
 /** Processors that are taken away are seldom taken away for long. */
 const RETRY_MS = 2000;
@@ -109,7 +111,9 @@ async function runOnce(
     path,
     fileBytes,
     seconds,
-    rampSeconds: Math.min(RAMP_SECONDS, seconds),
+    rampSeconds: work.constraint === undefined
+      ? Math.min(RAMP_SECONDS, seconds)
+      : FREE_SECONDS + RAMP_SECONDS,
     variant: "",
   };
   await flush(path);
@@ -175,11 +179,10 @@ async function start(
     (task.operations ? OPERATIONS_TIMEOUT_MS : task.seconds * 1000);
   using constrained = await constrain(
     task.constraint,
-    contestant.command(task),
     cgroups,
     timeout_ms / 1000,
   );
-  const { program, args, env } = constrained.command;
+  const { program, args, env } = contestant.command(task);
   const cpu_before_us = await childrenCpu_us();
   const time_before = await processorTime();
   const process = new Deno.Command(program, {
@@ -190,7 +193,12 @@ async function start(
     stderr: "piped",
     signal: AbortSignal.timeout(timeout_ms),
   }).spawn();
+  const free = globalThis.setTimeout(
+    () => constrained.apply(process.pid),
+    FREE_SECONDS * 1000,
+  );
   const { success, code, stdout, stderr } = await process.output();
+  clearTimeout(free);
   const text = new TextDecoder();
   if (!success) {
     const reason = text.decode(stderr).trim().split("\n")

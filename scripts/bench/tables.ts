@@ -219,12 +219,9 @@ function sizes(results: Results): string {
     "library-on-node-fresh",
     "library-on-bun-ordinary",
     "library-on-bun-fresh",
-    "node",
-    "node-fresh",
-    "bun",
-    "bun-fresh",
-    "deno-node-fs",
-    "deno-node-fs-fresh",
+    ...["node", "bun", "deno-node-fs"].flatMap(
+      (peer) => [peer, `${peer}-ordinary`, `${peer}-fresh`],
+    ),
     "fio-io_uring",
   ];
   const rows = keys.map((key) => [

@@ -372,8 +372,7 @@ const LARGE_READERS = [
   ...["node", "bun"].flatMap((runtime) =>
     ["ordinary", "fresh"].map((memory) => `library-on-${runtime}-${memory}`)
   ),
-  ...NODE_FS,
-  ...NODE_FS.map((key) => `${key}-fresh`),
+  ...NODE_FS.flatMap((key) => [key, `${key}-ordinary`, `${key}-fresh`]),
   "fio-io_uring",
 ];
 

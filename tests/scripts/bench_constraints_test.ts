@@ -1,6 +1,7 @@
 // Runs of the benchmark that do not have the machine to themselves.
 
 import { assert, assertEquals, assertRejects } from "@std/assert";
+import { getPriority } from "node:os";
 import {
   constrain,
   findCgroups,
@@ -9,7 +10,6 @@ import {
 } from "../../scripts/bench/constraints.ts";
 import { isLinux, test } from "../helpers/mod.ts";
 
-const COMMAND = { program: "cat", args: ["/proc/self/cgroup"] };
 const cgroups = isLinux ? findCgroups() : undefined;
 
 async function outputOf(
@@ -33,27 +33,34 @@ test("parseMounts() finds what divides processor time, the newer kind first", ()
   ]);
 });
 
+/** A process that waits, and what it is constrained by. */
+function startWaiting(): Deno.ChildProcess {
+  return new Deno.Command("sleep", { args: ["60"] }).spawn();
+}
+
+async function end(child: Deno.ChildProcess): Promise<void> {
+  child.kill("SIGKILL");
+  await child.status;
+}
+
 test(
-  "constrain() runs a command with a share of a processor, and leaves nothing behind",
-  {
-    ignore: cgroups === undefined,
-  },
+  "constrain() gives a process a share of a processor, and leaves nothing behind",
+  { ignore: cgroups === undefined },
   async () => {
+    const child = startWaiting();
     let directory: string | undefined;
     {
-      using constrained = await constrain(
-        { processors: 0.5 },
-        COMMAND,
-        cgroups,
-        10,
-      );
-      const text = await outputOf(constrained.command);
-      directory = /posix-aio-bench-\S+/.exec(text)?.[0];
-      assert(directory !== undefined, text);
+      using constrained = await constrain({ processors: 0.5 }, cgroups, 10);
+      const cgroupOf = () => Deno.readTextFileSync(`/proc/${child.pid}/cgroup`);
+      assert(!cgroupOf().includes("posix-aio-bench-"), "not yet");
+      constrained.apply(child.pid);
+      directory = /posix-aio-bench-\S+/.exec(cgroupOf())?.[0];
+      assert(directory !== undefined, cgroupOf());
       Deno.statSync(`${cgroups!.path}/${directory}`);
     }
     const left = [...Deno.readDirSync(cgroups!.path)].map(({ name }) => name);
     assert(!left.includes(directory!));
+    await child.status;
   },
 );
 
@@ -66,9 +73,7 @@ test(
   "constrain() leaves no cgroup where the system refuses the share",
   { ignore: cgroups === undefined },
   async () => {
-    await assertRejects(() =>
-      constrain({ processors: 0 }, COMMAND, cgroups, 10)
-    );
+    await assertRejects(() => constrain({ processors: 0 }, cgroups, 10));
     assertEquals(cgroupsLeft(), []);
   },
 );
@@ -77,29 +82,44 @@ test(
   "removeConstraints() ends who runs in a cgroup, and removes it",
   { ignore: cgroups === undefined },
   async () => {
-    const command = { program: "sh", args: ["-c", "echo here; exec sleep 60"] };
-    const constrained = await constrain(
-      { processors: 0.5 },
-      command,
-      cgroups,
-      10,
-    );
-    const { program, args } = constrained.command;
-    const child = new Deno.Command(program, { args, stdout: "piped" }).spawn();
-    const reader = child.stdout.getReader();
-    assert(!(await reader.read()).done);
+    const constrained = await constrain({ processors: 0.5 }, cgroups, 10);
+    const child = startWaiting();
+    constrained.apply(child.pid);
     removeConstraints();
     assertEquals(cgroupsLeft(), []);
     assertEquals((await child.status).signal, "SIGKILL");
-    await reader.cancel();
     constrained[Symbol.dispose]();
   },
 );
 
-test("constrain() runs a command with a niceness", async () => {
-  const command = { program: "nice", args: [] };
-  using constrained = await constrain({ niceness: 7 }, command, undefined, 10);
-  assertEquals((await outputOf(constrained.command)).trim(), "7");
+test("constrain() makes all threads of a process nice", {
+  ignore: !isLinux,
+}, async () => {
+  const child = new Deno.Command(Deno.execPath(), {
+    args: ["eval", "console.log(1); setInterval(() => {}, 1000)"],
+    stdout: "piped",
+  }).spawn();
+  const reader = child.stdout.getReader();
+  await reader.read();
+  using constrained = await constrain({ niceness: 7 }, undefined, 10);
+  constrained.apply(child.pid);
+  const threads = [...Deno.readDirSync(`/proc/${child.pid}/task`)];
+  const niceness = threads.map(({ name }) => getPriority(Number(name)));
+  await reader.cancel();
+  await end(child);
+  assert(threads.length > 1, `${threads.length}`);
+  assertEquals(new Set(niceness), new Set([7]));
+});
+
+test("apply() leaves a process alone that has ended", async () => {
+  const child = startWaiting();
+  await end(child);
+  using constrained = await constrain(
+    { niceness: 7, processors: cgroups && 0.5 },
+    cgroups,
+    10,
+  );
+  constrained.apply(child.pid);
 });
 
 test("removeConstraints() ends the busy processes of a run that is interrupted", async () => {
@@ -108,12 +128,7 @@ test("removeConstraints() ends the busy processes of a run that is interrupted",
       .split("\n").filter((line) => line.includes('console.log("busy")'))
       .length;
   const before = await busy();
-  const constrained = await constrain(
-    { isBesideBusy: true },
-    COMMAND,
-    undefined,
-    30,
-  );
+  const constrained = await constrain({ isBesideBusy: true }, undefined, 30);
   assert(await busy() > before);
   removeConstraints();
   while (await busy() > before) {

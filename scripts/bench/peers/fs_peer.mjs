@@ -1,8 +1,9 @@
 // What a user would pick instead: positional reads and writes through the
 // runtime's own node:fs, on Node, Bun or Deno, and Deno's FsFile.
 //
-// Variants: callback (fs.read), fresh (the same into new memory each time), sync
-// (fs.readSync, which blocks), fsfile.
+// Variants: callback (fs.read into aligned memory), ordinary (into that of a new
+// Uint8Array), fresh (into a new one each time), sync (fs.readSync, which blocks),
+// fsfile.
 //
 //   node fs_peer.mjs '{"path": …}'     (a Task of workloads.ts)
 import fs from "node:fs";
@@ -10,7 +11,9 @@ import process from "node:process";
 import { alignedBuffers, drive, finish } from "../measure.mjs";
 
 const task = JSON.parse(process.argv[2]);
-const buffers = alignedBuffers(task);
+const buffers = task.variant === "ordinary"
+  ? Array.from({ length: task.depth }, () => new Uint8Array(task.blockBytes))
+  : alignedBuffers(task);
 const api = task.variant === "fsfile" ? await denoFsFile() : nodeFs();
 const measurement = await drive(task, api);
 finish(task.variant, measurement.report());
