@@ -14,7 +14,11 @@ import { bunFunctions, isBun } from "./node/bun.ts";
 import { functionsIn } from "./node/functions.ts";
 import { keep, koffi, loadKoffi } from "./node/koffi.ts";
 import { watcher } from "./node/watch.ts";
-import { nonblockingCallsMax, threadsOnDemand } from "./node/thread_pool.ts";
+import {
+  fileCallsAtOnce,
+  nonblockingCallsMax,
+  threadsOnDemand,
+} from "./node/thread_pool.ts";
 import { variable } from "./node/variable.ts";
 import type { Platform } from "./platform.ts";
 import type {
@@ -47,8 +51,7 @@ export const runtime: Runtime = {
   threadsOnDemand: threadsOnDemand(),
   // koffi crashes when more than 256 of its calls are under way.
   callbacksMax: 128,
-  // Node has four threads. On Bun it is slower to begin together.
-  fileCallsAtOnce: isBun ? Infinity : 4,
+  fileCallsAtOnce: fileCallsAtOnce(),
   roundsStatus: false,
   duplicatesDescriptors: false,
   prefersBigOffsets: false,

@@ -25,6 +25,14 @@ export function nonblockingCallsMax(): number {
 }
 
 /**
+ * One for each thread, and one that it finds when it is done with that: with fewer it
+ * falls asleep. On Bun it is slower to begin together.
+ */
+export function fileCallsAtOnce(): number {
+  return isBun ? Infinity : 2 * poolThreads();
+}
+
+/**
  * Those of libuv come all at once, with the first call. Bun has as many as there
  * are processors, and its engine others to compile and to collect garbage.
  */
