@@ -170,18 +170,18 @@ const WAYS: [label: string, keys: Record<string, string>][] = [
   }],
   ["Deno", { stream: "deno-stream", open: "deno-open" }],
   ["Deno node:fs", {
-    sizes: "deno-node-fs",
+    sizes: "deno-node-fs-ordinary",
     open: "deno-filehandle",
     commits: "deno-node-fs",
   }],
   ["Node 26", {
-    sizes: "node",
+    sizes: "node-ordinary",
     stream: "node-stream",
     open: "node-open",
     commits: "node",
   }],
   ["Bun", {
-    sizes: "bun",
+    sizes: "bun-ordinary",
     stream: "bun-stream",
     open: "bun-open",
     commits: "bun",
