@@ -1,5 +1,15 @@
-/** For how long it pays to poll for completions, before something waits for them. */
+/**
+ * Looks for completions: how many each hands over, and for how long they pay before
+ * something waits.
+ *
+ * @module
+ */
 import { clock_ms } from "../../ffi/event_loop.ts";
+
+/** How many completions one look hands over before the event loop gets its turn. */
+export const HARVEST_MAX = 256;
+/** The same for bytes that are copied. */
+export const HARVEST_BYTES_MAX = 1024 * 1024;
 
 /**
  * Polling pays while completions come about as soon as polling would end: then a

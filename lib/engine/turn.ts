@@ -1,16 +1,8 @@
 /**
- * The share of each turn of the event loop that completions may have, and answers
- * without waiting: those come in microtasks, and timers would have no turn of their
- * own.
- *
- * @module
+ * The share of each turn of the event loop that answers without waiting may have:
+ * they come in microtasks, and timers would have no turn of their own.
  */
 import { clock_ms, coalesced, setImmediate } from "../../ffi/event_loop.ts";
-
-/** How many completions one look hands over before the event loop gets its turn. */
-export const HARVEST_MAX = 256;
-/** The same for bytes that are copied. */
-export const HARVEST_BYTES_MAX = 1024 * 1024;
 
 /** How many answers one turn has, and for how long. */
 const ANSWERS_MAX = 256;

@@ -16,8 +16,8 @@ import type {
   EngineRequest,
   FileTraits,
 } from "../engine.ts";
+import { HARVEST_BYTES_MAX, HARVEST_MAX } from "../polling.ts";
 import { takeTransfer, Transfer } from "../transfer.ts";
-import { HARVEST_BYTES_MAX, HARVEST_MAX } from "../turn.ts";
 import type { RingEntry } from "./ring.ts";
 import type { RingWaiter } from "./ring_waiter.ts";
 

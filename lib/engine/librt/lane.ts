@@ -19,7 +19,7 @@ import {
 } from "../../system/constants.ts";
 import { librt } from "../../system/librt.ts";
 import type { ChannelOwner, EngineRequest, Notify } from "../engine.ts";
-import { HARVEST_BYTES_MAX, HARVEST_MAX } from "../turn.ts";
+import { HARVEST_BYTES_MAX, HARVEST_MAX } from "../polling.ts";
 import type { Flight, FlightLane } from "./flight.ts";
 import { type Waitable, waiter } from "./waiter.ts";
 
