@@ -35,6 +35,12 @@ const ROWS = 2_000;
 
 const test = testWith(() => new Directory());
 
+/**
+ * Where the library closes no lane before the file, which would take the locks from
+ * the process that another SQLite of it has.
+ */
+const KEEPS_LOCKS = import.meta.url;
+
 type Row = (number | string | null)[];
 
 /** A connection of wa-sqlite, with a module of WebAssembly of its own. */
@@ -215,7 +221,9 @@ test("AioVFS locks out another SQLite that writes, and later one that reads", as
   assertEquals([await isBusy(reads), await isBusy(writes)], [false, false]);
 });
 
-test("AioVFS heeds another SQLite that writes, and leaves its journal alone", async ({ path }) => {
+test("AioVFS heeds another SQLite that writes, and leaves its journal alone", {
+  onFirstThread: KEEPS_LOCKS,
+}, async ({ path }) => {
   const name = `${path}/texts.db`;
   makeSqlite(name, ROWS);
   await using connection = await Connection.open(name);
@@ -253,7 +261,9 @@ test("AioVFS commits when those who read are done, and nobody begins before", as
   assertEquals(await latecomer.rows(count), [[ROWS - 1]]);
 });
 
-test("AioVFS gives its locks up where SQLite fails to become exclusive", async ({ path }) => {
+test("AioVFS gives its locks up where SQLite fails to become exclusive", {
+  onFirstThread: KEEPS_LOCKS,
+}, async ({ path }) => {
   const name = `${path}/texts.db`;
   makeSqlite(name, ROWS);
   await using writer = await Connection.open(name);
