@@ -95,7 +95,7 @@ function removal(remove: () => void): () => void {
   return once;
 }
 
-/** A process that has ended needs no constraint. */
+/** A process or a thread that has ended needs no constraint. */
 function unlessGone(apply: () => void): void {
   try {
     apply();
@@ -108,7 +108,7 @@ function unlessGone(apply: () => void): void {
 function makeNice(pid: number, niceness: number): void {
   const tasks = `/proc/${pid}/task`;
   const ids = existsSync(tasks) ? readdirSync(tasks) : [pid];
-  for (const id of ids) setPriority(Number(id), niceness);
+  for (const id of ids) unlessGone(() => setPriority(Number(id), niceness));
 }
 
 /** It says that it has begun, and ends by itself: its parent may be killed. */

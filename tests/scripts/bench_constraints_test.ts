@@ -33,7 +33,7 @@ test("parseMounts() finds what divides processor time, the newer kind first", ()
   ]);
 });
 
-/** A process that waits, and what it is constrained by. */
+/** A process that does nothing, until it is ended. */
 function startWaiting(): Deno.ChildProcess {
   return new Deno.Command("sleep", { args: ["60"] }).spawn();
 }

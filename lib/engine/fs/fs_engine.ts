@@ -33,6 +33,7 @@ export function newFsEngine(): Engine {
   );
   return {
     name: "fs",
+    // Where transfers move the position, one goes at a time.
     readsWhileAppending: !runtime.movesPosition,
 
     open(fd: number, file: FileTraits, owner: ChannelOwner): Channel {
