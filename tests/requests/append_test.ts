@@ -3,9 +3,12 @@
 import { assert, assertEquals } from "@std/assert";
 import { readdirSync, readFileSync } from "node:fs";
 import {
+  aio_read,
+  Aiocb,
   AioFile,
   allocatePinned,
   CompletionQueue,
+  configure,
   metrics,
 } from "../../mod.ts";
 import {
@@ -21,7 +24,9 @@ import {
   isPending,
   pattern,
   test,
+  turn,
 } from "../helpers/mod.ts";
+import { close, openPipe, write } from "../helpers/channels.ts";
 
 const MIB = 1024 * 1024;
 
@@ -261,6 +266,39 @@ test("append() that is canceled leaves those before and after it", {
   ]);
   const all = concat([first, fifo.drain()]);
   assertBytes(all.subarray(-3), encode("124"));
+});
+
+test("append() goes on where a read is canceled that no thread has yet", {
+  ignore: !isLinux,
+  engine: "librt",
+  onFirstThread: import.meta.url,
+  pageCache: false,
+}, async () => {
+  configure({ threads: 1 });
+  using directory = new Directory();
+  const path = directory.file();
+  const file = await AioFile.open(path, { read: true, append: true });
+  const { reader, writer } = openPipe();
+  // The only thread waits.
+  const waiting = new Aiocb({
+    aio_fildes: reader,
+    aio_buf: allocatePinned(1),
+  });
+  aio_read(waiting);
+  const controller = new AbortController();
+  const read = file.readAt(new Uint8Array(1), 0, controller);
+  const append = file.append(encode("end"));
+  await turn();
+  controller.abort("no read");
+  assertEquals(await Promise.allSettled([read]), [
+    { status: "rejected", reason: "no read" },
+  ]);
+  write(writer, encode("x"));
+  assertEquals(await append, 3);
+  await file.close();
+  assertEquals(Deno.readTextFileSync(path), "end");
+  close(reader);
+  close(writer);
 });
 
 test("append() writes what shared memory had, though that has grown since", {
