@@ -58,17 +58,12 @@ export async function constrain(
 ): Promise<Constrained> {
   const { isBesideBusy, processors, niceness } = constraint;
   using stack = new DisposableStack();
-  const applications: ((pid: number) => void)[] = [];
+  let procs: string | undefined;
   if (processors !== undefined) {
     if (cgroups === undefined) throw new Error("There is no cgroup to be had");
     const directory = makeCgroup(cgroups, processors);
     stack.defer(removal(() => removeCgroup(directory)));
-    applications.push((pid) =>
-      writeControl(`${directory}/cgroup.procs`, String(pid))
-    );
-  }
-  if (niceness !== undefined) {
-    applications.push((pid) => makeNice(pid, niceness));
+    procs = `${directory}/cgroup.procs`;
   }
   if (isBesideBusy) {
     for (let i = 0; i < navigator.hardwareConcurrency; i++) {
@@ -79,9 +74,11 @@ export async function constrain(
   }
   const kept = stack.move();
   return {
-    apply(pid: number): void {
-      for (const apply of applications) unlessGone(() => apply(pid));
-    },
+    apply: (pid) =>
+      unlessGone(() => {
+        if (procs !== undefined) writeControl(procs, String(pid));
+        if (niceness !== undefined) makeNice(pid, niceness);
+      }),
     [Symbol.dispose]: () => kept.dispose(),
   };
 }

@@ -16,7 +16,7 @@ import {
   spread,
 } from "./results.ts";
 import { describeDisturbance } from "./stolen.ts";
-import { FIGURES, type Run, type Work } from "./workloads.ts";
+import { FIGURES, LARGE_READERS, type Run, type Work } from "./workloads.ts";
 
 /** The charts of `docs/bench/` and what they show. */
 export const CHARTS = {
@@ -211,20 +211,7 @@ function others(results: Results): string {
 /** What copying costs, by the size of what is read and the memory. */
 function sizes(results: Results): string {
   const columns = ["read-4k-warm-d32", "read-64k-warm-d8", "read-1m-warm-d8"];
-  const keys = [
-    "library",
-    "library-ordinary",
-    "library-fresh",
-    "library-on-node-ordinary",
-    "library-on-node-fresh",
-    "library-on-bun-ordinary",
-    "library-on-bun-fresh",
-    ...["node", "bun", "deno-node-fs"].flatMap(
-      (peer) => [peer, `${peer}-ordinary`, `${peer}-fresh`],
-    ),
-    "fio-io_uring",
-  ];
-  const rows = keys.map((key) => [
+  const rows = LARGE_READERS.map((key) => [
     labelOf(results, key),
     ...columns.map((work) => medianOf(results, work, key, "mbps")),
   ]);

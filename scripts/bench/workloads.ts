@@ -367,7 +367,7 @@ const BUFFERS = ["library", "library-ordinary", "library-fresh"];
 /** `node:fs` on each runtime. */
 const NODE_FS = ["node", "bun", "deno-node-fs"];
 /** For works in which the memory that is read into makes a difference. */
-const LARGE_READERS = [
+export const LARGE_READERS = [
   ...BUFFERS,
   ...["node", "bun"].flatMap((runtime) =>
     ["ordinary", "fresh"].map((memory) => `library-on-${runtime}-${memory}`)
