@@ -26,19 +26,27 @@ const SIZE_CLASSES = [4096, 16_384, 65_536, 262_144, 1_048_576];
 /** The most that one bounce buffer holds; longer transfers go in pieces. */
 export const BOUNCE_BYTES_MAX = SIZE_CLASSES[SIZE_CLASSES.length - 1];
 
-/** The most that all bounce buffers of a pool take together. */
-const BOUNCE_POOL_BYTES_MAX = 64 * BOUNCE_BYTES_MAX;
+/** The most that all bounce buffers of native memory take together. */
+const NATIVE_BYTES_MAX = 64 * BOUNCE_BYTES_MAX;
 
 /** Where bounce buffers come from and go back to. */
 export class BouncePool {
   readonly #allocate: (byteLength: number) => BounceMemory | null;
+  readonly #bytesMax: number;
   readonly #free: BounceBuffer[][] = SIZE_CLASSES.map(() => []);
   #bytes = 0;
   #inUse = 0;
 
-  /** @param allocate Takes memory; `null` if there is none left. */
-  constructor(allocate: (byteLength: number) => BounceMemory | null) {
+  /**
+   * @param allocate Takes memory; `null` if there is none left.
+   * @param bytesMax The most that all of its buffers take together.
+   */
+  constructor(
+    allocate: (byteLength: number) => BounceMemory | null,
+    bytesMax: number,
+  ) {
     this.#allocate = allocate;
+    this.#bytesMax = bytesMax;
   }
 
   /**
@@ -69,8 +77,8 @@ export class BouncePool {
 
   #grow(sizeClass: number): BounceBuffer | null {
     const byteLength = SIZE_CLASSES[sizeClass];
-    this.trim(BOUNCE_POOL_BYTES_MAX - byteLength);
-    if (this.#bytes + byteLength > BOUNCE_POOL_BYTES_MAX) return null;
+    this.trim(this.#bytesMax - byteLength);
+    if (this.#bytes + byteLength > this.#bytesMax) return null;
     let memory = this.#allocate(byteLength);
     if (memory === null) {
       this.trim(0);
@@ -103,4 +111,4 @@ export const nativeBounces: BouncePool = new BouncePool((byteLength) => {
   if (memory === null) return null;
   const { address, bytes } = memory;
   return { address, bytes, free: () => freeNative(memory) };
-});
+}, NATIVE_BYTES_MAX);

@@ -4,12 +4,23 @@
  *
  * @module
  */
-import { BouncePool, nativeBounces } from "../../ffi/bounce_buffer.ts";
+import {
+  BOUNCE_BYTES_MAX,
+  BouncePool,
+  nativeBounces,
+} from "../../ffi/bounce_buffer.ts";
 import { allocateOwn } from "./pinned.ts";
 import { isServedByFs } from "./settings.ts";
 
 /** Stands for an address that nobody looks at: it is not 0, as of memory that moves. */
 const SOME_ADDRESS = 65_536;
+
+/**
+ * Twice what all threads of Node's transfer at once. V8 collects garbage for every
+ * 64 MiB of such memory, and Node 26 may wait for that for ever when it exits
+ * (https://github.com/nodejs/node/issues/54918).
+ */
+const OWN_BYTES_MAX = 16 * BOUNCE_BYTES_MAX;
 
 /**
  * What `node:fs` transfers to and from. Bun needs a quarter more of processor time for
@@ -29,7 +40,7 @@ function ownBounces(allocate: (byteLength: number) => Uint8Array<ArrayBuffer>) {
       if (!(error instanceof RangeError)) throw error;
       return null;
     }
-  });
+  }, OWN_BYTES_MAX);
 }
 
 /**

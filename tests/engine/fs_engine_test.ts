@@ -75,6 +75,16 @@ test("without --allow-ffi, files have the runtime's threads in turn", async () =
   });
 });
 
+test("without --allow-ffi, many long reads at once take little memory besides their own", async () => {
+  using directory = new Directory();
+  const path = directory.file(pattern(1024 * 1024));
+  assertEquals(await withoutFfi("memory", path), {
+    engine: "fs",
+    hasTakenMuch: false,
+    bytes: 100 * 1024 * 1024,
+  });
+});
+
 test("without --allow-ffi, a write from offset 2 ** 53 on is EFBIG and writes nothing", async () => {
   using directory = new Directory();
   const path = directory.file("contents");

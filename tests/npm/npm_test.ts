@@ -78,12 +78,14 @@ function runOn(
 }
 
 async function withFifo(fn: (path: string) => Promise<void>): Promise<void> {
-  const path = join(directory, "fifo");
-  await mustRun(directory, "mkfifo", path);
+  // Of its own: one whose test timed out may still have its FIFO.
+  const own = await Deno.makeTempDir({ dir: directory });
   try {
+    const path = join(own, "fifo");
+    await mustRun(own, "mkfifo", path);
     await fn(path);
   } finally {
-    await Deno.remove(path);
+    await Deno.remove(own, { recursive: true });
   }
 }
 

@@ -65,6 +65,20 @@ const ways: Record<string, () => Promise<unknown>> = {
     return { isInTurn: done.indexOf("few") < 600, all: done.length };
   },
 
+  /** A hundred reads of a MiB at once, into memory that could be taken away. */
+  async memory() {
+    await using file = await AioFile.open(path);
+    const into = new Uint8Array(1024 * 1024);
+    const before = Deno.memoryUsage().external;
+    const reads = Array.from({ length: 100 }, () => file.readAt(into, 0));
+    await reads[0];
+    const added = Deno.memoryUsage().external - before;
+    return {
+      hasTakenMuch: added > 20 * into.byteLength,
+      bytes: (await Promise.all(reads)).reduce((a, b) => a + b),
+    };
+  },
+
   async offsets() {
     await using file = await AioFile.open(path, { read: true, write: true });
     const byte = new Uint8Array([1]);
