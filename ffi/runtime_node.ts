@@ -1,5 +1,6 @@
 /**
- * The {@linkcode Runtime} on koffi, for Node and Bun. A native address is a
+ * The {@linkcode Runtime} on koffi, for Node and Bun, and for Deno with the package
+ * from npm. A native address is a
  * plain number here.
  *
  * @module
@@ -11,6 +12,7 @@ import { bindFunctions } from "./binding.ts";
 import { clearInterval, setInterval } from "./event_loop.ts";
 import { Arenas } from "./node/arenas.ts";
 import { bunFunctions, isBun } from "./node/bun.ts";
+import { denoVersion, isDeno } from "./node/deno.ts";
 import { functionsIn } from "./node/functions.ts";
 import { keep, koffi, loadKoffi } from "./node/koffi.ts";
 import { watcher } from "./node/watch.ts";
@@ -32,14 +34,12 @@ import { whyNoDescriptors } from "./versions.ts";
 /** A timer that never comes; the longest delay there is. */
 const KEEPING_ALIVE_MS = 2 ** 31 - 1;
 
-/** Deno can import the package, too. */
-const { deno } = process.versions;
-const WHY_NO_DESCRIPTORS = whyNoDescriptors(deno);
+const WHY_NO_DESCRIPTORS = whyNoDescriptors(denoVersion);
 
 let errnoView: Int32Array;
 let arenas: Arenas;
 
-/** {@linkcode Runtime} for Node and Bun. */
+/** See the module's documentation. */
 export const runtime: Runtime = {
   name: isBun ? "bun" : "node",
   host: {
@@ -52,8 +52,8 @@ export const runtime: Runtime = {
   // koffi crashes when more than 256 of its calls are under way.
   callbacksMax: 128,
   fileCallsAtOnce: fileCallsAtOnce(),
-  roundsStatus: false,
-  duplicatesDescriptors: false,
+  roundsStatus: isDeno,
+  duplicatesDescriptors: isDeno,
   prefersBigOffsets: false,
   bindsAtImport: false,
   get unusable(): string | null {
@@ -70,9 +70,9 @@ export const runtime: Runtime = {
   movesPosition: WHY_NO_DESCRIPTORS !== null,
   // It costs Bun 5 us for each 64 KiB.
   copiesWebAssembly: isBun,
-  losesPartialWrites: deno !== undefined,
-  followsLinks: deno !== undefined,
-  opensAnyPath: true,
+  losesPartialWrites: isDeno,
+  followsLinks: isDeno,
+  opensAnyPath: !isDeno,
   // Everything is opened by node:fs.
   assertMayOpenAll(): void {},
 

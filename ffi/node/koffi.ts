@@ -35,8 +35,7 @@ export interface Koffi {
   proto(result: string, parameters: string[]): unknown;
   pointer(type: unknown): unknown;
   register(fn: (value: number) => void, type: unknown): bigint;
-  /** Of koffi 2.15 and newer. */
-  node?: {
+  readonly node: {
     poll(
       fd: number,
       events: { readable: boolean },

@@ -26,10 +26,10 @@ export function nonblockingCallsMax(): number {
 
 /**
  * One for each thread, and one that it finds when it is done with that: with fewer it
- * falls asleep. On Bun it is slower to begin together.
+ * falls asleep. With more, the main thread wakes threads that fall asleep again.
  */
 export function fileCallsAtOnce(): number {
-  return isBun ? Infinity : 2 * poolThreads();
+  return 2 * poolThreads();
 }
 
 /**

@@ -2,14 +2,18 @@
 import { setImmediate } from "../event_loop.ts";
 import type { Runtime, Watch } from "../runtime.ts";
 import { isBun } from "./bun.ts";
+import { isDeno } from "./deno.ts";
 import { koffi, type KoffiPoll } from "./koffi.ts";
 
 const READABLE = { readable: true };
 
-/** Bun ends with a panic where koffi asks for this. */
+/**
+ * Bun ends with a panic where koffi asks for this, and Deno does not tell of what is
+ * there already.
+ */
 export function watcher(): Runtime["watch"] {
-  const poll = isBun ? undefined : koffi().node?.poll;
-  if (poll === undefined) return null;
+  if (isBun || isDeno) return null;
+  const { poll } = koffi().node;
   return (ring: number, ready: () => void): Watch => {
     let handle: KoffiPoll | null = null;
     let isOn = false;

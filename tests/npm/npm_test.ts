@@ -241,21 +241,34 @@ for (const [where, engine] of PLACES) {
   for (const pageCache of [true, false]) {
     const name = `does what the interface promises in a ${where}, on ` +
       `${engine}, page cache ${pageCache ? "on" : "off"}`;
-    testEach(name, { ignore: !isThere(engine) }, async (
-      { path, hasUsing },
-      t,
+    const options = { ignore: !isThere(engine) };
+    const assertPromises = async (
+      t: Deno.TestContext,
+      command: string[],
+      hasUsing: boolean,
     ) => {
       const outcome = await run(
         directory,
         "env",
         `POSIX_AIO_ENGINE=${engine}`,
         `POSIX_AIO_PAGE_CACHE=${pageCache ? "1" : "0"}`,
-        path,
+        ...command,
         programOf("checks", hasUsing),
         where,
       );
       await assertChecks(t, outcome);
-    });
+    };
+    testEach(
+      name,
+      options,
+      ({ path, hasUsing }, t) => assertPromises(t, [path], hasUsing),
+    );
+    // Deno can import it, too.
+    test(
+      `Deno: ${name}`,
+      { ...options, limit_ms },
+      (t) => assertPromises(t, [Deno.execPath(), "run", "-A"], true),
+    );
   }
 }
 

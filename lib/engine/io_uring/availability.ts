@@ -27,8 +27,6 @@ export const MAY_END_FIRST =
  */
 export function openRings(isWanted: boolean): Rings | string {
   if (platform.os !== "linux") return `${runtime.host.os} has none`;
-  const isMissing = runtime.name === "node" && runtime.watch === null;
-  if (isMissing) return "koffi is too old: it has no poll()";
   if (mayEndFirst()) return MAY_END_FIRST;
   const oldest = isWanted ? OLDEST_KERNEL : OLDEST_GOOD_KERNEL;
   const release = systemFiles.read("/proc/sys/kernel/osrelease") ?? "";
