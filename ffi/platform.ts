@@ -76,6 +76,8 @@ export interface PlatformConstants {
   readonly F_NOCACHE: number;
   /** For `preadv2()` and `pwritev2()`; 0 where there are none. */
   readonly RWF_NOWAIT: number;
+  /** For `recv()` and `send()`. */
+  readonly MSG_DONTWAIT: number;
   /** 0 wherever it is not Linux, as the other system calls. */
   readonly SYS_gettid: number;
   readonly SYS_getdents64: number;

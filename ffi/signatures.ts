@@ -97,6 +97,9 @@ export const SIGNATURES = {
   // ssize_t read(int fd, void *buffer, size_t byteLength), of a MiB at most.
   read: { parameters: ["int", "pointer", "size"], result: "int" },
   write: { parameters: ["int", "pointer", "size"], result: "int" },
+  // ssize_t recv(int fd, void *buffer, size_t byteLength, int flags), of a MiB at most.
+  recv: { parameters: ["int", "pointer", "size", "int"], result: "int" },
+  send: { parameters: ["int", "pointer", "size", "int"], result: "int" },
   // int fcntl(int fd, int command, ...), with an int.
   fcntl: { parameters: ["int", "int", "int"], fixed: 2, result: "int" },
   // The same with a struct flock.

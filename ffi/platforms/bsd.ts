@@ -36,6 +36,7 @@ export const BSD_CONSTANTS = {
   F_UNLCK: 2,
   MADV_HUGEPAGE: 0,
   RWF_NOWAIT: 0,
+  MSG_DONTWAIT: 0x80,
   SYS_gettid: 0,
   SYS_getdents64: 0,
 } as const;

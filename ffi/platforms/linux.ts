@@ -69,6 +69,7 @@ export function linuxConstants(
     MADV_HUGEPAGE: 14,
     F_NOCACHE: 0,
     RWF_NOWAIT: 8,
+    MSG_DONTWAIT: 0x40,
     SYS_gettid: arch === "aarch64" ? 178 : 186,
     SYS_getdents64: arch === "aarch64" ? 61 : 217,
     _SC_OPEN_MAX: 4,

@@ -657,6 +657,7 @@ const HEADERS = [
   "signal",
   "stddef",
   "sys/resource",
+  "sys/socket",
   "sys/stat",
   "sys/uio",
   "time",

@@ -51,20 +51,20 @@ export class NonblockingCalls implements StreamCalls {
   /** Whether it has offsets after all: some devices have. */
   readonly #hasOffsets: boolean;
   /**
-   * `RWF_NOWAIT` is for one call only. Kernels before 6.4, FIFOs and terminals do
-   * not know it. The descriptor's own `O_NONBLOCK` is not for us to set: whoever
-   * has the other end of standard input shares it. Opened a second time, it has
-   * one that is not shared. Where that is not possible either, a call that is made
-   * when the descriptor is ready does not wait, unless somebody else was faster.
+   * `MSG_DONTWAIT` is for one call only, and for sockets; so is `RWF_NOWAIT`, which
+   * FIFOs, terminals and older kernels do not know. The descriptor's own
+   * `O_NONBLOCK` is not for us to set: whoever has the other end of standard input
+   * shares it. Opened a second time, it has one that is not shared. Where that is
+   * not possible either, a call that is made when the descriptor is ready does not
+   * wait, unless somebody else was faster.
    */
-  #way: "nowait" | "opened" | "ready" = "nowait";
+  #way: "socket" | "nowait" | "opened" | "ready" = "socket";
   #openedFd = -1;
 
   constructor(fd: number, flags: number) {
     this.#fd = fd;
     this.#flags = flags;
     this.#hasOffsets = hasPosition(fd);
-    if (constants.RWF_NOWAIT === 0) this.#openSecond();
   }
 
   transfer(request: EngineRequest, wanted: number): number {
@@ -84,8 +84,14 @@ export class NonblockingCalls implements StreamCalls {
   }
 
   #transfer(piece: Piece): number {
+    const { RWF_NOWAIT } = constants;
+    if (this.#way === "socket") {
+      const result = this.#callSocket(piece);
+      if (result !== -errnos.ENOTSOCK) return result;
+      if (RWF_NOWAIT === 0) this.#openSecond();
+      else this.#way = "nowait";
+    }
     if (this.#way === "nowait") {
-      const { RWF_NOWAIT } = constants;
       const result = this.#vectored(this.#fd, piece, RWF_NOWAIT);
       const isMissing = result === -errnos.EOPNOTSUPP || result === -ENOSYS;
       if (!isMissing) return result;
@@ -138,6 +144,18 @@ export class NonblockingCalls implements StreamCalls {
     const memory = runtime.pointerTo(piece.address);
     return outcome(
       (piece.isWrite ? write : read)(fd, memory, piece.byteLength),
+    );
+  }
+
+  #callSocket(piece: Piece): number {
+    const { isWrite, address, byteLength } = piece;
+    // To receive nothing takes a message all the same, and to read nothing none.
+    if (!isWrite && byteLength === 0) return this.#call(this.#fd, piece);
+    const { recv, send } = librt();
+    const memory = runtime.pointerTo(address);
+    const { MSG_DONTWAIT } = constants;
+    return outcome(
+      (isWrite ? send : recv)(this.#fd, memory, byteLength, MSG_DONTWAIT),
     );
   }
 
