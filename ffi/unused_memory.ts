@@ -1,5 +1,5 @@
 /** Gives back what native memory nobody uses. */
-import { nativeBounces } from "./bounce_buffer.ts";
+import { alignedBounces, halfPageBounces } from "./bounce_buffer.ts";
 import { freeUnusedSlabs } from "./control_block.ts";
 import { freeKept } from "./memory.ts";
 import { freeSuspendLists } from "./suspend_list.ts";
@@ -9,7 +9,8 @@ import { freeSuspendLists } from "./suspend_list.ts";
  * terminated.
  */
 export function freeUnused(): void {
-  nativeBounces.trim(0);
+  alignedBounces.trim(0);
+  halfPageBounces.trim(0);
   freeUnusedSlabs();
   freeKept();
   freeSuspendLists();

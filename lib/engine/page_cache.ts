@@ -6,6 +6,7 @@
  * @module
  */
 import { runtime } from "../../ffi/current.ts";
+import { HALF_PAGE_BYTES, isCopiedSlowly } from "../../ffi/bounce_buffer.ts";
 import { IOV_MAX, iovecOf, iovecsOf } from "../../ffi/iovec.ts";
 import { KeptMemory, type NativeMemory } from "../../ffi/memory.ts";
 import type { NativeFunctions, Pointer } from "../../ffi/runtime.ts";
@@ -38,6 +39,11 @@ const MOVABLE_BYTES_MAX = 1024 * 1024;
  */
 const COPIED_BYTES_MAX = 16 * 1024;
 /**
+ * What is copied slowly straight to where it is wanted is read through other memory,
+ * in pieces that stay in the cache of the core.
+ */
+const DETOUR_BYTES_MAX = 128 * 1024;
+/**
  * After a miss so many reads go to the engine at once, at most. A miss costs ten
  * times what a hit saves: it takes two hits to make up for one, so that a file of
  * which half is cached is hardly asked.
@@ -48,7 +54,7 @@ const SKIPPED_LESS = 2;
 
 const { constants, errno: errnos } = platform;
 
-const bounce = new KeptMemory(COPIED_BYTES_MAX);
+const bounce = new KeptMemory(HALF_PAGE_BYTES + DETOUR_BYTES_MAX);
 /** The last view of that: most reads have the same length. */
 let bounced = new Uint8Array(0);
 
@@ -156,8 +162,12 @@ export class PageCache {
     if (pinned === 0 && byteLength <= COPIED_BYTES_MAX) {
       return this.#readBounced(view, begin, byteLength, at);
     }
-    const address = pinned === 0 ? addressNowOf(view) : pinned;
-    return this.#call(iovecOf(address + begin, byteLength), 1, at);
+    const address = (pinned === 0 ? addressNowOf(view) : pinned) + begin;
+    if (pinned === 0 && isCopiedSlowly(address, at)) {
+      const piece = Math.min(byteLength, DETOUR_BYTES_MAX);
+      return this.#readBounced(view, begin, piece, at);
+    }
+    return this.#call(iovecOf(address, byteLength), 1, at);
   }
 
   #readList(
@@ -185,7 +195,7 @@ export class PageCache {
   ): number {
     const memory = bounce.get();
     if (memory === null) return -EAGAIN;
-    const iovec = iovecOf(memory.address, byteLength);
+    const iovec = iovecOf(memory.address + HALF_PAGE_BYTES, byteLength);
     const bytes = this.#call(iovec, 1, offset);
     if (bytes > 0) scatter(view, begin, bouncedBytes(memory, bytes));
     return bytes;
@@ -229,7 +239,10 @@ function isInMemory(fd: number): boolean {
 
 function bouncedBytes({ bytes }: NativeMemory, byteLength: number): Uint8Array {
   const isSame = bounced.byteLength === byteLength &&
-    bounced.buffer === bytes.buffer && bounced.byteOffset === bytes.byteOffset;
-  if (!isSame) bounced = bytes.subarray(0, byteLength);
+    bounced.buffer === bytes.buffer &&
+    bounced.byteOffset === bytes.byteOffset + HALF_PAGE_BYTES;
+  if (!isSame) {
+    bounced = bytes.subarray(HALF_PAGE_BYTES).subarray(0, byteLength);
+  }
   return bounced;
 }

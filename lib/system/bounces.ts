@@ -5,10 +5,13 @@
  * @module
  */
 import {
+  alignedBounces,
   BOUNCE_BYTES_MAX,
   BouncePool,
-  nativeBounces,
+  HALF_PAGE_BYTES,
+  halfPageBounces,
 } from "../../ffi/bounce_buffer.ts";
+import { runtime } from "../../ffi/current.ts";
 import { allocateOwn } from "./pinned.ts";
 import { isServedByFs } from "./settings.ts";
 
@@ -24,15 +27,20 @@ const OWN_BYTES_MAX = 16 * BOUNCE_BYTES_MAX;
 
 /**
  * What `node:fs` transfers to and from. Bun needs a quarter more of processor time for
- * a read into WebAssembly's memory than for one into an ordinary array.
+ * a read into WebAssembly's memory than for one into an ordinary array, which begins
+ * at a page there if it is long.
  */
-const ordinaryBounces = ownBounces((byteLength) => new Uint8Array(byteLength));
+const ownBounces = poolOf((byteLength) =>
+  runtime.copiesWebAssembly
+    ? new Uint8Array(byteLength)
+    : allocateOwn(HALF_PAGE_BYTES + byteLength).subarray(HALF_PAGE_BYTES)
+);
 
 /** The same for `O_DIRECT`, which takes memory where it is aligned. */
-const alignedBounces = ownBounces(allocateOwn);
+const ownAlignedBounces = poolOf(allocateOwn);
 
 /** A pool of memory that the garbage collector takes back. */
-function ownBounces(allocate: (byteLength: number) => Uint8Array<ArrayBuffer>) {
+function poolOf(allocate: (byteLength: number) => Uint8Array<ArrayBuffer>) {
   return new BouncePool((byteLength) => {
     try {
       return { address: SOME_ADDRESS, bytes: allocate(byteLength), free() {} };
@@ -49,6 +57,6 @@ function ownBounces(allocate: (byteLength: number) => Uint8Array<ArrayBuffer>) {
  * @param file Whether its transfers go past the page cache.
  */
 export function bounces({ isDirect }: { isDirect: boolean }): BouncePool {
-  if (!isServedByFs()) return nativeBounces;
-  return isDirect ? alignedBounces : ordinaryBounces;
+  if (isServedByFs()) return isDirect ? ownAlignedBounces : ownBounces;
+  return isDirect ? alignedBounces : halfPageBounces;
 }

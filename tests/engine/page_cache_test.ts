@@ -200,6 +200,48 @@ for (const [what, allocate] of Object.entries(MEMORIES)) {
   });
 }
 
+/** Ordinary memory whose address is so many bytes behind a page. */
+function behindPage(byteLength: number, behind: number): Uint8Array {
+  const buffer = new ArrayBuffer(byteLength + 2 * PAGE_BYTES);
+  const pointer = Deno.UnsafePointer.of(new Uint8Array(buffer));
+  const address = Number(Deno.UnsafePointer.value(pointer));
+  const begin = PAGE_BYTES - address % PAGE_BYTES + behind;
+  return new Uint8Array(buffer, begin, byteLength);
+}
+
+test("a cached read is the same to wherever in a page memory begins", async () => {
+  using directory = new Directory();
+  const byteLength = 400 * KIB + 77;
+  const contents = pattern(byteLength + PAGE_BYTES);
+  await using file = await AioFile.open(directory.file(contents));
+  for (const behind of [0, 1, 16, 31, 32, 4095]) {
+    for (const offset of [0, 7, PAGE_BYTES - 16, 2n * BigInt(PAGE_BYTES)]) {
+      const begin = Number(offset);
+      const expected = contents.subarray(begin, begin + byteLength);
+      const read = () =>
+        assertReads(file, behindPage(byteLength, behind), offset, expected);
+      assertEquals(await asked(read), HIT, `${behind} behind, at ${offset}`);
+    }
+  }
+});
+
+test("what is read in pieces ends where the page cache does, and the engine goes on", async () => {
+  using directory = new Directory();
+  const byteLength = 512 * KIB;
+  const contents = pattern(byteLength);
+  const path = directory.file(contents);
+  for (const cached of [100 * KIB, 128 * KIB, 300 * KIB]) {
+    await using file = await AioFile.open(path);
+    evict(path);
+    readIntoCache(path, cached);
+    const read = () =>
+      assertReads(file, behindPage(byteLength, 16), 0, contents);
+    const { hits, misses } = await asked(read);
+    // What follows may have come in meanwhile.
+    assertEquals(hits + misses, 1);
+  }
+});
+
 for (const what of ["pinned", "ordinary", "pinned and ordinary"]) {
   test(`the page cache is asked for lists of ${what} memory as for a buffer`, async () => {
     using directory = new Directory();
