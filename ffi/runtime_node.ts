@@ -1,7 +1,6 @@
 /**
  * The {@linkcode Runtime} on koffi, for Node and Bun, and for Deno with the package
- * from npm. A native address is a
- * plain number here.
+ * from npm. A native address is a plain number here.
  *
  * @module
  */

@@ -11,7 +11,6 @@ import {
   HALF_PAGE_BYTES,
   halfPageBounces,
 } from "../../ffi/bounce_buffer.ts";
-import { runtime } from "../../ffi/current.ts";
 import { allocateOwn } from "./pinned.ts";
 import { isServedByFs } from "./settings.ts";
 
@@ -27,13 +26,11 @@ const OWN_BYTES_MAX = 16 * BOUNCE_BYTES_MAX;
 
 /**
  * What `node:fs` transfers to and from. Bun needs a quarter more of processor time for
- * a read into WebAssembly's memory than for one into an ordinary array, which begins
- * at a page there if it is long.
+ * a read into WebAssembly's memory than for one into an ordinary array. A long one
+ * begins at a page there, and 16 bytes behind one in V8.
  */
 const ownBounces = poolOf((byteLength) =>
-  runtime.copiesWebAssembly
-    ? new Uint8Array(byteLength)
-    : allocateOwn(HALF_PAGE_BYTES + byteLength).subarray(HALF_PAGE_BYTES)
+  new Uint8Array(HALF_PAGE_BYTES + byteLength).subarray(HALF_PAGE_BYTES)
 );
 
 /** The same for `O_DIRECT`, which takes memory where it is aligned. */
