@@ -10,7 +10,7 @@ import { pages, ROOT } from "./pages.ts";
 
 const page = pages.find(({ path }) => path === "docs/errors.md")!;
 
-/** Of the rows of its tables, and of what it says of the two that never come. */
+/** Of the rows of its tables, and of what it says of those that never come. */
 const told = new Set(
   [...page.text.matchAll(/^\| `(E[A-Z0-9]+)`|(?<!\|.*)`(E[A-Z0-9]+)` \(/gm)]
     .map(([, inRow, inText]) => inRow ?? inText),
