@@ -2,6 +2,7 @@
 // given, and the system is asked for no more than it has to be.
 
 import { assert, assertEquals } from "@std/assert";
+import { librt } from "../../ffi/librt.ts";
 import {
   closeSync,
   ftruncateSync,
@@ -222,6 +223,25 @@ test("a cached read is the same to wherever in a page memory begins", async () =
         assertReads(file, behindPage(byteLength, behind), offset, expected);
       assertEquals(await asked(read), HIT, `${behind} behind, at ${offset}`);
     }
+  }
+});
+
+test("what would be copied slowly is read in pieces, and other memory at once", async () => {
+  using directory = new Directory();
+  const contents = pattern(512 * KIB);
+  const bound = librt() as { preadv2: (...args: unknown[]) => number };
+  const { preadv2 } = bound;
+  let calls = 0;
+  bound.preadv2 = (...args) => (calls++, preadv2(...args));
+  try {
+    await using file = await AioFile.open(directory.file(contents));
+    for (const [behind, count] of [[16, 4], [64, 1]]) {
+      calls = 0;
+      await assertReads(file, behindPage(512 * KIB, behind), 0, contents);
+      assertEquals(calls, count, `${behind} bytes behind`);
+    }
+  } finally {
+    bound.preadv2 = preadv2;
   }
 });
 

@@ -257,6 +257,10 @@ test(
         assertBytes(into.subarray(0, length), pattern(length, 1));
       }
     }
+    // To read nothing takes no message.
+    assertEquals(write(other, pattern(5)), 5);
+    assertEquals(await file.readAt(new Uint8Array(0), 0), 0);
+    assertEquals(await file.readAt(new Uint8Array(9), 0), 5);
     close(other);
   },
 );
