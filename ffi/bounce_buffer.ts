@@ -5,7 +5,12 @@
  * @module
  */
 import { assert } from "../lib/checks/assert.ts";
-import { freeNative, OutOfMemoryError, tryAllocateNative } from "./memory.ts";
+import {
+  freeNative,
+  OutOfMemoryError,
+  PAGE_BYTES,
+  tryAllocateNative,
+} from "./memory.ts";
 
 /**
  * To memory that lies 1 to 31 bytes further behind its page than what is copied there,
@@ -13,8 +18,7 @@ import { freeNative, OutOfMemoryError, tryAllocateNative } from "./memory.ts";
  * and a long array of V8 16 bytes behind one: what lies half a page away from both is
  * copied to and from fast.
  */
-export const HALF_PAGE_BYTES = 2048;
-const PAGE_BYTES = 2 * HALF_PAGE_BYTES;
+export const HALF_PAGE_BYTES = PAGE_BYTES / 2;
 const SLOW_BYTES_BEHIND = 32;
 
 /**

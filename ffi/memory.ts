@@ -8,7 +8,8 @@ import { librt } from "./librt.ts";
 import type { Pointer } from "./runtime.ts";
 import { runtime } from "./current.ts";
 
-const PAGE_BYTES = 4096;
+/** What native memory is aligned to. */
+export const PAGE_BYTES = 4096;
 
 /** A piece of native memory and a view of it. */
 export interface NativeMemory {

@@ -242,7 +242,7 @@ function bouncedBytes({ bytes }: NativeMemory, byteLength: number): Uint8Array {
     bounced.buffer === bytes.buffer &&
     bounced.byteOffset === bytes.byteOffset + HALF_PAGE_BYTES;
   if (!isSame) {
-    bounced = bytes.subarray(HALF_PAGE_BYTES).subarray(0, byteLength);
+    bounced = bytes.subarray(HALF_PAGE_BYTES, HALF_PAGE_BYTES + byteLength);
   }
   return bounced;
 }

@@ -2,6 +2,7 @@
 // given, and the system is asked for no more than it has to be.
 
 import { assert, assertEquals } from "@std/assert";
+import { runtime } from "../../ffi/current.ts";
 import { librt } from "../../ffi/librt.ts";
 import {
   closeSync,
@@ -204,8 +205,7 @@ for (const [what, allocate] of Object.entries(MEMORIES)) {
 /** Ordinary memory whose address is so many bytes behind a page. */
 function behindPage(byteLength: number, behind: number): Uint8Array {
   const buffer = new ArrayBuffer(byteLength + 2 * PAGE_BYTES);
-  const pointer = Deno.UnsafePointer.of(new Uint8Array(buffer));
-  const address = Number(Deno.UnsafePointer.value(pointer));
+  const address = runtime.addressOfBuffer(buffer);
   const begin = PAGE_BYTES - address % PAGE_BYTES + behind;
   return new Uint8Array(buffer, begin, byteLength);
 }

@@ -84,15 +84,16 @@ export class NonblockingCalls implements StreamCalls {
   }
 
   #transfer(piece: Piece): number {
-    const { RWF_NOWAIT } = constants;
     if (this.#way === "socket") {
       const result = this.#callSocket(piece);
       if (result !== -errnos.ENOTSOCK) return result;
-      if (RWF_NOWAIT === 0) this.#openSecond();
-      else this.#way = "nowait";
+      this.#way = "nowait";
     }
     if (this.#way === "nowait") {
-      const result = this.#vectored(this.#fd, piece, RWF_NOWAIT);
+      const { RWF_NOWAIT } = constants;
+      const result = RWF_NOWAIT === 0
+        ? -ENOSYS
+        : this.#vectored(this.#fd, piece, RWF_NOWAIT);
       const isMissing = result === -errnos.EOPNOTSUPP || result === -ENOSYS;
       if (!isMissing) return result;
       this.#openSecond();
