@@ -2,10 +2,12 @@
 // On the process's first thread, because others give librt the requests that a ring
 // would have.
 //
-// `deno task test:engines` runs all of them, also with the page cache asked first.
+// `deno task test:engines` runs all of them, also with the page cache asked first. A
+// part of a file's path behind `--` chooses the files that have it.
 // What node:fs cannot do is in limits_of_fs.ts.
 
 import { assert, assertEquals } from "@std/assert";
+import pMap from "p-map";
 import {
   type EngineName,
   ENGINES,
@@ -120,18 +122,45 @@ async function passes(
   assertEquals(outcome, { ...expected, unused: [] });
 }
 
+interface Run {
+  file: string;
+  options: ProgramOptions;
+}
+
+function runsOf(engine: EngineName): Run[] {
+  const ways = areAll && engine !== "fs" ? [false, true] : [false];
+  return filesOf(engine).flatMap((file) =>
+    ways.map((pageCache) => ({ file, options: { pageCache } }))
+  );
+}
+
+/** Many tests wait for something: as many files at once as there are processors. */
+function testAll(
+  name: string,
+  engine: EngineName,
+  runs: Run[],
+  ignore: boolean,
+) {
+  const chosen = runs.filter(({ file }) => file.includes(Deno.args[0] ?? ""));
+  test(name, { ignore, limit_ms: limit_ms * runs.length }, async (t) => {
+    await pMap(chosen, ({ file, options }) =>
+      t.step({
+        name: options.pageCache ? `${file}, behind the page cache` : file,
+        fn: () => passes(file, engine, options),
+        sanitizeExit: false,
+        sanitizeOps: false,
+        sanitizeResources: false,
+      }), { concurrency: navigator.hardwareConcurrency });
+  });
+}
+
 for (const engine of ENGINES) {
-  for (const file of filesOf(engine)) {
-    for (
-      const pageCache of areAll && engine !== "fs" ? [false, true] : [false]
-    ) {
-      const where = pageCache ? ", behind the page cache" : "";
-      test(`engine "${engine}" passes ${file}${where}`, {
-        ignore: !isThere(engine),
-        limit_ms,
-      }, () => passes(file, engine, { pageCache }));
-    }
-  }
+  testAll(
+    `every file with tests of what goes through an engine passes on "${engine}"`,
+    engine,
+    runsOf(engine),
+    !isThere(engine),
+  );
 }
 
 test("docs/guides/platforms.md tells what node:fs cannot do", () => {
@@ -143,20 +172,20 @@ test("docs/guides/platforms.md tells what node:fs cannot do", () => {
 const EPERM = "1";
 const noRings = preload("no_rings");
 
-for (
-  const file of [
+testAll(
+  `engine "auto" is librt where a container has no rings`,
+  "librt",
+  [
     "engine/engine_test.ts",
     "file/aio_file_test.ts",
     "file/completion_queue_test.ts",
     "requests/append_test.ts",
-  ]
-) {
-  test(`engine "auto" passes ${file} where a container has no rings`, {
-    ignore: noRings === null,
-    limit_ms,
-  }, () =>
-    passes(file, "librt", {
+  ].map((file) => ({
+    file,
+    options: {
       engine: "auto",
-      env: { LD_PRELOAD: noRings!, NO_RINGS: EPERM },
-    }));
-}
+      env: { LD_PRELOAD: noRings ?? "", NO_RINGS: EPERM },
+    },
+  })),
+  noRings === null,
+);

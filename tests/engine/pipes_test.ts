@@ -55,7 +55,7 @@ for (const [how, options] of Object.entries(crowds)) {
         `writes, ${how}`,
       { ignore, engine: engineOf({ where: "main", ...options }) },
       async () => {
-        const lengths = Array(8).fill([1.5 * MIB, 100, 2 * MIB + 1]).flat();
+        const lengths = Array(4).fill([1.5 * MIB, 100, 2 * MIB + 1]).flat();
         const given = { ...options, isNonblocking, lengths };
         assertEquals(await outcomeOf("pipes_order", given), {
           runs: lengths.map((length, at) => [at + 1, length]),
