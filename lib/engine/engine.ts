@@ -78,6 +78,8 @@ export interface ChannelOwner {
    * counts them already.
    */
   completed(request: EngineRequest, errno: number, bytes: number): void;
+  /** There is no memory for a request: the system was not asked. */
+  lackedMemory(request: EngineRequest): void;
   /** The system could not take a request after all: it waits again, first. */
   putBack(request: EngineRequest): void;
   /** All completions at hand were handed over: there is room for others. */

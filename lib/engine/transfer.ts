@@ -13,7 +13,6 @@ import { assert } from "../checks/assert.ts";
 import { gather, scatter } from "../checks/buffers.ts";
 import { offsetAfter } from "../checks/offset.ts";
 import { bounces } from "../system/bounces.ts";
-import { platform } from "../system/constants.ts";
 import type { ChannelOwner, EngineRequest, FileTraits } from "./engine.ts";
 
 /** See the module's documentation. */
@@ -134,7 +133,7 @@ export function takeTransfer<Made extends Transfer>(
   } catch (error) {
     memory?.pool.release(memory);
     if (!(error instanceof OutOfMemoryError)) throw error;
-    owner.completed(request, platform.errno.ENOMEM, 0);
+    owner.lackedMemory(request);
     return true;
   }
 }

@@ -8,6 +8,7 @@ import { gather } from "../checks/buffers.ts";
 import { bounces } from "../system/bounces.ts";
 import { AioError } from "../system/error.ts";
 import { CombinedRequest } from "./combined_request.ts";
+import { isRefusal } from "./refusals.ts";
 import type { Request } from "./request.ts";
 import type { RequestList } from "./request_list.ts";
 
@@ -80,7 +81,15 @@ function takeMemory({ queue }: Request, bytes: number): BounceBuffer | null {
 /** Not one that has begun, or whose buffer is gone, which fails by itself. */
 function isCombinable(request: Request): boolean {
   return request.operation === "append" && request.transferred === 0 &&
-    request.followers === null && !request.isViewLost;
+    request.followers === null && !request.isViewLost && !request.isAlone;
+}
+
+function isRefused(
+  { transferred, queue }: CombinedRequest,
+  error: Error | null,
+): boolean {
+  return error instanceof AioError && transferred === 0 &&
+    isRefusal(error.errno, queue.file.isSynchronous);
 }
 
 /** Takes a batch apart that was not handed over, or has not begun. */
@@ -92,8 +101,18 @@ export function dissolve(batch: CombinedRequest): Request[] {
   return appends;
 }
 
-/** Those that are written have succeeded, whatever became of the others. */
+/**
+ * Those that are written have succeeded, whatever became of the others. Where one may
+ * have had all refused, each is made by itself.
+ */
 function distribute(batch: CombinedRequest, error: Error | null): void {
+  if (isRefused(batch, error)) {
+    for (const append of dissolve(batch).reverse()) {
+      append.isAlone = true;
+      append.queue.returnFirst(append);
+    }
+    return;
+  }
   let rest = batch.transferred;
   for (const append of dissolve(batch)) {
     append.transferred = Math.min(append.length, rest);

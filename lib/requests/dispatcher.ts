@@ -40,6 +40,10 @@ class Dispatcher {
   readonly #waiting = new Set<Source>();
   #isServing = false;
   #retry_ms = RETRY_MS_MIN;
+  /** Whether the last request that left did so because the system refused it. */
+  #isRefused = false;
+  /** How often the system refused what it had taken. */
+  #refusals = 0;
 
   /**
    * Hands over what waits in a queue, as far as the system takes it.
@@ -86,6 +90,14 @@ class Dispatcher {
     assert(counters.inFlight > 0, "what leaves was in flight");
     request.isInFlight = false;
     counters.inFlight--;
+    this.#isRefused = false;
+  }
+
+  /** The system would not have a request of a queue after all. */
+  refused(source: Source): void {
+    this.#refusals++;
+    this.#isRefused = true;
+    this.waitForRoom(source);
   }
 
   /** A queue could not hand over: it is served again when there is room. */
@@ -97,8 +109,18 @@ class Dispatcher {
 
   /** There may be room: serves those that wait, one request each in turn. */
   #serveWaiting(): void {
-    if (this.#isServing) return;
+    // The system takes hundreds before it refuses: what is due then tries again.
+    if (this.#isServing || this.#isRefused && counters.inFlight === 0) return;
     this.#isServing = true;
+    try {
+      this.#serveEach();
+    } finally {
+      this.#isServing = false;
+    }
+    if (this.#waiting.size > 0 && counters.inFlight === 0) this.#retryLater();
+  }
+
+  #serveEach(): void {
     for (const source of this.#waiting) {
       if (!hasRoom()) break;
       // Deleted and added again, a queue comes last in the set's order.
@@ -116,8 +138,6 @@ class Dispatcher {
       if (canGo(source)) this.#waiting.add(source);
       if (!isServed) break;
     }
-    this.#isServing = false;
-    if (this.#waiting.size > 0 && counters.inFlight === 0) this.#retryLater();
   }
 
   /** Whether the first one of a queue is for the engine, and could be handed over. */
@@ -154,13 +174,17 @@ class Dispatcher {
     }
   }
 
-  /** Returns whether the system took the first one, or whether it failed. */
+  /**
+   * Returns whether the system took the first one, or whether it failed: not if the
+   * system refused others meanwhile, which it had taken.
+   */
   #submitNext(source: Source): boolean {
     if (isBounded(source) && !hasRoom()) return false;
+    const refusals = this.#refusals;
     const request = source.take();
     const isTaken = this.#submit(request, source);
     if (!isTaken) source.returnFirst(request);
-    return isTaken;
+    return isTaken && refusals === this.#refusals;
   }
 
   #submit(request: Request, source: Source): boolean {
@@ -183,6 +207,7 @@ class Dispatcher {
     setTimeout(retry, this.#retry_ms);
     this.#retry_ms = Math.min(this.#retry_ms * 2, RETRY_MS_MAX);
   }, () => {
+    this.#isRefused = false;
     this.#serveWaiting();
     engine().flush();
   });

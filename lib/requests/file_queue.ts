@@ -10,7 +10,13 @@ import type {
 } from "../engine/engine.ts";
 import { PageCache } from "../engine/page_cache.ts";
 import { engine } from "../engine/serving.ts";
-import { EAGAIN, ECANCELED, EIO } from "../system/constants.ts";
+import {
+  EAGAIN,
+  EBADF,
+  ECANCELED,
+  EIO,
+  platform,
+} from "../system/constants.ts";
 import { counters } from "../system/counters.ts";
 import { AioError, isCancellation } from "../system/error.ts";
 import { fileName } from "../system/hints.ts";
@@ -20,6 +26,7 @@ import { canceledRequests } from "./canceled_requests.ts";
 import type { CombinedRequest } from "./combined_request.ts";
 import { dispatcher, type Source } from "./dispatcher.ts";
 import { GroupCommit } from "./group_commit.ts";
+import { isRefusal } from "./refusals.ts";
 import type { Request } from "./request.ts";
 import { RequestList } from "./request_list.ts";
 
@@ -156,7 +163,13 @@ export class FileQueue implements Source, ChannelOwner {
   putBack(request: Request): void {
     dispatcher.left(request);
     this.#waiting.addFirst(request);
-    dispatcher.waitForRoom(this);
+    dispatcher.refused(this);
+  }
+
+  lackedMemory(request: Request): void {
+    dispatcher.left(request);
+    request.isUnasked = true;
+    this.fail(request, platform.errno.ENOMEM);
   }
 
   roomAgain(): void {
@@ -193,7 +206,7 @@ export class FileQueue implements Source, ChannelOwner {
     this.fail(request, errno);
     if (!request.isWrite || !this.file.isSynchronous) return;
     // Each write is a synchronization: what others wrote may be lost with it.
-    this.commits.lose(errno);
+    if (!isRefusal(errno, true)) this.commits.lose(errno);
   }
 
   #isComplete(request: Request, bytes: number): boolean {

@@ -37,6 +37,14 @@ function settleAsWell(sync: Request, failure: Error): void {
   else sync.queue.settle(sync, failure);
 }
 
+/** Whether the system was asked, and failed. */
+function tellsOfLoss(
+  { isUnasked }: Request,
+  failure: Error | null,
+): failure is AioError {
+  return failure instanceof AioError && !isCancellation(failure) && !isUnasked;
+}
+
 /** See the module's documentation. */
 export class GroupCommit {
   /** The last one takes new writes until a sync follows them. */
@@ -47,6 +55,8 @@ export class GroupCommit {
   #leaders: Request[] = [];
   /** Why the first of them failed. */
   #failure: Error | null = null;
+  /** What the system told the first that it told of a loss, or 0. */
+  #lossErrno = 0;
   /** How many times callers are being told of a loss, and what the system told. */
   #telling = 0;
   #tellingErrno = 0;
@@ -146,21 +156,24 @@ export class GroupCommit {
     assert(this.#leaders.includes(leader), "a leader that is done was issued");
     this.#leaders = this.#leaders.filter((other) => other !== leader);
     this.#failure ??= failure;
+    if (tellsOfLoss(leader, failure)) this.#lossErrno ||= failure.errno;
     // Another try has to go the same way.
     if (failure !== null) this.#written.add(leader.queue);
     if (this.#leaders.length > 0) return;
-    if (this.#failure !== null && this.#unasked.length > 0) {
+    if (this.#lossErrno !== 0 && this.#unasked.length > 0) {
       // The system tells each of an error: not later, of what was told already.
       return this.#issue(leader.operation as SyncOperation, this.#unasked);
     }
     const sharing = this.#sharing;
     const first = this.#failure;
+    const lossErrno = this.#lossErrno;
     this.#sharing = new Set();
     this.#failure = null;
-    if (first instanceof AioError && !isCancellation(first)) {
-      this.lose(first.errno, sharing.size > 0);
-      this.#tell(first.errno);
-    }
+    this.#lossErrno = 0;
+    if (lossErrno !== 0) {
+      this.lose(lossErrno, sharing.size > 0);
+      this.#tell(lossErrno);
+    } else if (first !== null) this.#groups[0].isUncovered = true;
     if (first === null) this.#succeed(sharing);
     else for (const sync of sharing) settleAsWell(sync, first);
     this.#advanceSoon();

@@ -341,8 +341,14 @@ export class OpenFile {
     // A getter of an argument may be what closes the file: the request that is
     // being made at this moment is waited for, too.
     await null;
-    const idle = this.#queues.map((queue) => queue.whenIdle());
-    await Promise.allSettled([...idle, ...this.#calls]);
+    // What one of them is done with may have another one synchronized.
+    while (
+      this.#calls.size > 0 ||
+      this.#queues.some(({ outstanding }) => outstanding > 0)
+    ) {
+      const idle = this.#queues.map((queue) => queue.whenIdle());
+      await Promise.allSettled([...idle, ...this.#calls]);
+    }
     this.locks.unlockAll();
     await this.#closeQueues();
     const lost = this.#queues.map(({ closeError }) => closeError)

@@ -36,6 +36,8 @@ export interface RequestQueue {
   cancel(request: Request): boolean;
   /** Serves a synchronization that leads those of callers. */
   serveSync(leader: Request): void;
+  /** A request that was taken waits again, before the others. */
+  returnFirst(request: Request): void;
   /** Settles a request: with `null`, it has succeeded. */
   settle(request: Request, error: Error | null): void;
   /** Settles a request that failed with an error number of the system. */
@@ -92,6 +94,10 @@ export abstract class Request implements EngineRequest, Linked<Request> {
   isInFlight = false;
   /** Whether somebody tried to cancel it. */
   isCancelWanted = false;
+  /** Whether it failed before the system was asked. */
+  isUnasked = false;
+  /** Whether it goes to the system by itself, because a batch with it was refused. */
+  isAlone = false;
 
   constructor(
     queue: RequestQueue,

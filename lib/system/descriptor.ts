@@ -16,12 +16,12 @@ import {
 } from "node:fs";
 import { promisify } from "node:util";
 import type { Librt } from "../../ffi/librt.ts";
-import { freeNative } from "../../ffi/memory.ts";
+import { freeNative, tryAllocateNative } from "../../ffi/memory.ts";
 import { runtime } from "../../ffi/current.ts";
 import { exactStatusOf, sizeOfRegular } from "../../ffi/statx.ts";
 import { EBADF, platform } from "./constants.ts";
 import { AioError, fromSystemError } from "./error.ts";
-import { allocateFor, librt, reasonAgainst } from "./librt.ts";
+import { librt, reasonAgainst } from "./librt.ts";
 import { isServedByFs } from "./settings.ts";
 import {
   closeByFs,
@@ -148,7 +148,8 @@ export function openNatively(
   flags: number,
   mode: number,
 ): number {
-  const memory = allocateFor("open", path.byteLength + 1);
+  const memory = tryAllocateNative(path.byteLength + 1);
+  if (memory === null) return -platform.errno.ENOMEM;
   memory.bytes.set(path);
   memory.bytes[path.byteLength] = 0;
   const fd = librt("open").open(

@@ -252,6 +252,8 @@ class Served implements ChannelOwner, Disposable {
     this.rooms++;
   }
 
+  lackedMemory(): void {}
+
   putBack(): void {}
 
   closeFailed(): void {}

@@ -1,7 +1,7 @@
 // FileQueue, and what decides for it, above an engine that does what a test says:
 // short transfers and refusals, which a real one has seldom.
 
-import { assert, assertEquals, assertRejects } from "@std/assert";
+import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
 import type {
   Channel,
   EngineRequest,
@@ -12,7 +12,7 @@ import { engine } from "../../lib/engine/serving.ts";
 import { PromisedRequest } from "../../lib/file/promised_request.ts";
 import { FileQueue } from "../../lib/requests/file_queue.ts";
 import type { Request } from "../../lib/requests/request.ts";
-import { EAGAIN, EIO } from "../../lib/system/constants.ts";
+import { EAGAIN, EIO, platform } from "../../lib/system/constants.ts";
 import { AioError } from "../../lib/system/error.ts";
 import { settings } from "../../lib/system/settings.ts";
 import { AioFile, configure, metrics } from "../../mod.ts";
@@ -27,6 +27,8 @@ import {
   isLinux,
   test,
 } from "../helpers/mod.ts";
+
+const { ENOSPC } = platform.errno;
 
 const FILE: FileTraits = {
   knownFd: 99,
@@ -43,6 +45,8 @@ class FakeEngine implements Disposable {
   readonly submitted: Request[] = [];
   /** Whether the system has resources. */
   isTaking = true;
+  /** Called with each request that is taken. */
+  onSubmit: () => void = () => {};
   /** From how many reads on the page cache is not asked. */
   readsTogetherMin = Infinity;
   /** Whether it was told to hand over what was submitted. */
@@ -68,6 +72,7 @@ class FakeEngine implements Disposable {
       request.entry = this;
       this.submitted.push(request);
       this.#isFlushed = false;
+      this.onSubmit();
       return true;
     },
     cancel: (request: Request) => {
@@ -86,6 +91,21 @@ class FakeEngine implements Disposable {
     const at = this.submitted.findIndex((other) => other === request);
     assert(at >= 0, "the engine does not have it");
     this.submitted.splice(at, 1);
+  }
+
+  /** The system refuses all requests after they were taken. */
+  refuseAll(): void {
+    for (const request of this.submitted.slice().reverse()) {
+      this.#take(request);
+      (request.queue as FileQueue).putBack(request);
+    }
+  }
+
+  /** Has no memory for its first request. */
+  lackMemory(queue: FileQueue): void {
+    const [request] = this.submitted;
+    this.#take(request);
+    queue.lackedMemory(request);
   }
 
   /** Is done with its first request, or with a part of it. */
@@ -224,6 +244,69 @@ test("FileQueue rejects one append of a batch whose buffer is taken away", async
   assertEquals(await appends[1].outcome, 2);
 });
 
+for (
+  const [code, isSynchronous] of [
+    ["EINVAL", false],
+    ["ENOSPC", false],
+    ["EDQUOT", false],
+    ["EFBIG", true],
+  ] as const
+) {
+  test(`FileQueue makes the appends of a batch that is refused with ${code} one by one`, async () => {
+    using engine = new FakeEngine();
+    const queue = new FileQueue(99, {
+      ...FILE,
+      isAppending: true,
+      isSynchronous,
+    });
+    const appends = ["ab", "cde", "f"].map((text) =>
+      submit(queue, "append", text)
+    );
+    await microtasks();
+    const results = Promise.allSettled(appends.map(({ outcome }) => outcome));
+    const lengths = [];
+    for (
+      const [errno, bytes] of [
+        [platform.errno[code], 0],
+        [0, 2],
+        [platform.errno[code], 0],
+        [0, 1],
+      ]
+    ) {
+      lengths.push(engine.submitted[0].length);
+      engine.complete(queue, errno, bytes);
+      queue.roomAgain();
+    }
+    assertEquals(lengths, [6, 2, 3, 1]);
+    const told = (await results).map((result) =>
+      result.status === "fulfilled" ? result.value : result.reason.code
+    );
+    assertEquals(told, [2, code, 1]);
+    assertEquals([engine.submitted, queue.outstanding], [[], 0]);
+  });
+}
+
+test("FileQueue makes no append again that may be written, though a batch fails", async () => {
+  for (
+    const [isSynchronous, errno] of [[true, ENOSPC], [false, EIO]] as const
+  ) {
+    using engine = new FakeEngine();
+    const queue = new FileQueue(99, {
+      ...FILE,
+      isAppending: true,
+      isSynchronous,
+    });
+    const appends = ["a", "b"].map((text) => submit(queue, "append", text));
+    const outcomes = Promise.allSettled(appends.map(({ outcome }) => outcome));
+    await microtasks();
+    engine.complete(queue, errno, 0);
+    queue.roomAgain();
+    assertEquals(engine.submitted, []);
+    const states = (await outcomes).map(({ status }) => status);
+    assertEquals(states, ["rejected", "rejected"]);
+  }
+});
+
 test("FileQueue combines no append that has begun with others", async () => {
   using engine = new FakeEngine();
   const queue = new FileQueue(99, { ...FILE, isAppending: true });
@@ -267,7 +350,7 @@ test("FileQueue has requests of which the engine takes none back in order", asyn
     request.entry = null;
     queue.putBack(request);
   }
-  queue.roomAgain();
+  while (engine.submitted.length < made.length) await delay(1);
   assertEquals(engine.submitted, made.map(({ request }) => request));
   for (const { outcome } of made) {
     engine.complete(queue, 0, 1);
@@ -285,6 +368,69 @@ test("FileQueue tries again what was put back while nothing is in flight", async
   while (engine.submitted.length === 0) await delay(1);
   engine.complete(queue, 0, 4);
   assertEquals(await outcome, 4);
+});
+
+for (const isServing of [false, true]) {
+  const when = isServing ? "when it is served" : "when it enters";
+  test(`FileQueue leaves the event loop alone while the system refuses what it took, ${when}`, async () => {
+    using engine = new FakeEngine();
+    const queue = new FileQueue(99, FILE);
+    let calls = 0;
+    const refuse = () => {
+      assert(++calls <= 100, "it goes on without end");
+      if (engine.submitted.length === 3) engine.refuseAll();
+    };
+    if (isServing) engine.isTaking = false;
+    else engine.onSubmit = refuse;
+    const made = ["a", "b", "c"].map((text) => submit(queue, "read", text));
+    if (isServing) {
+      engine.onSubmit = refuse;
+      engine.isTaking = true;
+      while (calls < 6) await delay(1);
+    }
+    assertEquals(engine.submitted, []);
+    engine.onSubmit = () => {};
+    while (engine.submitted.length < 3) await delay(1);
+    assertEquals(
+      engine.submitted,
+      made.map(({ request }) => request) as Request[],
+    );
+    for (const _ of made) engine.complete(queue, 0, 1);
+    await Promise.all(made.map(({ outcome }) => outcome));
+  });
+}
+
+test("FileQueue is served although a channel failed that others wait for", async () => {
+  using engine = new FakeEngine(1);
+  const [one, other] = [new FileQueue(99, FILE), new FileQueue(98, FILE)];
+  const made = [one, one, other].map((queue) => submit(queue, "read", "a"));
+  engine.complete(one, 0, 1);
+  engine.onSubmit = () => {
+    throw new Error("a wrong state");
+  };
+  assertThrows(() => one.roomAgain(), Error, "a wrong state");
+  engine.onSubmit = () => {};
+  engine.complete(one, 0, 1);
+  one.roomAgain();
+  assertEquals(engine.submitted.length, 1);
+  engine.complete(other, 0, 1);
+  await Promise.all(made.map(({ outcome }) => outcome));
+});
+
+test("FileQueue is tried again later, however many requests enter that the system refuses", async () => {
+  using engine = new FakeEngine();
+  const queue = new FileQueue(99, FILE);
+  let calls = 0;
+  engine.onSubmit = () => {
+    calls++;
+    if (engine.submitted.length === 3) engine.refuseAll();
+  };
+  const made = [..."abcdefgh"].map((text) => submit(queue, "read", text));
+  assertEquals(calls, 3);
+  engine.onSubmit = () => {};
+  while (engine.submitted.length < made.length) await delay(1);
+  for (const _ of made) engine.complete(queue, 0, 1);
+  await Promise.all(made.map(({ outcome }) => outcome));
 });
 
 test("FileQueue tries again what the engine refuses, until it is taken", async () => {
@@ -430,6 +576,74 @@ test("FileQueue of an O_DSYNC file fails a sync after a write that failed", asyn
   await assertAioError(write.outcome, "EIO");
   await assertAioError(sync.outcome, "EIO");
   assertEquals(engine.submitted, []);
+});
+
+test("FileQueue of an O_DSYNC file succeeds with a sync after a write that was refused", async () => {
+  for (const code of ["EINVAL", "EFBIG", "EBADF"]) {
+    using engine = new FakeEngine();
+    const queue = new FileQueue(99, { ...FILE, isSynchronous: true });
+    const write = submit(queue, "write", "a");
+    const sync = submit(queue, "sync");
+    engine.complete(queue, platform.errno[code], 0);
+    await assertAioError(write.outcome, code);
+    await microtasks();
+    engine.complete(queue, 0, 0);
+    await sync.outcome;
+  }
+});
+
+test("FileQueue asks for a sync again that there was no memory for", async () => {
+  using engine = new FakeEngine();
+  const queue = new FileQueue(99, FILE);
+  const write = submit(queue, "write", "a");
+  engine.complete(queue, 0, 1);
+  await write.outcome;
+  const failed = submit(queue, "sync");
+  await microtasks();
+  engine.lackMemory(queue);
+  await assertAioError(failed.outcome, "ENOMEM");
+  const { outcome } = submit(queue, "sync");
+  await microtasks();
+  assertEquals(engine.submitted.length, 1);
+  engine.complete(queue, 0, 0);
+  await outcome;
+});
+
+test("FileQueue fails a sync with what is lost since another one had no memory", async () => {
+  using engine = new FakeEngine();
+  const queue = new FileQueue(99, FILE);
+  const write = submit(queue, "write", "a");
+  engine.complete(queue, 0, 1);
+  await write.outcome;
+  const failed = submit(queue, "sync");
+  await microtasks();
+  engine.lackMemory(queue);
+  await assertAioError(failed.outcome, "ENOMEM");
+  queue.closeFailed(EIO);
+  await assertAioError(submit(queue, "sync").outcome, "EIO");
+});
+
+test("FileQueue asks no descriptor for a sync that was canceled at another one", async () => {
+  using engine = new FakeEngine();
+  const queue = new FileQueue(99, FILE);
+  const second = new FileQueue(98, FILE, queue.commits);
+  for (const one of [second, queue]) {
+    const { outcome } = submit(one, "write", "a");
+    engine.complete(one, 0, 1);
+    await outcome;
+    if (one === queue) break;
+    const sync = submit(queue, "sync");
+    await microtasks();
+    engine.complete(second, 0, 0);
+    await sync.outcome;
+  }
+  const sync = submit(queue, "sync");
+  await microtasks();
+  assertEquals(engine.submitted.map((leader) => leader.queue), [queue]);
+  assert(queue.cancel(sync.request));
+  await assertAioError(sync.outcome, "ECANCELED");
+  assertEquals(engine.submitted, []);
+  assertEquals([queue.outstanding, second.outstanding], [0, 0]);
 });
 
 test("FileQueue asks every descriptor for an error of a sync before it tells", async () => {
