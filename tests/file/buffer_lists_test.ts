@@ -477,6 +477,9 @@ test(
         ordinary: [[READ, 9000], [WRITE, 9000]],
         "pinned and ordinary": [[READ, 9000], [WRITE, 9000]],
         many: [[READV, 1024], [READV, 1024], [READV, 1]],
+        // With nothing of others in between.
+        appended: [[WRITEV, 1024], [WRITE, 1025]],
+        "appended, of more than a copy takes": [[WRITEV, 1024], [WRITEV, 1]],
         "direct, aligned": [[READV, 2], [WRITEV, 2]],
         "direct, not aligned": [[READ, 8192], [WRITE, 8192]],
         left: 0,

@@ -32,6 +32,17 @@ async function entriesOf(
   return entries;
 }
 
+/** The same of lists that are appended. */
+async function appendsOf(...lists: Uint8Array[][]) {
+  await using appended = await AioFile.open(`${path}.appended`, {
+    append: true,
+    create: true,
+  });
+  entries = [];
+  for (const list of lists) await appended.append(list);
+  return entries;
+}
+
 const mixed = [allocatePinned(4096), new Uint8Array(4904)];
 const many = Array.from({ length: 2049 }, () => allocatePinned(1));
 console.log(JSON.stringify({
@@ -39,6 +50,10 @@ console.log(JSON.stringify({
   ordinary: await entriesOf(cut(new Uint8Array(9000), [16, 4112])),
   "pinned and ordinary": await entriesOf(mixed),
   many: (await entriesOf(many)).slice(0, 3),
+  appended: await appendsOf(many.slice(0, 1024), many.slice(0, 1025)),
+  "appended, of more than a copy takes": (await appendsOf(
+    Array.from({ length: 1025 }, () => allocatePinned(1024)),
+  )).slice(0, 2),
   "direct, aligned": await entriesOf(cut(allocatePinned(8192), [4096]), direct),
   "direct, not aligned": await entriesOf(
     cut(allocatePinned(8192), [4000]),

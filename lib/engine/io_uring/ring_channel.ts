@@ -1,5 +1,8 @@
 /** The way of a file's requests into a ring. */
-import type { BounceBuffer } from "../../../ffi/bounce_buffer.ts";
+import {
+  BOUNCE_BYTES_MAX,
+  type BounceBuffer,
+} from "../../../ffi/bounce_buffer.ts";
 import { FSYNC_DATASYNC, IOSQE_ASYNC, OPCODE } from "../../../ffi/io_uring.ts";
 import { IOV_MAX, type Vector } from "../../../ffi/iovec.ts";
 import { assert } from "../../checks/assert.ts";
@@ -155,18 +158,22 @@ export class RingChannel implements Channel {
     return true;
   }
 
-  /** Where the next buffers of a list lie; `null` if they cannot be used in place. */
-  #vectorsOf({ view, transferred, length }: EngineRequest): Vector[] | null {
+  /** Where the next buffers of a list lie; `null` if they are not used in place. */
+  #vectorsOf(request: EngineRequest): Vector[] | null {
+    const { view, transferred, length, operation } = request;
     if (view === null || !isList(view)) return null;
     const vectors: Vector[] = [];
-    for (
-      const piece of view.pieces(transferred, length - transferred, IOV_MAX)
-    ) {
+    let rest = length - transferred;
+    const mayBeCopied = operation === "append" && rest <= BOUNCE_BYTES_MAX;
+    for (const piece of view.pieces(transferred, rest, IOV_MAX)) {
       const { byteLength } = piece;
       const address = addressInPlace(piece.view);
       if (address === 0) return null;
       vectors.push({ address: address + piece.begin, byteLength });
+      rest -= byteLength;
     }
+    // In two calls an append would let those of others in between.
+    if (mayBeCopied && rest > 0) return null;
     return this.file.isDirect && !vectors.every(isAligned) ? null : vectors;
   }
 
