@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { lacksDescriptors } from "./lacks_descriptors.ts";
 import type { Platform } from "./platform.ts";
 import { libcOf, platformFor } from "./platforms.ts";
 import type { NativeFunctions } from "./runtime.ts";
@@ -16,6 +17,8 @@ export interface Librt extends NativeFunctions {
 /** Says why this system has no asynchronous I/O for the library. */
 export class UnavailableError extends Error {
   override name = "UnavailableError";
+  /** Whether that passes: the process has no descriptors left. */
+  isPassing = false;
 }
 
 const NOT_PERMITTED = "Native calls are not permitted: run again with " +
@@ -31,9 +34,11 @@ let bound: Librt | UnavailableError | null = null;
  * later call tries again, because a permission may be granted meanwhile.
  */
 export function librt(): Librt {
-  bound ??= bind();
-  if (bound instanceof UnavailableError) throw bound;
-  return bound;
+  const found = bound ?? bind();
+  if (!(found instanceof UnavailableError)) return bound = found;
+  found.isPassing ||= bound === null && lacksDescriptors();
+  if (!found.isPassing) bound = found;
+  throw found;
 }
 
 /**
@@ -71,7 +76,21 @@ function bind(): Librt | UnavailableError {
         platform.libraries.join(", "),
     );
   }
+  if (runtime.endsAtSizeLimit) ignoreSizeSignal(native);
   return { ...native, platform };
+}
+
+// The same everywhere.
+const SIGXFSZ = 25;
+const [SIG_DFL, SIG_IGN] = [0, 1];
+
+/**
+ * What would be longer than `ulimit -f` allows fails with `EFBIG`, and the process goes
+ * on, as Node has it. Who listens to the signal still hears of it.
+ */
+function ignoreSizeSignal({ signal }: NativeFunctions): void {
+  const before = Number(signal(SIGXFSZ, SIG_IGN));
+  if (before !== SIG_DFL) signal(SIGXFSZ, before);
 }
 
 if (runtime.bindsAtImport) {

@@ -155,6 +155,8 @@ export interface Runtime {
    * `O_NOFOLLOW` is given.
    */
   readonly followsLinks: boolean;
+  /** Whether the signal that comes with `EFBIG` ends the process. */
+  readonly endsAtSizeLimit: boolean;
   /** Whether `node:fs` opens a path that is not UTF-8, given as bytes. */
   readonly opensAnyPath: boolean;
   /**

@@ -101,6 +101,7 @@ export const runtime: Runtime = {
   losesPartialWrites: true,
   // Unless everything is permitted.
   followsLinks: true,
+  endsAtSizeLimit: true,
   opensAnyPath: false,
 
   assertMayOpenAll(isRead: boolean, isWrite: boolean): void {

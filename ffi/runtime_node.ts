@@ -71,6 +71,7 @@ export const runtime: Runtime = {
   copiesWebAssembly: isBun,
   losesPartialWrites: isDeno,
   followsLinks: isDeno,
+  endsAtSizeLimit: isDeno,
   opensAnyPath: !isDeno,
   // Everything is opened by node:fs.
   assertMayOpenAll(): void {},

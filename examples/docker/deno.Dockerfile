@@ -1,6 +1,8 @@
 # A program that uses @posix/aio on Deno.
 FROM denoland/deno:debian-2.9.6
 WORKDIR /app
+# A new volume has the owner of the directory that it is mounted on.
+RUN mkdir /data && chown deno /data
 USER deno
 COPY deno.json deno.lock main.ts ./
 RUN deno install --frozen --entrypoint main.ts

@@ -6,5 +6,7 @@ COPY package.json package-lock.json ./
 # koffi's own script is not needed: what it executes comes as a package.
 RUN npm ci --omit=dev --ignore-scripts
 COPY main.mjs ./
+# A new volume has the owner of the directory that it is mounted on.
+RUN mkdir /data && chown node /data
 USER node
 CMD ["node", "main.mjs"]

@@ -1,9 +1,10 @@
 /** Chooses the engine that serves the file level of this isolate. */
 import { constants as fsConstants } from "node:fs";
+import { lacksDescriptors } from "../../ffi/lacks_descriptors.ts";
 import { whyUnavailable } from "../../ffi/librt.ts";
 import { ENOSYS, platform } from "../system/constants.ts";
 import { AioError } from "../system/error.ts";
-import { librt, reasonAgainst } from "../system/librt.ts";
+import { librt } from "../system/librt.ts";
 import { ENGINES, serving, settings } from "../system/settings.ts";
 import type { Engine, EngineName } from "./engine.ts";
 import { newFsEngine } from "./fs/fs_engine.ts";
@@ -49,8 +50,11 @@ export function likelyEngine(): Likely {
   // By name, they may ask somebody for a permission.
   const isNative = settings.engine === "io_uring" ||
     settings.engine === "librt";
-  const reason = isNative ? reasonAgainst() : null;
-  if (reason !== null) return { name: null, reason };
+  const reason = isNative ? whyUnavailable() : null;
+  if (reason !== null) {
+    const engine = `The engine ${JSON.stringify(settings.engine)}`;
+    return { name: null, reason: `${engine} cannot be had. ${reason}` };
+  }
   try {
     return { name: (settled ?? made()).name };
   } catch (error) {
@@ -62,7 +66,8 @@ function made(): Engine {
   const known = tried.get(settings.engine);
   if (known !== undefined) return known;
   const made = make();
-  tried.set(settings.engine, made);
+  // Without descriptors there is less than later.
+  if (!lacksDescriptors()) tried.set(settings.engine, made);
   return made;
 }
 
@@ -106,5 +111,6 @@ function unknownEngine(name: string): AioError {
 
 /** The first file that is opened wants it. */
 function notAvailable(what: string): AioError {
-  return new AioError(what, { errno: ENOSYS, syscall: "open" });
+  const errno = lacksDescriptors() ? platform.errno.EMFILE : ENOSYS;
+  return new AioError(what, { errno, syscall: "open" });
 }

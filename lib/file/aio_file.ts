@@ -312,13 +312,15 @@ export class AioFile implements AsyncDisposable {
    * before.
    *
    * It is a range of the file, not a copy: it shows what the file has when it is read.
-   * A negative position counts from the end of the file as it is now. Without an end it
-   * goes to the end of the file as it is then.
+   * A negative position counts from the end of the file as it is now, as far as the
+   * system tells where that is. Without an end it goes to the end of the file as it is
+   * then.
    *
    * @param start Where it begins, in bytes.
    * @param end Where it ends, in bytes; at the end of the file unless given.
    * @returns The part.
-   * @throws {AioError} `EBADF` if the file is closed.
+   * @throws {AioError} `EBADF` if the file is closed; `ESPIPE` if a position is negative
+   * and the file is a pipe or a terminal.
    * @throws {RangeError} If a position is no integer.
    *
    * @example The last line
@@ -333,7 +335,7 @@ export class AioFile implements AsyncDisposable {
   slice(start?: number, end?: number): FileSlice {
     assertFile(this);
     this.#file.assertOpen("fstat");
-    return sliceOfAll(this, () => this.#file.sizeNow()).slice(start, end);
+    return sliceOfAll(this, this.#file).slice(start, end);
   }
 
   /**
@@ -951,7 +953,8 @@ export class AioFile implements AsyncDisposable {
 
   /**
    * A stream that writes to the file, with several writes in flight. It takes a
-   * copy of each chunk, and is closed when everything is written.
+   * copy of each chunk, which must not be changed until `write()` of the stream has
+   * resolved, and is closed when everything is written.
    *
    * @param options Where to begin, and how many writes may be in flight.
    * @returns A stream. Aborting it cancels its writes; the file stays open.

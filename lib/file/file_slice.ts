@@ -1,10 +1,15 @@
 /** `AioFile.slice()`: a part of a file that is read when it is asked for. */
 import { TextDecoder } from "node:util";
 import { outOfRange } from "../checks/arguments.ts";
+import type { OpenFile } from "../requests/open_file.ts";
+import { platform } from "../system/constants.ts";
+import { AioError } from "../system/error.ts";
+import { fileName } from "../system/hints.ts";
 import type { IoOptions } from "./options.ts";
+import { joined } from "./read.ts";
 import type { ReadableOptions } from "./streams.ts";
 
-/** What a slice uses of an `AioFile`. */
+/** What a slice uses of an `AioFile`, and what that is like. */
 interface Sliced {
   read(
     offset: number,
@@ -24,9 +29,9 @@ interface Range {
  * A slice that is all of a file.
  *
  * @param file The file.
- * @param sizeOfFile Asks for its size.
+ * @param opened The same, with its descriptor.
  */
-export let sliceOfAll: (file: Sliced, sizeOfFile: () => number) => FileSlice;
+export let sliceOfAll: (file: Sliced, opened: OpenFile) => FileSlice;
 
 /**
  * A part of a file, from {@linkcode AioFile.prototype.slice | AioFile.slice}. It has
@@ -45,18 +50,18 @@ export let sliceOfAll: (file: Sliced, sizeOfFile: () => number) => FileSlice;
  */
 export class FileSlice {
   readonly #file: Sliced;
-  readonly #sizeOfFile: () => number;
+  readonly #opened: OpenFile;
   readonly #range: Range;
 
   static {
-    sliceOfAll = (file, sizeOfFile) =>
-      new FileSlice(file, sizeOfFile, { start: 0, end: Infinity });
+    sliceOfAll = (file, opened) =>
+      new FileSlice(file, opened, { start: 0, end: Infinity });
   }
 
   /** Slices come from `AioFile.slice()`. */
-  private constructor(file: Sliced, sizeOfFile: () => number, range: Range) {
+  private constructor(file: Sliced, opened: OpenFile, range: Range) {
     this.#file = file;
-    this.#sizeOfFile = sizeOfFile;
+    this.#opened = opened;
     this.#range = range;
   }
 
@@ -77,11 +82,12 @@ export class FileSlice {
    */
   get size(): number {
     const { start, end } = this.#range;
-    return Math.max(Math.min(end, this.#sizeOfFile()) - start, 0);
+    return Math.max(Math.min(end, this.#opened.sizeNow()) - start, 0);
   }
 
   /**
-   * The bytes, in memory of their own.
+   * The bytes, in memory of their own. Of a pipe or a terminal they are those that come
+   * from now on, until there are as many, or it ends.
    *
    * @param options Cancellation and priority.
    * @returns The bytes, fewer than were asked for where the file ends before.
@@ -96,9 +102,20 @@ export class FileSlice {
    * console.log(bytes.length); // 8
    * ```
    */
-  bytes(options?: IoOptions): Promise<Uint8Array<ArrayBuffer>> {
+  async bytes(options?: IoOptions): Promise<Uint8Array<ArrayBuffer>> {
     const { start, end } = this.#range;
-    return this.#file.read(start, end - start, options);
+    const length = end - start;
+    if (this.#opened.isSeekable) {
+      return await this.#file.read(start, length, options);
+    }
+    const pieces: Uint8Array<ArrayBuffer>[] = [];
+    for (let left = length; left > 0;) {
+      const piece = await this.#file.read(0, left, options);
+      if (piece.byteLength === 0) break;
+      pieces.push(piece);
+      left -= piece.byteLength;
+    }
+    return joined(pieces);
   }
 
   /**
@@ -174,12 +191,14 @@ export class FileSlice {
 
   /**
    * A part of this slice. Positions are relative to it, and are those of `Blob.slice()`:
-   * a negative one counts from the end, and none leads out of this slice.
+   * a negative one counts from the end, as far as the system tells where that is, and
+   * none leads out of this slice.
    *
    * @param start Where it begins, in bytes.
    * @param end Where it ends, in bytes; where this one ends unless given.
    * @returns The part.
-   * @throws {AioError} `EBADF` if the file is closed, and a position is negative.
+   * @throws {AioError} If a position is negative: `EBADF` if the file is closed,
+   * `ESPIPE` of a pipe or a terminal, which has no end to count from.
    * @throws {RangeError} If a position is no integer.
    *
    * @example
@@ -199,7 +218,18 @@ export class FileSlice {
       start: positionBehind(this.#range.start, from),
       end: positionBehind(this.#range.start, Math.max(from, to)),
     };
-    return new FileSlice(this.#file, this.#sizeOfFile, range);
+    return new FileSlice(this.#file, this.#opened, range);
+  }
+
+  #assertHasEnd(position: number, name: string): void {
+    const { named, isSeekable } = this.#opened;
+    if (isSeekable) return;
+    throw new AioError(
+      `The ${name} ${position} counts from the end, and ${
+        fileName(named)
+      } has none`,
+      { errno: platform.errno.ESPIPE, syscall: "lseek", ...named },
+    );
   }
 
   /** A position from the start of this slice. */
@@ -207,7 +237,10 @@ export class FileSlice {
     if (!Number.isSafeInteger(position)) {
       throw outOfRange(name, position, "an integer");
     }
-    if (position < 0) return Math.max(this.size + position, 0);
+    if (position < 0) {
+      this.#assertHasEnd(position, name);
+      return Math.max(this.size + position, 0);
+    }
     return Math.min(position, this.#range.end - this.#range.start);
   }
 }

@@ -96,7 +96,10 @@ export function metrics(): Metrics {
  * ```
  */
 export interface Support {
-  /** Whether they have the C interface. Files work in any case. */
+  /**
+   * Whether they have the C interface. Files work without it, unless an engine was
+   * asked for by name that cannot be had.
+   */
   available: boolean;
   /** Why not, and what works all the same; or why no engine can serve files. */
   reason?: string;
@@ -131,7 +134,7 @@ export function supported(): Support {
     : known.name;
   const against = reasonAgainst();
   const likely = likelyEngine();
-  const reason = against ?? (likely.name === null ? likely.reason : null);
+  const reason = likely.name === null ? likely.reason : against;
   return {
     available: against === null,
     ...(reason === null ? {} : { reason }),

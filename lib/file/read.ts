@@ -93,7 +93,10 @@ export function upTo(
   return end === bytes.byteLength ? bytes : bytes.slice(0, end);
 }
 
-function joined(pieces: Uint8Array<ArrayBuffer>[]): Uint8Array<ArrayBuffer> {
+/** The bytes of all, one behind the other. */
+export function joined(
+  pieces: Uint8Array<ArrayBuffer>[],
+): Uint8Array<ArrayBuffer> {
   if (pieces.length === 1) return pieces[0];
   const length = pieces.reduce((sum, { byteLength }) => sum + byteLength, 0);
   const all = runtime.allocateUnsafe(length);

@@ -36,9 +36,10 @@ import { untilDone } from "./until_done.ts";
  * is done.
  * @returns When the requests are done or queued, as `mode` says.
  * @throws {AioError} `EIO` if `LIO_WAIT` found that a request failed; `EAGAIN`
- * if some could not be queued (the rest go on, and the blocks tell which);
- * `EINVAL` if the mode is not valid or a block is in progress (then nothing is
- * queued).
+ * if some could not be queued (the rest go on, and the blocks tell which).
+ * With `EINVAL` nothing is queued: if the mode is not valid, a block is in progress
+ * or twice in the list, or `aio_nbytes` of one is more than its buffer has.
+ * @throws {TypeError} If `sigevent` is to call a function, and has none.
  * @see https://pubs.opengroup.org/onlinepubs/9799919799/functions/lio_listio.html
  *
  * @example Two reads with one call

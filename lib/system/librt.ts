@@ -34,7 +34,8 @@ export function librt(syscall = "aio_init"): Librt {
     return bind();
   } catch (error) {
     if (!(error instanceof UnavailableError)) throw error;
-    throw new AioError(error.message + WHAT_WORKS, { errno: ENOSYS, syscall });
+    const errno = error.isPassing ? platform.errno.EMFILE : ENOSYS;
+    throw new AioError(error.message + WHAT_WORKS, { errno, syscall });
   }
 }
 

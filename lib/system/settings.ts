@@ -80,7 +80,8 @@ export interface Configuration {
   pageCache?: boolean;
   /**
    * What serves requests of files. `"io_uring"` is the kernel's own asynchronous
-   * I/O: it takes the least of the processor, and what runs can be canceled.
+   * I/O: it takes the least of the processor, and cancels what the kernel has not
+   * begun.
    * `"librt"` is the C library's `aio(3)`, on threads. `"fs"` is the runtime's own
    * `node:fs`, which needs no native calls. `"auto"` takes io_uring where Linux,
    * from 6.1 on, offers it to the main thread of the process, librt elsewhere, and

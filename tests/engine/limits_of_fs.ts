@@ -100,6 +100,15 @@ const LIMITS: readonly Limit[] = [
     },
   },
   {
+    row: "`ulimit -f` on Deno",
+    reason: "a signal ends the process, which takes native calls to ignore",
+    tests: {
+      "file/faults_test.ts": [
+        "EFBIG comes from all that makes a file longer than the limit",
+      ],
+    },
+  },
+  {
     row: "writes on Deno",
     reason:
       "nothing else goes on while one runs, and none tells how far it came",

@@ -15,6 +15,7 @@ import {
   Fifo,
   isEmulated,
   isLinux,
+  isThere,
   openSync,
   pattern,
   report,
@@ -412,6 +413,25 @@ test("EFBIG comes from a write past the limit of the file size", {
 });
 
 test(
+  "EFBIG comes from all that makes a file longer than the limit, and no signal",
+  {
+    ignore: !isLinux,
+  },
+  async () => {
+    using directory = new Directory();
+    const path = directory.file();
+    assertEquals(await report("size_limit", { args: [path] }), {
+      writeAt: "EFBIG",
+      "writeAt() of a list": "EFBIG",
+      "direct writeAt()": "EFBIG",
+      truncate: "EFBIG",
+      allocate: "EFBIG",
+      copyTo: "EFBIG",
+    });
+  },
+);
+
+test(
   "EPIPE comes from a pipe that nobody reads",
   { ignore: !isLinux },
   async () => {
@@ -453,6 +473,26 @@ test("EMFILE comes from open(), and open files go on without descriptors", {
   assertEquals(error, { code: "EMFILE", errno: 24, syscall: "open", path });
   assertEquals({ right, reopened }, { right: 2000, reopened: true });
 });
+
+for (const engine of [engineHere(), "auto"] as const) {
+  test(`EMFILE at the first open() passes, where ${engine} is to serve`, {
+    ignore: !isLinux,
+  }, async () => {
+    using directory = new Directory();
+    const outcome = await report("descriptors_again", {
+      args: [directory.file(pattern(1))],
+      engine,
+      pageCache: false,
+      wrapper: ["bash", "-c", 'ulimit -n 100; exec "$@"', "bash"],
+    });
+    const automatic = isThere("io_uring") ? "io_uring" : "librt";
+    assertEquals(outcome, {
+      first: "EMFILE",
+      engine: engine === "auto" ? automatic : engine,
+      available: true,
+    });
+  });
+}
 
 // More than one call takes, too: the event loop has a turn before they are tried again.
 for (const count of [100, 600]) {

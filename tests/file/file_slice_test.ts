@@ -5,10 +5,12 @@ import { AioError, AioFile, type FileSlice, metrics } from "../../mod.ts";
 import {
   assertAioError,
   assertBytes,
+  delay,
   Directory,
   encode,
   Fifo,
   isLinux,
+  openSync,
   pattern,
   test,
 } from "../helpers/mod.ts";
@@ -125,15 +127,60 @@ test("slice() is canceled by a signal", async () => {
   await assertRejects(() => part.text({ priority: -1 }), RangeError);
 });
 
-test("slice() of a pipe has no size, and what is there", {
+test(
+  "slice() of a pipe has no size, and the bytes that come, to the end of the part",
+  {
+    ignore: !isLinux,
+  },
+  async () => {
+    await using fifo = new Fifo();
+    const part = fifo.file.slice(0, 5);
+    assertEquals(part.size, 0);
+    fifo.feed("hell");
+    const text = part.text();
+    await delay(5);
+    fifo.feed("o world");
+    assertEquals(await text, "hello");
+  },
+);
+
+test("slice() of a pipe goes to its end, as its stream does", {
   ignore: !isLinux,
 }, async () => {
-  await using fifo = new Fifo();
-  const part = fifo.file.slice(0, 5);
-  assertEquals(part.size, 0);
-  fifo.feed("hello world");
-  assertEquals(await part.text(), "hello");
+  for (const how of ["bytes", "stream"] as const) {
+    await using fifo = new Fifo();
+    await using reader = AioFile.adopt(openSync(fifo.path, "r"));
+    await fifo.file.close();
+    const part = reader.slice();
+    const all = how === "bytes"
+      ? part.text()
+      : new Response(part.stream()).text();
+    for (const text of ["one ", "and ", "more"]) {
+      fifo.feed(text);
+      await delay(2);
+    }
+    fifo.closeControl();
+    assertEquals(await all, "one and more");
+  }
 });
+
+test(
+  "slice() of a pipe refuses positions that count from its end with ESPIPE",
+  {
+    ignore: !isLinux,
+  },
+  async () => {
+    await using fifo = new Fifo();
+    for (const [start, end] of [[-2], [0, -2]]) {
+      const error = assertThrows(
+        () => fifo.file.slice(start, end),
+        AioError,
+        "counts from the end",
+      );
+      assertEquals([error.code, error.syscall], ["ESPIPE", "lseek"]);
+    }
+  },
+);
 
 test("slice() of a closed file is EBADF, whatever is asked", async () => {
   using directory = new Directory();

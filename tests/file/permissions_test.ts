@@ -210,6 +210,8 @@ test("without --allow-ffi an engine that needs it says so when it is asked for",
     }
     assertEquals([available, engine], [false, undefined]);
     assertStringIncludes(reason, "--allow-ffi");
+    assertStringIncludes(reason, `"${wanted}"`);
+    assert(!reason.includes("files work"), reason);
   }
 });
 

@@ -26,7 +26,6 @@ export const libc = Deno.dlopen(
       result: "i32",
     },
     tgkill: { parameters: ["i32", "i32", "i32"], result: "i32" },
-    signal: { parameters: ["i32", "usize"], result: "usize" },
     setresuid: { parameters: ["u32", "u32", "u32"], result: "i32" },
     execv: { parameters: ["buffer", "buffer"], result: "i32" },
     usleep: { parameters: ["u32"], result: "i32", nonblocking: true },
