@@ -212,6 +212,7 @@ async function verify({ path, json }: Settings) {
 }
 
 async function checkpoint({ path, upTo }: Settings) {
+  await fs.stat(path); // Only append makes one.
   await using log = await WriteAheadLog.open(path);
   const { last } = log.recovered;
   await log.checkpoint(upTo);

@@ -402,7 +402,8 @@ export class AioFile implements AsyncDisposable {
    * A list of buffers is appended in order, with nothing in between. That holds
    * against everybody who appends, for up to 1 MiB; of more, the system gets a part at
    * a time, and only the other appends of this `AioFile` stay outside. One buffer of
-   * pinned memory goes at once, however long it is.
+   * pinned memory goes at once, however long it is; in workers, and on Bun where
+   * `node:fs` serves, it is as other memory.
    *
    * @param from The bytes: a buffer, or a list of them. They must not be changed
    * before the promise is settled.
@@ -587,7 +588,8 @@ export class AioFile implements AsyncDisposable {
   /**
    * Cancels every request of this file that has not begun; their promises reject
    * with an `AioError` `ECANCELED`. Those that are running go on. What waits for a
-   * pipe, a socket or a terminal has not begun.
+   * pipe, a socket or a terminal has not begun. A {@linkcode AioFile.prototype.lock |
+   * lock} that waits is no request: its signal ends it.
    *
    * @returns How many were canceled.
    * @throws {AioError} `EBADF` if the file is closed.
@@ -792,7 +794,9 @@ export class AioFile implements AsyncDisposable {
    *
    * It is an open file description lock (`F_OFD_SETLK`). It excludes other processes,
    * and every other file of this one, that ask for a lock; nobody is kept from reading
-   * and writing. Calls on the same `AioFile` exclude each other as well.
+   * and writing. Calls on the same `AioFile` exclude each other as well. But files that
+   * were adopted from one descriptor, or from duplicates of it, have one owner: their
+   * locks do not exclude each other, and to close one of them gives up those of all.
    *
    * A thread that waits for a lock cannot be canceled, so none does: the system is asked
    * again and again, at first after 1 ms, then up to 64 ms later. So there is no order
@@ -986,7 +990,8 @@ export class AioFile implements AsyncDisposable {
    *
    * @param options Whether to cancel what has not begun instead of waiting for
    * it. A read of a pipe that stays silent would keep the file open for ever.
-   * @returns When everything is settled and the descriptor is closed.
+   * @returns When everything is settled and the descriptor is closed. Who waits for a
+   * lock learns of it with the next try.
    * @throws {AioError} If the system reports an error on closing any descriptor
    * of the file: some file systems tell only then that what was written is lost
    * (NFS, FUSE). The file is closed all the same.

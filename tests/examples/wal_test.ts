@@ -14,6 +14,7 @@ import {
   readLog,
   WriteAheadLog,
 } from "../../examples/write_ahead_log.ts";
+import { existsSync } from "node:fs";
 import { metrics } from "../../mod.ts";
 import {
   assertBytes,
@@ -1115,13 +1116,14 @@ test("wal.ts says what it cannot use, and exits with 1", async (directory) => {
   for (const command of ["append", "dump", "verify", "checkpoint"]) {
     assertFailed(await wal([command, text]), 1, "is not a write-ahead log");
   }
-  for (const command of ["dump", "verify"]) {
+  for (const command of ["dump", "verify", "checkpoint"]) {
     assertFailed(
       await wal([command, missing]),
       1,
       `cannot stat "${missing}": No such file`,
     );
   }
+  assert(!existsSync(missing));
   const permitted = ["--allow-ffi", "--allow-read"];
   const result = await wal(["append", missing], "x\n", permitted);
   assertFailed(result, 1, "--allow-write");
