@@ -10,13 +10,7 @@ import type {
 } from "../engine/engine.ts";
 import { PageCache } from "../engine/page_cache.ts";
 import { engine } from "../engine/serving.ts";
-import {
-  EAGAIN,
-  EBADF,
-  ECANCELED,
-  EIO,
-  platform,
-} from "../system/constants.ts";
+import { EAGAIN, ECANCELED, EIO, platform } from "../system/constants.ts";
 import { counters } from "../system/counters.ts";
 import { AioError, isCancellation } from "../system/error.ts";
 import { fileName } from "../system/hints.ts";

@@ -1,7 +1,7 @@
 // Permissions of the runtime: the work goes through native calls, but what a
 // program may open is what the runtime lets it open.
 
-import { assertEquals, assertStringIncludes } from "@std/assert";
+import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { constants } from "node:fs";
 import type { OpenOptions } from "../../mod.ts";
 import {
