@@ -590,6 +590,8 @@ export class WriteAheadLog implements AsyncDisposable {
   #witnessed: number;
   readonly #commits = new Set<Promise<void>>();
   #replacing: Promise<void> | null = null;
+  /** Has the appends enter that were called meanwhile, in their order. */
+  #waiting: (() => void)[] = [];
   #failure: LogError | null = null;
   #closing: Promise<void> | null = null;
 
@@ -675,7 +677,13 @@ export class WriteAheadLog implements AsyncDisposable {
         `A record can have ${RECORD_BYTES_MAX} bytes, not ${record.length}`,
       );
     }
-    while (this.#replacing !== null) await this.#replacing.catch(() => {});
+    if (this.#replacing === null) return await this.#appendNow(record);
+    return await new Promise((resolve) =>
+      this.#waiting.push(() => resolve(this.#appendNow(record)))
+    );
+  }
+
+  async #appendNow(record: Uint8Array): Promise<number> {
     this.#assertUsable();
     const sequence = this.#last + 1;
     const frame = this.#encode(sequence, record);
@@ -732,6 +740,7 @@ export class WriteAheadLog implements AsyncDisposable {
       await this.#replacing;
     } finally {
       this.#replacing = null;
+      for (const enter of this.#waiting.splice(0)) enter();
     }
   }
 
@@ -755,8 +764,7 @@ export class WriteAheadLog implements AsyncDisposable {
         await this.#commit(this.#durable, seal);
       }
     } finally {
-      await this.#file.close();
-      this.#lock[Symbol.dispose]();
+      await this.#file.close().finally(() => this.#lock[Symbol.dispose]());
     }
   }
 

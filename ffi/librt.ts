@@ -82,15 +82,24 @@ function bind(): Librt | UnavailableError {
 
 // The same everywhere.
 const SIGXFSZ = 25;
-const [SIG_DFL, SIG_IGN] = [0, 1];
+const SIG_IGN = 1;
+/** More than a `struct sigaction` has anywhere. */
+const SIGACTION_BYTES_MAX = 256;
 
 /**
  * What would be longer than `ulimit -f` allows fails with `EFBIG`, and the process goes
  * on, as Node has it. Who listens to the signal still hears of it.
  */
-function ignoreSizeSignal({ signal }: NativeFunctions): void {
-  const before = Number(signal(SIGXFSZ, SIG_IGN));
-  if (before !== SIG_DFL) signal(SIGXFSZ, before);
+function ignoreSizeSignal(native: NativeFunctions): void {
+  const { aligned_alloc, free, sigaction, signal } = native;
+  const memory = aligned_alloc(SIGACTION_BYTES_MAX, SIGACTION_BYTES_MAX);
+  if (memory === null) return;
+  sigaction(SIGXFSZ, null, memory);
+  // It begins with the function, SIG_DFL is none.
+  const handler = runtime.view(memory, SIGACTION_BYTES_MAX).subarray(0, 8);
+  const isDefault = handler.every((byte) => byte === 0);
+  free(memory);
+  if (isDefault) signal(SIGXFSZ, SIG_IGN);
 }
 
 if (runtime.bindsAtImport) {

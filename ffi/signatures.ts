@@ -110,6 +110,8 @@ export const SIGNATURES = {
     result: "int",
   },
   isatty: { parameters: ["int"], result: "int" },
+  // int sigaction(int signal, struct sigaction *wanted, struct sigaction *before)
+  sigaction: { parameters: ["int", "nullable", "pointer"], result: "int" },
   // void (*signal(int signal, void (*handler)(int)))(int), with SIG_IGN for one.
   signal: { parameters: ["int", "long"], result: "long" },
   // Of Linux. int ptsname_r(int fd, char *name, size_t byteLength)

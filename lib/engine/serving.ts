@@ -66,8 +66,9 @@ function made(): Engine {
   const known = tried.get(settings.engine);
   if (known !== undefined) return known;
   const made = make();
-  // Without descriptors there is less than later.
-  if (!lacksDescriptors()) tried.set(settings.engine, made);
+  // Without descriptors there is less than later. A ring is there for good.
+  const isBest = made.name === "io_uring";
+  if (isBest || !lacksDescriptors()) tried.set(settings.engine, made);
   return made;
 }
 

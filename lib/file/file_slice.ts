@@ -109,11 +109,13 @@ export class FileSlice {
       return await this.#file.read(start, length, options);
     }
     const pieces: Uint8Array<ArrayBuffer>[] = [];
-    for (let left = length; left > 0;) {
-      const piece = await this.#file.read(0, left, options);
+    // Some devices have positions.
+    for (let bytes = 0; bytes < length;) {
+      const at = start + bytes;
+      const piece = await this.#file.read(at, length - bytes, options);
       if (piece.byteLength === 0) break;
       pieces.push(piece);
-      left -= piece.byteLength;
+      bytes += piece.byteLength;
     }
     return joined(pieces);
   }

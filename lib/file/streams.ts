@@ -1,4 +1,5 @@
 /** `AioFile.readable()` and `AioFile.writable()`: web streams over requests. */
+import * as web from "node:stream/web";
 import { runtime } from "../../ffi/current.ts";
 import {
   assertObject,
@@ -14,6 +15,12 @@ import {
 } from "../checks/bytes.ts";
 import { fileOffset, offsetAfter } from "../checks/offset.ts";
 import { allocateOwn } from "../system/pinned.ts";
+
+/**
+ * Not the globals: the environments of test runners that play a browser (jsdom) have
+ * none, or some of their own.
+ */
+const { ReadableStream, WritableStream } = web as unknown as typeof globalThis;
 
 const CHUNK_BYTES = 256 * 1024;
 const DEPTH = 4;
@@ -171,12 +178,14 @@ export function readableFrom(
   const source: UnderlyingByteSource = {
     type: "bytes",
     async pull(controller) {
-      const chunk = await take().catch(async (error) => {
+      const chunk = isAtEnd ? undefined : await take().catch(async (error) => {
         await giveUp(error);
         throw error;
       });
       if (chunk !== undefined && chunk.byteLength > 0) {
         controller.enqueue(chunk);
+        // Not closed yet: who wants more bytes at least would not get these.
+        return isAtEnd ? giveUp() : readAhead();
       }
       if (!isAtEnd) return readAhead();
       await giveUp();

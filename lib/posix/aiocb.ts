@@ -3,7 +3,10 @@
  *
  * @module
  */
-import { ControlBlockRequest } from "./control_block_request.ts";
+import {
+  type BlockLife,
+  ControlBlockRequest,
+} from "./control_block_request.ts";
 import { assertObject, int32, nonNegative } from "../checks/arguments.ts";
 import { assertBytes, byteLengthOf, nameOf } from "../checks/bytes.ts";
 import { signedOffset } from "../checks/offset.ts";
@@ -57,9 +60,7 @@ const FIELD_NAMES = [
 ] as const;
 
 /** A block that is collected gives its native memory back when that is safe. */
-const collected = new FinalizationRegistry<ControlBlockRequest>((request) =>
-  request.drop()
-);
+const collected = new FinalizationRegistry<BlockLife>((life) => life.drop());
 
 let getRequest: (block: Aiocb) => ControlBlockRequest;
 
@@ -138,7 +139,7 @@ export class Aiocb implements Disposable {
   constructor(fields: AiocbFields = {}) {
     assertObject(fields, "fields");
     this.#request = new ControlBlockRequest();
-    collected.register(this, this.#request, this.#request);
+    collected.register(this, this.#request.life, this.#request);
     for (const name of FIELD_NAMES) {
       const value = fields[name];
       if (value !== undefined) Reflect.set(this, name, value);
@@ -250,7 +251,7 @@ export class Aiocb implements Disposable {
   [Symbol.dispose](): void {
     const request = getRequest(this);
     collected.unregister(request);
-    request.drop();
+    request.life.drop();
   }
 }
 

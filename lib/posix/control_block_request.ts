@@ -51,6 +51,31 @@ export const inProgress: RequestsInProgress<ControlBlockRequest> =
   new RequestsInProgress();
 
 /**
+ * The native block of an `Aiocb`, as long as either needs it. It refers to nothing else:
+ * the function of a `sigevent` may name the `Aiocb`, which is to be collected.
+ */
+export class BlockLife {
+  block: ControlBlock = takeBlock();
+  isInProgress = false;
+  isDropped = false;
+
+  /** The `Aiocb` is gone: gives the block back when that is safe. */
+  drop(): void {
+    if (this.isDropped) return;
+    this.isDropped = true;
+    if (this.isInProgress) return;
+    this.block.release();
+    giveMemoryBack();
+  }
+
+  /** The request is done. */
+  ended(): void {
+    this.isInProgress = false;
+    if (this.isDropped) this.block.release();
+  }
+}
+
+/**
  * What stands behind an `Aiocb`. It does not refer to that, so that the `Aiocb`
  * can be collected while its request is in flight.
  */
@@ -67,9 +92,8 @@ export class ControlBlockRequest implements Waitable {
   /** Nobody asked what its descriptor is: it may wait for a pipe. */
   readonly headNotify = "endless";
   position = -1;
+  readonly life: BlockLife;
   #state: "idle" | "in progress" | "done" = "idle";
-  #isDropped = false;
-  #block: ControlBlock;
   /** Of a synchronization: `O_SYNC` or `O_DSYNC`. */
   #syncOperation = 0;
   #notification: Notification | null = null;
@@ -87,7 +111,7 @@ export class ControlBlockRequest implements Waitable {
 
   constructor() {
     librt();
-    this.#block = takeBlock();
+    this.life = new BlockLife();
   }
 
   get nbytes(): number {
@@ -106,11 +130,11 @@ export class ControlBlockRequest implements Waitable {
   }
 
   get block(): ControlBlock {
-    return this.#block;
+    return this.life.block;
   }
 
   get address(): number {
-    return this.#isDropped ? 0 : this.#block.address;
+    return this.life.isDropped ? 0 : this.block.address;
   }
 
   get isInProgress(): boolean {
@@ -119,7 +143,7 @@ export class ControlBlockRequest implements Waitable {
 
   /** What the waiter waits for: the block, while it is in progress. */
   get head(): ControlBlock | null {
-    return this.isInProgress ? this.#block : null;
+    return this.isInProgress ? this.block : null;
   }
 
   /** By how much its priority is lowered; glibc does not of synchronizations. */
@@ -162,7 +186,7 @@ export class ControlBlockRequest implements Waitable {
     this.#notification = notificationFor(this.sigevent, fn);
     this.submittedBy = fn;
     this.#syncOperation = syncOperation;
-    this.#block.pack({
+    this.block.pack({
       fildes: this.fildes,
       lio_opcode: this.lioOpcode,
       reqprio: this.reqprio,
@@ -175,9 +199,9 @@ export class ControlBlockRequest implements Waitable {
 
   /** A block that an `aio_suspend` call still names must not be reused. */
   #renewBlock(): void {
-    const held = this.#block;
+    const held = this.block;
     if (held.holds === 0) return;
-    this.#block = takeBlock();
+    this.life.block = takeBlock();
     held.release();
   }
 
@@ -189,6 +213,7 @@ export class ControlBlockRequest implements Waitable {
   submitted(listNotification: Notification | null = null): void {
     assert(!this.isInProgress, "a request in progress is queued again");
     this.#state = "in progress";
+    this.life.isInProgress = true;
     this.#listNotification = listNotification;
     this.wasFirst = inProgress.add(this);
     if (this.#notification!.isEmulated) waiter.add(this);
@@ -223,12 +248,12 @@ export class ControlBlockRequest implements Waitable {
   takeBack(isCertain: boolean): boolean {
     const { native } = this.#notification!;
     const isSilent = isCertain || native.notify !== SIGEV_SIGNAL;
-    if (isSilent) this.#block.writeNotify(SIGEV_NONE);
-    const { pointer } = this.#block;
+    if (isSilent) this.block.writeNotify(SIGEV_NONE);
+    const { pointer } = this.block;
     const isTaken = librt().aio_cancel(this.fildes, pointer) === AIO_CANCELED;
     // A thread that is done with it may be reading how to announce it: if the
     // function were taken away meanwhile, it would call none.
-    this.#block.writeNotify(native.notify);
+    this.block.writeNotify(native.notify);
     // Its list counts it as done.
     if (isTaken) this.#listNotification?.takeOver();
     return isTaken;
@@ -242,7 +267,7 @@ export class ControlBlockRequest implements Waitable {
   /** Makes the native call for what is packed, by itself. Returns 0 or -1. */
   #call(): number {
     const { aio_read, aio_write, aio_fsync } = librt();
-    const { pointer } = this.#block;
+    const { pointer } = this.block;
     if (this.submittedBy === "aio_fsync") {
       return aio_fsync(this.#syncOperation, pointer);
     }
@@ -253,9 +278,9 @@ export class ControlBlockRequest implements Waitable {
   check(): number {
     if (!this.isInProgress) return this.#errno;
     const { aio_error, aio_return } = librt();
-    const errno = aio_error(this.#block.pointer);
+    const errno = aio_error(this.block.pointer);
     if (errno === EINPROGRESS) return errno;
-    this.#done(errno, aio_return(this.#block.pointer));
+    this.#done(errno, aio_return(this.block.pointer));
     return errno;
   }
 
@@ -304,18 +329,9 @@ export class ControlBlockRequest implements Waitable {
     if (!isWanted) waiter.remove(this);
   }
 
-  /** The `Aiocb` is gone: gives the block back when that is safe. */
-  drop(): void {
-    if (this.#isDropped) return;
-    this.#isDropped = true;
-    if (this.isInProgress) return;
-    this.#block.release();
-    giveMemoryBack();
-  }
-
   /** @throws {AioError} `EINVAL` unless a request can be submitted. */
   assertSubmittable(fn: SubmitFunction): void {
-    if (this.#isDropped) {
+    if (this.life.isDropped) {
       throw this.#invalid(fn, "The control block is disposed of");
     }
     // What announces that it is done is faster than the library.
@@ -355,7 +371,7 @@ export class ControlBlockRequest implements Waitable {
       this.#listeners.delete(listener);
       listener(errno);
     }
-    if (this.#isDropped) this.#block.release();
+    this.life.ended();
   }
 
   #assertBuffer(fn: SubmitFunction): void {

@@ -92,13 +92,14 @@ import { untilDone } from "./until_done.ts";
  *     aio_lio_opcode: opcode,
  *   })
  * );
- * const { promise: done, resolve } = Promise.withResolvers<number>();
- * await lio_listio(LIO_NOWAIT, blocks, {
- *   sigev_notify: SIGEV_THREAD,
- *   sigev_value: 7,
- *   sigev_notify_function: resolve,
+ * const value = await new Promise<number>((resolve, reject) => {
+ *   lio_listio(LIO_NOWAIT, blocks, {
+ *     sigev_notify: SIGEV_THREAD,
+ *     sigev_value: 7,
+ *     sigev_notify_function: resolve,
+ *   }).catch(reject);
  * });
- * console.log(await done); // 7
+ * console.log(value); // 7
  * console.log(aio_return(blocks[0]), aio_return(blocks[2])); // 64 64
  * closeSync(fd);
  * rmSync(path);

@@ -85,11 +85,11 @@ function isCombinable(request: Request): boolean {
 }
 
 function isRefused(
-  { transferred, queue }: CombinedRequest,
+  { transferred }: CombinedRequest,
   error: Error | null,
 ): boolean {
   return error instanceof AioError && transferred === 0 &&
-    isRefusal(error.errno, queue.file.isSynchronous);
+    isRefusal(error.errno);
 }
 
 /** Takes a batch apart that was not handed over, or has not begun. */

@@ -200,7 +200,7 @@ export class FileQueue implements Source, ChannelOwner {
     this.fail(request, errno);
     if (!request.isWrite || !this.file.isSynchronous) return;
     // Each write is a synchronization: what others wrote may be lost with it.
-    if (!isRefusal(errno, true)) this.commits.lose(errno);
+    if (!isRefusal(errno)) this.commits.lose(errno);
   }
 
   #isComplete(request: Request, bytes: number): boolean {

@@ -173,9 +173,12 @@ export class GroupCommit {
     if (lossErrno !== 0) {
       this.lose(lossErrno, sharing.size > 0);
       this.#tell(lossErrno);
-    } else if (first !== null) this.#groups[0].isUncovered = true;
-    if (first === null) this.#succeed(sharing);
-    else for (const sync of sharing) settleAsWell(sync, first);
+      for (const sync of sharing) sync.queue.fail(sync, lossErrno);
+    } else if (first === null) this.#succeed(sharing);
+    else {
+      this.#groups[0].isUncovered = true;
+      for (const sync of sharing) settleAsWell(sync, first);
+    }
     this.#advanceSoon();
   };
 

@@ -5,19 +5,17 @@
  */
 import { EBADF, platform } from "../system/constants.ts";
 
-const { EDQUOT, EFBIG, EINVAL, ENOSPC } = platform.errno;
-
-const OF_ARGUMENTS = [EBADF, EFBIG, EINVAL];
-/** A synchronous file may find out that there is no room when all is written. */
-const OF_ROOM = [EDQUOT, ENOSPC];
+/**
+ * Not the others: NFS takes the bytes of a write, and then reports with it that there
+ * was no room for an earlier one. A synchronous file finds that out as late.
+ */
+const REFUSALS = [EBADF, platform.errno.EINVAL];
 
 /**
  * Whether nothing is written, nor lost.
  *
  * @param errno What a write failed with that had transferred nothing.
- * @param isSynchronous Whether each write is a synchronization.
  */
-export function isRefusal(errno: number, isSynchronous: boolean): boolean {
-  return OF_ARGUMENTS.includes(errno) ||
-    !isSynchronous && OF_ROOM.includes(errno);
+export function isRefusal(errno: number): boolean {
+  return REFUSALS.includes(errno);
 }

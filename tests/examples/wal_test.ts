@@ -748,6 +748,16 @@ test("WriteAheadLog.checkpoint() loses nothing of writers that go on meanwhile",
   }
 });
 
+test("WriteAheadLog.append() keeps the order of the calls behind a checkpoint", async (directory) => {
+  await using log = await WriteAheadLog.open(directory.at("log"));
+  for (const text of ["a", "b"]) await log.append(encode(text));
+  const checkpoint = log.checkpoint(1);
+  const waiting = ["c", "d"].map((text) => log.append(encode(text)));
+  await checkpoint;
+  const later = ["e", "f"].map((text) => log.append(encode(text)));
+  assertEquals(await Promise.all([...waiting, ...later]), [3, 4, 5, 6]);
+});
+
 test("WriteAheadLog.checkpoint() begins anew what a crash has left of another", async (directory) => {
   const path = directory.at("log");
   Deno.writeFileSync(directory.at(".log.new"), pattern(100_000));

@@ -488,6 +488,7 @@ for (const engine of [engineHere(), "auto"] as const) {
     const automatic = isThere("io_uring") ? "io_uring" : "librt";
     assertEquals(outcome, {
       first: "EMFILE",
+      leaked: 0,
       engine: engine === "auto" ? automatic : engine,
       available: true,
     });

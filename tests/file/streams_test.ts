@@ -49,6 +49,38 @@ async function bytesOf(
   return concat(await chunksOf(stream.getReader()));
 }
 
+for (const chunkSize of [undefined, 4096]) {
+  test(`readable() gives its last bytes to a reader that wants more at least, in chunks of ${chunkSize}`, async () => {
+    using directory = new Directory();
+    const contents = pattern(100_003);
+    await using file = await AioFile.open(directory.file(contents));
+    const reader = file.readable({ chunkSize }).getReader({ mode: "byob" });
+    const chunks: Uint8Array[] = [];
+    for (;;) {
+      const { done, value } = await reader.read(new Uint8Array(8192), {
+        min: 5000,
+      });
+      chunks.push(value!);
+      if (done) break;
+    }
+    assertBytes(concat(chunks), contents);
+  });
+}
+
+test("readable() and writable() need no global streams, and are those of the runtime", async () => {
+  using directory = new Directory();
+  const path = directory.file("contents");
+  await using file = await AioFile.open(path, { read: true, write: true });
+  const { ReadableStream, WritableStream } = globalThis;
+  Object.assign(globalThis, { ReadableStream: null, WritableStream: null });
+  try {
+    assert(file.readable() instanceof ReadableStream);
+    assert(file.writable() instanceof WritableStream);
+  } finally {
+    Object.assign(globalThis, { ReadableStream, WritableStream });
+  }
+});
+
 /** Requests that are not settled, wherever they wait. */
 function unsettled(): number {
   const { inFlight, queued } = metrics();

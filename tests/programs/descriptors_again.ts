@@ -19,15 +19,29 @@ for (;;) {
     break;
   }
 }
-const first = await AioFile.open(path).then(
-  () => "open",
-  (error) => error.code,
-);
+const open = () =>
+  AioFile.open(path).then(
+    (file) => file.close().then(() => "open"),
+    (error) => error.code,
+  );
+const first = await open();
+for (let count = 0; count < 3; count++) {
+  closeSync(taken.pop()!);
+  await open();
+}
 for (const fd of taken) closeSync(fd);
+const rings = [...Deno.readDirSync("/proc/self/fd")].filter(({ name }) => {
+  try {
+    return Deno.readLinkSync(`/proc/self/fd/${name}`).includes("io_uring");
+  } catch {
+    return false; // The descriptor that lists the others.
+  }
+}).length;
 await using file = await AioFile.open(path);
 await file.readAt(new Uint8Array(1), 0);
 console.log(JSON.stringify({
   first,
+  leaked: Math.max(rings - 1, 0),
   engine: metrics().engine,
   available: supported().available,
 }));

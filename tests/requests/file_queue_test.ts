@@ -247,9 +247,7 @@ test("FileQueue rejects one append of a batch whose buffer is taken away", async
 for (
   const [code, isSynchronous] of [
     ["EINVAL", false],
-    ["ENOSPC", false],
-    ["EDQUOT", false],
-    ["EFBIG", true],
+    ["EBADF", true],
   ] as const
 ) {
   test(`FileQueue makes the appends of a batch that is refused with ${code} one by one`, async () => {
@@ -288,7 +286,7 @@ for (
 
 test("FileQueue makes no append again that may be written, though a batch fails", async () => {
   for (
-    const [isSynchronous, errno] of [[true, ENOSPC], [false, EIO]] as const
+    const [isSynchronous, errno] of [[true, EIO], [false, ENOSPC]] as const
   ) {
     using engine = new FakeEngine();
     const queue = new FileQueue(99, {
@@ -579,7 +577,7 @@ test("FileQueue of an O_DSYNC file fails a sync after a write that failed", asyn
 });
 
 test("FileQueue of an O_DSYNC file succeeds with a sync after a write that was refused", async () => {
-  for (const code of ["EINVAL", "EFBIG", "EBADF"]) {
+  for (const code of ["EINVAL", "EBADF"]) {
     using engine = new FakeEngine();
     const queue = new FileQueue(99, { ...FILE, isSynchronous: true });
     const write = submit(queue, "write", "a");
@@ -621,6 +619,38 @@ test("FileQueue fails a sync with what is lost since another one had no memory",
   await assertAioError(failed.outcome, "ENOMEM");
   queue.closeFailed(EIO);
   await assertAioError(submit(queue, "sync").outcome, "EIO");
+});
+
+test("FileQueue tells of a loss though another descriptor had no memory for the sync", async () => {
+  using engine = new FakeEngine();
+  const queue = new FileQueue(99, FILE);
+  const second = new FileQueue(98, FILE, queue.commits);
+  for (const one of [queue, second]) {
+    const { outcome } = submit(one, "write", "a");
+    engine.complete(one, 0, 1);
+    await outcome;
+  }
+  const { outcome } = submit(queue, "sync");
+  const rejected = assertAioError(outcome, "EIO");
+  await microtasks();
+  engine.lackMemory(queue);
+  engine.complete(second, EIO, 0);
+  await rejected;
+});
+
+test("FileQueue forgets what one sync told of when the next one succeeds", async () => {
+  using engine = new FakeEngine();
+  const queue = new FileQueue(99, FILE);
+  for (const errno of [EIO, 0]) {
+    const write = submit(queue, "write", "a");
+    engine.complete(queue, 0, 1);
+    await write.outcome;
+    const { outcome } = submit(queue, "sync");
+    const settled = errno === 0 ? outcome : assertAioError(outcome, "EIO");
+    await microtasks();
+    engine.complete(queue, errno, 0);
+    await settled;
+  }
 });
 
 test("FileQueue asks no descriptor for a sync that was canceled at another one", async () => {
