@@ -2,7 +2,7 @@
 // acknowledged as durable is on that disk.
 
 import { assert, assertEquals } from "@std/assert";
-import { test } from "../helpers/mod.ts";
+import { engineOf, test } from "../helpers/mod.ts";
 import { canHaveDisks } from "./failing_disk.ts";
 import { reportInNamespace } from "./namespace.ts";
 import { limit_ms, scaled, seed, tell } from "./scale.ts";
@@ -27,6 +27,21 @@ test("a disk that fails loses what it should, and fsync(2) tells of it", {
     read: expected,
   });
 });
+
+for (const where of ["main", "worker"]) {
+  test(
+    "syncData() rejects for what another open file was told of before" +
+      (where === "worker" ? ", in a worker" : ""),
+    { ignore, limit_ms, engine: engineOf({ where }) },
+    async () => {
+      const outcome = await reportInNamespace("disk_other", { where });
+      const { written, others, synced } = outcome;
+      assertEquals(written, "resolved");
+      assertEquals(synced, others);
+      assert(["EIO", "ENOSPC"].includes(synced), synced);
+    },
+  );
+}
 
 const ARRIVALS = [
   "written before, asked while it runs",

@@ -91,6 +91,19 @@ for (const where of ["main", "worker"]) {
   );
 
   test(
+    "syncData() covers a write that it is asked for with, where errors belong to the " +
+      `open file${inWorker}`,
+    { ignore, limit_ms, engine: engineOf({ where }) },
+    async () => {
+      const task = "sync beside what one open file writes";
+      assertEquals(
+        await outcomeOf("fs_errors", { task, where }),
+        ["resolved", "ENOSPC"],
+      );
+    },
+  );
+
+  test(
     "syncData() rejects, until something is written, when somebody else " +
       `had the page cache written back, and that failed${inWorker}`,
     { ignore, limit_ms, engine: engineOf({ where }) },

@@ -13,8 +13,11 @@
  * In an isolate that may end first none of them is the file's own. When it ends, the
  * runtime closes that, and requests that are still queued for its number would be
  * served on the next file that gets it. Others are closed by nobody if they have
- * requests then. So there they are opened separately as well: the locks of a file
- * (`AioFile.lock()`) stay as long as any duplicate of its descriptor is open.
+ * requests then. So there the file is opened once more, and they are duplicates of
+ * that: the locks of a file (`AioFile.lock()`) stay as long as any duplicate of its
+ * descriptor is open. What was written is synchronized through the same open file,
+ * which is as old as the first write: Linux tells none that was opened since of an
+ * error that another one was told of.
  *
  * @module
  */
@@ -58,6 +61,10 @@ export class LaneChannel implements Channel, LaneUser {
   readonly #file: FileTraits;
   readonly #owner: ChannelOwner;
   readonly #lanes: Lane[];
+  /** The file, opened once more; -1 if it is not. */
+  #openedFd = -1;
+  /** Whether that was written through, or is to be. */
+  #hasWritten = false;
   #duplicates = 0;
   /** Whether requests may be served at the same time. */
   readonly #isParallel: boolean;
@@ -98,6 +105,7 @@ export class LaneChannel implements Channel, LaneUser {
       (_, memory) => new Flight(request, lane, memory, waiter.lookSoon),
     );
     if (typeof flight === "boolean") return flight;
+    if (request.isWrite) this.#hasWritten = true;
     lane.add(flight);
     const isGathered = submissions.isGathering || this.#waitsForDevice(request);
     // A list has no synchronizations.
@@ -187,10 +195,10 @@ export class LaneChannel implements Channel, LaneUser {
     const { flags, isSeekable, isSynchronous } = this.#file;
     if (isSynchronous) return reopenDescriptor(this.#fd, flags);
     // To open a FIFO again may wait for somebody at its other end.
-    const opened = mayEndFirst() && isSeekable
-      ? reopenDescriptor(this.#fd, flags)
-      : -1;
-    return opened >= 0 ? opened : duplicateDescriptor(this.#fd);
+    if (this.#openedFd < 0 && mayEndFirst() && isSeekable) {
+      this.#openedFd = reopenDescriptor(this.#fd, flags);
+    }
+    return duplicateDescriptor(this.#openedFd < 0 ? this.#fd : this.#openedFd);
   }
 
   cancel(request: EngineRequest): boolean {
@@ -213,6 +221,7 @@ export class LaneChannel implements Channel, LaneUser {
   close(): void {
     this.rest();
     assert(this.#duplicates === 0, "what is closed has no requests");
+    this.#closeOpened();
   }
 
   closeUnused(): void {
@@ -236,10 +245,21 @@ export class LaneChannel implements Channel, LaneUser {
       this.#lanes.pop();
       this.#closeLane(lane);
     }
+    // With what was written it knows of errors that no other one is told of.
+    if (!this.#hasWritten) this.#closeOpened();
+  }
+
+  #closeOpened(): void {
+    if (this.#openedFd >= 0) this.#closeFd(this.#openedFd);
+    this.#openedFd = -1;
+  }
+
+  #closeFd(fd: number): void {
+    if (librt().close(fd) === -1) this.#owner.closeFailed(runtime.errno());
   }
 
   #closeLane(lane: Lane): void {
-    if (librt().close(lane.fd) === -1) this.#owner.closeFailed(runtime.errno());
+    this.#closeFd(lane.fd);
     assert(this.#duplicates > 0, "a lane that is closed was opened");
     this.#duplicates--;
     laneBudget.giveBack(this, this.#duplicates === 0);

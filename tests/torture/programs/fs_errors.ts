@@ -182,6 +182,20 @@ const tasks = {
     return outcomes;
   },
 
+  /** The same of a synchronization that is asked for together with the write. */
+  async "sync beside what one open file writes"(fs: FailingFs) {
+    const file = await AioFile.open(fs.file("file"), { write: true });
+    await file.writeAt(bytes(), 0);
+    await file.syncData();
+    fs.control("per_handle 1", LOSE);
+    const outcomes = await Promise.all([
+      outcomeOf(file.writeAt(bytes(), 0)),
+      outcomeOf(file.syncData()),
+    ]);
+    await file.close().catch(() => {});
+    return outcomes;
+  },
+
   /** Somebody else has the page cache written back, which fails. */
   async "sync after a write-back that failed"(fs: FailingFs) {
     const outcomes: Record<string, string[]> = {};
