@@ -284,6 +284,21 @@ for (
   });
 }
 
+test("FileQueue makes no append again of a batch that was written in part", async () => {
+  using engine = new FakeEngine();
+  const queue = new FileQueue(99, { ...FILE, isAppending: true });
+  const appends = ["ab", "cd"].map((text) => submit(queue, "append", text));
+  const results = Promise.allSettled(appends.map(({ outcome }) => outcome));
+  await microtasks();
+  engine.complete(queue, 0, 3);
+  queue.roomAgain();
+  engine.complete(queue, platform.errno.EINVAL, 0);
+  queue.roomAgain();
+  assertEquals(engine.submitted, []);
+  const states = (await results).map(({ status }) => status);
+  assertEquals(states, ["fulfilled", "rejected"]);
+});
+
 test("FileQueue makes no append again that may be written, though a batch fails", async () => {
   for (
     const [isSynchronous, errno] of [[true, EIO], [false, ENOSPC]] as const
@@ -397,6 +412,20 @@ for (const isServing of [false, true]) {
     await Promise.all(made.map(({ outcome }) => outcome));
   });
 }
+
+test("FileQueue is served when others are done, though the system refused it before", async () => {
+  using engine = new FakeEngine();
+  const [one, other] = [new FileQueue(99, FILE), new FileQueue(98, FILE)];
+  const made = [one, other].map((queue) => submit(queue, "read", "a"));
+  const refused = engine.submitted.pop()!;
+  refused.entry = null;
+  other.putBack(refused);
+  engine.complete(one, 0, 1);
+  one.roomAgain();
+  assertEquals(engine.submitted, [refused]);
+  engine.complete(other, 0, 1);
+  await Promise.all(made.map(({ outcome }) => outcome));
+});
 
 test("FileQueue is served although a channel failed that others wait for", async () => {
   using engine = new FakeEngine(1);
