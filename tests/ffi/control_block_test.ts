@@ -8,6 +8,7 @@ import {
 } from "@std/assert";
 import { takeControlBlock } from "../../ffi/control_block.ts";
 import { test } from "../helpers/test.ts";
+import { ignore, runProgram } from "../posix/helpers.ts";
 
 test("ControlBlock.release() gives a block back for the next request", () => {
   const block = takeControlBlock();
@@ -52,4 +53,14 @@ test("ControlBlock.release() refuses a block that is free already", () => {
   assertThrows(() => block.hold(), Error, "nobody has taken");
   assertThrows(() => block.unhold(), Error, "nobody holds");
   assertStrictEquals(takeControlBlock(), block);
+});
+
+test("Aiocb that is done is collected, though its function names it", {
+  ignore,
+}, async () => {
+  const { alive } = await runProgram("named_blocks", {
+    flags: ["--allow-all", "--v8-flags=--expose-gc"],
+  });
+  // The last one may be on the stack still.
+  assert(alive <= 1, `${alive} are there`);
 });

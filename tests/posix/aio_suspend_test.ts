@@ -117,7 +117,7 @@ test(
 );
 
 test(
-  "aio_suspend() resolves for what was done in time, though the program computed for longer",
+  "aio_suspend() resolves for what was done in time, though the program computed for longer [suspend-12]",
   {
     ignore,
   },

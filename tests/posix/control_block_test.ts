@@ -315,16 +315,6 @@ test("Aiocb dropped in progress keeps its memory until it is done [aio-12]", {
   assertEquals(last, "y");
 });
 
-test("Aiocb that is done is collected, though its function names it", {
-  ignore,
-}, async () => {
-  const { alive } = await runProgram("named_blocks", {
-    flags: ["--allow-all", "--v8-flags=--expose-gc"],
-  });
-  // The last one may be on the stack still.
-  assert(alive <= 1, `${alive} are there`);
-});
-
 test("Aiocb has the return status of the synchronous operation [aio-13]", {
   ignore,
 }, async () => {

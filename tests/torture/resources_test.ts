@@ -163,8 +163,9 @@ const WORKER_MODES = [
     name: `${WORKERS} workers terminated in flight leave what is in flight`,
     // 64 blocks of 4 KiB, aligned, and what the system needs to know of them.
     bytesMax: scaled(1536 * KIB, 1024 * KIB),
-    // One for the reads and one for the synchronization, and no other.
-    descriptorsMax: 2,
+    // With which the file is opened once more, one for the reads, and one for the
+    // synchronization, and no other.
+    descriptorsMax: 3,
   },
 ];
 
