@@ -125,10 +125,11 @@ test(
     using fifo = new Fifo();
     const block = startRead(fifo.fd);
     // Nobody hurries to look at one that waits for so long.
-    await delay(300);
+    await delay(600);
     const waiting = aio_suspend([block], 20);
+    await delay(5);
     fifo.feed("x");
-    for (const end = performance.now() + 60; performance.now() < end;);
+    for (const end = performance.now() + 100; performance.now() < end;);
     await waiting;
   },
 );
