@@ -67,12 +67,6 @@ export class BlockLife {
     this.block.release();
     giveMemoryBack();
   }
-
-  /** The request is done. */
-  ended(): void {
-    this.isInProgress = false;
-    if (this.isDropped) this.block.release();
-  }
 }
 
 /**
@@ -93,7 +87,8 @@ export class ControlBlockRequest implements Waitable {
   readonly headNotify = "endless";
   position = -1;
   readonly life: BlockLife;
-  #state: "idle" | "in progress" | "done" = "idle";
+  /** Whether it is done, and its outcome was not taken. */
+  #hasOutcome = false;
   /** Of a synchronization: `O_SYNC` or `O_DSYNC`. */
   #syncOperation = 0;
   #notification: Notification | null = null;
@@ -138,7 +133,7 @@ export class ControlBlockRequest implements Waitable {
   }
 
   get isInProgress(): boolean {
-    return this.#state === "in progress";
+    return this.life.isInProgress;
   }
 
   /** What the waiter waits for: the block, while it is in progress. */
@@ -212,7 +207,7 @@ export class ControlBlockRequest implements Waitable {
    */
   submitted(listNotification: Notification | null = null): void {
     assert(!this.isInProgress, "a request in progress is queued again");
-    this.#state = "in progress";
+    this.#hasOutcome = false;
     this.life.isInProgress = true;
     this.#listNotification = listNotification;
     this.wasFirst = inProgress.add(this);
@@ -231,7 +226,7 @@ export class ControlBlockRequest implements Waitable {
     this.notSubmitted();
     this.submittedBy = "lio_listio";
     this.#failed = copyOf(this);
-    this.#state = "done";
+    this.#hasOutcome = true;
     this.#errno = errno;
     this.#returned = -1;
   }
@@ -303,7 +298,7 @@ export class ControlBlockRequest implements Waitable {
         { errno, syscall: "aio_return", fd: this.fildes },
       );
     }
-    this.#state = "idle";
+    this.#hasOutcome = false;
     const failed = this.#failed;
     if (failed === null) return this.#returned;
     this.#failed = null;
@@ -345,7 +340,7 @@ export class ControlBlockRequest implements Waitable {
 
   /** @throws {AioError} `EINVAL` unless it has a status to retrieve. */
   assertSubmitted(syscall: string): void {
-    if (this.#state !== "idle") return;
+    if (this.isInProgress || this.#hasOutcome) return;
     throw this.#invalid(
       syscall,
       "The control block was not submitted, or its outcome was retrieved",
@@ -354,7 +349,10 @@ export class ControlBlockRequest implements Waitable {
 
   #done(errno: number, returned: number): void {
     assert(this.isInProgress, "a request ends that is not in progress");
-    this.#state = "done";
+    const { life } = this;
+    const isDropped = life.isDropped;
+    life.isInProgress = false;
+    this.#hasOutcome = true;
     this.#errno = errno;
     this.#returned = returned;
     this.#failed = errno === 0 ? null : copyOf(this);
@@ -371,7 +369,8 @@ export class ControlBlockRequest implements Waitable {
       this.#listeners.delete(listener);
       listener(errno);
     }
-    this.life.ended();
+    // Who drops it from now on gives the block back.
+    if (isDropped) life.block.release();
   }
 
   #assertBuffer(fn: SubmitFunction): void {
