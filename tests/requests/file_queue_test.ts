@@ -160,6 +160,13 @@ function detach({ view }: Request): void {
   structuredClone(buffer, { transfer: [buffer] });
 }
 
+/** Writes through a queue. */
+async function write(engine: FakeEngine, queue: FileQueue): Promise<void> {
+  const { outcome } = submit(queue, "write", "a");
+  engine.complete(queue, 0, 1);
+  await outcome;
+}
+
 /** Waits until what the queue does in microtasks is done. */
 async function microtasks(): Promise<void> {
   for (let count = 0; count < 20; count++) await null;
@@ -622,9 +629,7 @@ test("FileQueue of an O_DSYNC file succeeds with a sync after a write that was r
 test("FileQueue asks for a sync again that there was no memory for", async () => {
   using engine = new FakeEngine();
   const queue = new FileQueue(99, FILE);
-  const write = submit(queue, "write", "a");
-  engine.complete(queue, 0, 1);
-  await write.outcome;
+  await write(engine, queue);
   const failed = submit(queue, "sync");
   await microtasks();
   engine.lackMemory(queue);
@@ -639,9 +644,7 @@ test("FileQueue asks for a sync again that there was no memory for", async () =>
 test("FileQueue fails a sync with what is lost since another one had no memory", async () => {
   using engine = new FakeEngine();
   const queue = new FileQueue(99, FILE);
-  const write = submit(queue, "write", "a");
-  engine.complete(queue, 0, 1);
-  await write.outcome;
+  await write(engine, queue);
   const failed = submit(queue, "sync");
   await microtasks();
   engine.lackMemory(queue);
@@ -654,11 +657,7 @@ test("FileQueue tells of a loss though another descriptor had no memory for the 
   using engine = new FakeEngine();
   const queue = new FileQueue(99, FILE);
   const second = new FileQueue(98, FILE, queue.commits);
-  for (const one of [queue, second]) {
-    const { outcome } = submit(one, "write", "a");
-    engine.complete(one, 0, 1);
-    await outcome;
-  }
+  for (const one of [queue, second]) await write(engine, one);
   const { outcome } = submit(queue, "sync");
   const rejected = assertAioError(outcome, "EIO");
   await microtasks();
@@ -671,9 +670,7 @@ test("FileQueue forgets what one sync told of when the next one succeeds", async
   using engine = new FakeEngine();
   const queue = new FileQueue(99, FILE);
   for (const errno of [EIO, 0]) {
-    const write = submit(queue, "write", "a");
-    engine.complete(queue, 0, 1);
-    await write.outcome;
+    await write(engine, queue);
     const { outcome } = submit(queue, "sync");
     const settled = errno === 0 ? outcome : assertAioError(outcome, "EIO");
     await microtasks();
@@ -687,9 +684,7 @@ test("FileQueue asks no descriptor for a sync that was canceled at another one",
   const queue = new FileQueue(99, FILE);
   const second = new FileQueue(98, FILE, queue.commits);
   for (const one of [second, queue]) {
-    const { outcome } = submit(one, "write", "a");
-    engine.complete(one, 0, 1);
-    await outcome;
+    await write(engine, one);
     if (one === queue) break;
     const sync = submit(queue, "sync");
     await microtasks();
@@ -709,20 +704,14 @@ test("FileQueue asks every descriptor for an error of a sync before it tells", a
   using engine = new FakeEngine();
   const queue = new FileQueue(99, FILE);
   const second = new FileQueue(98, FILE, queue.commits);
-  for (const one of [queue, second]) {
-    const { outcome } = submit(one, "write", "a");
-    engine.complete(one, 0, 1);
-    await outcome;
-  }
+  for (const one of [queue, second]) await write(engine, one);
   const before = submit(queue, "sync");
   await microtasks();
   engine.complete(queue, 0, 0);
   engine.complete(second, 0, 0);
   await before.outcome;
   // Only the first one is written through, but the second one may know as well.
-  const write = submit(queue, "write", "b");
-  engine.complete(queue, 0, 1);
-  await write.outcome;
+  await write(engine, queue);
   const { outcome } = submit(queue, "sync");
   const rejected = assertRejects(() => outcome, AioError, "EIO");
   await microtasks();
@@ -737,9 +726,7 @@ test("FileQueue sends a sync after one that failed through the same descriptors"
   using engine = new FakeEngine();
   const queue = new FileQueue(99, FILE);
   const second = new FileQueue(98, FILE, queue.commits);
-  const write = submit(second, "write", "a");
-  engine.complete(second, 0, 1);
-  await write.outcome;
+  await write(engine, second);
   const failed = submit(queue, "sync");
   const rejected = assertAioError(failed.outcome, "EIO");
   await microtasks();
@@ -748,9 +735,7 @@ test("FileQueue sends a sync after one that failed through the same descriptors"
   engine.complete(queue, 0, 0);
   await rejected;
   // A write of a later group, so that there is something to synchronize.
-  const later = submit(queue, "write", "b");
-  engine.complete(queue, 0, 1);
-  await later.outcome;
+  await write(engine, queue);
   const { outcome } = submit(queue, "sync");
   await microtasks();
   assertEquals(
