@@ -64,6 +64,7 @@ export class FileQueue implements Source, ChannelOwner {
   constructor(fd: number, file: FileTraits, commits?: GroupCommit) {
     this.file = file;
     this.commits = commits ?? new GroupCommit(this);
+    this.commits.join(this);
     this.channel = engine().open(fd, file, this);
     this.cache = PageCache.of(fd, file);
   }

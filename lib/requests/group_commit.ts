@@ -66,15 +66,19 @@ export class GroupCommit {
    * descriptor that was opened by itself has errors of write-back of its own.
    */
   readonly #written = new Set<RequestQueue>();
-  /** Those that were ever written through, and the first one. */
-  readonly #queues: Set<RequestQueue>;
-  /** Those whose descriptors this synchronization has not gone through. */
-  #unasked: RequestQueue[] = [];
+  /** All of the file. */
+  readonly #queues = new Set<RequestQueue>();
+  /** Those that the system has told of the loss, or is being asked to. */
+  readonly #told = new Set<RequestQueue>();
 
   /** @param queue Serves a synchronization when nothing was written. */
   constructor(queue: RequestQueue) {
     this.#queue = queue;
-    this.#queues = new Set([queue]);
+  }
+
+  /** The file has this one as well. */
+  join(queue: RequestQueue): void {
+    this.#queues.add(queue);
   }
 
   /** A write was submitted. */
@@ -104,10 +108,7 @@ export class GroupCommit {
     assert(group.writes > 0, "a write that is done was not");
     write.group = null;
     group.writes--;
-    if (hasBegun) {
-      this.#written.add(queue);
-      this.#queues.add(queue);
-    }
+    if (hasBegun) this.#written.add(queue);
     if (group.writes === 0 && this.#hasSyncs) this.#advanceSoon();
   }
 
@@ -156,13 +157,17 @@ export class GroupCommit {
     assert(this.#leaders.includes(leader), "a leader that is done was issued");
     this.#leaders = this.#leaders.filter((other) => other !== leader);
     this.#failure ??= failure;
-    if (tellsOfLoss(leader, failure)) this.#lossErrno ||= failure.errno;
+    if (tellsOfLoss(leader, failure)) {
+      this.#lossErrno ||= failure.errno;
+      this.#told.add(leader.queue);
+    }
     // Another try has to go the same way.
     if (failure !== null) this.#written.add(leader.queue);
     if (this.#leaders.length > 0) return;
-    if (this.#lossErrno !== 0 && this.#unasked.length > 0) {
-      // The system tells each of an error: not later, of what was told already.
-      return this.#issue(leader.operation as SyncOperation, this.#unasked);
+    // The system tells each of an error: not later, of what was told already.
+    const untold = this.#lossErrno === 0 ? [] : this.#takeUntold();
+    if (untold.length > 0) {
+      return this.#issue(leader.operation as SyncOperation, untold);
     }
     const sharing = this.#sharing;
     const first = this.#failure;
@@ -215,12 +220,18 @@ export class GroupCommit {
     for (const sync of ready) if (sync.operation === "sync") operation = "sync";
     const queues = this.#written.size > 0 ? [...this.#written] : [this.#queue];
     this.#written.clear();
-    this.#unasked = [...this.#queues];
+    this.#told.clear();
     this.#issue(operation, queues);
   }
 
+  /** Those whose descriptors may tell of it once more: also that were asked before. */
+  #takeUntold(): RequestQueue[] {
+    const untold = [...this.#queues].filter((queue) => !this.#told.has(queue));
+    for (const queue of untold) this.#told.add(queue);
+    return untold;
+  }
+
   #issue(operation: SyncOperation, queues: RequestQueue[]): void {
-    this.#unasked = this.#unasked.filter((queue) => !queues.includes(queue));
     this.#leaders = queues.map((queue) => this.#newLeader(queue, operation));
     // A leader that fails at once leaves the list.
     for (const leader of [...this.#leaders]) leader.queue.serveSync(leader);

@@ -2,13 +2,6 @@
 // short transfers and refusals, which a real one has seldom.
 
 import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
-import type {
-  Channel,
-  EngineRequest,
-  FileTraits,
-  Operation,
-} from "../../lib/engine/engine.ts";
-import { engine } from "../../lib/engine/serving.ts";
 import { PromisedRequest } from "../../lib/file/promised_request.ts";
 import { FileQueue } from "../../lib/requests/file_queue.ts";
 import type { Request } from "../../lib/requests/request.ts";
@@ -16,6 +9,12 @@ import { EAGAIN, EIO, platform } from "../../lib/system/constants.ts";
 import { AioError } from "../../lib/system/error.ts";
 import { settings } from "../../lib/system/settings.ts";
 import { AioFile, configure, metrics } from "../../mod.ts";
+import {
+  FakeEngine,
+  FILE,
+  microtasks,
+  submit,
+} from "../helpers/fake_engine.ts";
 import {
   assertAioError,
   delay,
@@ -29,117 +28,6 @@ import {
 } from "../helpers/mod.ts";
 
 const { ENOSPC } = platform.errno;
-
-const FILE: FileTraits = {
-  knownFd: 99,
-  flags: 0,
-  isSeekable: true,
-  isAppending: false,
-  keepsLanes: true,
-  isDirect: false,
-  isSynchronous: false,
-};
-
-/** An engine that has one channel, and nobody who serves its requests. */
-class FakeEngine implements Disposable {
-  readonly submitted: Request[] = [];
-  /** Whether the system has resources. */
-  isTaking = true;
-  /** Called with each request that is taken. */
-  onSubmit: () => void = () => {};
-  /** From how many reads on the page cache is not asked. */
-  readsTogetherMin = Infinity;
-  /** Whether it was told to hand over what was submitted. */
-  #isFlushed = true;
-  readonly #engine = engine();
-  readonly #open = this.#engine.open;
-  readonly #flush = this.#engine.flush;
-  readonly #maxInFlight = settings.maxInFlight;
-
-  constructor(maxInFlight = 512) {
-    this.#engine.open = () => this.#channel;
-    this.#engine.flush = () => {
-      this.#isFlushed = true;
-    };
-    configure({ maxInFlight });
-  }
-
-  readonly #channel: Channel = {
-    hasRoom: () => true,
-    isAheadOfCache: (reads) => reads >= this.readsTogetherMin,
-    submit: (request: Request) => {
-      if (!this.isTaking) return false;
-      request.entry = this;
-      this.submitted.push(request);
-      this.#isFlushed = false;
-      this.onSubmit();
-      return true;
-    },
-    cancel: (request: Request) => {
-      assert(this.#isFlushed, "the system does not have it yet");
-      this.#take(request);
-      return true;
-    },
-    requests: () => this.submitted,
-    rest: () => {},
-    whenUnused: () => Promise.resolve(),
-    close: () => {},
-  };
-
-  #take(request: EngineRequest): void {
-    request.entry = null;
-    const at = this.submitted.findIndex((other) => other === request);
-    assert(at >= 0, "the engine does not have it");
-    this.submitted.splice(at, 1);
-  }
-
-  /** The system refuses all requests after they were taken. */
-  refuseAll(): void {
-    for (const request of this.submitted.slice().reverse()) {
-      this.#take(request);
-      (request.queue as FileQueue).putBack(request);
-    }
-  }
-
-  /** Has no memory for its first request. */
-  lackMemory(queue: FileQueue): void {
-    const [request] = this.submitted;
-    this.#take(request);
-    queue.lackedMemory(request);
-  }
-
-  /** Is done with its first request, or with a part of it. */
-  complete(queue: FileQueue, errno: number, bytes: number): void {
-    const [request] = this.submitted;
-    this.#take(request);
-    request.transferred += bytes;
-    queue.completed(request, errno, bytes);
-  }
-
-  [Symbol.dispose](): void {
-    this.#engine.open = this.#open;
-    this.#engine.flush = this.#flush;
-    configure({ maxInFlight: this.#maxInFlight });
-  }
-}
-
-/** A request, and what its promise comes to. */
-interface Made {
-  readonly request: PromisedRequest;
-  readonly outcome: Promise<number>;
-}
-
-function submit(queue: FileQueue, operation: Operation, text = ""): Made {
-  const isSync = operation === "sync" || operation === "syncData";
-  const view = isSync ? null : encode(text);
-  const fields = { operation, view, address: 0, offset: 0, priority: 0 };
-  let request: PromisedRequest;
-  const outcome = new Promise<number>((resolve, reject) => {
-    request = new PromisedRequest(queue, fields, resolve, reject);
-  });
-  queue.submit(request!);
-  return { request: request!, outcome };
-}
 
 /**
  * Of tests in which the page cache is asked, where the system has it, and a turn of the
@@ -165,11 +53,6 @@ async function write(engine: FakeEngine, queue: FileQueue): Promise<void> {
   const { outcome } = submit(queue, "write", "a");
   engine.complete(queue, 0, 1);
   await outcome;
-}
-
-/** Waits until what the queue does in microtasks is done. */
-async function microtasks(): Promise<void> {
-  for (let count = 0; count < 20; count++) await null;
 }
 
 test("FileQueue writes no byte twice of appends that are canceled too late", async () => {
@@ -663,6 +546,7 @@ test("FileQueue tells of a loss though another descriptor had no memory for the 
   await microtasks();
   engine.lackMemory(queue);
   engine.complete(second, EIO, 0);
+  engine.lackMemory(queue);
   await rejected;
 });
 
@@ -717,6 +601,38 @@ test("FileQueue asks every descriptor for an error of a sync before it tells", a
   await microtasks();
   assertEquals(engine.submitted.map((leader) => leader.queue), [queue]);
   engine.complete(queue, EIO, 0);
+  assertEquals(engine.submitted.map((leader) => leader.queue), [second]);
+  engine.complete(second, EIO, 0);
+  await rejected;
+});
+
+test("FileQueue asks a descriptor again that was synchronized before another one told of an error", async () => {
+  using engine = new FakeEngine();
+  const queue = new FileQueue(99, FILE);
+  const second = new FileQueue(98, FILE, queue.commits);
+  for (const one of [queue, second]) await write(engine, one);
+  const { outcome } = submit(queue, "sync");
+  const rejected = assertAioError(outcome, "EIO");
+  await microtasks();
+  engine.complete(queue, 0, 0);
+  engine.complete(second, EIO, 0);
+  assertEquals(engine.submitted.map((leader) => leader.queue), [queue]);
+  engine.complete(queue, EIO, 0);
+  await rejected;
+});
+
+test("FileQueue asks a descriptor for an error of a sync whose first write is in flight", async () => {
+  using engine = new FakeEngine();
+  const queue = new FileQueue(99, FILE);
+  const second = new FileQueue(98, FILE, queue.commits);
+  await write(engine, queue);
+  const { outcome } = submit(queue, "sync");
+  const rejected = assertAioError(outcome, "EIO");
+  await microtasks();
+  const late = submit(second, "write", "a");
+  engine.complete(queue, EIO, 0);
+  engine.complete(second, 0, 1);
+  await late.outcome;
   assertEquals(engine.submitted.map((leader) => leader.queue), [second]);
   engine.complete(second, EIO, 0);
   await rejected;
