@@ -59,7 +59,8 @@ export interface ReadableOptions {
    */
   chunkSize?: number;
   /**
-   * How many reads may be ahead of the reader, at most 1024.
+   * How many reads may be ahead of the reader, at most 1024; the first one goes
+   * alone, because most files are short.
    *
    * @default {4}
    */
@@ -139,9 +140,11 @@ export function readableFrom(
   const ahead: ReadAhead[] = [];
   const canceled = new AbortController();
 
+  /** Whether there is something to read ahead. */
+  let isLong = false;
+
   const readAhead = () => {
-    // Of a pipe nobody knows how much comes, so nothing can be read ahead.
-    const wanted = isSeekable ? depth : 1;
+    const wanted = isLong ? depth : 1;
     while (ahead.length < wanted && left > 0) {
       const chunk = runtime.allocateUnsafe(Math.min(chunkSize, left));
       const { signal } = canceled;
@@ -166,6 +169,8 @@ export function readableFrom(
     // A short read is the end of a file; of a pipe only an empty one is.
     const isLast = isSeekable ? missing > 0 : bytes === 0;
     isAtEnd = isLast || ahead.length === 0 && left === 0;
+    // Most files are short, and of a pipe nobody knows how much comes.
+    isLong = isSeekable && !isAtEnd;
     // A copy: nobody is to see what the memory had before, behind what was read.
     return missing > 0 ? first?.chunk.slice(0, bytes) : first?.chunk;
   };

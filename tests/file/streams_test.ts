@@ -155,6 +155,14 @@ for (const depth of [1, 3, 8]) {
   });
 }
 
+test("readable() reads nothing ahead of a file that a chunk is long enough for", async () => {
+  using directory = new Directory();
+  await using file = await AioFile.open(directory.file(pattern(1000)));
+  const { submitted } = metrics();
+  assertEquals(await bytesOf(file.readable()), pattern(1000));
+  assertEquals(metrics().submitted - submitted, 1);
+});
+
 test("readable() reads into the buffers of a BYOB reader", async () => {
   using directory = new Directory();
   const contents = pattern(1000);
