@@ -128,6 +128,11 @@ export interface Channel {
   rest(): void;
   /** It has none: resolves when no native call names the descriptor any more. */
   whenUnused(): Promise<void>;
+  /**
+   * By which descriptor calls are to change the file that are no requests, if not by
+   * its own: errors of write-back belong to what was opened.
+   */
+  fdToChange?(): number;
   /** Gives everything back. It has none. */
   close(): void;
 }

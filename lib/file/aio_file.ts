@@ -637,10 +637,9 @@ export class AioFile implements AsyncDisposable {
   /**
    * Makes the file `length` bytes long: cuts it, or extends it with zeros.
    *
-   * It has no order among reads, writes and synchronizations that are in flight.
-   * To have the new size on disk, await it, and then
-   * {@linkcode AioFile.prototype.sync | sync} or
-   * {@linkcode AioFile.prototype.syncData | syncData}.
+   * It has no order among reads and writes that are in flight. A
+   * {@linkcode AioFile.prototype.sync | sync} that is called later covers it, as it
+   * covers a write.
    *
    * @param length The new size in bytes; 0 unless given.
    * @throws {AioError} If the system refuses, `EINVAL` for a file that is not

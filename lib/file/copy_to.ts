@@ -79,7 +79,7 @@ export function copyTo(
   const at = fileOffset("write", to);
   if (signal !== undefined) assertSignal(signal);
   const copy = new Copy(source, from, target, at, signal);
-  return source.during(target.changing(() => copy.run(length)));
+  return source.during(target.changing((fd) => copy.run(fd, length)));
 }
 
 /** A copy under way. Places are counted from where it began, in both files. */
@@ -92,6 +92,8 @@ class Copy implements AbortListener {
   /** Those that a cancellation of either file cancels. */
   readonly #requests = new Set<AbortListener>();
   #isCanceled = false;
+  /** By which descriptor the system changes the target. */
+  #targetFd = -1;
   /** How far the target went before. */
   #targetEnd = 0;
   /** Whether holes can stay holes. */
@@ -122,7 +124,8 @@ class Copy implements AbortListener {
     this.#isNative = this.#isSparse && !traits.isSynchronous;
   }
 
-  async run(length: number): Promise<number> {
+  async run(targetFd: number, length: number): Promise<number> {
+    this.#targetFd = targetFd;
     const files = [this.#source, this.#target];
     for (const { cancelListeners } of files) cancelListeners.add(this);
     try {
@@ -215,7 +218,8 @@ class Copy implements AbortListener {
   async #clear(begin: number, end: number): Promise<void> {
     const offset = offsetAfter(this.#to, begin);
     try {
-      await punchHole(this.#target.named, { offset, length: end - begin });
+      const range = { offset, length: end - begin };
+      await punchHole(this.#target.named, this.#targetFd, range);
     } catch {
       await this.#readAndWrite(begin, end); // A hole reads as zeros.
     }
@@ -231,7 +235,7 @@ class Copy implements AbortListener {
           fd: this.#source.named.fd,
           offset: offsetAfter(this.#from, at),
         },
-        { fd: this.#target.named.fd, offset: offsetAfter(this.#to, at) },
+        { fd: this.#targetFd, offset: offsetAfter(this.#to, at) },
         Math.min(end - at, PIECE_BYTES),
       );
       // Reads and writes say why not, if they cannot either; some systems say that

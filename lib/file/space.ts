@@ -50,7 +50,7 @@ export function allocate(
   length: number,
 ): Promise<void> {
   const range = rangeOf("allocate", offset, length);
-  return file.changing(() => system.allocateSpace(file.named, range));
+  return file.changing((fd) => system.allocateSpace(file.named, fd, range));
 }
 
 /** See {@linkcode AioFile.punchHole}. */
@@ -60,7 +60,7 @@ export function punchHole(
   length: number,
 ): Promise<void> {
   const range = rangeOf("punch a hole", offset, length);
-  return file.changing(() => system.punchHole(file.named, range));
+  return file.changing((fd) => system.punchHole(file.named, fd, range));
 }
 
 /** See {@linkcode AioFile.advise}. */

@@ -64,8 +64,8 @@ export class FileQueue implements Source, ChannelOwner {
   constructor(fd: number, file: FileTraits, commits?: GroupCommit) {
     this.file = file;
     this.commits = commits ?? new GroupCommit(this);
-    this.commits.join(this);
     this.channel = engine().open(fd, file, this);
+    this.commits.join(this);
     this.cache = PageCache.of(fd, file);
   }
 
@@ -112,13 +112,15 @@ export class FileQueue implements Source, ChannelOwner {
   /**
    * Makes a call that changes the file and is no request: a synchronization covers it
    * as it covers a write.
+   *
+   * @param call Is given the descriptor by which to change it.
    */
-  async changing<T>(call: () => Promise<T>): Promise<T> {
+  async changing<T>(call: (fd: number) => Promise<T>): Promise<T> {
     const write = { group: null };
     this.hasWritten = true;
     this.commits.writeSubmitted(write);
     try {
-      return await call();
+      return await call(this.channel.fdToChange?.() ?? this.file.knownFd);
     } finally {
       this.commits.writeDone(write, this, true);
     }

@@ -306,7 +306,7 @@ export class OpenFile {
 
   /** @throws {AioError} If the system refuses. */
   truncate(length: number): Promise<void> {
-    return this.during(truncateFile(this.named, length));
+    return this.changing((fd) => truncateFile(this.named, fd, length));
   }
 
   /** Has `close()` wait for a call that is under way. Returns its outcome. */
@@ -322,7 +322,7 @@ export class OpenFile {
   }
 
   /** The same for one that changes the file, as a write does. */
-  changing<T>(call: () => Promise<T>): Promise<T> {
+  changing<T>(call: (fd: number) => Promise<T>): Promise<T> {
     return this.during(this.#queue.changing(call));
   }
 

@@ -341,9 +341,9 @@ function endOf(native: Librt, fd: number): number {
  */
 export async function truncateFile(
   file: NamedFile,
+  fd: number,
   length: number,
 ): Promise<void> {
-  const { fd } = file;
   const syscall = "ftruncate";
   const what = () => {
     const hint = accessHint(fd, true);

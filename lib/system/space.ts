@@ -31,14 +31,17 @@ interface Range {
  * the file system cannot, beside whoever writes at the same time: so it is the other
  * one.
  *
+ * @param file The file.
+ * @param fd By which descriptor to change it.
+ * @param range Where.
  * @throws {AioError} If the system refuses; `ENOTSUP` where it, or the file system,
  * cannot.
  */
 export async function allocateSpace(
   file: NamedFile,
+  fd: number,
   range: Range,
 ): Promise<void> {
-  const { fd } = file;
   const { offset, length } = range;
   const what = `Cannot allocate ${inWords(range)} of`;
   const name = `${what} ${fileName(file)}`;
@@ -56,16 +59,23 @@ export async function allocateSpace(
 /**
  * Gives space back to the file system; what was there reads as zeros.
  *
+ * @param file The file.
+ * @param fd By which descriptor to change it.
+ * @param range Where.
  * @throws {AioError} If the system refuses; `ENOTSUP` where it, or the file system,
  * cannot.
  */
-export async function punchHole(file: NamedFile, range: Range): Promise<void> {
+export async function punchHole(
+  file: NamedFile,
+  fd: number,
+  range: Range,
+): Promise<void> {
   const what = `Cannot punch a hole of ${inWords(range)} into`;
   const name = `${what} ${fileName(file)}`;
   const native = nativeFor(name, "fallocate", file);
   const { FALLOC_FL_KEEP_SIZE, FALLOC_FL_PUNCH_HOLE } = constants;
   const mode = FALLOC_FL_KEEP_SIZE | FALLOC_FL_PUNCH_HOLE;
-  const result = await fallocateOnThread(native, file.fd, mode, range);
+  const result = await fallocateOnThread(native, fd, mode, range);
   if (result === null) throw notSupported(name, "fallocate", file);
   check(what, "fallocate", file, -result);
 }

@@ -484,6 +484,18 @@ test("size() tells the size of the moment, and truncate() sets it", async () => 
   assertEquals(await file.size(), 2 ** 40);
 });
 
+test("sync() covers a truncate() before it", async () => {
+  using directory = new Directory();
+  await using file = await AioFile.open(directory.file(), "r+");
+  let done = 0;
+  const truncations = Array.from({ length: 50 }, async (_, length) => {
+    await file.truncate(length);
+    done++;
+  });
+  await file.sync();
+  assertEquals(done, truncations.length);
+});
+
 test("truncate() rejects lengths that are none, and changes nothing", async () => {
   using directory = new Directory();
   await using file = await AioFile.open(

@@ -29,18 +29,36 @@ test("a disk that fails loses what it should, and fsync(2) tells of it", {
 });
 
 for (const where of ["main", "worker"]) {
-  test(
-    "syncData() rejects for what another open file was told of before" +
-      (where === "worker" ? ", in a worker" : ""),
-    { ignore, limit_ms, engine: engineOf({ where }) },
-    async () => {
-      const outcome = await reportInNamespace("disk_other", { where });
-      const { written, others, synced } = outcome;
-      assertEquals(written, "resolved");
-      assertEquals(synced, others);
-      assert(["EIO", "ENOSPC"].includes(synced), synced);
-    },
-  );
+  const inWorker = where === "worker" ? ", in a worker" : "";
+  for (
+    const [what, options] of Object.entries({
+      "writeAt()": { change: "writeAt" },
+      // More than there are descriptors for.
+      "writeAt() of 300 files": { change: "writeBlock", files: 300 },
+      "copyTo()": { change: "copyTo" },
+      "punchHole()": { change: "punchHole" },
+      "truncate()": { change: "truncate" },
+      "punchHole() of a synchronous file": {
+        change: "punchHole",
+        synchronous: "data",
+      },
+    })
+  ) {
+    test(
+      `syncData() rejects for what another open file was told of before, of ${what}` +
+        inWorker,
+      { ignore, limit_ms, engine: engineOf({ where }) },
+      async () => {
+        const { changed, others, synced } = await reportInNamespace(
+          "disk_other",
+          { where, files: 1, ...options },
+        );
+        assert(["EIO", "ENOSPC"].includes(others), others);
+        assertEquals(new Set(changed), new Set(["resolved"]));
+        assertEquals(new Set(synced), new Set([others]));
+      },
+    );
+  }
 }
 
 const ARRIVALS = [

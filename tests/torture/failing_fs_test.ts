@@ -75,7 +75,7 @@ for (const where of ["main", "worker"]) {
   );
 
   test(
-    "syncData() and sync() cover writeAt() and append() where errors " +
+    "syncData() and sync() cover writeAt(), append() and copyTo() where errors " +
       `belong to the open file${inWorker}`,
     { ignore, limit_ms, engine: engineOf({ where }) },
     async () => {
@@ -85,7 +85,7 @@ for (const where of ["main", "worker"]) {
         name,
         ["ENOSPC", "ENOSPC", "resolved"],
       ]);
-      assertEquals(told.length, 8);
+      assertEquals(told.length, 12);
       assertEquals(outcomes, Object.fromEntries(told));
     },
   );

@@ -15,9 +15,9 @@
  * served on the next file that gets it. Others are closed by nobody if they have
  * requests then. So there the file is opened once more, and they are duplicates of
  * that: the locks of a file (`AioFile.lock()`) stay as long as any duplicate of its
- * descriptor is open. What was written is synchronized through the same open file,
- * which is as old as the first write: Linux tells none that was opened since of an
- * error that another one was told of.
+ * descriptor is open. Linux tells none of an error that was opened since another one
+ * was told of it: so the file is changed and synchronized through one that is as old
+ * as the first change.
  *
  * @module
  */
@@ -63,8 +63,8 @@ export class LaneChannel implements Channel, LaneUser {
   readonly #lanes: Lane[];
   /** The file, opened once more; -1 if it is not. */
   #openedFd = -1;
-  /** Whether that was written through, or is to be. */
-  #hasWritten = false;
+  /** Whether the file was changed by what it is synchronized by, or is to be. */
+  #hasChanged = false;
   #duplicates = 0;
   /** Whether requests may be served at the same time. */
   readonly #isParallel: boolean;
@@ -105,7 +105,8 @@ export class LaneChannel implements Channel, LaneUser {
       (_, memory) => new Flight(request, lane, memory, waiter.lookSoon),
     );
     if (typeof flight === "boolean") return flight;
-    if (request.isWrite) this.#hasWritten = true;
+    // Otherwise each tells of its own errors itself.
+    if (request.isWrite && !this.#file.isSynchronous) this.#hasChanged = true;
     lane.add(flight);
     const isGathered = submissions.isGathering || this.#waitsForDevice(request);
     // A list has no synchronizations.
@@ -163,7 +164,7 @@ export class LaneChannel implements Channel, LaneUser {
   #laneForSync(): Lane {
     this.#isUsed = true;
     if (this.#syncLane === null) {
-      const fd = this.#duplicate();
+      const fd = this.#claim(() => duplicateDescriptor(this.#fdToSync()));
       if (fd < 0) return this.#lanes[0] ?? this.#open()!;
       this.#syncLane = this.#newLane(fd);
     }
@@ -175,30 +176,43 @@ export class LaneChannel implements Channel, LaneUser {
   }
 
   #open(): Lane | null {
-    const fd = this.#duplicate();
+    const { flags, isSynchronous } = this.#file;
+    const fd = this.#claim(() =>
+      isSynchronous
+        ? reopenDescriptor(this.#fd, flags)
+        : duplicateDescriptor(this.#fdToSync())
+    );
     // A request needs one lane at least, whatever there is too little of.
     if (fd < 0 && this.#lanes.length > 0) return null;
-    const lane = this.#newLane(fd < 0 ? this.#fd : fd);
+    const lane = this.#newLane(fd < 0 ? this.#fdToSync() : fd);
     this.#lanes.push(lane);
     return lane;
   }
 
-  #duplicate(): number {
+  /** Makes a descriptor for a lane. Returns it, -1 if there are too many. */
+  #claim(duplicated: () => number): number {
     if (!laneBudget.claim(this)) return -1;
-    const duplicate = this.#openedOrDuplicated();
+    const duplicate = duplicated();
     if (duplicate < 0) laneBudget.giveBack(this, this.#duplicates === 0);
     else this.#duplicates++;
     return duplicate;
   }
 
-  #openedOrDuplicated(): number {
+  fdToChange(): number {
+    const fd = this.#fdToSync();
+    this.#hasChanged = true;
+    return fd;
+  }
+
+  /** What the file is synchronized by, and changed if that is to be synchronized. */
+  #fdToSync(): number {
     const { flags, isSeekable, isSynchronous } = this.#file;
-    if (isSynchronous) return reopenDescriptor(this.#fd, flags);
     // To open a FIFO again may wait for somebody at its other end.
-    if (this.#openedFd < 0 && mayEndFirst() && isSeekable) {
+    const isOpened = isSeekable && (mayEndFirst() || isSynchronous);
+    if (this.#openedFd < 0 && isOpened && !this.#hasChanged) {
       this.#openedFd = reopenDescriptor(this.#fd, flags);
     }
-    return duplicateDescriptor(this.#openedFd < 0 ? this.#fd : this.#openedFd);
+    return this.#openedFd < 0 ? this.#fd : this.#openedFd;
   }
 
   cancel(request: EngineRequest): boolean {
@@ -241,12 +255,13 @@ export class LaneChannel implements Channel, LaneUser {
     }
     for (let at = this.#lanes.length - 1; at >= 0; at--) {
       const lane = this.#lanes[at];
-      if (lane.fd === this.#fd || lane.depth > 0) return;
+      const isShared = lane.fd === this.#fd || lane.fd === this.#openedFd;
+      if (isShared || lane.depth > 0) return;
       this.#lanes.pop();
       this.#closeLane(lane);
     }
     // With what was written it knows of errors that no other one is told of.
-    if (!this.#hasWritten) this.#closeOpened();
+    if (!this.#hasChanged) this.#closeOpened();
   }
 
   #closeOpened(): void {

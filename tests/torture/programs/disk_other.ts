@@ -1,5 +1,5 @@
 /**
- * Has another open file of the same file synchronized between a write that is lost and
+ * Has another open file of the same file synchronized between a change that is lost and
  * the synchronization behind it: the system tells each open file, but none that was
  * opened since. Prints what came of them.
  */
@@ -15,9 +15,30 @@ const WRITTEN_BLOCKS = 256;
 interface Options {
   directory: string;
   where: "main" | "worker";
+  change: keyof typeof CHANGES;
+  synchronous?: "data";
+  /** How often the file is open, and is changed. */
+  files: number;
 }
 
-const { directory, where }: Options = JSON.parse(Deno.args[0]);
+const CHANGES = {
+  writeAt: (file: AioFile) =>
+    file.writeAt(new Uint8Array(WRITTEN_BLOCKS * BLOCK_BYTES).fill(7), 0),
+  writeBlock: (file: AioFile, _path: string, index: number) =>
+    file.writeAt(new Uint8Array(BLOCK_BYTES).fill(7), index * BLOCK_BYTES),
+  async copyTo(file: AioFile, path: string) {
+    await using source = await AioFile.open(path);
+    const length = WRITTEN_BLOCKS * BLOCK_BYTES;
+    return await source.copyTo(file, { length, to: length });
+  },
+  // Zeros within a block.
+  punchHole: (file: AioFile) => file.punchHole(100, 200),
+  truncate: (file: AioFile) => file.truncate(100),
+};
+
+const { directory, where, change, synchronous, files }: Options = JSON.parse(
+  Deno.args[0],
+);
 
 function outcomeOf(call: Promise<unknown>): Promise<string> {
   return call.then(() => "resolved", ({ code }) => code);
@@ -26,14 +47,25 @@ function outcomeOf(call: Promise<unknown>): Promise<string> {
 await printOutcome(import.meta.url, where, async () => {
   const disk = new FailingDisk(directory, BLOCKS, WRITTEN_BLOCKS, () => true);
   const other = openSync(disk.path, "r+");
-  const file = await AioFile.open(disk.path, { read: true, write: true });
-  const bytes = new Uint8Array(WRITTEN_BLOCKS * BLOCK_BYTES).fill(7);
-  const written = await outcomeOf(file.writeAt(bytes, 0));
+  const opened = await Promise.all(
+    Array.from(
+      { length: files },
+      () => AioFile.open(disk.path, { read: true, write: true, synchronous }),
+    ),
+  );
+  const changed = await Promise.all(
+    opened.map((file, index) =>
+      outcomeOf(CHANGES[change](file, disk.path, index))
+    ),
+  );
   let others = "resolved";
   try {
     fsyncSync(other);
   } catch (error) {
     others = (error as NodeJS.ErrnoException).code!;
   }
-  return { written, others, synced: await outcomeOf(file.syncData()) };
+  const synced: string[] = [];
+  for (const file of opened) synced.push(await outcomeOf(file.syncData()));
+  await Promise.allSettled(opened.map((file) => file.close()));
+  return { changed, others, synced };
 });

@@ -44,6 +44,11 @@ async function outcomesOf(
   return [first, again, await outcomeOf(file[sync]())];
 }
 
+async function copyTo(file: AioFile, path: string): Promise<number> {
+  await using source = await AioFile.open(path);
+  return await source.copyTo(file);
+}
+
 /** Closes a file twice, and another one on the same file. */
 async function closings(file: AioFile, path: string): Promise<string[]> {
   const first = await outcomeOf(file.close());
@@ -154,7 +159,8 @@ const tasks = {
   /** What each kind of synchronization says of each kind of write. */
   async "sync of what one open file has written"(fs: FailingFs) {
     const outcomes: Record<string, string[]> = {};
-    for (const lost of ["writeAt", "append"] as const) {
+    Deno.writeFileSync(fs.at("source"), bytes());
+    for (const lost of ["writeAt", "append", "copyTo"] as const) {
       for (const sync of ["sync", "syncData"] as const) {
         for (const isSynced of [false, true]) {
           const path = fs.file("file");
@@ -162,6 +168,7 @@ const tasks = {
           const write = {
             writeAt: () => file.writeAt(bytes(), 0),
             append: () => file.append(bytes()),
+            copyTo: () => copyTo(file, fs.at("source")),
           };
           await write.writeAt();
           await write.append();
