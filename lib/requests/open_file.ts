@@ -47,6 +47,12 @@ export interface Cached {
   readonly isWhole: boolean;
 }
 
+/**
+ * Those that are open and have a handle. The garbage collector would close that while
+ * requests wait, and these would go to the next file that gets the descriptor.
+ */
+const haveHandles = new Set<OpenFile>();
+
 /** It is not to be asked: an answer as well, lest it is counted twice. */
 const NOTHING: Cached = { bytes: 0, isWhole: false };
 
@@ -59,7 +65,6 @@ export class OpenFile {
   readonly locks: RangeLocks;
   /** Whether closing the file closes its descriptor. */
   readonly #isOwner: boolean;
-  /** Kept, lest the garbage collector closes it. */
   readonly #handle: Handle | null;
   /** All requests but those of the second one. */
   readonly #queue: FileQueue;
@@ -121,6 +126,7 @@ export class OpenFile {
     this.locks = new RangeLocks(this.named);
     this.#isOwner = isOwner;
     this.#handle = handle;
+    if (handle !== null) haveHandles.add(this);
     const { isAppending, isSynchronous } = this.#file;
     // Where each write is a synchronization, one channel keeps their errors apart.
     this.#isSplit = !isSeekable ||
@@ -353,6 +359,7 @@ export class OpenFile {
     await this.#closeQueues();
     const lost = this.#queues.map(({ closeError }) => closeError)
       .find((error) => error !== null);
+    haveHandles.delete(this);
     try {
       if (this.#isOwner) await closeDescriptor(this.named, this.#handle);
       if (lost) throw lost;

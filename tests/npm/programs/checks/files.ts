@@ -22,6 +22,7 @@ import { pathToFileURL } from "node:url";
 import {
   BLOCK_BYTES,
   type Checks,
+  collectGarbage,
   fileOf,
   IS_NATIVE,
   isLinux,
@@ -356,6 +357,14 @@ export const fileChecks: Checks = {
     await using other = await AioFile.open(path, "r");
     await assert.rejects(other.writeAt(encode("x"), 0), { code: "EBADF" });
   },
+
+  "a FileHandle that was adopted is not collected before its file is closed":
+    async () => {
+      const adopt = async () => AioFile.adopt(await open(fileOf(1))).fd;
+      const fd = await adopt();
+      await collectGarbage();
+      assert.equal(fstatSync(fd).size, BLOCK_BYTES);
+    },
 
   "adopt() takes a FileHandle, and closes it unless told otherwise":
     async () => {

@@ -11,6 +11,9 @@ import {
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
+import { setTimeout } from "node:timers/promises";
+import { setFlagsFromString } from "node:v8";
+import { runInNewContext } from "node:vm";
 
 /** Functions that throw if what their name says does not hold. */
 export type Checks = Record<string, Check>;
@@ -54,6 +57,19 @@ export function fifo(): number {
   const path = newPath();
   execFileSync("mkfifo", [path]);
   return openSync(path, constants.O_RDWR);
+}
+
+/** Has garbage collected, as well as the runtime lets a program do it. */
+export async function collectGarbage(): Promise<void> {
+  const { Bun } = globalThis as { Bun?: { gc(isForced: boolean): void } };
+  setFlagsFromString("--expose-gc");
+  const gc = Bun === undefined
+    ? runInNewContext("gc") as () => void
+    : () => Bun.gc(true);
+  for (let count = 0; count < 5; count++) {
+    gc();
+    await setTimeout(10);
+  }
 }
 
 /** Removes the directory. */
