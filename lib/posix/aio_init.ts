@@ -17,7 +17,8 @@ export interface AioInit {
   /**
    * The most threads that serve requests. A number that is given here holds
    * whatever number of threads the process may have (`pids.max`,
-   * `RLIMIT_NPROC`).
+   * `RLIMIT_NPROC`). By default it is what was given before, also to
+   * {@linkcode configure}, and fewer than 20 where the process may not have so many.
    *
    * @default {20}
    */

@@ -20,8 +20,8 @@ const DEFAULT_THREADS = 20;
 const DEFAULT_REQUESTS = 64;
 const DEFAULT_IDLE_S = 1;
 
-/** What was asked for first: later calls do not change it. */
-let tunedThreads: number | null = null;
+/** What was decided so far: glibc takes all of it at once. */
+let decided: Partial<AioInitValues> = {};
 
 /** How many threads the process may make, before there is one of these. */
 let left: number | null = null;
@@ -36,13 +36,13 @@ let isLimited = false;
  * @param most How many are best where nothing limits them.
  */
 export function tuneOnce(threads: number | null, most: number): void {
-  if (tunedThreads !== null) return;
+  if (decided.aio_threads !== undefined) return;
   tune({ aio_threads: threads ?? servingThreads(spareThreads(), most) });
 }
 
 /** Tunes the implementation for the C interface, if the default is too much. */
 export function limitOnce(): void {
-  if (isLimited || tunedThreads !== null) return;
+  if (isLimited || decided.aio_threads !== undefined) return;
   isLimited = true;
   const serving = servingThreads(spareThreads(), DEFAULT_THREADS);
   if (serving < DEFAULT_THREADS) tune({ aio_threads: serving });
@@ -50,7 +50,7 @@ export function limitOnce(): void {
 
 /** How many threads serve requests, at most. */
 export function threads(): number {
-  return tunedThreads ?? DEFAULT_THREADS;
+  return decided.aio_threads ?? DEFAULT_THREADS;
 }
 
 /**
@@ -73,15 +73,21 @@ function spareThreads(): number {
  * Tells glibc what it is tuned with, which has an effect before the first request
  * of the process only; other systems cannot be told.
  *
- * @param values Checked; what is not given is as glibc has it.
+ * @param values Checked; what is not given is as it was decided before, or by default.
  */
-export function tune({
-  aio_threads = DEFAULT_THREADS,
-  aio_num = DEFAULT_REQUESTS,
-  aio_idle_time = DEFAULT_IDLE_S,
-}: Partial<AioInitValues>): void {
+export function tune(values: Partial<AioInitValues>): void {
   const { aio_init } = librt("aio_init");
   left ??= threadsLeft();
+  decided = {
+    aio_threads: values.aio_threads ?? decided.aio_threads,
+    aio_num: values.aio_num ?? decided.aio_num,
+    aio_idle_time: values.aio_idle_time ?? decided.aio_idle_time,
+  };
+  const {
+    aio_threads = servingThreads(spareThreads(), DEFAULT_THREADS),
+    aio_num = DEFAULT_REQUESTS,
+    aio_idle_time = DEFAULT_IDLE_S,
+  } = decided;
   const layout = platform.aioinit;
   if (aio_init !== null && layout !== null) {
     const memory = allocateFor("aio_init", layout.size);
@@ -93,5 +99,4 @@ export function tune({
     aio_init(memory.pointer);
     freeNative(memory);
   }
-  tunedThreads ??= aio_threads;
 }

@@ -1,19 +1,33 @@
 /**
  * Reads more empty FIFOs than there are threads. Prints how many threads wait in
  * a read.
+ *
+ * Arguments: how many threads there are to be, and what to set before.
  */
 import { readdirSync, readFileSync, readlinkSync } from "node:fs";
 import {
+  aio_init,
   aio_read,
   Aiocb,
   AioFile,
+  type AioInit,
   allocatePinned,
+  type Configuration,
   configure,
 } from "../../mod.ts";
 import { delay, Fifo } from "../helpers/mod.ts";
 
+interface Setting {
+  init?: AioInit;
+  configuration?: Configuration;
+}
+
 const threads = Number(Deno.args[0]);
-configure({ threads });
+const settings: Setting[] = JSON.parse(Deno.args[1]);
+for (const { init, configuration } of settings) {
+  if (init) aio_init(init);
+  if (configuration) configure(configuration);
+}
 // What is set has an effect from the first file on.
 await AioFile.open(new URL(import.meta.url));
 for (let index = 0; index < threads + 5; index++) {

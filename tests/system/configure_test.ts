@@ -124,11 +124,37 @@ test(
     using directory = new Directory();
     const env = { TMPDIR: directory.path };
     for (const threads of [3, 7]) {
-      const args = [String(threads)];
+      const settings = [{ configuration: { threads } }];
+      const args = [String(threads), JSON.stringify(settings)];
       assertEquals(await report("engine_threads", { args, env }), threads);
     }
   },
 );
+
+const configuration = { threads: 3 };
+const idle = { init: { aio_idle_time: 5 } };
+
+for (
+  const settings of [
+    [{ configuration }, idle],
+    [idle, { configuration }],
+    [{ init: { aio_threads: 3 } }, idle],
+    [{ init: { aio_threads: 5 } }, { init: { aio_num: 9, aio_threads: 3 } }],
+  ]
+) {
+  test(
+    `aio_init() changes the number of threads only where it is given one, after ${
+      JSON.stringify(settings)
+    }`,
+    { ignore: !isLinux },
+    async () => {
+      using directory = new Directory();
+      const env = { TMPDIR: directory.path };
+      const args = ["3", JSON.stringify(settings)];
+      assertEquals(await report("engine_threads", { args, env }), 3);
+    },
+  );
+}
 
 test("configure() sets for how long completions are polled for", {
   ignore: !isLinux,
