@@ -5,8 +5,8 @@ import type { OpenFile } from "../requests/open_file.ts";
 import { platform } from "../system/constants.ts";
 import { AioError } from "../system/error.ts";
 import { fileName } from "../system/hints.ts";
-import type { IoOptions } from "./options.ts";
-import { joined } from "./read.ts";
+import { checkedOptions, type IoOptions } from "./options.ts";
+import { readLong } from "./read.ts";
 import type { ReadableOptions } from "./streams.ts";
 
 /** What a slice uses of an `AioFile`, and what that is like. */
@@ -102,22 +102,17 @@ export class FileSlice {
    * console.log(bytes.length); // 8
    * ```
    */
-  async bytes(options?: IoOptions): Promise<Uint8Array<ArrayBuffer>> {
+  async bytes(options: IoOptions = {}): Promise<Uint8Array<ArrayBuffer>> {
     const { start, end } = this.#range;
     const length = end - start;
     if (this.#opened.isSeekable) {
       return await this.#file.read(start, length, options);
     }
-    const pieces: Uint8Array<ArrayBuffer>[] = [];
-    // Some devices have positions.
-    for (let bytes = 0; bytes < length;) {
-      const at = start + bytes;
-      const piece = await this.#file.read(at, length - bytes, options);
-      if (piece.byteLength === 0) break;
-      pieces.push(piece);
-      bytes += piece.byteLength;
-    }
-    return joined(pieces);
+    const checked = checkedOptions(options);
+    this.#opened.assertOpen("aio_read");
+    return await this.#opened.during(
+      readLong(this.#opened, start, length, checked, true),
+    );
   }
 
   /**

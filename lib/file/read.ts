@@ -22,21 +22,31 @@ export const DIRECT_BYTES = 4096;
  * @param offset Where in it, which was checked.
  * @param length How many bytes at most; may be `Infinity`.
  * @param options Which were checked.
+ * @param isToEnd Whether to wait for all that a pipe is going to have.
  */
 export async function readLong(
   file: OpenFile,
   offset: number | bigint,
   length: number,
   options: IoOptions,
+  isToEnd = false,
 ): Promise<Uint8Array<ArrayBuffer>> {
   let isCanceled = false;
   const listener = { aborted: () => isCanceled = true };
   // Between two requests as well: then there is none that can be canceled.
   file.cancelListeners.add(listener);
   try {
-    return await readPieces(file, offset, length, options, () => {
+    const assertWanted = () => {
       if (isCanceled) throw canceled(file, offset, length);
-    });
+    };
+    return await readPieces(
+      file,
+      offset,
+      length,
+      options,
+      isToEnd || file.isSeekable,
+      assertWanted,
+    );
   } finally {
     file.cancelListeners.delete(listener);
   }
@@ -58,12 +68,14 @@ async function readPieces(
   offset: number | bigint,
   length: number,
   options: IoOptions,
+  isWhole: boolean,
   assertWanted: () => void,
 ): Promise<Uint8Array<ArrayBuffer>> {
   const { isSeekable, isDirect } = file.traits;
   // Nobody knows how much a pipe has: what is there, but at most so much.
-  let left = isSeekable ? length : Math.min(length, UNASKED_BYTES_MAX);
-  let wanted = isSeekable ? await file.size() - Number(offset) : left;
+  let left = isWhole ? length : Math.min(length, UNASKED_BYTES_MAX);
+  let wanted = isWhole ? PIECE_BYTES : left;
+  if (isSeekable) wanted = await file.size() - Number(offset);
   if (wanted <= 0) wanted = PIECE_BYTES;
   if (isDirect) wanted = roundedUp(wanted, DIRECT_BYTES);
   const pieces: Uint8Array<ArrayBuffer>[] = [];
@@ -72,7 +84,8 @@ async function readPieces(
     const piece = runtime.allocateUnsafe(Math.min(wanted, left));
     const bytes = await transfer(file, "read", piece, at, options);
     if (bytes > 0) pieces.push(upTo(piece, bytes));
-    if (bytes < piece.byteLength) break;
+    // What a pipe does not have yet may come.
+    if (isWhole && !isSeekable ? bytes === 0 : bytes < piece.byteLength) break;
     // The file may have become longer, and those of /proc do not tell.
     at = offsetAfter(at, bytes);
     left -= bytes;

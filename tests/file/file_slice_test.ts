@@ -144,6 +144,31 @@ test(
   },
 );
 
+test(
+  "close() waits for slice() of a pipe, and cancel() ends it between two reads",
+  { ignore: !isLinux },
+  async () => {
+    for (const end of ["close", "cancel"] as const) {
+      await using fifo = new Fifo();
+      const { file } = fifo;
+      const all = file.slice(0, 12).text();
+      fifo.feed("four");
+      await delay(5);
+      const ended = file[end]();
+      if (end === "cancel") {
+        await assertAioError(all, "ECANCELED");
+        continue;
+      }
+      for (const text of ["five", "six!"]) {
+        fifo.feed(text);
+        await delay(2);
+      }
+      assertEquals(await all, "fourfivesix!");
+      await ended;
+    }
+  },
+);
+
 test("slice() of a pipe goes to its end, as its stream does", {
   ignore: !isLinux,
 }, async () => {
