@@ -76,13 +76,15 @@ function bind(): Librt | UnavailableError {
         platform.libraries.join(", "),
     );
   }
-  if (runtime.endsAtSizeLimit) ignoreSizeSignal(native);
+  if (runtime.endsAtSizeLimit) ignoreSizeSignal(native, platform);
   return { ...native, platform };
 }
 
 // The same everywhere.
 const SIGXFSZ = 25;
 const SIG_IGN = 1;
+/** A function of the C library that does nothing with a signal's number. */
+const HARMLESS = new TextEncoder().encode("abs\0");
 /** More than a `struct sigaction` has anywhere. */
 const SIGACTION_BYTES_MAX = 256;
 
@@ -90,16 +92,19 @@ const SIGACTION_BYTES_MAX = 256;
  * What would be longer than `ulimit -f` allows fails with `EFBIG`, and the process goes
  * on, as Node has it. Who listens to the signal still hears of it.
  */
-function ignoreSizeSignal(native: NativeFunctions): void {
-  const { aligned_alloc, free, sigaction, signal } = native;
+function ignoreSizeSignal(native: NativeFunctions, { os }: Platform): void {
+  const { aligned_alloc, dlsym, free, sigaction, signal } = native;
   const memory = aligned_alloc(SIGACTION_BYTES_MAX, SIGACTION_BYTES_MAX);
   if (memory === null) return;
+  const bytes = runtime.view(memory, SIGACTION_BYTES_MAX);
   sigaction(SIGXFSZ, null, memory);
   // It begins with the function, SIG_DFL is none.
-  const handler = runtime.view(memory, SIGACTION_BYTES_MAX).subarray(0, 8);
-  const isDefault = handler.every((byte) => byte === 0);
+  const isDefault = bytes.subarray(0, 8).every((byte) => byte === 0);
+  bytes.set(HARMLESS);
+  // What is ignored is ignored in processes that are started, too.
+  const handler = dlsym?.(os === "linux" ? 0 : -2, memory) || SIG_IGN;
   free(memory);
-  if (isDefault) signal(SIGXFSZ, SIG_IGN);
+  if (isDefault) signal(SIGXFSZ, handler);
 }
 
 if (runtime.bindsAtImport) {

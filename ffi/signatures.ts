@@ -114,6 +114,8 @@ export const SIGNATURES = {
   sigaction: { parameters: ["int", "nullable", "pointer"], result: "int" },
   // void (*signal(int signal, void (*handler)(int)))(int), with SIG_IGN for one.
   signal: { parameters: ["int", "long"], result: "long" },
+  // void *dlsym(void *library, const char *name), with RTLD_DEFAULT for one.
+  dlsym: { parameters: ["long", "pointer"], result: "long", optional: true },
   // Of Linux. int ptsname_r(int fd, char *name, size_t byteLength)
   ptsname_r: {
     parameters: ["int", "pointer", "size"],

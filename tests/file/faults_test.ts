@@ -427,6 +427,7 @@ test(
       truncate: "EFBIG",
       allocate: "EFBIG",
       copyTo: "EFBIG",
+      "a process that was started": "SIGXFSZ",
     });
   },
 );

@@ -33,4 +33,12 @@ for (
   codes[name] = await call().then(() => "none", (error) => error.code);
 }
 unlimit();
+const shell = new Deno.Command("sh", {
+  args: [
+    "-c",
+    "ulimit -f 1; exec head -c 100000 /dev/zero > $0",
+    `${path}.child`,
+  ],
+});
+codes["a process that was started"] = String((await shell.output()).signal);
 console.log(JSON.stringify(codes));
