@@ -35,10 +35,15 @@ export function engine(): Engine {
 /**
  * Has it serve for good: there is a file.
  *
+ * @throws {AioError} `EMFILE` if the process has too few descriptors to tell which.
  * @throws As {@linkcode engine} does.
  */
 export function settle(): void {
-  settled = engine();
+  const likely = engine();
+  if (settled === null && tried.get(settings.engine) !== likely) {
+    throw notAvailable("The process has no descriptors left for a file");
+  }
+  settled = likely;
   serving.isSettled = true;
 }
 
@@ -67,7 +72,7 @@ function made(): Engine {
   if (known !== undefined) return known;
   const made = make();
   // Without descriptors there is less than later. A ring is there for good.
-  const isBest = made.name === "io_uring";
+  const isBest = made.name === "io_uring" || made.name === settings.engine;
   if (isBest || !lacksDescriptors()) tried.set(settings.engine, made);
   return made;
 }

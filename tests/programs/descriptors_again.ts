@@ -1,9 +1,9 @@
 /**
- * Opens a file while the process has no descriptors left, and again when it has. Prints
- * what came of both, and the engine that serves then.
+ * Opens and adopts a file while the process has no descriptors left, and opens it again
+ * when it has. Prints what came of each, and the engine that serves then.
  */
 import { closeSync, openSync } from "node:fs";
-import { AioFile, metrics, supported } from "../../mod.ts";
+import { type AioError, AioFile, metrics, supported } from "../../mod.ts";
 
 const [path] = Deno.args;
 // The runtime needs some to listen to signals, and ends the process without.
@@ -25,6 +25,12 @@ const open = () =>
     (error) => error.code,
   );
 const first = await open();
+let adopted = "adopted";
+try {
+  AioFile.adopt(taken[0], { closeFd: false });
+} catch (error) {
+  adopted = (error as AioError).code;
+}
 for (let count = 0; count < 3; count++) {
   closeSync(taken.pop()!);
   await open();
@@ -41,6 +47,7 @@ await using file = await AioFile.open(path);
 await file.readAt(new Uint8Array(1), 0);
 console.log(JSON.stringify({
   first,
+  adopted,
   leaked: Math.max(rings - 1, 0),
   engine: metrics().engine,
   available: supported().available,
