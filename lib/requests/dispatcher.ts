@@ -198,9 +198,22 @@ class Dispatcher {
       request.isInFlight = true;
       counters.inFlight++;
     }
-    const isTaken = source.channel.submit(request);
+    const isTaken = this.#handOver(request, source);
     if (!isTaken) this.left(request);
     return isTaken;
+  }
+
+  /** Returns whether the channel took it, or whether it failed. */
+  #handOver(request: Request, source: Source): boolean {
+    try {
+      return source.channel.submit(request);
+    } catch (error) {
+      if (request.entry !== null) throw error;
+      // Such as the runtime's own, where it permits native calls no more.
+      this.left(request);
+      source.settle(request, error as Error);
+      return true;
+    }
   }
 
   readonly #retryLater = coalesced((retry) => {

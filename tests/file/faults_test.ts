@@ -493,7 +493,7 @@ for (const engine of [engineHere(), "auto"] as const) {
       assertEquals(outcome, {
         first: "EMFILE",
         // That needs none of its own.
-      adopted: engine === "librt" ? "adopted" : "EMFILE",
+        adopted: engine === "librt" ? "adopted" : "EMFILE",
         leaked: 0,
         engine: engine === "auto" ? automatic : engine,
         available: true,

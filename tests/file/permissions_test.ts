@@ -182,6 +182,29 @@ test("without --allow-ffi files work, and the C interface says what is missing",
   assertFilesWork(outcome, "--allow-ffi");
 });
 
+for (const engine of ["io_uring", "librt"] as const) {
+  test(
+    `requests reject, and a sync does not hang, once the permission for native calls is revoked, on ${engine}`,
+    {
+      engine,
+      ignore: !isLinux,
+    },
+    async () => {
+      using directory = new Directory();
+      const args = [directory.file()];
+      assertEquals(await report("revoked_ffi", { args, engine }), {
+        write: "NotCapable",
+        append: "NotCapable",
+        batch: "NotCapable",
+        queue: "NotCapable",
+        sync: "settled",
+        close: "settled",
+        left: 0,
+      });
+    },
+  );
+}
+
 test("without any permission importing works, and Deno refuses the file", async () => {
   using directory = new Directory();
   const path = directory.file("contents");
