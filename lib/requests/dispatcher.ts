@@ -93,6 +93,11 @@ class Dispatcher {
     this.#isRefused = false;
   }
 
+  /** The system serves again. */
+  served(): void {
+    this.#retry_ms = RETRY_MS_MIN;
+  }
+
   /** The system would not have a request of a queue after all. */
   refused(source: Source): void {
     this.#refusals++;
@@ -129,7 +134,6 @@ class Dispatcher {
       let isServed: boolean;
       do {
         isServed = this.#submitNext(source);
-        if (isServed) this.#retry_ms = RETRY_MS_MIN;
         // Alone, a queue gives way to nobody, and the set takes long for it.
       } while (
         isServed && this.#waiting.size === 0 && hasRoom() &&

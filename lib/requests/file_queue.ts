@@ -182,6 +182,7 @@ export class FileQueue implements Source, ChannelOwner {
     // Not a synchronization: its error may be that of a write that is lost, and
     // the system reports that only once.
     if (errno === EAGAIN && !request.isSync) return this.#again(request);
+    dispatcher.served();
     if (errno !== 0) return this.#failed(request, errno);
     this.#pause_ms = AGAIN_MS_MIN;
     const lost = request.lostView();

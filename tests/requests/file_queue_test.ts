@@ -536,6 +536,24 @@ test("FileQueue fails a sync with what is lost since another one had no memory",
   await assertAioError(submit(queue, "sync").outcome, "EIO");
 });
 
+test("FileQueue makes a request again less and less often while the system refuses what it took", async () => {
+  using engine = new FakeEngine();
+  const queue = new FileQueue(99, FILE);
+  let tries = 0;
+  engine.onSubmit = () => {
+    tries++;
+    queueMicrotask(() => engine.refuseAll());
+  };
+  const { outcome } = submit(queue, "write", "a");
+  // One each millisecond would be hundreds.
+  await delay(500);
+  assert(tries > 1 && tries < 40, `${tries} tries`);
+  engine.onSubmit = () => {};
+  while (engine.submitted.length === 0) await delay(1);
+  engine.complete(queue, 0, 1);
+  await outcome;
+});
+
 test("FileQueue tells of a loss though another descriptor had no memory for the sync", async () => {
   using engine = new FakeEngine();
   const queue = new FileQueue(99, FILE);
