@@ -84,7 +84,7 @@ export function tune(values: Partial<AioInitValues>): void {
     aio_idle_time: values.aio_idle_time ?? decided.aio_idle_time,
   };
   const {
-    aio_threads = servingThreads(spareThreads(), DEFAULT_THREADS),
+    aio_threads = DEFAULT_THREADS,
     aio_num = DEFAULT_REQUESTS,
     aio_idle_time = DEFAULT_IDLE_S,
   } = decided;

@@ -58,6 +58,8 @@ await printOutcome(import.meta.url, where, async () => {
       outcomeOf(CHANGES[change](file, disk.path, index))
     ),
   );
+  // Nothing is in flight afterwards, and what is not needed any more is closed.
+  await Promise.all(opened.map((file) => file.readAt(new Uint8Array(1), 0)));
   let others = "resolved";
   try {
     fsyncSync(other);
