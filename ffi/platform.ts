@@ -6,9 +6,6 @@
  */
 import type { AiocbLayout, AioInitLayout, TimespecLayout } from "./layout.ts";
 
-/** The operating systems that have a table. */
-export type OperatingSystem = "linux" | "darwin" | "freebsd" | "netbsd";
-
 /** The processor architectures that have a table. */
 export type Architecture = "x86_64" | "aarch64";
 
@@ -90,8 +87,8 @@ export interface PlatformConstants {
 
 /** All that the library has to know of one system. */
 export interface Platform {
-  /** The operating system. */
-  readonly os: OperatingSystem;
+  /** The operating system, as runtimes name it: `linux`, `darwin`, … */
+  readonly os: string;
   /** The processor architecture. */
   readonly arch: Architecture;
   /** The C library. */

@@ -215,8 +215,9 @@ export class OpenFile {
    * @throws {AioError} If the file cannot be opened otherwise.
    */
   cachedQueue(): FileQueue {
-    // Elsewhere the system takes them.
-    if (platform.os !== "linux") return this.queueWithin("write");
+    // The BSDs take them.
+    const isWhole = platform.os === "linux" || platform.os === "windows";
+    if (!isWhole) return this.queueWithin("write");
     return this.#cached ??= this.#newCached();
   }
 

@@ -7,6 +7,7 @@
  * @module
  */
 import { constants as fsConstants } from "node:fs";
+import { runtime } from "../../ffi/current.ts";
 import { hostPlatform, UnavailableError } from "../../ffi/librt.ts";
 import type { Platform } from "../../ffi/platform.ts";
 import { platformFor } from "../../ffi/platforms.ts";
@@ -15,7 +16,8 @@ function tableOfThisSystem(): Platform {
   const platform = hostPlatform();
   if (!(platform instanceof UnavailableError)) return platform;
   const linux = platformFor("linux", "x86_64", "glibc")!;
-  return { ...linux, constants: { ...linux.constants, ...flagsOfFs() } };
+  const { os } = runtime.host;
+  return { ...linux, os, constants: { ...linux.constants, ...flagsOfFs() } };
 }
 
 /** The flags of `open(2)` as `node:fs` has them; 0 for those that it has not. */

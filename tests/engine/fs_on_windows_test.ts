@@ -1,0 +1,33 @@
+// The engine on node:fs as on Windows: a program that takes this system for Windows,
+// and has a node:fs like that one's.
+
+import { assertEquals, assertStringIncludes } from "@std/assert";
+import { fileURLToPath } from "node:url";
+import { Directory, isLinux, report, test } from "../helpers/mod.ts";
+
+const IMPORT_MAP = fileURLToPath(
+  new URL("../programs/like_windows.json", import.meta.url),
+);
+
+function likeWindows(way: string, ...paths: string[]) {
+  return report("like_windows", {
+    args: [way, ...paths],
+    flags: ["--allow-all", `--import-map=${IMPORT_MAP}`],
+    engine: "auto",
+  });
+}
+
+const options = { ignore: !isLinux };
+
+test(
+  "on Windows, nothing that is in /proc is believed of a descriptor",
+  options,
+  async () => {
+    using directory = new Directory();
+    const path = directory.file("before");
+    const { engine, append } = await likeWindows("adopted", path);
+    assertEquals([engine, append[0]], ["fs", "ENOTSUP"]);
+    assertStringIncludes(append[1], "of which nobody tells");
+    assertEquals(Deno.readTextFileSync(path), "before");
+  },
+);

@@ -1,0 +1,35 @@
+/**
+ * Uses files as on Windows, in one of several ways, and prints what came of it.
+ * `like_windows.json` has the library use a `node:fs` like that.
+ */
+import { openSync } from "node:fs";
+import { runtime } from "../../ffi/current.ts";
+import type { AioError } from "../../mod.ts";
+
+Reflect.set(runtime, "host", { ...runtime.host, os: "windows" });
+// Only now, because it looks at once what system this is.
+const { AioFile, metrics } = await import("../../mod.ts");
+
+const [way, path] = Deno.args;
+const bytes = new TextEncoder().encode("more");
+
+async function outcomeOf(call: Promise<unknown>): Promise<unknown> {
+  try {
+    return await call;
+  } catch (error) {
+    const { code, message } = error as AioError;
+    return [code, message.replaceAll(path, "PATH")];
+  }
+}
+
+const ways: Record<string, () => Promise<object>> = {
+  /** What `/proc` has is a file as any other there. */
+  async adopted() {
+    const fd = openSync(path, "r+");
+    await using file = AioFile.adopt(fd);
+    return { append: await outcomeOf(file.append(bytes)) };
+  },
+};
+
+const result = await ways[way]();
+console.log(JSON.stringify({ engine: metrics().engine, ...result }));
