@@ -122,7 +122,7 @@ const REOPEN_FLAGS = constants.O_ACCMODE | constants.O_APPEND |
  * process may not open the file again.
  */
 export function reopenDescriptor(fd: number, flags: number): number {
-  if (platform.os !== "linux") return -platform.errno.EOPNOTSUPP;
+  if (platform.os !== "linux") return -platform.errno.ENOTSUP;
   const name = Buffer.from(`/proc/self/fd/${fd}`);
   return openNatively(name, flags & REOPEN_FLAGS, 0);
 }

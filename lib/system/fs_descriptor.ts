@@ -92,7 +92,7 @@ export function reopenByFs(
   if (stats === null) return -EBADF;
   const isByNumber = platform.os === "linux" && runtime.readsSystemFiles;
   const names = [isByNumber ? `/proc/self/fd/${fd}` : undefined, path];
-  let errno = errnos.EOPNOTSUPP;
+  let errno = errnos.ENOTSUP;
   for (const name of names) {
     if (name === undefined) continue;
     const opened = openSame(name, flags, stats);
@@ -108,12 +108,18 @@ function openSame(name: string, flags: number, wanted: BigIntStats): number {
   try {
     fd = openSync(name, flags);
   } catch (error) {
-    return -(errnoOf(error) ?? errnos.EACCES);
+    const errno = errnoOf(error) ?? errnos.EACCES;
+    return -(isGone(errno) ? errnos.ENOTSUP : errno);
   }
   const found = statsOf(fd);
   if (found?.ino === wanted.ino && found.dev === wanted.dev) return fd;
   closeSync(fd);
-  return -errnos.EOPNOTSUPP;
+  return -errnos.ENOTSUP;
+}
+
+/** Whether a path leads to nothing any more: the file may have another one. */
+function isGone(errno: number): boolean {
+  return errno === errnos.ENOENT || errno === errnos.ENOTDIR;
 }
 
 /** Closes a descriptor. Returns why that failed, or 0. */

@@ -31,3 +31,19 @@ test(
     assertEquals(Deno.readTextFileSync(path), "before");
   },
 );
+
+test(
+  "on Windows, append() to a file that has another name now is ENOTSUP",
+  options,
+  async () => {
+    using directory = new Directory();
+    const path = directory.file("before");
+    const { append } = await likeWindows(
+      "renamed",
+      path,
+      directory.at("other"),
+    );
+    assertEquals(append[0], "ENOTSUP");
+    assertStringIncludes(append[1], "which is open without append");
+  },
+);

@@ -2,7 +2,7 @@
  * Uses files as on Windows, in one of several ways, and prints what came of it.
  * `like_windows.json` has the library use a `node:fs` like that.
  */
-import { openSync } from "node:fs";
+import { openSync, renameSync } from "node:fs";
 import { runtime } from "../../ffi/current.ts";
 import type { AioError } from "../../mod.ts";
 
@@ -10,7 +10,7 @@ Reflect.set(runtime, "host", { ...runtime.host, os: "windows" });
 // Only now, because it looks at once what system this is.
 const { AioFile, metrics } = await import("../../mod.ts");
 
-const [way, path] = Deno.args;
+const [way, path, other] = Deno.args;
 const bytes = new TextEncoder().encode("more");
 
 async function outcomeOf(call: Promise<unknown>): Promise<unknown> {
@@ -18,7 +18,7 @@ async function outcomeOf(call: Promise<unknown>): Promise<unknown> {
     return await call;
   } catch (error) {
     const { code, message } = error as AioError;
-    return [code, message.replaceAll(path, "PATH")];
+    return [code, message.replaceAll(path, "PATH").replaceAll(other, "OTHER")];
   }
 }
 
@@ -27,6 +27,12 @@ const ways: Record<string, () => Promise<object>> = {
   async adopted() {
     const fd = openSync(path, "r+");
     await using file = AioFile.adopt(fd);
+    return { append: await outcomeOf(file.append(bytes)) };
+  },
+
+  async renamed() {
+    await using file = await AioFile.open(path, "r+");
+    renameSync(path, other);
     return { append: await outcomeOf(file.append(bytes)) };
   },
 };
