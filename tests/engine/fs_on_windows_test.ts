@@ -3,7 +3,7 @@
 
 import { assertEquals, assertStringIncludes } from "@std/assert";
 import { fileURLToPath } from "node:url";
-import { Directory, isLinux, report, test } from "../helpers/mod.ts";
+import { Directory, isLinux, makeFifo, report, test } from "../helpers/mod.ts";
 
 const IMPORT_MAP = fileURLToPath(
   new URL("../programs/like_windows.json", import.meta.url),
@@ -45,5 +45,21 @@ test(
     );
     assertEquals(append[0], "ENOTSUP");
     assertStringIncludes(append[1], "which is open without append");
+  },
+);
+
+test(
+  "on Windows, a named pipe is not opened a second time",
+  options,
+  async () => {
+    using directory = new Directory();
+    const path = directory.at("pipe");
+    makeFifo(path);
+    assertEquals(await likeWindows("pipe", path), {
+      engine: "fs",
+      written: 4,
+      read: 4,
+      descriptors: 1,
+    });
   },
 );

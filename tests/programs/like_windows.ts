@@ -2,7 +2,7 @@
  * Uses files as on Windows, in one of several ways, and prints what came of it.
  * `like_windows.json` has the library use a `node:fs` like that.
  */
-import { openSync, renameSync } from "node:fs";
+import { openSync, readdirSync, readlinkSync, renameSync } from "node:fs";
 import { runtime } from "../../ffi/current.ts";
 import type { AioError } from "../../mod.ts";
 
@@ -22,6 +22,18 @@ async function outcomeOf(call: Promise<unknown>): Promise<unknown> {
   }
 }
 
+/** How many descriptors lead to a file. */
+function descriptorsOf(path: string): number {
+  const leads = readdirSync("/proc/self/fd").map((fd) => {
+    try {
+      return readlinkSync(`/proc/self/fd/${fd}`);
+    } catch {
+      return null;
+    }
+  });
+  return leads.filter((lead) => lead === path).length;
+}
+
 const ways: Record<string, () => Promise<object>> = {
   /** What `/proc` has is a file as any other there. */
   async adopted() {
@@ -34,6 +46,16 @@ const ways: Record<string, () => Promise<object>> = {
     await using file = await AioFile.open(path, "r+");
     renameSync(path, other);
     return { append: await outcomeOf(file.append(bytes)) };
+  },
+
+  /** Another descriptor of a named pipe would be another client of its server. */
+  async pipe() {
+    await using file = await AioFile.open(path, "r+");
+    const into = new Uint8Array(8);
+    const read = file.readAt(into, 0);
+    const written = await file.writeAt(bytes, 0);
+    const count = await read;
+    return { written, read: count, descriptors: descriptorsOf(path) };
   },
 };
 

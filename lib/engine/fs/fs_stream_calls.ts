@@ -54,6 +54,8 @@ export class FsStreamCalls implements StreamCalls, Readiness {
 
   /** @returns `null` where there can be no such descriptor. */
   static open(fd: number, file: FileTraits): FsStreamCalls | null {
+    // On Windows: another client of a named pipe's server, and one that waits.
+    if (constants.O_NONBLOCK === 0) return null;
     const isTerminal = isatty(fd);
     if (!isSameWhenOpened(fd, isTerminal)) return null;
     const calls = new FsStreamCalls(fd, file, isTerminal);
