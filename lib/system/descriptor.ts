@@ -298,18 +298,19 @@ function setTime(
  */
 export function sizeNow(file: NamedFile): number {
   const { fd, path } = file;
-  const stats = statsOf(fd);
-  if (stats !== null && !stats.isBlockDevice()) return stats.size;
   const what = (errno: number) =>
     `Cannot get the size of ${fileName(file)}${closedHint(fd, errno)}`;
   const particulars = { syscall: "fstat", fd, path };
   if (isServedByFs()) {
     try {
-      return endNowByFs(fd);
+      const stats = fstatSync(fd);
+      return stats.isBlockDevice() ? endNowByFs(fd) : stats.size;
     } catch (error) {
       throw fromSystemError(error, what, particulars);
     }
   }
+  const stats = statsOf(fd);
+  if (stats !== null && !stats.isBlockDevice()) return stats.size;
   const size = endOf(librt("lseek"), fd);
   if (size !== -1) return size;
   const errno = runtime.errno();

@@ -39,7 +39,7 @@ export const ASSUMED_FLAGS = constants.O_RDWR | constants.O_DSYNC;
  * no harm.
  */
 export function flagsOfOpen(fd: number, opened?: number): number {
-  if (statsOf(fd) === null) return -1;
+  if (!isOpen(fd)) return -1;
   return opened ?? flagsInProc(fd) ?? ASSUMED_FLAGS;
 }
 
@@ -48,7 +48,18 @@ export function isCharacterDevice(fd: number): boolean {
   return statsOf(fd)?.isCharacterDevice() ?? false;
 }
 
-/** Exact numbers: those of Windows are long. */
+function isOpen(fd: number): boolean {
+  try {
+    fstatSync(fd);
+    return true;
+  } catch (error) {
+    // Deno for Windows has other errors for pipes and devices. Without descriptors,
+    // an old one has no number for what is not open.
+    return (errnoOf(error) ?? EBADF) !== EBADF;
+  }
+}
+
+/** Exact numbers: those of Windows are long. `null` if nobody tells. */
 function statsOf(fd: number): BigIntStats | null {
   try {
     return fstatSync(fd, { bigint: true });
@@ -89,7 +100,7 @@ export function reopenByFs(
   flags: number,
 ): number {
   const stats = statsOf(fd);
-  if (stats === null) return -EBADF;
+  if (stats === null) return isOpen(fd) ? -errnos.ENOTSUP : -EBADF;
   const isByNumber = platform.os === "linux" && runtime.readsSystemFiles;
   const names = [isByNumber ? `/proc/self/fd/${fd}` : undefined, path];
   let errno = errnos.ENOTSUP;

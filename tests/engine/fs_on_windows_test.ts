@@ -63,3 +63,13 @@ test(
     });
   },
 );
+
+test(
+  "on Windows, what the runtime cannot ask for its status is open, and has no offsets",
+  options,
+  async () => {
+    const { opened, adopted, size } = await likeWindows("device");
+    assertEquals({ opened, adopted }, { opened: [4, 0], adopted: [4, 0] });
+    assertEquals(size[0], "EINVAL", "it is not read to find its end");
+  },
+);

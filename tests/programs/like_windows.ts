@@ -4,7 +4,7 @@
  */
 import { openSync, readdirSync, readlinkSync, renameSync } from "node:fs";
 import { runtime } from "../../ffi/current.ts";
-import type { AioError } from "../../mod.ts";
+import type { AioError, AioFile as File } from "../../mod.ts";
 
 Reflect.set(runtime, "host", { ...runtime.host, os: "windows" });
 // Only now, because it looks at once what system this is.
@@ -56,6 +56,18 @@ const ways: Record<string, () => Promise<object>> = {
     const written = await file.writeAt(bytes, 0);
     const count = await read;
     return { written, read: count, descriptors: descriptorsOf(path) };
+  },
+
+  async device() {
+    await using file = await AioFile.open("/dev/null", "r+");
+    await using adopted = AioFile.adopt(openSync("/dev/null", "r+"));
+    const transfers = (file: File) =>
+      Promise.all([file.writeAt(bytes, 0), file.readAt(bytes, 0)]);
+    return {
+      opened: await transfers(file),
+      adopted: await transfers(adopted),
+      size: await outcomeOf((async () => await file.slice().size)()),
+    };
   },
 };
 
