@@ -377,7 +377,7 @@ class Copy implements AbortListener {
   #assertOpenFor(operation: "read" | "write", length: number): void {
     const isRead = operation === "read";
     const { named } = isRead ? this.#source : this.#target;
-    const hint = accessHint(named.fd, !isRead);
+    const hint = accessHint(named, !isRead);
     if (hint === "") return;
     const offset = isRead ? this.#from : this.#to;
     const what = `Cannot ${operation} ${length} bytes at offset ${offset} of ` +

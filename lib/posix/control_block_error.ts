@@ -38,7 +38,7 @@ export function controlBlockError(
 ): AioError {
   const { submittedBy: syscall, fildes: fd, offset } = request;
   const what = syscall === "aio_fsync"
-    ? `Cannot synchronize descriptor ${fd}${hintOn(errno, fd, null)}`
+    ? `Cannot synchronize descriptor ${fd}${hintOn(errno, { fd }, null)}`
     : describeTransfer(request, errno);
   return new AioError(what, { errno, syscall, fd, offset });
 }
@@ -46,7 +46,7 @@ export function controlBlockError(
 function describeTransfer(request: FailedRequest, errno: number): string {
   const { isRead, fildes, offset, buffer, nbytes, reqprio } = request;
   const priority = reqprio === 0 ? "" : ` with aio_reqprio ${reqprio}`;
-  const hint = hintOn(errno, fildes, {
+  const hint = hintOn(errno, { fd: fildes }, {
     isWrite: !isRead,
     offset,
     length: request.nbytesAtOnce,

@@ -121,7 +121,7 @@ export class OpenFile {
       keepsLanes: path === undefined || (flags & O_ACCMODE) !== O_RDONLY,
       isSynchronous: (flags & (O_DSYNC | O_SYNC)) !== 0,
     };
-    this.named = { fd, path };
+    this.named = { fd, path, flags };
     this.#isBlockDevice = isBlockDevice;
     this.locks = new RangeLocks(this.named);
     this.#isOwner = isOwner;

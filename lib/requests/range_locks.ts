@@ -55,7 +55,7 @@ export class RangeLocks {
     if (errno === EAGAIN || errno === EACCES) return false;
     if (errno !== 0) {
       const hint = errno === EBADF
-        ? accessHint(this.#file.fd, !range.isShared)
+        ? accessHint(this.#file, !range.isShared)
         : "";
       throw this.#error(what + hint, errno, this.tryLock);
     }

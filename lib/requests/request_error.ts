@@ -40,8 +40,9 @@ function describe(request: FailedRequest, errno: number): string {
   const { operation, length, offset, transferred, queue } = request;
   const asked = request.isSync ? null : restOf(request);
   const soFar = transferred > 0 ? ` (after ${transferred} bytes)` : "";
-  const { knownFd: fd, path } = queue.file;
-  const file = fileName({ fd, path }) + hintOn(errno, fd, asked) + soFar;
+  const { knownFd: fd, path, flags } = queue.file;
+  const named = { fd, path, flags };
+  const file = fileName(named) + hintOn(errno, named, asked) + soFar;
   if (asked === null) return `Cannot synchronize ${file}`;
   return operation === "append"
     ? `Cannot append ${length} bytes to ${file}`

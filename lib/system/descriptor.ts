@@ -347,7 +347,7 @@ export async function truncateFile(
 ): Promise<void> {
   const syscall = "ftruncate";
   const what = () => {
-    const hint = accessHint(fd, true);
+    const hint = accessHint(file, true);
     const name = hint === "" ? fileName(file) : `${fileName(file)}${hint},`;
     return `Cannot truncate ${name} to ${length} bytes`;
   };

@@ -31,6 +31,8 @@ export interface Asked {
 export interface NamedFile {
   readonly fd: number;
   readonly path?: string;
+  /** Those that it was opened with, where they are known. */
+  readonly flags?: number;
 }
 
 /** How an error names a file: by its path, or by the descriptor that was given. */
@@ -42,28 +44,34 @@ export function fileName({ fd, path }: NamedFile): string {
  * Why the system refused a request, as the end of a sentence about the file.
  *
  * @param errno What the system says.
- * @param fd The descriptor.
+ * @param file The descriptor.
  * @param asked The transfer; `null` for a synchronization.
  * @returns Nothing if there is no more to say.
  */
-export function hintOn(errno: number, fd: number, asked: Asked | null): string {
+export function hintOn(
+  errno: number,
+  file: NamedFile,
+  asked: Asked | null,
+): string {
   // POSIX has aio_fsync() want a descriptor that is open for writing.
-  if (errno === EBADF) return accessHint(fd, asked?.isWrite ?? true);
+  if (errno === EBADF) return accessHint(file, asked?.isWrite ?? true);
   // The system has no permission for that.
   if (errno === EACCES && asked === null) {
     return ", which Node forbids with --permission";
   }
-  return errno === EINVAL && asked !== null ? misalignmentHint(fd, asked) : "";
+  return errno === EINVAL && asked !== null
+    ? misalignmentHint(file, asked)
+    : "";
 }
 
 /**
  * For what a descriptor is not open, as the end of a sentence about the file.
  *
- * @param fd The descriptor.
+ * @param file The descriptor.
  * @param isWrite Whether it has to be open for writing rather than for reading.
  */
-export function accessHint(fd: number, isWrite: boolean): string {
-  const flags = flagsOf(fd);
+export function accessHint(file: NamedFile, isWrite: boolean): string {
+  const flags = flagsOf(file);
   if (flags === -1) return NOT_OPEN;
   const access = flags & constants.O_ACCMODE;
   if (isWrite && access === constants.O_RDONLY) {
@@ -77,12 +85,13 @@ export function accessHint(fd: number, isWrite: boolean): string {
 
 /** That a descriptor is not open, if that is what the system says. */
 export function closedHint(fd: number, errno: number): string {
-  return errno === EBADF && flagsOf(fd) === -1 ? NOT_OPEN : "";
+  return errno === EBADF && flagsOf({ fd }) === -1 ? NOT_OPEN : "";
 }
 
 /** What of a direct transfer has to be a multiple of something, and is none. */
-function misalignmentHint(fd: number, asked: Asked): string {
-  const flags = flagsOf(fd);
+function misalignmentHint(file: NamedFile, asked: Asked): string {
+  const { fd } = file;
+  const flags = flagsOf(file);
   if (flags === -1 || (flags & constants.O_DIRECT) === 0) return "";
   const wanted = alignmentOf(fd);
   if (wanted === null) return "";
@@ -103,8 +112,8 @@ function misalignmentHint(fd: number, asked: Asked): string {
   return wrong.length === 0 ? "" : ` (direct I/O: ${wrong.join(", ")})`;
 }
 
-function flagsOf(fd: number): number {
-  if (isServedByFs()) return flagsOfOpen(fd);
+function flagsOf({ fd, flags }: NamedFile): number {
+  if (isServedByFs()) return flagsOfOpen(fd, flags);
   return librt().fcntl(fd, constants.F_GETFL, 0);
 }
 

@@ -128,7 +128,7 @@ function check(
   isWrite = true,
 ): void {
   if (errno <= 0) return;
-  const hint = errno === EBADF ? accessHint(file.fd, isWrite) : "";
+  const hint = errno === EBADF ? accessHint(file, isWrite) : "";
   const particulars = { errno, syscall, ...file };
   throw new AioError(`${what} ${fileName(file)}${hint}`, particulars);
 }

@@ -73,3 +73,19 @@ test(
     assertEquals(size[0], "EINVAL", "it is not read to find its end");
   },
 );
+
+test(
+  "on Windows, a file that is not open for it is EBADF, and the error says for what it is",
+  options,
+  async () => {
+    using directory = new Directory();
+    const paths = [directory.file(), directory.at("other")];
+    const outcome = await likeWindows("access", ...paths);
+    const calls = { write: "reading", read: "writing", copy: "reading" };
+    for (const [call, access] of Object.entries(calls)) {
+      const [code, message] = outcome[call];
+      assertEquals(code, "EBADF", call);
+      assertStringIncludes(message, `open for ${access} only: Bad file`);
+    }
+  },
+);

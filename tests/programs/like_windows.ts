@@ -69,6 +69,17 @@ const ways: Record<string, () => Promise<object>> = {
       size: await outcomeOf((async () => await file.slice().size)()),
     };
   },
+
+  async access() {
+    await using reading = await AioFile.open(path, "r");
+    await using empty = await AioFile.open(path, "r");
+    await using writing = await AioFile.open(other, "w");
+    return {
+      write: await outcomeOf(reading.writeAt(bytes, 0)),
+      read: await outcomeOf(writing.readAt(bytes, 0)),
+      copy: await outcomeOf(empty.copyTo(reading)),
+    };
+  },
 };
 
 const result = await ways[way]();

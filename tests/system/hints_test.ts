@@ -20,9 +20,9 @@ test("hintOn() says that the address of a direct transfer is misaligned", {
   using directory = new Directory("/var/tmp");
   const path = directory.file(new Uint8Array(4096));
   const fd = openSync(path, constants.O_RDONLY | constants.O_DIRECT);
-  assertEquals(hintOn(EINVAL, fd, READ), "");
-  assertEquals(hintOn(EINVAL, fd, { ...READ, address: 1 << 20 }), "");
-  const hint = hintOn(EINVAL, fd, { ...READ, address: (1 << 20) + 1 });
+  assertEquals(hintOn(EINVAL, { fd }, READ), "");
+  assertEquals(hintOn(EINVAL, { fd }, { ...READ, address: 1 << 20 }), "");
+  const hint = hintOn(EINVAL, { fd }, { ...READ, address: (1 << 20) + 1 });
   assertStringIncludes(
     hint,
     " (direct I/O: the address of the buffer must be a multiple of ",
@@ -38,13 +38,13 @@ test("hintOn() has nothing to say of other errors and other descriptors", {
   const misaligned = { ...READ, offset: 1 };
   const direct = openSync(path, constants.O_RDONLY | constants.O_DIRECT);
   const cached = openSync(path, "r");
-  assertEquals(hintOn(EIO, direct, misaligned), "");
-  assertEquals(hintOn(EINVAL, direct, null), "");
-  assertEquals(hintOn(EINVAL, cached, misaligned), "");
-  assertEquals(hintOn(EBADF, cached, READ), "");
+  assertEquals(hintOn(EIO, { fd: direct }, misaligned), "");
+  assertEquals(hintOn(EINVAL, { fd: direct }, null), "");
+  assertEquals(hintOn(EINVAL, { fd: cached }, misaligned), "");
+  assertEquals(hintOn(EBADF, { fd: cached }, READ), "");
   closeSync(direct);
   closeSync(cached);
-  assertEquals(hintOn(EINVAL, direct, misaligned), "");
+  assertEquals(hintOn(EINVAL, { fd: direct }, misaligned), "");
 });
 
 test("hintOn() says for what a descriptor is open", () => {
@@ -63,8 +63,8 @@ test("hintOn() says for what a descriptor is open", () => {
   ];
   for (const [flags, asked, hint] of cases) {
     const fd = openSync(path, flags);
-    assertEquals(hintOn(EBADF, fd, asked), hint, flags);
+    assertEquals(hintOn(EBADF, { fd }, asked), hint, flags);
     closeSync(fd);
-    assertEquals(hintOn(EBADF, fd, asked), ", which is not open", flags);
+    assertEquals(hintOn(EBADF, { fd }, asked), ", which is not open", flags);
   }
 });

@@ -152,7 +152,7 @@ export class FsChannel implements Channel {
 
   #completed(transfer: FsTransfer, error: unknown, bytes: number): void {
     const { request } = transfer;
-    const errno = errnoFor(request, error);
+    const errno = this.#errnoFor(request, error);
     if (errno === ESPIPE && this.#hasOffsets && !this.#file.isSeekable) {
       this.#hasOffsets = false;
       return this.#begin(transfer);
@@ -162,6 +162,14 @@ export class FsChannel implements Channel {
     this.#owner.completed(request, errno, bytes);
     this.#slots.giveBack();
     this.#owner.roomAgain();
+  }
+
+  /** Why a call failed, or 0. Windows lacks a permission for what is not open for it. */
+  #errnoFor(request: EngineRequest, error: unknown): number {
+    const errno = errnoFor(request, error);
+    const isRefused = errno === EPERM || errno === EACCES;
+    const { isSync, isWrite } = request;
+    return isRefused && !isSync && !this.#isOpenFor(isWrite) ? EBADF : errno;
   }
 
   #remove(transfer: FsTransfer): void {
@@ -198,7 +206,7 @@ export class FsChannel implements Channel {
 
 type Done = (error: unknown, bytes?: number) => void;
 
-const { EACCES, ESPIPE } = platform.errno;
+const { EACCES, EPERM, ESPIPE } = platform.errno;
 
 /** A read of what is open for writing only, or a write the other way round. */
 const NOT_OPEN_FOR_IT = { code: "EBADF", errno: EBADF };
