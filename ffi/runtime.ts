@@ -135,6 +135,8 @@ export interface Runtime {
    * for descriptors: those are the system's own, and nobody is asked for a permission.
    */
   readonly readsSystemFiles: boolean;
+  /** Whether `node:fs` takes the flags that it has for those of another system. */
+  readonly mistakesFlags: boolean;
   /**
    * Whether a transfer of `node:fs` at an offset moves the descriptor's position
    * there: two of them at once would have each other's.

@@ -95,13 +95,14 @@ export const runtime: Runtime = {
     return runtime.unusable === null && PERMISSIONS.every(isGranted);
   },
 
-  // It puts U+FFFD into their place.
+  mistakesFlags: false,
   movesPosition: WHY_NO_DESCRIPTORS !== null,
   copiesWebAssembly: false,
   losesPartialWrites: true,
   // Unless everything is permitted.
   followsLinks: true,
   endsAtSizeLimit: true,
+  // It puts U+FFFD into their place.
   opensAnyPath: false,
 
   assertMayOpenAll(isRead: boolean, isWrite: boolean): void {

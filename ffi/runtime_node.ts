@@ -28,12 +28,14 @@ import type {
   Pointer,
   Runtime,
 } from "./runtime.ts";
-import { whyNoDescriptors } from "./versions.ts";
+import { mistakesFlags, whyNoDescriptors } from "./versions.ts";
 
 /** A timer that never comes; the longest delay there is. */
 const KEEPING_ALIVE_MS = 2 ** 31 - 1;
 
 const WHY_NO_DESCRIPTORS = whyNoDescriptors(denoVersion);
+
+const OS = process.platform === "win32" ? "windows" : process.platform;
 
 let errnoView: Int32Array;
 let arenas: Arenas;
@@ -42,7 +44,7 @@ let arenas: Arenas;
 export const runtime: Runtime = {
   name: isBun ? "bun" : "node",
   host: {
-    os: process.platform === "win32" ? "windows" : process.platform,
+    os: OS,
     arch: archOf(process.arch),
     isMusl: process.platform === "linux" && isMusl(),
   },
@@ -66,6 +68,7 @@ export const runtime: Runtime = {
     return process.permission?.has("fs.read", "/proc/self/fdinfo") ?? true;
   },
 
+  mistakesFlags: mistakesFlags(process.versions.bun, OS),
   movesPosition: WHY_NO_DESCRIPTORS !== null,
   // It costs Bun 5 us for each 64 KiB.
   copiesWebAssembly: isBun,

@@ -22,6 +22,21 @@ export function whyNoDescriptors(version: string | undefined): string | null {
     `needed; Deno ${OLDEST_DENO} or newer gives descriptors`;
 }
 
+/** The first Bun whose `node:fs` knows its own flags on Windows. */
+const OLDEST_BUN_ON_WINDOWS = "1.3.11";
+
+/**
+ * Whether `node:fs` takes the flags that it has for those of another system: Bun took
+ * those of Windows for Linux's, so that what appends wrote over the beginning.
+ *
+ * @param bun Bun's version; `undefined` where the runtime is another one.
+ * @param os The operating system, as runtimes name it.
+ */
+export function mistakesFlags(bun: string | undefined, os: string): boolean {
+  return bun !== undefined && os === "windows" &&
+    isOlder(bun, OLDEST_BUN_ON_WINDOWS);
+}
+
 /** Whether a version comes before another one. */
 export function isOlder(version: string, than: string): boolean {
   const left = version.split(/[.+-]/).map(Number);

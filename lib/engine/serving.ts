@@ -1,5 +1,6 @@
 /** Chooses the engine that serves the file level of this isolate. */
 import { constants as fsConstants } from "node:fs";
+import { runtime } from "../../ffi/current.ts";
 import { lacksDescriptors } from "../../ffi/lacks_descriptors.ts";
 import { whyUnavailable } from "../../ffi/librt.ts";
 import { ENOSYS, platform } from "../system/constants.ts";
@@ -78,10 +79,12 @@ function made(): Engine {
 }
 
 function make(): Engine {
-  if (fsConstants.O_APPEND !== platform.constants.O_APPEND) {
+  const hasOthers = fsConstants.O_APPEND !== platform.constants.O_APPEND;
+  if (hasOthers || runtime.mistakesFlags) {
     throw notAvailable(
       "Files cannot be opened, because node:fs has flags of another system " +
-        "here, as that of Deno had before 2.4.4",
+        "here, as that of Deno had before 2.4.4, and that of Bun for Windows " +
+        "before 1.3.11",
     );
   }
   const wanted = ENGINES.find((name) => name === settings.engine);

@@ -89,3 +89,17 @@ test(
     }
   },
 );
+
+test(
+  "where node:fs mistakes its flags, nothing is opened, and supported() says why",
+  options,
+  async () => {
+    using directory = new Directory();
+    const path = directory.file("before");
+    const { open, reason } = await likeWindows("flags", path);
+    assertEquals(open[0], "ENOSYS");
+    const why = "node:fs has flags of another system";
+    for (const text of [open[1], reason]) assertStringIncludes(text, why);
+    assertEquals(Deno.readTextFileSync(path), "before");
+  },
+);

@@ -1,7 +1,11 @@
 // Versions that are too old.
 
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
-import { isOlder, whyNoDescriptors } from "../../ffi/versions.ts";
+import {
+  isOlder,
+  mistakesFlags,
+  whyNoDescriptors,
+} from "../../ffi/versions.ts";
 import { test } from "../helpers/mod.ts";
 
 test("isOlder() compares part by part, as numbers", () => {
@@ -16,4 +20,12 @@ test("whyNoDescriptors() has a reason for old versions of Deno, and nothing else
   const reason = whyNoDescriptors("2.7.11");
   assert(reason !== null);
   assertStringIncludes(reason, "Deno 2.7.11 gives resource numbers");
+});
+
+test("mistakesFlags() is so on old versions of Bun on Windows, and nowhere else", () => {
+  const versions = ["1.2.0", "1.3.10", "1.3.11", "1.4.0", undefined];
+  const on = (os: string) =>
+    versions.map((version) => mistakesFlags(version, os));
+  assertEquals(on("windows"), [true, true, false, false, false]);
+  assertEquals(on("linux"), [false, false, false, false, false]);
 });
