@@ -149,9 +149,10 @@ export class OpenFile {
 
   /** Whether a write may go to the end of the file, whatever its offset. */
   get mayAppend(): boolean {
-    const { isAppending, isSeekable, flags } = this.#file;
-    return isAppending ||
-      isSeekable && isServedByFs() && flags === ASSUMED_FLAGS;
+    const { isAppending, isSeekable, flags, path } = this.#file;
+    const isUnknown = path === undefined && isServedByFs() &&
+      flags === ASSUMED_FLAGS;
+    return isAppending || isSeekable && isUnknown;
   }
 
   /** @throws {AioError} `EBADF` if it is closed. */

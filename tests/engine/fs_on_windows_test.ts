@@ -103,3 +103,16 @@ test(
     assertEquals(Deno.readTextFileSync(path), "before");
   },
 );
+
+test(
+  "on Windows, a file may append that the library has not opened, and no other",
+  options,
+  async () => {
+    using directory = new Directory();
+    assertEquals(await likeWindows("appending", directory.file()), {
+      engine: "fs",
+      opened: false,
+      adopted: true,
+    });
+  },
+);

@@ -2,7 +2,13 @@
  * Uses files as on Windows, in one of several ways, and prints what came of it.
  * `like_windows.json` has the library use a `node:fs` like that.
  */
-import { openSync, readdirSync, readlinkSync, renameSync } from "node:fs";
+import {
+  constants,
+  openSync,
+  readdirSync,
+  readlinkSync,
+  renameSync,
+} from "node:fs";
 import { runtime } from "../../ffi/current.ts";
 import type { AioError, AioFile as File } from "../../mod.ts";
 
@@ -78,6 +84,22 @@ const ways: Record<string, () => Promise<object>> = {
       write: await outcomeOf(reading.writeAt(bytes, 0)),
       read: await outcomeOf(writing.readAt(bytes, 0)),
       copy: await outcomeOf(empty.copyTo(reading)),
+    };
+  },
+
+  /** `copyTo()` writes to a file that may append piece by piece. */
+  async appending() {
+    const { OpenFile } = await import("../../lib/requests/open_file.ts");
+    const mayAppend = async (opened?: { path: string; flags: number }) => {
+      const fd = openSync(path, "r+");
+      const file = new OpenFile(fd, opened, true, null);
+      const { mayAppend } = file;
+      await file.close(false);
+      return mayAppend;
+    };
+    return {
+      opened: await mayAppend({ path, flags: constants.O_RDWR }),
+      adopted: await mayAppend(),
     };
   },
 
