@@ -362,7 +362,8 @@ export const fileChecks: Checks = {
     async () => {
       const adopt = async () => AioFile.adopt(await open(fileOf(1))).fd;
       const fd = await adopt();
-      await collectGarbage();
+      // An old Deno has nothing to have garbage collected with, and keeps handles open.
+      if (!isDeno) await collectGarbage();
       assert.equal(fstatSync(fd).size, BLOCK_BYTES);
     },
 
