@@ -133,7 +133,8 @@ let assertQueue: (value: unknown) => asserts value is CompletionQueue<unknown>;
  * Every request yields exactly one completion, whatever happens to it. While
  * nothing is in flight, the queue does not keep the process alive.
  *
- * @typeParam Tag What comes back with a completion.
+ * @typeParam Tag What comes back with a completion. Where it is `undefined`, requests
+ * need none.
  *
  * @example Reading four blocks
  * ```ts
@@ -149,7 +150,7 @@ let assertQueue: (value: unknown) => asserts value is CompletionQueue<unknown>;
  * }
  * ```
  */
-export class CompletionQueue<Tag = void>
+export class CompletionQueue<Tag = undefined>
   implements AsyncIterable<Completion<Tag>>, AsyncDisposable {
   readonly #notify: Notify;
   readonly #outstanding = new Bag<QueuedRequest<Tag>>();
@@ -226,6 +227,30 @@ export class CompletionQueue<Tag = void>
   }
 
   /**
+   * Submits a read without a tag.
+   *
+   * @param file The file.
+   * @param into Where to put the bytes.
+   * @param offset Where in the file, in bytes.
+   * @throws As with a tag.
+   *
+   * @example
+   * ```ts
+   * import { AioFile, CompletionQueue } from "@posix/aio";
+   *
+   * await using file = await AioFile.open("deno.json");
+   * await using queue = new CompletionQueue();
+   * queue.read(file, new Uint8Array(64), 0);
+   * for await (const { bytes } of queue.drain()) console.log(bytes);
+   * ```
+   */
+  read(
+    this: CompletionQueue<undefined>,
+    file: AioFile,
+    into: Uint8Array,
+    offset: number | bigint,
+  ): void;
+  /**
    * Submits a read, as {@linkcode AioFile.prototype.readAt | AioFile.readAt}.
    *
    * @param file The file.
@@ -251,11 +276,37 @@ export class CompletionQueue<Tag = void>
     into: Uint8Array,
     offset: number | bigint,
     tag: Tag,
+  ): void;
+  read(
+    file: AioFile,
+    into: Uint8Array,
+    offset: number | bigint,
+    tag?: Tag,
   ): void {
     assertQueue(this);
-    this.#submitOne({ type: "read", file, buffer: into, offset, tag });
+    this.#submitOne({
+      type: "read",
+      file,
+      buffer: into,
+      offset,
+      tag: tag as Tag,
+    });
   }
 
+  /**
+   * Submits a write without a tag.
+   *
+   * @param file The file.
+   * @param from The bytes.
+   * @param offset Where in the file, in bytes.
+   * @throws As with a tag.
+   */
+  write(
+    this: CompletionQueue<undefined>,
+    file: AioFile,
+    from: Uint8Array,
+    offset: number | bigint,
+  ): void;
   /**
    * Submits a write, as {@linkcode AioFile.prototype.writeAt | AioFile.writeAt}.
    *
@@ -287,11 +338,30 @@ export class CompletionQueue<Tag = void>
     from: Uint8Array,
     offset: number | bigint,
     tag: Tag,
+  ): void;
+  write(
+    file: AioFile,
+    from: Uint8Array,
+    offset: number | bigint,
+    tag?: Tag,
   ): void {
     assertQueue(this);
-    this.#submitOne({ type: "write", file, buffer: from, offset, tag });
+    this.#submitOne({
+      type: "write",
+      file,
+      buffer: from,
+      offset,
+      tag: tag as Tag,
+    });
   }
 
+  /**
+   * Submits a synchronization without a tag.
+   *
+   * @param file The file.
+   * @throws As with a tag.
+   */
+  sync(this: CompletionQueue<undefined>, file: AioFile): void;
   /**
    * Submits a synchronization, as
    * {@linkcode AioFile.prototype.sync | AioFile.sync}. It covers every write of
@@ -317,14 +387,30 @@ export class CompletionQueue<Tag = void>
    * await Deno.remove(path);
    * ```
    */
-  sync(file: AioFile, tag: Tag, options: { dataOnly?: boolean } = {}): void {
+  sync(file: AioFile, tag: Tag, options?: { dataOnly?: boolean }): void;
+  sync(
+    file: AioFile,
+    tag?: Tag,
+    options: { dataOnly?: boolean } = {},
+  ): void {
     assertQueue(this);
     assertObject(options, "options");
     const { dataOnly } = options;
     assertFlag(dataOnly, "dataOnly");
-    this.#submitOne({ type: dataOnly ? "syncData" : "sync", file, tag });
+    const type = dataOnly ? "syncData" : "sync";
+    this.#submitOne({ type, file, tag: tag as Tag });
   }
 
+  /**
+   * Submits many requests without tags.
+   *
+   * @param requests The requests.
+   * @throws As with tags.
+   */
+  submit(
+    this: CompletionQueue<undefined>,
+    requests: Omit<QueueRequest<undefined>, "tag">[],
+  ): void;
   /**
    * Submits many requests with one `lio_listio` call. None is submitted if one is
    * not valid.
@@ -350,6 +436,7 @@ export class CompletionQueue<Tag = void>
    * for await (const { tag, bytes } of queue.drain()) console.log(tag, bytes);
    * ```
    */
+  submit(requests: QueueRequest<Tag>[]): void;
   submit(requests: QueueRequest<Tag>[]): void {
     assertQueue(this);
     assertArray(requests, "requests");

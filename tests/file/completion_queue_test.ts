@@ -304,6 +304,53 @@ test("CompletionQueue.inFlight counts what has no completion yet", {
   assertEquals(queue.inFlight, 0);
 });
 
+test("CompletionQueue needs no tags where they are undefined, which its types tell", async () => {
+  using directory = new Directory();
+  await using file = await AioFile.open(directory.file("contents"), {
+    read: true,
+    write: true,
+  });
+  await using queue = new CompletionQueue();
+  const same: CompletionQueue<undefined> = queue;
+  const buffer = new Uint8Array(1);
+  const request = { type: "read", file, buffer, offset: 0 } as const;
+  queue.read(file, buffer, 0);
+  queue.read(file, buffer, 0, undefined);
+  queue.write(file, buffer, 1);
+  queue.write(file, buffer, 1, undefined);
+  queue.sync(file);
+  same.sync(file, undefined, { dataOnly: true });
+  queue.submit([request, { type: "sync", file, priority: 0 }]);
+  queue.submit([{ ...request, tag: undefined }]);
+  const tags: undefined[] = [];
+  for await (const { tag, error } of queue.drain()) {
+    assertEquals(error, null);
+    tags.push(tag);
+  }
+  assertEquals(tags, new Array(9).fill(undefined));
+});
+
+/** What the compiler has to refuse; nobody calls it. */
+export function refused(
+  queue: CompletionQueue<number>,
+  untagged: CompletionQueue,
+  file: AioFile,
+): void {
+  const buffer = new Uint8Array(1);
+  // @ts-expect-error: the tag is missing.
+  queue.read(file, buffer, 0);
+  // @ts-expect-error: the tag is missing.
+  queue.write(file, buffer, 0);
+  // @ts-expect-error: the tag is missing.
+  queue.sync(file);
+  // @ts-expect-error: the tag is missing.
+  queue.submit([{ type: "sync", file }]);
+  // @ts-expect-error: it has no tags.
+  untagged.read(file, buffer, 0, 1);
+  // @ts-expect-error: it has no tags.
+  untagged.submit([{ type: "sync", file, tag: 1 }]);
+}
+
 test("CompletionQueue.drain() ends when nothing is in flight, every time", async () => {
   using directory = new Directory();
   await using file = await AioFile.open(directory.file(pattern(1000)));

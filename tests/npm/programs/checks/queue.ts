@@ -28,6 +28,19 @@ export const queueChecks: Checks = {
     assert.deepEqual(tags.sort(), [0, 1]);
     assert.throws(() => queue.sync(file, 3), { code: "EBADF" });
   },
+  "CompletionQueue needs no tags": async () => {
+    await using file = await AioFile.open(fileOf(1));
+    await using queue = new CompletionQueue();
+    const buffer = new Uint8Array(BLOCK_BYTES);
+    queue.read(file, buffer, 0);
+    queue.submit([{ type: "read", file, buffer, offset: 0 }]);
+    const tags: undefined[] = [];
+    for await (const { tag, bytes } of queue.drain()) {
+      assert.equal(bytes, BLOCK_BYTES);
+      tags.push(tag);
+    }
+    assert.deepEqual(tags, [undefined, undefined]);
+  },
 };
 
 for (const notify of NOTIFY_MODES) {
