@@ -7,7 +7,7 @@ import {
   unlisten,
 } from "../checks/abort_signal.ts";
 import { ECANCELED } from "../system/constants.ts";
-import { AioError, isCancellation } from "../system/error.ts";
+import { AioError, isCancellation, withoutStack } from "../system/error.ts";
 import {
   Request,
   type RequestFields,
@@ -53,17 +53,19 @@ export class PromisedRequest extends Request implements AbortListener {
 
   override errorOf(errno: number): Error {
     const isReasonEnough = errno === ECANCELED && this.#hasReason;
-    return isReasonEnough ? CANCELED : super.errorOf(errno);
+    if (isReasonEnough) return CANCELED;
+    return withoutStack(() => super.errorOf(errno));
   }
 
   override handOver(error: Error | null): void {
     const signal = this.#signal;
     if (signal !== null) unlisten(signal, this);
     if (error === null) return this.#resolve(this.transferred);
-    if (!isCancellation(error)) return this.#resolve(rejection(error));
-    if (this.#hasReason) return this.#reject(reasonOf(signal!));
-    if (signal !== null && isAborted(signal)) error.cause = reasonOf(signal);
-    this.#reject(error);
+    if (isCancellation(error) && signal !== null && isAborted(signal)) {
+      if (this.#hasReason) return this.#reject(reasonOf(signal));
+      error.cause = reasonOf(signal);
+    }
+    this.#resolve(rejection(error));
   }
 
   /**

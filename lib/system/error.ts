@@ -208,6 +208,21 @@ export function withCallerFirst(
   return error;
 }
 
+/**
+ * Makes an error whose stack is to be taken later: to take it costs more than all
+ * the rest.
+ */
+export function withoutStack<Made extends Error>(make: () => Made): Made {
+  // Not by assignment: a program may have frozen it.
+  const limit = Reflect.get(Error, "stackTraceLimit");
+  Reflect.set(Error, "stackTraceLimit", 0);
+  try {
+    return make();
+  } finally {
+    Reflect.set(Error, "stackTraceLimit", limit);
+  }
+}
+
 /** Deno gives some errors of the system neither a code nor a number: EFBIG. */
 function errnoInMessage(message: string): number | undefined {
   const found = /\(os error (\d+)\)/.exec(message);

@@ -2,7 +2,14 @@
 
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { AioError, AioFile } from "../../mod.ts";
-import { closeSync, Directory, openSync, test } from "../helpers/mod.ts";
+import {
+  closeSync,
+  Directory,
+  Fifo,
+  isLinux,
+  openSync,
+  test,
+} from "../helpers/mod.ts";
 
 const bytes = new Uint8Array(8);
 
@@ -67,11 +74,21 @@ function framesOf({ stack, message }: Error): string[] {
   return frames;
 }
 
-/** The frames before the first of this file's. */
+/** The library's frames before the first of this file's. */
 function ownFramesOf(frames: string[]): string[] {
   const end = frames.findIndex((frame) => frame.includes("stack_test.ts"));
   assert(end !== -1, frames.join("\n"));
-  return frames.slice(0, end);
+  // The runtime's own are there if it has run microtasks in a timer's turn.
+  return frames.slice(0, end).filter((frame) => !frame.includes("(ext:"));
+}
+
+function assertIsOf(error: AioError, userFunction: string): void {
+  const frames = framesOf(error);
+  assertStringIncludes(frames.join("\n"), userFunction);
+  // At most the method that was called, and what it awaits.
+  const own = ownFramesOf(frames);
+  assert(own.length <= 2, frames.join("\n"));
+  for (const frame of own) assertStringIncludes(frame, "AioFile.");
 }
 
 for (const [name, call] of Object.entries(FAILING)) {
@@ -80,12 +97,7 @@ for (const [name, call] of Object.entries(FAILING)) {
       async function userFunction() {
         await call(files);
       }
-      const frames = framesOf(await failureOf(userFunction));
-      assertStringIncludes(frames.join("\n"), "userFunction");
-      // At most the method that was called, and what it awaits.
-      const own = ownFramesOf(frames);
-      assert(own.length <= 2, frames.join("\n"));
-      for (const frame of own) assertStringIncludes(frame, "AioFile.");
+      assertIsOf(await failureOf(userFunction), "userFunction");
     });
   });
 
@@ -99,3 +111,56 @@ for (const [name, call] of Object.entries(FAILING)) {
     });
   });
 }
+
+type Canceling = (file: AioFile, controller: AbortController) => unknown;
+
+const CANCELING: Record<string, Canceling> = {
+  "cancel()": (file) => file.cancel(),
+  "close()": (file) => file.close({ cancel: true }),
+  "its signal": (_file, controller) => controller.abort(),
+};
+
+for (const [by, cancel] of Object.entries(CANCELING)) {
+  test(
+    `a write that has begun and is canceled by ${by} rejects with the stack of the function that awaits it`,
+    {
+      ignore: !isLinux,
+    },
+    async () => {
+      await using fifo = new Fifo();
+      const controller = new AbortController();
+      const { signal } = controller;
+      const more = new Uint8Array(2 ** 20);
+      async function userFunction() {
+        await fifo.file.writeAt(more, 0, { signal });
+      }
+      const failure = failureOf(userFunction);
+      await fifo.take(1);
+      await cancel(fifo.file, controller);
+      const error = await failure;
+      assertEquals(error.code, "ECANCELED");
+      assertIsOf(error, "userFunction");
+    },
+  );
+}
+
+test(
+  "reads that are canceled reject with the stacks of the functions that await them",
+  {
+    ignore: !isLinux,
+  },
+  async () => {
+    await using fifo = new Fifo();
+    async function oneFunction() {
+      await fifo.file.readAt(bytes, 0);
+    }
+    async function otherFunction() {
+      await fifo.file.read(0, 8);
+    }
+    const one = failureOf(oneFunction);
+    const other = failureOf(otherFunction);
+    await fifo.file.cancel();
+    assertIsOf(await one, "oneFunction");
+    assertIsOf(await other, "otherFunction");
+  },
+);
