@@ -1,4 +1,9 @@
 /** `CompletionQueue`: requests with a tag, completions by async iteration. */
+import {
+  coalesced,
+  queueMicrotask,
+  setImmediate,
+} from "../../ffi/event_loop.ts";
 import { assertArray, assertFlag, assertObject } from "../checks/arguments.ts";
 import { assert } from "../checks/assert.ts";
 import { assertBytes, nameOf } from "../checks/bytes.ts";
@@ -157,6 +162,11 @@ export class CompletionQueue<Tag = undefined>
   /** Completions that nobody has asked for yet. */
   readonly #ready = new Fifo<Completion<Tag>>();
   readonly #consumers = new Fifo<Consumer<Tag>>();
+  #isSubmitting = false;
+  /** Requests that were done before the call that submitted them had returned. */
+  #doneAtOnce = 0;
+  /** Whether a completion was taken, and nothing submitted since then. */
+  #isTaken = false;
   #closing: Promise<void> | null = null;
   #closed: (() => void) | null = null;
 
@@ -199,7 +209,8 @@ export class CompletionQueue<Tag = undefined>
   }
 
   /**
-   * How many requests have no completion yet.
+   * How many requests have no completion yet. One that is done at once, as a read
+   * that is cached, still counts when the call that submits it returns.
    *
    * @example Keeping eight requests in flight
    * ```ts
@@ -223,7 +234,7 @@ export class CompletionQueue<Tag = undefined>
    */
   get inFlight(): number {
     assertQueue(this);
-    return this.#outstanding.size;
+    return this.#outstanding.size + this.#doneAtOnce;
   }
 
   /**
@@ -445,7 +456,12 @@ export class CompletionQueue<Tag = undefined>
     for (const request of requests) made.push(this.#make(request));
     this.#assertOpen();
     for (const request of made) this.#outstanding.add(request);
-    dispatcher.submitTogether(made);
+    this.#isSubmitting = true;
+    try {
+      dispatcher.submitTogether(made);
+    } finally {
+      this.#isSubmitting = false;
+    }
   }
 
   /**
@@ -541,6 +557,8 @@ export class CompletionQueue<Tag = undefined>
     this.#closing ??= new Promise((resolve) => {
       this.#closed = resolve;
     });
+    // Before whoever awaits it goes on.
+    this.#forgetSoon();
     this.#endIfIdle();
     return this.#closing;
   }
@@ -571,8 +589,28 @@ export class CompletionQueue<Tag = undefined>
     const made = this.#make(request);
     this.#assertOpen();
     this.#outstanding.add(made);
-    made.queue.submit(made);
+    this.#isSubmitting = true;
+    try {
+      made.queue.submit(made);
+    } finally {
+      this.#isSubmitting = false;
+    }
   }
+
+  /** Whoever submits a request finds it in flight, and whoever has it does not. */
+  #countDoneAtOnce(): void {
+    this.#doneAtOnce++;
+    // A loop asks for the next one: a microtask more would slow it down.
+    if (this.#isTaken) this.#forgetInNextTurn();
+    else this.#forgetSoon();
+    this.#isTaken = false;
+  }
+
+  readonly #forgetDoneAtOnce = (): void => {
+    this.#doneAtOnce = 0;
+  };
+  readonly #forgetSoon = coalesced(queueMicrotask, this.#forgetDoneAtOnce);
+  readonly #forgetInNextTurn = coalesced(setImmediate, this.#forgetDoneAtOnce);
 
   #make(request: QueueRequest<Tag>): QueuedRequest<Tag> {
     assertObject(request, "A request");
@@ -606,6 +644,7 @@ export class CompletionQueue<Tag = undefined>
   ): void => {
     const wasOutstanding = this.#outstanding.delete(request);
     assert(wasOutstanding, "a request has one completion");
+    if (this.#isSubmitting) this.#countDoneAtOnce();
     const completion: Completion<Tag> = {
       operation: request.type,
       tag: request.tag,
@@ -644,7 +683,9 @@ export class CompletionQueue<Tag = undefined>
     owner: object,
     isDraining: boolean,
   ): Promise<IteratorResult<Completion<Tag>>> {
+    this.#doneAtOnce = 0;
     const completion = this.#ready.shift();
+    this.#isTaken = completion !== undefined;
     if (completion !== undefined) {
       return Promise.resolve({ done: false, value: completion });
     }

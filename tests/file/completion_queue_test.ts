@@ -304,6 +304,85 @@ test("CompletionQueue.inFlight counts what has no completion yet", {
   assertEquals(queue.inFlight, 0);
 });
 
+for (const count of [1, 4, 40]) {
+  test(
+    `CompletionQueue.inFlight counts ${count} reads that are cached when the call returns`,
+    {
+      pageCache: true,
+    },
+    async () => {
+      using directory = new Directory();
+      await using file = await AioFile.open(directory.file(pattern(100)));
+      await using queue = new CompletionQueue<number>();
+      const requests: QueueRequest<number>[] = [];
+      for (let tag = 0; tag < count; tag++) {
+        const buffer = new Uint8Array(1);
+        requests.push({ type: "read", file, buffer, offset: tag, tag });
+        queue.read(file, buffer, tag, tag);
+        assertEquals(queue.inFlight, tag + 1);
+      }
+      assertEquals((await all(queue.drain())).length, count);
+      assertEquals(queue.inFlight, 0);
+      queue.submit(requests);
+      assertEquals(queue.inFlight, count);
+      while (queue.inFlight > 0) await delay(0);
+      queue.submit(requests);
+      assertEquals(queue.inFlight, count);
+      await queue.close();
+      assertEquals(queue.inFlight, 0);
+      assertEquals((await all(queue)).length, 2 * count);
+    },
+  );
+}
+
+test(
+  "CompletionQueue.inFlight counts no read whose completion an iteration has",
+  {
+    pageCache: true,
+  },
+  async () => {
+    using directory = new Directory();
+    await using file = await AioFile.open(directory.file("contents"));
+    const queue = new CompletionQueue<number>();
+    const buffer = new Uint8Array(1);
+    const counts: number[] = [];
+    const consume = async (completions: AsyncIterable<Completion<number>>) => {
+      for await (const { tag } of completions) {
+        counts.push(queue.inFlight);
+        if (tag === 0) continue;
+        queue.read(file, buffer, 0, tag - 1);
+        counts.push(queue.inFlight);
+      }
+    };
+    const waiting = consume(queue); // It waits before there is any.
+    queue.read(file, buffer, 0, 3);
+    counts.push(queue.inFlight);
+    while (counts.length < 8) await delay(0);
+    assertEquals(counts, [1, 0, 1, 0, 1, 0, 1, 0]);
+    await queue.close();
+    await waiting;
+  },
+);
+
+test("CompletionQueue.inFlight counts no cached read for longer than a turn", {
+  pageCache: true,
+}, async () => {
+  using directory = new Directory();
+  await using file = await AioFile.open(directory.file("contents"));
+  await using queue = new CompletionQueue<number>();
+  const read = () => queue.read(file, new Uint8Array(1), 0, 1);
+  read();
+  // What is submitted instead of what was taken is likely to be taken next.
+  for await (const _completion of queue) break;
+  read();
+  assertEquals(queue.inFlight, 1);
+  while (queue.inFlight > 0) await delay(0);
+  await takeFrom(queue, 1);
+  read();
+  await queue.close();
+  assertEquals(queue.inFlight, 0);
+});
+
 test("CompletionQueue needs no tags where they are undefined, which its types tell", async () => {
   using directory = new Directory();
   await using file = await AioFile.open(directory.file("contents"), {
@@ -556,9 +635,7 @@ test("CompletionQueue throws for wrong arguments and submits nothing", async () 
   assertEquals(await all(queue.drain()), []);
 });
 
-test("CompletionQueue.submit() takes any mix of requests and files", {
-  pageCache: false, // Or some have their completion at once.
-}, async () => {
+test("CompletionQueue.submit() takes any mix of requests and files", async () => {
   using directory = new Directory();
   const files = await Promise.all(
     Array.from(
