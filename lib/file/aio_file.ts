@@ -1,6 +1,7 @@
 /** `AioFile`: an open file, where requests enter. */
 import type { BigIntStats } from "node:fs";
 import { runtime } from "../../ffi/current.ts";
+import { setImmediate } from "../../ffi/event_loop.ts";
 import { assertSignal } from "../checks/abort_signal.ts";
 import {
   assertArray,
@@ -550,7 +551,6 @@ export class AioFile implements AsyncDisposable {
    * console.log(outcomes); // [{ status: "fulfilled", value: 64 }, …]
    * ```
    */
-  // deno-lint-ignore require-await
   async batch(
     requests: BatchRequest[],
   ): Promise<PromiseSettledResult<number>[]> {
@@ -574,6 +574,8 @@ export class AioFile implements AsyncDisposable {
       all.push({ queue: this.#file.queueFor(type), fields, signal });
     }
     this.#file.assertOpen("lio_listio");
+    // A loop of those would leave timers no turn.
+    if (all.length === 0) await new Promise((next) => setImmediate(next));
     const together: PromisedRequest[] = [];
     const outcomes = all.map(({ queue, fields, signal }) =>
       new Promise<number>((resolve, reject) => {

@@ -6,6 +6,7 @@ import {
   AioFile,
   allocatePinned,
   type BatchRequest,
+  CompletionQueue,
   configure,
   metrics,
 } from "../../mod.ts";
@@ -13,6 +14,7 @@ import {
   assertAioError,
   assertBytes,
   decode,
+  delay,
   Directory,
   encode,
   Fifo,
@@ -401,3 +403,39 @@ test("batch() leaves no rejection behind where a request is not what it should b
   );
   await turn();
 });
+
+const NOTHING = new Uint8Array();
+
+/** Transfers of nothing, which a program may make in a loop. */
+const OF_NOTHING: Record<string, (file: AioFile) => Promise<unknown>> = {
+  "readAt() of no bytes": (file) => file.readAt(NOTHING, 0),
+  "readAt() of an empty list": (file) => file.readAt([], 0),
+  "read() of no bytes": (file) => file.read(0, 0),
+  "bytes() of an empty slice": (file) => file.slice(5, 5).bytes(),
+  "writeAt() of no bytes": (file) => file.writeAt(NOTHING, 0),
+  "append() of no bytes": (file) => file.append(NOTHING),
+  "batch() of no requests": (file) => file.batch([]),
+  "batch() of a read of no bytes": (file) =>
+    file.batch([{ type: "read", buffer: NOTHING, offset: 0 }]),
+  "CompletionQueue.read() of no bytes": async (file) => {
+    const queue = new CompletionQueue();
+    queue.read(file, NOTHING, 0);
+    for await (const { bytes } of queue.drain()) assertEquals(bytes, 0);
+  },
+};
+
+for (const [what, transfer] of Object.entries(OF_NOTHING)) {
+  test(`${what} leaves timers their turn`, async () => {
+    using directory = new Directory();
+    await using file = await AioFile.open(directory.file("contents"), {
+      read: true,
+      write: true,
+    });
+    let isOver = false;
+    const timer = delay(1).then(() => isOver = true);
+    let count = 0;
+    for (; !isOver && count < 50_000; count++) await transfer(file);
+    assert(isOver, `the timer waited for ${count} transfers`);
+    await timer;
+  });
+}

@@ -114,6 +114,8 @@ export class FsChannel implements Channel {
     if (isEmpty && !this.#isOpenFor(isWrite)) {
       return void setImmediate(done, NOT_OPEN_FOR_IT);
     }
+    // It answers such a read before timers have their turn.
+    if (isEmpty && !isWrite) return void setImmediate(done, null, 0);
     try {
       if (operation === "sync") fsync(this.#fd, done);
       else if (operation === "syncData") fdatasync(this.#fd, done);
