@@ -509,6 +509,22 @@ test("FileQueue of an O_DSYNC file succeeds with a sync after a write that was r
   }
 });
 
+test("FileQueue tells of a write that failed before a sync behind it succeeds", async () => {
+  using engine = new FakeEngine();
+  const queue = new FileQueue(99, FILE);
+  const told: string[] = [];
+  const write = submit(queue, "write", "a");
+  const writing = write.outcome.catch(({ code }) => told.push(code));
+  const sync = submit(queue, "sync");
+  const syncing = sync.outcome.then(() => told.push("synchronized"));
+  engine.complete(queue, ENOSPC, 0);
+  // The system has it at once, and is done with it at once.
+  while (engine.submitted.length === 0) await null;
+  engine.complete(queue, 0, 0);
+  await Promise.all([writing, syncing]);
+  assertEquals(told, ["ENOSPC", "synchronized"]);
+});
+
 test("FileQueue asks for a sync again that there was no memory for", async () => {
   using engine = new FakeEngine();
   const queue = new FileQueue(99, FILE);
