@@ -104,8 +104,12 @@ function listOf(given: readonly unknown[], name: string): Buffers {
     assertBytes(view, `${name}[${index}]`);
     views.push(view);
   }
-  // Asked only now: a getter of one may have detached another one.
-  const filled = views.filter((view) => byteLengthOf(view) > 0);
+  // Asked only now: a getter of one may have taken another one away.
+  const filled = views.filter((view, index) => {
+    if (byteLengthOf(view) > 0) return true;
+    assertBytes(view, `${name}[${index}]`);
+    return false;
+  });
   if (filled.length > 1) return new BufferList(filled);
   return filled.length === 1 ? filled[0] : new Uint8Array(0);
 }

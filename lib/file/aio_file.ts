@@ -2,7 +2,6 @@
 import type { BigIntStats } from "node:fs";
 import { runtime } from "../../ffi/current.ts";
 import { setImmediate } from "../../ffi/event_loop.ts";
-import { assertSignal } from "../checks/abort_signal.ts";
 import {
   assertArray,
   assertFlag,
@@ -10,7 +9,7 @@ import {
   nonNegative,
 } from "../checks/arguments.ts";
 import { type Buffers, buffersOf } from "../checks/buffers.ts";
-import { nameOf } from "../checks/bytes.ts";
+import { assertBytes, nameOf } from "../checks/bytes.ts";
 import { fileOffset } from "../checks/offset.ts";
 import type { Operation } from "../engine/engine.ts";
 import { engine } from "../engine/serving.ts";
@@ -34,7 +33,6 @@ import { pathOf } from "./path.ts";
 import {
   adopted,
   type AdoptOptions,
-  assertIoOptions,
   assertPriority,
   type BatchRequest,
   checkedOptions,
@@ -42,6 +40,7 @@ import {
   type CloseOptions,
   type FileHandleLike,
   type IoOptions,
+  ownOptions,
 } from "./options.ts";
 import {
   type PromisedRequest,
@@ -58,7 +57,6 @@ import {
 } from "./streams.ts";
 
 const constructorKey = Symbol("AioFile");
-const NO_OPTIONS: IoOptions = {};
 
 let assertFile: (value: unknown) => asserts value is AioFile;
 let getOpenFile: (file: AioFile) => OpenFile;
@@ -574,6 +572,8 @@ export class AioFile implements AsyncDisposable {
       all.push({ queue: this.#file.queueFor(type), fields, signal });
     }
     this.#file.assertOpen("lio_listio");
+    // A getter of a later request may have taken it away.
+    for (const { fields } of all) assertBytes(fields.view, "buffer");
     // A loop of those would leave timers no turn.
     if (all.length === 0) await new Promise((next) => setImmediate(next));
     const together: PromisedRequest[] = [];
@@ -1041,11 +1041,14 @@ export class AioFile implements AsyncDisposable {
     offset: number | bigint,
     options: IoOptions | undefined,
   ): Promise<number> {
+    let own: IoOptions;
     let view: Buffers;
     let at: number | bigint;
     let cached: Cached | null = null;
     try {
       assertFile(file);
+      // A getter of theirs may take a buffer away: none comes after the check of it.
+      own = ownOptions(options);
       view = buffersOf(given, operation === "read" ? "into" : "from");
       at = fileOffset(operation, offset);
       if (operation === "read" && options === undefined) {
@@ -1057,7 +1060,7 @@ export class AioFile implements AsyncDisposable {
     if (cached?.isWhole) return Promise.resolve(cached.bytes);
     return new Promise((resolve, reject) => {
       try {
-        file.#enter(operation, view, at, options, resolve, reject, cached);
+        file.#enter(operation, view, at, own, resolve, reject, cached);
       } catch (error) {
         throw withCallerFirst(error, AioFile.#transfer);
       }
@@ -1067,7 +1070,7 @@ export class AioFile implements AsyncDisposable {
   #readLong(
     offset: number | bigint,
     length: number,
-    options: IoOptions = NO_OPTIONS,
+    options: IoOptions | undefined,
   ): Promise<Uint8Array<ArrayBuffer>> {
     const at = fileOffset("read", offset);
     const checked = checkedOptions(options);
@@ -1079,28 +1082,30 @@ export class AioFile implements AsyncDisposable {
     operation: "sync" | "syncData",
     options: IoOptions | undefined,
   ): Promise<void> {
+    const own = ownOptions(options);
     await new Promise<number>((resolve, reject) => {
       try {
-        this.#enter(operation, null, 0, options, resolve, reject);
+        this.#enter(operation, null, 0, own, resolve, reject);
       } catch (error) {
         throw withCallerFirst(error, this.#synchronize);
       }
     });
   }
 
-  /** Where a request enters. */
+  /**
+   * Where a request enters.
+   *
+   * @param options Of which nothing is a getter any more.
+   */
   #enter(
     operation: Operation,
     view: Buffers | null,
     offset: number | bigint,
-    options: IoOptions | undefined,
+    { priority = 0, signal }: IoOptions,
     resolve: Resolve,
     reject: (reason: unknown) => void,
     cached: Cached | null = null,
   ): void {
-    if (options !== undefined) assertIoOptions(options);
-    const { priority = 0, signal } = options ?? NO_OPTIONS;
-    if (signal !== undefined) assertSignal(signal);
     const queue = this.#file.queueFor(operation);
     if (priority !== 0) assertPriority(priority);
     const fields = {

@@ -175,22 +175,37 @@ export function checkedRequest(request: BatchRequest): BatchRequest {
   return { type, buffer, offset, priority, signal };
 }
 
+const NO_OPTIONS: IoOptions = {};
+
+/**
+ * Options of a request, as they are at this moment; whether the system knows the
+ * priority is asked later.
+ *
+ * @throws {TypeError} Unless they are options of requests.
+ */
+export function ownOptions(options: IoOptions | undefined): IoOptions {
+  if (options === undefined) return NO_OPTIONS;
+  assertIoOptions(options);
+  const { signal, priority } = options;
+  if (signal !== undefined) assertSignal(signal);
+  return { signal, priority };
+}
+
 /**
  * Options of a call that makes several requests, as they are at this moment.
  *
  * @throws {TypeError} Unless they are options of requests.
  * @throws {RangeError} If the priority is none that the system knows.
  */
-export function checkedOptions(options: IoOptions): IoOptions {
-  assertIoOptions(options);
-  const { signal, priority = 0 } = options;
-  if (signal !== undefined) assertSignal(signal);
+export function checkedOptions(options: IoOptions | undefined): IoOptions {
+  const own = ownOptions(options);
+  const { priority = 0 } = own;
   if (priority !== 0) assertPriority(priority);
-  return { signal, priority };
+  return own;
 }
 
 /** @throws {TypeError} Unless it is an object, and no signal by itself. */
-export function assertIoOptions(options: IoOptions): void {
+function assertIoOptions(options: IoOptions): void {
   assertObject(options, "options");
   if ("aborted" in options) {
     throw new TypeError("A signal is an option of a request: { signal }");

@@ -7,12 +7,15 @@ import {
   Aiocb,
   AioError,
   AioFile,
+  type BatchRequest,
   CompletionQueue,
   metrics,
+  type QueueRequest,
 } from "../../mod.ts";
 import {
   decode,
   Directory,
+  encode,
   Fifo,
   isLinux,
   isPending,
@@ -123,6 +126,68 @@ test("any function survives a getter that closes the file or the queue", {
     }
   }
 });
+
+test(
+  "any function refuses a buffer that a getter takes away, and submits nothing",
+  {
+    limit_ms,
+  },
+  async () => {
+    await inWorld(async ({ file, queue }) => {
+      const contents = await file.read(0, Infinity);
+      let bytes = encode("");
+      /** An object of which each property may take the bytes away. */
+      const taking = (object: object, key: string) =>
+        withGetter(object, key, () => {
+          if (!bytes.buffer.detached) bytes.buffer.transfer();
+          return Reflect.get(object, key);
+        });
+      const { signal } = new AbortController();
+      const options = (key: string) => taking({ priority: 0, signal }, key);
+      const request = { type: "write" as const, buffer: bytes, offset: 0 };
+      const other = {
+        ...request,
+        buffer: encode("other"),
+        priority: 0,
+        signal,
+      };
+      const batch = (key: string) => {
+        const requests = [{ ...request, buffer: bytes }, taking(other, key)];
+        return file.batch(requests as BatchRequest[]);
+      };
+      const calls: [keys: string[], call: (key: string) => unknown][] = [
+        [["priority", "signal"], (key) => file.writeAt(bytes, 0, options(key))],
+        [["priority", "signal"], (key) => file.readAt(bytes, 0, options(key))],
+        [["priority", "signal"], (key) => file.append(bytes, options(key))],
+        [
+          ["priority", "signal"],
+          (key) => file.writeAt([bytes], 0, options(key)),
+        ],
+        [Object.keys(other), batch],
+        [
+          ["tag", "offset", "priority", "file"],
+          (key) =>
+            queue.submit([
+              taking(
+                { ...request, buffer: bytes, file, tag: 0, priority: 0 },
+                key,
+              ),
+            ] as unknown as QueueRequest<number>[]),
+        ],
+      ];
+      const { submitted } = metrics();
+      for (const [keys, call] of calls) {
+        for (const key of keys) {
+          bytes = encode("taken away");
+          const { result } = await outcomeOf(() => call(key));
+          assert(result instanceof TypeError, `${call} with ${key}: ${result}`);
+        }
+      }
+      assertEquals(metrics().submitted, submitted);
+      assertEquals(await file.read(0, Infinity), contents);
+    });
+  },
+);
 
 test("close() waits for a request that is being made when a getter calls it", {
   ignore: !isLinux,
