@@ -1,5 +1,5 @@
 /** What the interface promises of errors and cancellation. */
-import { AioError, AioFile } from "@posix/aio";
+import { AioError, AioFile, isPinned } from "@posix/aio";
 import assert from "node:assert/strict";
 import { writeSync } from "node:fs";
 import { setTimeout as delay } from "node:timers/promises";
@@ -41,6 +41,23 @@ export const errorChecks: Checks = {
       TypeError,
     );
   },
+
+  // Engines compile a check again once it was made often enough.
+  "writeAt() refuses a view that is out of bounds, after many empty ones":
+    async () => {
+      const options = { write: true, createNew: true };
+      await using file = await AioFile.open(newPath(), options);
+      const empty = new Uint8Array(0);
+      for (let checks = 0; checks < 20_000; checks++) isPinned(empty);
+      const buffer = new ArrayBuffer(20, { maxByteLength: 40 });
+      const outside = new Uint8Array(buffer, 10, 10);
+      buffer.resize(5);
+      assert.throws(() => isPinned(outside), TypeError);
+      for (const from of [outside, [new Uint8Array(4), outside]]) {
+        await assert.rejects(file.writeAt(from, 0), TypeError);
+      }
+      assert.equal(await file.size(), 0);
+    },
 
   "readAt() does not begin with a signal that is aborted": async () => {
     await using file = await AioFile.open(fileOf(1));
