@@ -61,7 +61,7 @@ export interface EngineRequest {
   isShort: boolean;
   /** What the engine keeps of it while it has it. */
   entry: object | null;
-  /** Whether the caller's buffer was detached or resized meanwhile. */
+  /** Whether the caller's buffer was detached or became shorter meanwhile. */
   readonly isViewLost: boolean;
 }
 

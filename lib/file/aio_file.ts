@@ -235,7 +235,7 @@ export class AioFile implements AsyncDisposable {
    * of the file (of a regular file or a block device), 0 at or past it.
    * @throws {AioError} If the system reports an error.
    * @throws {TypeError} If `into` is no `Uint8Array` or list of them, or a buffer was
-   * detached or resized meanwhile.
+   * detached or became shorter meanwhile.
    * @throws {RangeError} If the offset or the priority is not valid.
    *
    * @example
@@ -351,7 +351,7 @@ export class AioFile implements AsyncDisposable {
    * @throws {AioError} If the system reports an error; `bytesTransferred` says
    * how many bytes were written before.
    * @throws {TypeError} If `from` is no `Uint8Array` or list of them, or a buffer was
-   * detached or resized meanwhile.
+   * detached or became shorter meanwhile.
    * @throws {RangeError} If the offset or the priority is not valid.
    *
    * @example
@@ -411,7 +411,7 @@ export class AioFile implements AsyncDisposable {
    * @throws {AioError} If the system reports an error; `bytesTransferred` says
    * how many bytes were written before. `EINVAL` for a block device.
    * @throws {TypeError} If `from` is no `Uint8Array` or list of them, or a buffer was
-   * detached or resized meanwhile.
+   * detached or became shorter meanwhile.
    *
    * @example
    * ```ts

@@ -292,8 +292,9 @@ export function writableTo(
 
 /** @throws {TypeError} If a part of the chunk was taken away meanwhile. */
 function assertStillThere(chunk: Uint8Array, length: number): void {
-  if (byteLengthOf(chunk) === length) return;
+  if (byteLengthOf(chunk) >= length) return;
   throw new TypeError(
-    `The chunk of ${length} bytes was detached or resized while it was written`,
+    `The chunk of ${length} bytes was detached or became shorter while it was ` +
+      "written",
   );
 }

@@ -124,15 +124,16 @@ export abstract class Request implements EngineRequest, Linked<Request> {
   get isViewLost(): boolean {
     const { address, view, length } = this;
     if (address !== 0 || view === null) return false;
-    return isList(view) ? view.isLost : byteLengthOf(view) !== length;
+    return isList(view) ? view.isLost : byteLengthOf(view) < length;
   }
 
   /** What to settle it with where its buffer was taken away. */
   lostView(): TypeError | null {
     if (!this.isViewLost) return null;
+    const article = this.operation === "append" ? "an" : "a";
     return new TypeError(
-      `The buffer was detached or resized while a ${this.operation} of ` +
-        `${this.length} bytes was in progress`,
+      `The buffer was detached or became shorter while ${article} ` +
+        `${this.operation} of ${this.length} bytes was in progress`,
     );
   }
 

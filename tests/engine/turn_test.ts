@@ -19,6 +19,7 @@ import {
   encode,
   hasPreadv2,
   pattern,
+  placesOf,
   test as anyTest,
   type TestFunction,
   type TestOptions,
@@ -478,23 +479,25 @@ test("a buffer that is taken away before the next turn is a TypeError", async ()
   assertAddsUp();
 });
 
-test(
-  "a read has the length it was asked for when shared memory grows before its turn",
-  async () => {
-    await using cached = new CachedFile();
-    const file = await cached.file;
-    await useTurnUp(file);
-    const buffer = new SharedArrayBuffer(16, { maxByteLength: 64 });
-    const view = new Uint8Array(buffer);
-    const reading = file.readAt(view, 0);
-    buffer.grow(64);
-    assertEquals(await reading, 16);
-    const expected = new Uint8Array(64);
-    expected.set(contents.subarray(0, 16));
-    assertBytes(view.slice(), expected);
-  },
-  { onFirstThread: import.meta.url },
-);
+for (const [place, where] of placesOf(import.meta.url)) {
+  test(
+    `a read has the length it was asked for when shared memory grows before its turn, ${place}`,
+    async () => {
+      await using cached = new CachedFile();
+      const file = await cached.file;
+      await useTurnUp(file);
+      const buffer = new SharedArrayBuffer(16, { maxByteLength: 64 });
+      const view = new Uint8Array(buffer);
+      const reading = file.readAt(view, 0);
+      buffer.grow(64);
+      assertEquals(await reading, 16);
+      const expected = new Uint8Array(64);
+      expected.set(contents.subarray(0, 16));
+      assertBytes(view.slice(), expected);
+    },
+    where,
+  );
+}
 
 test("reads that the page cache is asked for later need no room in the system", async () => {
   await using cached = new CachedFile();

@@ -40,6 +40,19 @@ export interface TestOptions {
   onFirstThread?: string;
 }
 
+/**
+ * For what has to hold in both kinds of isolates: where a test runs, in words, and
+ * the options that have it run there.
+ *
+ * @param file The `import.meta.url` of its file.
+ */
+export function placesOf(file: string): [string, TestOptions][] {
+  return [
+    ["on the first thread", { onFirstThread: file }],
+    ["in an isolate that may end first", {}],
+  ];
+}
+
 /** What a test does. */
 export type TestFunction = (t: Deno.TestContext) => void | Promise<void>;
 
