@@ -27,6 +27,8 @@ export interface Piece {
 export class BufferList {
   /** How many bytes all of them had when the request was made. */
   readonly byteLength: number;
+  /** Whether all of them are pinned, once somebody has asked. */
+  arePinned: boolean | null = null;
   readonly views: readonly Uint8Array[];
   /** Where the bytes of each end, among those of all. */
   readonly #ends: readonly number[];
@@ -40,11 +42,22 @@ export class BufferList {
     this.byteLength = end;
   }
 
-  /** Whether one of them was detached or has become shorter. */
-  get isLost(): boolean {
-    return this.views.some((view, index) =>
-      byteLengthOf(view) < this.#ends[index] - this.#beginOf(index)
-    );
+  /**
+   * Whether one of them was detached or has become shorter.
+   *
+   * @param begin Only those that some of the bytes belong to: where these begin.
+   * @param byteLength How many.
+   */
+  isLost(begin = 0, byteLength = this.byteLength): boolean {
+    const end = Math.min(begin + byteLength, this.byteLength);
+    if (begin >= end) return false;
+    let index = this.#indexOf(begin);
+    for (let at = this.#beginOf(index); at < end; index++) {
+      const viewEnd = this.#ends[index];
+      if (byteLengthOf(this.views[index]) < viewEnd - at) return true;
+      at = viewEnd;
+    }
+    return false;
   }
 
   /**

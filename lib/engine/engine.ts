@@ -61,8 +61,13 @@ export interface EngineRequest {
   isShort: boolean;
   /** What the engine keeps of it while it has it. */
   entry: object | null;
-  /** Whether the caller's buffer was detached or became shorter meanwhile. */
-  readonly isViewLost: boolean;
+  /**
+   * Whether a buffer of the caller's was detached or became shorter meanwhile.
+   *
+   * @param nextBytes How many bytes are transferred next: of a list that has begun,
+   * others are not looked at.
+   */
+  isViewLost(nextBytes: number): boolean;
 }
 
 /** What is known of a read before there is a request. */

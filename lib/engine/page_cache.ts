@@ -21,7 +21,7 @@ import { offsetAfter } from "../checks/offset.ts";
 import { EAGAIN, ENOSYS, platform } from "../system/constants.ts";
 import { counters } from "../system/counters.ts";
 import { librt } from "../system/librt.ts";
-import { pinnedAddressOf } from "../system/pinned.ts";
+import { arePinned, pinnedAddressOf } from "../system/pinned.ts";
 import { isServedByFs, settings } from "../system/settings.ts";
 import type { FileTraits } from "./engine.ts";
 import { turn } from "./turn.ts";
@@ -176,7 +176,7 @@ export class PageCache {
     byteLength: number,
     offset: number | bigint,
   ): number {
-    if (byteLength <= COPIED_BYTES_MAX && !isPinned(list)) {
+    if (byteLength <= COPIED_BYTES_MAX && !arePinned(list)) {
       return this.#readBounced(list, begin, byteLength, offset);
     }
     const pieces = list.pieces(begin, byteLength, IOV_MAX);
@@ -215,14 +215,7 @@ export class PageCache {
 
 /** Whether a read is short for memory that may move; for other memory none is. */
 function isShortOf(view: Buffers, byteLength: number): boolean {
-  return byteLength <= MOVABLE_BYTES_MAX && !isPinned(view);
-}
-
-/** Whether nothing of it may move. */
-function isPinned(view: Buffers): boolean {
-  return isList(view)
-    ? view.views.every((each) => pinnedAddressOf(each) !== 0)
-    : pinnedAddressOf(view) !== 0;
+  return byteLength <= MOVABLE_BYTES_MAX && !arePinned(view);
 }
 
 /** Where memory is, also where it may move: it stays there during a call. */

@@ -72,7 +72,7 @@ export class Transfer {
       bytes <= this.byteLength,
       "no more is transferred than was asked for",
     );
-    const hasArrived = request.isWrite || !request.isViewLost;
+    const hasArrived = request.isWrite || !request.isViewLost(bytes);
     request.isShort = bytes < this.byteLength;
     if (bytes > 0 && !request.isSync && hasArrived) {
       if (!request.isWrite) this.#empty(bytes);

@@ -81,7 +81,7 @@ function takeMemory({ queue }: Request, bytes: number): BounceBuffer | null {
 /** Not one that has begun, or whose buffer is gone, which fails by itself. */
 function isCombinable(request: Request): boolean {
   return request.operation === "append" && request.transferred === 0 &&
-    request.followers === null && !request.isViewLost && !request.isAlone;
+    request.followers === null && !request.isViewLost() && !request.isAlone;
 }
 
 function isRefused(

@@ -5,6 +5,7 @@
  *
  * @module
  */
+import { BOUNCE_BYTES_MAX } from "../../ffi/bounce_buffer.ts";
 import { coalesced, setTimeout } from "../../ffi/event_loop.ts";
 import { assert } from "../checks/assert.ts";
 import type { AskedRead, Channel, Demand } from "../engine/engine.ts";
@@ -160,7 +161,7 @@ class Dispatcher {
     for (;;) {
       const { next } = source;
       if (next === null || next.operation !== "read") return true;
-      const isAsked = !next.isCacheAsked && !next.isViewLost &&
+      const isAsked = !next.isCacheAsked && !next.isViewLost() &&
         !source.isForEngine(next) &&
         cache.isAskedFor(next.view!, next.length);
       const isTurn = next.priority === 0 || isNewTurn;
@@ -192,7 +193,8 @@ class Dispatcher {
   }
 
   #submit(request: Request, source: Source): boolean {
-    const lost = request.lostView();
+    // What goes in place, without a copy, cannot be lost.
+    const lost = request.lostView(BOUNCE_BYTES_MAX);
     if (lost !== null) {
       source.settle(request, lost);
       return true;

@@ -185,10 +185,11 @@ export class FileQueue implements Source, ChannelOwner {
     dispatcher.served();
     if (errno !== 0) return this.#failed(request, errno);
     this.#pause_ms = AGAIN_MS_MIN;
-    const lost = request.lostView();
-    if (lost !== null || this.#isComplete(request, bytes)) {
-      return this.settle(request, lost);
-    }
+    const isComplete = this.#isComplete(request, bytes);
+    // What goes on is looked at again before it does.
+    const isLast = isComplete || bytes === 0;
+    const lost = isLast ? request.lostView() : null;
+    if (lost !== null || isComplete) return this.settle(request, lost);
     if (request.isWrite && bytes === 0) return this.fail(request, EIO);
     // What comes short may have met the end of the file: the rest tells.
     const isBetween = request.isWrite || !request.isShort;

@@ -13,6 +13,7 @@ import type {
   Operation,
 } from "../engine/engine.ts";
 import type { Linked } from "../collections/linked_list.ts";
+import { arePinned } from "../system/pinned.ts";
 import { requestError } from "./request_error.ts";
 
 /** What is asked for. */
@@ -121,15 +122,25 @@ export abstract class Request implements EngineRequest, Linked<Request> {
     return null;
   }
 
-  get isViewLost(): boolean {
-    const { address, view, length } = this;
+  /**
+   * Whether a buffer was detached or became shorter meanwhile.
+   *
+   * @param nextBytes How many bytes are transferred next: of a list that has begun,
+   * others are not looked at. A list may be long, and goes to the system in many
+   * transfers. Without it, all of the list is.
+   */
+  isViewLost(nextBytes?: number): boolean {
+    const { address, view, length, transferred } = this;
     if (address !== 0 || view === null) return false;
-    return isList(view) ? view.isLost : byteLengthOf(view) < length;
+    if (!isList(view)) return byteLengthOf(view) < length;
+    if (nextBytes === undefined || transferred === 0) return view.isLost();
+    // Small buffers that are used in place are far fewer in a transfer than this.
+    return !arePinned(view) && view.isLost(transferred, nextBytes);
   }
 
-  /** What to settle it with where its buffer was taken away. */
-  lostView(): TypeError | null {
-    if (!this.isViewLost) return null;
+  /** What to settle it with where that is so. */
+  lostView(nextBytes?: number): TypeError | null {
+    if (!this.isViewLost(nextBytes)) return null;
     const article = this.operation === "append" ? "an" : "a";
     return new TypeError(
       `The buffer was detached or became shorter while ${article} ` +

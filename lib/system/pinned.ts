@@ -231,6 +231,17 @@ export function pinnedAddressOf(view: Uint8Array): number {
   return address === 0 ? 0 : address + byteOffsetOf(view);
 }
 
+/** Whether nothing of it may move. A list is asked once: it may be long. */
+export function arePinned(buffers: Buffers): boolean {
+  return isList(buffers)
+    ? buffers.arePinned ??= buffers.views.every(isNative)
+    : isNative(buffers);
+}
+
+function isNative(view: Uint8Array): boolean {
+  return pinnedAddressOf(view) !== 0;
+}
+
 /** The address of a buffer; 0 where native calls are not permitted: nobody is asked. */
 function addressOf(buffer: ArrayBufferLike): number {
   return runtime.isPermitted ? runtime.addressOfBuffer(buffer) : 0;

@@ -173,7 +173,7 @@ test("buffersOf() refuses a buffer that a later element takes away", () => {
   );
 });
 
-test("BufferList.isLost tells whether a buffer is detached or shorter", () => {
+test("BufferList.isLost() tells whether a buffer is detached or shorter", () => {
   const make = (maxByteLength: number) => [
     new Uint8Array(2),
     new Uint8Array(new ArrayBuffer(4, { maxByteLength })),
@@ -182,17 +182,34 @@ test("BufferList.isLost tells whether a buffer is detached or shorter", () => {
   const views = make(8);
   const list = new BufferList(views);
   const buffer = views[1].buffer as ArrayBuffer;
-  assertEquals(list.isLost, false);
+  assertEquals(list.isLost(), false);
   buffer.resize(8);
-  assertEquals(list.isLost, false);
+  assertEquals(list.isLost(), false);
   buffer.resize(4);
-  assertEquals(list.isLost, false);
+  assertEquals(list.isLost(), false);
   buffer.resize(3);
-  assertEquals(list.isLost, true);
+  assertEquals(list.isLost(), true);
   for (const at of [0, 1, 2]) {
     const others = make(8);
     const other = new BufferList(others);
     (others[at].buffer as ArrayBuffer).transfer();
-    assertEquals(other.isLost, true);
+    assertEquals(other.isLost(), true);
+  }
+});
+
+test("BufferList.isLost() looks at the buffers that some bytes belong to", () => {
+  const lengths = [3, 1, 5, 2];
+  for (const [lost, ends] of [[0, 3], [1, 4], [2, 9], [3, 11]]) {
+    const views = lengths.map((length) => new Uint8Array(length));
+    const list = new BufferList(views);
+    views[lost].buffer.transfer();
+    const begins = ends - lengths[lost];
+    for (let begin = 0; begin <= 11; begin++) {
+      for (let end = begin; end <= 12; end++) {
+        const isIn = begin < end && begin < ends && end > begins;
+        const found = list.isLost(begin, end - begin);
+        assertEquals(found, isIn, `${begin} to ${end} without ${lost}`);
+      }
+    }
   }
 });

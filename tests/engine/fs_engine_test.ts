@@ -203,7 +203,7 @@ function request(
     transferred: 0,
     isShort: false,
     entry: null,
-    isViewLost: false,
+    isViewLost: () => false,
   };
 }
 

@@ -66,7 +66,7 @@ class OpenLane extends Owner implements Disposable {
       transferred: 0,
       isShort: false,
       entry: null,
-      isViewLost: false,
+      isViewLost: () => false,
     };
     const flight = takeTransfer(
       request,

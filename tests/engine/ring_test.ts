@@ -586,6 +586,6 @@ function requestOf(
     transferred: 0,
     isShort: false,
     entry: null,
-    isViewLost: false,
+    isViewLost: () => false,
   };
 }

@@ -155,12 +155,12 @@ export class StreamChannel implements Channel, Waiting {
 
   /** Makes one call for the transfer. Returns `false` if that has to wait. */
   #step(request: EngineRequest): boolean {
-    if (request.isViewLost) {
+    const { isWrite, length, transferred } = request;
+    const wanted = Math.min(length - transferred, CALL_BYTES_MAX);
+    if (request.isViewLost(wanted)) {
       this.#completed(0, 0);
       return true;
     }
-    const { isWrite, length, transferred } = request;
-    const wanted = Math.min(length - transferred, CALL_BYTES_MAX);
     const result = this.#calls.transfer(request, wanted);
     if (result === -EINTR) return true;
     if (result === -EAGAIN && (isWrite || transferred === 0)) return false;
