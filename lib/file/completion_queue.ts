@@ -238,36 +238,12 @@ export class CompletionQueue<Tag = undefined>
   }
 
   /**
-   * Submits a read without a tag.
-   *
-   * @param file The file.
-   * @param into Where to put the bytes.
-   * @param offset Where in the file, in bytes.
-   * @throws As with a tag.
-   *
-   * @example
-   * ```ts
-   * import { AioFile, CompletionQueue } from "@posix/aio";
-   *
-   * await using file = await AioFile.open("deno.json");
-   * await using queue = new CompletionQueue();
-   * queue.read(file, new Uint8Array(64), 0);
-   * for await (const { bytes } of queue.drain()) console.log(bytes);
-   * ```
-   */
-  read(
-    this: CompletionQueue<undefined>,
-    file: AioFile,
-    into: Uint8Array,
-    offset: number | bigint,
-  ): void;
-  /**
    * Submits a read, as {@linkcode AioFile.prototype.readAt | AioFile.readAt}.
    *
    * @param file The file.
    * @param into Where to put the bytes.
    * @param offset Where in the file, in bytes.
-   * @param tag Comes back with the completion.
+   * @param tag Comes back with the completion; left out where tags are `undefined`.
    * @throws {AioError} `EBADF` if the file or the queue is closed.
    * @throws {TypeError} If `into` is not a `Uint8Array`.
    * @throws {RangeError} If the offset is not valid.
@@ -286,13 +262,7 @@ export class CompletionQueue<Tag = undefined>
     file: AioFile,
     into: Uint8Array,
     offset: number | bigint,
-    tag: Tag,
-  ): void;
-  read(
-    file: AioFile,
-    into: Uint8Array,
-    offset: number | bigint,
-    tag?: Tag,
+    tag: Tag | ([Tag] extends [undefined] ? void : never),
   ): void {
     assertQueue(this);
     this.#submitOne({
@@ -305,26 +275,12 @@ export class CompletionQueue<Tag = undefined>
   }
 
   /**
-   * Submits a write without a tag.
-   *
-   * @param file The file.
-   * @param from The bytes.
-   * @param offset Where in the file, in bytes.
-   * @throws As with a tag.
-   */
-  write(
-    this: CompletionQueue<undefined>,
-    file: AioFile,
-    from: Uint8Array,
-    offset: number | bigint,
-  ): void;
-  /**
    * Submits a write, as {@linkcode AioFile.prototype.writeAt | AioFile.writeAt}.
    *
    * @param file The file.
    * @param from The bytes.
    * @param offset Where in the file, in bytes.
-   * @param tag Comes back with the completion.
+   * @param tag Comes back with the completion; left out where tags are `undefined`.
    * @throws {AioError} `EBADF` if the file or the queue is closed.
    * @throws {TypeError} If `from` is not a `Uint8Array`.
    * @throws {RangeError} If the offset is not valid.
@@ -348,13 +304,7 @@ export class CompletionQueue<Tag = undefined>
     file: AioFile,
     from: Uint8Array,
     offset: number | bigint,
-    tag: Tag,
-  ): void;
-  write(
-    file: AioFile,
-    from: Uint8Array,
-    offset: number | bigint,
-    tag?: Tag,
+    tag: Tag | ([Tag] extends [undefined] ? void : never),
   ): void {
     assertQueue(this);
     this.#submitOne({
@@ -367,19 +317,12 @@ export class CompletionQueue<Tag = undefined>
   }
 
   /**
-   * Submits a synchronization without a tag.
-   *
-   * @param file The file.
-   * @throws As with a tag.
-   */
-  sync(this: CompletionQueue<undefined>, file: AioFile): void;
-  /**
    * Submits a synchronization, as
    * {@linkcode AioFile.prototype.sync | AioFile.sync}. It covers every write of
    * the file that was submitted before.
    *
    * @param file The file.
-   * @param tag Comes back with the completion.
+   * @param tag Comes back with the completion; left out where tags are `undefined`.
    * @param options `dataOnly` for
    * {@linkcode AioFile.prototype.syncData | AioFile.syncData}.
    * @throws {AioError} `EBADF` if the file or the queue is closed.
@@ -398,10 +341,9 @@ export class CompletionQueue<Tag = undefined>
    * await Deno.remove(path);
    * ```
    */
-  sync(file: AioFile, tag: Tag, options?: { dataOnly?: boolean }): void;
   sync(
     file: AioFile,
-    tag?: Tag,
+    tag: Tag | ([Tag] extends [undefined] ? void : never),
     options: { dataOnly?: boolean } = {},
   ): void {
     assertQueue(this);
@@ -412,16 +354,6 @@ export class CompletionQueue<Tag = undefined>
     this.#submitOne({ type, file, tag: tag as Tag });
   }
 
-  /**
-   * Submits many requests without tags.
-   *
-   * @param requests The requests.
-   * @throws As with tags.
-   */
-  submit(
-    this: CompletionQueue<undefined>,
-    requests: Omit<QueueRequest<undefined>, "tag">[],
-  ): void;
   /**
    * Submits many requests with one `lio_listio` call. None is submitted if one is
    * not valid.
@@ -447,13 +379,20 @@ export class CompletionQueue<Tag = undefined>
    * for await (const { tag, bytes } of queue.drain()) console.log(tag, bytes);
    * ```
    */
-  submit(requests: QueueRequest<Tag>[]): void;
-  submit(requests: QueueRequest<Tag>[]): void {
+  submit(
+    requests: (
+      | QueueRequest<Tag>
+      | ([Tag] extends [undefined] ? Omit<QueueRequest<undefined>, "tag">
+        : never)
+    )[],
+  ): void {
     assertQueue(this);
     assertArray(requests, "requests");
     const made: QueuedRequest<Tag>[] = [];
     // Not map(), which would leave holes out.
-    for (const request of requests) made.push(this.#make(request));
+    for (const request of requests) {
+      made.push(this.#make(request as QueueRequest<Tag>));
+    }
     this.#assertOpen();
     for (const request of made) this.#outstanding.add(request);
     this.#isSubmitting = true;

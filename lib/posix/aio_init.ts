@@ -17,7 +17,7 @@ export interface AioInit {
   /**
    * The most threads that serve requests. A number that is given here holds
    * whatever number of threads the process may have (`pids.max`,
-   * `RLIMIT_NPROC`). By default it is what was given before, also to
+   * `RLIMIT_NPROC`). By default it is what this isolate was given before, also by
    * {@linkcode configure}, and fewer than 20 where the process may not have so many.
    *
    * @default {20}
@@ -39,7 +39,7 @@ export interface AioInit {
 
 /**
  * Tunes glibc's implementation. It has an effect before the first request of the
- * process only, and none on systems without this extension.
+ * process only, but for the idle time, and none on systems without this extension.
  *
  * @param options What to tune; see the GNU C Library manual, "Configuration of
  * Asynchronous I/O".

@@ -33,6 +33,7 @@ import {
 import { RequestsInProgress } from "./requests_in_progress.ts";
 import { notificationFor, type Sigevent } from "./sigevent.ts";
 import { addressInPlace } from "../system/pinned.ts";
+import { settings } from "../system/settings.ts";
 import { limitOnce } from "../system/threads.ts";
 import { giveMemoryBack } from "../system/worker_memory.ts";
 
@@ -174,7 +175,7 @@ export class ControlBlockRequest implements Waitable {
    */
   prepare(fn: SubmitFunction, syncOperation = 0): void {
     this.assertSubmittable(fn);
-    limitOnce();
+    limitOnce(settings.threads);
     const transfers = fn !== "aio_fsync";
     if (transfers) this.#assertBuffer(fn);
     this.#renewBlock();

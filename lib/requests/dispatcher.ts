@@ -36,6 +36,20 @@ export interface Source extends RequestQueue, Demand {
   returnFirst(request: Request): void;
 }
 
+/** Whether the page cache has all that is to be read. */
+function isCached(
+  cache: PageCache,
+  { view, length, offset }: Request,
+): boolean {
+  try {
+    return cache.read(view!, length, offset);
+  } catch {
+    // Such as the runtime's own error where it permits native calls no more: if the
+    // engine cannot serve it either, its error is the request's.
+    return false;
+  }
+}
+
 class Dispatcher {
   /** Those whose requests wait for room, the next one first. */
   readonly #waiting = new Set<Source>();
@@ -171,7 +185,7 @@ class Dispatcher {
       }
       next.isCacheAsked = true;
       if (!isAsked) return true;
-      const isWhole = cache.read(next.view!, next.length, next.offset);
+      const isWhole = isCached(cache, next);
       next.transferred = cache.bytes;
       if (!isWhole) return true;
       source.take();

@@ -40,12 +40,17 @@ export function tuneOnce(threads: number | null, most: number): void {
   tune({ aio_threads: threads ?? servingThreads(spareThreads(), most) });
 }
 
-/** Tunes the implementation for the C interface, if the default is too much. */
-export function limitOnce(): void {
+/**
+ * Tunes the implementation for the C interface, if the default is too much or the
+ * program wants another number.
+ *
+ * @param threads How many threads the program wants, or `null`.
+ */
+export function limitOnce(threads: number | null): void {
   if (isLimited || decided.aio_threads !== undefined) return;
   isLimited = true;
-  const serving = servingThreads(spareThreads(), DEFAULT_THREADS);
-  if (serving < DEFAULT_THREADS) tune({ aio_threads: serving });
+  const serving = threads ?? servingThreads(spareThreads(), DEFAULT_THREADS);
+  if (serving !== DEFAULT_THREADS) tune({ aio_threads: serving });
 }
 
 /** How many threads serve requests, at most. */

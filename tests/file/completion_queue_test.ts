@@ -409,6 +409,30 @@ test("CompletionQueue needs no tags where they are undefined, which its types te
   assertEquals(tags, new Array(9).fill(undefined));
 });
 
+/** A queue may have methods with the types of the interface. */
+export class Counting extends CompletionQueue<number> {
+  count = 0;
+
+  override read(
+    file: AioFile,
+    into: Uint8Array,
+    offset: number | bigint,
+    tag: number,
+  ): void {
+    this.count++;
+    super.read(file, into, offset, tag);
+  }
+
+  override sync(
+    file: AioFile,
+    tag: number,
+    options?: { dataOnly?: boolean },
+  ): void {
+    this.count++;
+    super.sync(file, tag, options);
+  }
+}
+
 /** What the compiler has to refuse; nobody calls it. */
 export function refused(
   queue: CompletionQueue<number>,

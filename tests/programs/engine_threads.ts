@@ -2,7 +2,8 @@
  * Reads more empty FIFOs than there are threads. Prints how many threads wait in
  * a read.
  *
- * Arguments: how many threads there are to be, and what to set before.
+ * Arguments: how many threads there are to be, what to set before, and `blocks` if no
+ * file is to be opened.
  */
 import { readdirSync, readFileSync, readlinkSync } from "node:fs";
 import {
@@ -28,8 +29,8 @@ for (const { init, configuration } of settings) {
   if (init) aio_init(init);
   if (configuration) configure(configuration);
 }
-// What is set has an effect from the first file on.
-await AioFile.open(new URL(import.meta.url));
+// What is set has an effect from the first file on, or the first block.
+if (Deno.args[2] !== "blocks") await AioFile.open(new URL(import.meta.url));
 for (let index = 0; index < threads + 5; index++) {
   const { fd } = new Fifo().file;
   aio_read(new Aiocb({ aio_fildes: fd, aio_buf: allocatePinned(1) }));

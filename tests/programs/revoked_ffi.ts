@@ -4,7 +4,14 @@
  */
 import { AioFile, CompletionQueue, metrics } from "../../mod.ts";
 
-const file = await AioFile.open(Deno.args[0], { read: true, write: true });
+const [path, temperature] = Deno.args;
+const file = await AioFile.open(path, { read: true, write: true });
+const long = new Uint8Array(300_000);
+if (temperature === "warm") {
+  await file.writeAt(new Uint8Array(4096), 0);
+  await file.sync();
+  await file.readAt(long, 0);
+}
 Deno.permissions.revokeSync({ name: "ffi" });
 
 function outcomeOf(call: Promise<unknown>): Promise<string> {
@@ -21,16 +28,29 @@ const outcomes = {
     }),
   ),
   queue: "",
+  // Where there is memory for them already, the engine serves them.
+  read: await outcomeOf(file.readAt(long, 0)).then(() => "settled"),
+  readInBatch: await file.batch([{ type: "read", buffer: long, offset: 0 }])
+    .then(() => "settled"),
   // Of nothing that was written.
   sync: await outcomeOf(file.sync()).then(() => "settled"),
   close: "",
   left: 0,
+  completions: 0,
 };
-const queue = new CompletionQueue<void>();
+const queue = new CompletionQueue();
 queue.write(file, bytes, 0);
-for await (const { error } of queue.drain()) {
-  outcomes.queue = (error!.cause as Error).name;
+queue.read(file, long, 0);
+queue.submit([{ type: "read", file, buffer: bytes, offset: 0 }]);
+let completions = 0;
+for await (const { operation, error } of queue.drain()) {
+  completions++;
+  if (operation === "write") {
+    outcomes.queue = (error?.cause as Error)?.name ??
+      "resolved";
+  }
 }
+outcomes.completions = completions;
 outcomes.close = await outcomeOf(file.close()).then(() => "settled");
 const { inFlight, queued } = metrics();
 outcomes.left = inFlight + queued;

@@ -152,6 +152,8 @@ for (
       const env = { TMPDIR: directory.path };
       const args = ["3", JSON.stringify(settings)];
       assertEquals(await report("engine_threads", { args, env }), 3);
+      args.push("blocks");
+      assertEquals(await report("engine_threads", { args, env }), 3);
     },
   );
 }
