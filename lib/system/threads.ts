@@ -23,6 +23,9 @@ const DEFAULT_IDLE_S = 1;
 /** What was decided so far: glibc takes all of it at once. */
 let decided: Partial<AioInitValues> = {};
 
+/** How many serve, once there are requests. */
+let settled: number | null = null;
+
 /** How many threads the process may make, before there is one of these. */
 let left: number | null = null;
 
@@ -53,9 +56,12 @@ export function limitOnce(threads: number | null): void {
   if (serving !== DEFAULT_THREADS) tune({ aio_threads: serving });
 }
 
-/** How many threads serve requests, at most. */
+/**
+ * How many threads serve requests, at most: asked when there are some, and then it is
+ * too late for another number.
+ */
 export function threads(): number {
-  return decided.aio_threads ?? DEFAULT_THREADS;
+  return settled ??= decided.aio_threads ?? DEFAULT_THREADS;
 }
 
 /**

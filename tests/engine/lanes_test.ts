@@ -56,6 +56,14 @@ for (const [count, descriptorsMax] of [[300, 512], [2_000, 4_096]]) {
   );
 }
 
+test("synchronous files share the descriptors that they synchronize by", {
+  ignore: !isLinux,
+}, async () => {
+  const { used, closed } = await lanes("synchronous", 1_024, 400);
+  assert(used > 400 && used <= 400 + 1_024 / 4, `${used} descriptors`);
+  assertEquals(closed, 0);
+});
+
 test("lanes that cannot be opened with EMFILE are no error for requests", {
   ignore: !isLinux,
 }, async () => {

@@ -172,5 +172,25 @@ async function kinds(): Promise<unknown> {
 }
 
 Deno.writeFileSync(path, contents);
-const tasks = { manyFiles, noDescriptors, otherProcess, direct, kinds };
+/** Each synchronizes by a descriptor of its own, as far as there are some. */
+async function synchronous(): Promise<unknown> {
+  const mode: OpenOptions = { write: true, synchronous: "data" };
+  const files = await open(Number(count), mode);
+  for (const file of files) {
+    await file.truncate(1);
+    await file.sync();
+  }
+  const used = descriptors().length;
+  await Promise.all(files.map((file) => file.close()));
+  return { used, closed: descriptors().length };
+}
+
+const tasks = {
+  manyFiles,
+  noDescriptors,
+  otherProcess,
+  direct,
+  kinds,
+  synchronous,
+};
 console.log(JSON.stringify(await tasks[task as keyof typeof tasks]()));

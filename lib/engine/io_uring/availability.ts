@@ -29,7 +29,8 @@ export function openRings(isWanted: boolean): Rings | string {
   if (platform.os !== "linux") return `${runtime.host.os} has none`;
   if (mayEndFirst()) return MAY_END_FIRST;
   const oldest = isWanted ? OLDEST_KERNEL : OLDEST_GOOD_KERNEL;
-  const release = systemFiles.read("/proc/sys/kernel/osrelease") ?? "";
+  const release = systemFiles.read("/proc/sys/kernel/osrelease");
+  if (release === null) return "nobody tells which Linux this is";
   if (!isFrom(release, oldest)) {
     return `Linux ${release.trim()} is older than ${oldest.join(".")}`;
   }

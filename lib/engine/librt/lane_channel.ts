@@ -65,7 +65,8 @@ export class LaneChannel implements Channel, LaneUser {
   #openedFd = -1;
   /** Whether the file was changed by what it is synchronized by, or is to be. */
   #hasChanged = false;
-  #duplicates = 0;
+  /** How many descriptors it has of the budget. */
+  #claimed = 0;
   /** Whether requests may be served at the same time. */
   readonly #isParallel: boolean;
   /** Whether that takes several lanes. */
@@ -164,7 +165,10 @@ export class LaneChannel implements Channel, LaneUser {
   #laneForSync(): Lane {
     this.#isUsed = true;
     if (this.#syncLane === null) {
-      const fd = this.#claim(() => duplicateDescriptor(this.#fdToSync()));
+      const opened = this.#opened();
+      const fd = opened < 0
+        ? this.#claim(() => duplicateDescriptor(this.#fd))
+        : opened;
       if (fd < 0) return this.#lanes[0] ?? this.#open()!;
       this.#syncLane = this.#newLane(fd);
     }
@@ -180,39 +184,60 @@ export class LaneChannel implements Channel, LaneUser {
     const fd = this.#claim(() =>
       isSynchronous
         ? reopenDescriptor(this.#fd, flags)
-        : duplicateDescriptor(this.#fdToSync())
+        : duplicateDescriptor(this.#ownOr(this.#opened()))
     );
     // A request needs one lane at least, whatever there is too little of.
     if (fd < 0 && this.#lanes.length > 0) return null;
-    const lane = this.#newLane(fd < 0 ? this.#fdToSync() : fd);
+    const lane = this.#newLane(fd < 0 ? this.#ownOr(this.#openedFd) : fd);
     this.#lanes.push(lane);
     return lane;
   }
 
-  /** Makes a descriptor for a lane. Returns it, -1 if there are too many. */
-  #claim(duplicated: () => number): number {
+  /** Makes a descriptor. Returns it, -1 if there are too many. */
+  #claim(make: () => number): number {
     if (!laneBudget.claim(this)) return -1;
-    const duplicate = duplicated();
-    if (duplicate < 0) laneBudget.giveBack(this, this.#duplicates === 0);
-    else this.#duplicates++;
-    return duplicate;
+    this.#claimed++;
+    try {
+      const fd = make();
+      if (fd >= 0) return fd;
+    } catch {
+      // As if there were none: the request that needs it can do without.
+    }
+    this.#giveBack();
+    return -1;
+  }
+
+  #giveBack(): void {
+    assert(this.#claimed > 0, "what is given back was claimed");
+    this.#claimed--;
+    laneBudget.giveBack(this, this.#claimed === 0);
   }
 
   fdToChange(): number {
-    const fd = this.#fdToSync();
+    const fd = this.#ownOr(this.#opened());
     this.#hasChanged = true;
     return fd;
   }
 
-  /** What the file is synchronized by, and changed if that is to be synchronized. */
-  #fdToSync(): number {
+  #ownOr(fd: number): number {
+    return fd < 0 ? this.#fd : fd;
+  }
+
+  /**
+   * What the file is synchronized by, and changed if that is to be synchronized; -1
+   * if that is its own descriptor.
+   */
+  #opened(): number {
     const { flags, isSeekable, isSynchronous } = this.#file;
+    const open = () => reopenDescriptor(this.#fd, flags);
     // To open a FIFO again may wait for somebody at its other end.
-    const isOpened = isSeekable && (mayEndFirst() || isSynchronous);
-    if (this.#openedFd < 0 && isOpened && !this.#hasChanged) {
-      this.#openedFd = reopenDescriptor(this.#fd, flags);
+    if (this.#openedFd >= 0 || this.#hasChanged || !isSeekable) {
+      return this.#openedFd;
     }
-    return this.#openedFd < 0 ? this.#fd : this.#openedFd;
+    // There it has to be, however many there are.
+    if (mayEndFirst()) this.#openedFd = open();
+    else if (isSynchronous) this.#openedFd = this.#claim(open);
+    return this.#openedFd;
   }
 
   cancel(request: EngineRequest): boolean {
@@ -234,8 +259,8 @@ export class LaneChannel implements Channel, LaneUser {
 
   close(): void {
     this.rest();
-    assert(this.#duplicates === 0, "what is closed has no requests");
     this.#closeOpened();
+    assert(this.#claimed === 0, "what is closed has no requests");
   }
 
   closeUnused(): void {
@@ -247,7 +272,7 @@ export class LaneChannel implements Channel, LaneUser {
     if (!this.#file.keepsLanes) this.rest();
   }
 
-  /** Closes the duplicates that have nothing to do, from the last one on. */
+  /** Closes the lanes that have nothing to do, from the last one on. */
   rest(): void {
     if (this.#syncLane?.depth === 0) {
       this.#closeLane(this.#syncLane);
@@ -255,28 +280,30 @@ export class LaneChannel implements Channel, LaneUser {
     }
     for (let at = this.#lanes.length - 1; at >= 0; at--) {
       const lane = this.#lanes[at];
-      const isShared = lane.fd === this.#fd || lane.fd === this.#openedFd;
-      if (isShared || lane.depth > 0) return;
+      if (lane.fd === this.#fd || lane.depth > 0) break;
       this.#lanes.pop();
       this.#closeLane(lane);
     }
-    // With what was written it knows of errors that no other one is told of.
-    if (!this.#hasChanged) this.#closeOpened();
+    const isNeeded = [this.#syncLane, ...this.#lanes]
+      .some((lane) => lane?.fd === this.#openedFd);
+    // With what was changed it knows of errors that no other one is told of.
+    if (!this.#hasChanged && !isNeeded) this.#closeOpened();
   }
 
   #closeOpened(): void {
-    if (this.#openedFd >= 0) this.#closeFd(this.#openedFd);
+    if (this.#openedFd < 0) return;
+    this.#closeFd(this.#openedFd);
     this.#openedFd = -1;
+    if (!mayEndFirst()) this.#giveBack();
   }
 
   #closeFd(fd: number): void {
     if (librt().close(fd) === -1) this.#owner.closeFailed(runtime.errno());
   }
 
-  #closeLane(lane: Lane): void {
-    this.#closeFd(lane.fd);
-    assert(this.#duplicates > 0, "a lane that is closed was opened");
-    this.#duplicates--;
-    laneBudget.giveBack(this, this.#duplicates === 0);
+  #closeLane({ fd }: Lane): void {
+    if (fd === this.#openedFd) return;
+    this.#closeFd(fd);
+    this.#giveBack();
   }
 }
