@@ -849,13 +849,12 @@ export class AioFile implements AsyncDisposable {
    * }
    * ```
    */
-  // deno-lint-ignore require-await
   async tryLock(
     options: Omit<LockOptions, "signal"> = {},
   ): Promise<FileLock | null> {
     assertFile(this);
     this.#file.assertOpen("fcntl");
-    return tryLock(this.#file, options);
+    return await tryLock(this.#file, options);
   }
 
   /**

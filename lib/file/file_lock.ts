@@ -1,5 +1,9 @@
 /** `AioFile.lock()`, `tryLock()` and `unlock()`. */
-import { clearTimeout, setTimeout } from "../../ffi/event_loop.ts";
+import {
+  clearTimeout,
+  setImmediate,
+  setTimeout,
+} from "../../ffi/event_loop.ts";
 import {
   assertSignal,
   isAborted,
@@ -141,13 +145,16 @@ export async function lock(
 }
 
 /** See {@linkcode AioFile.tryLock}. */
-export function tryLock(
+export async function tryLock(
   file: OpenFile,
   options: LockOptions,
-): FileLock | null {
+): Promise<FileLock | null> {
   const { range, signal } = checked(options);
   if (signal !== undefined && isAborted(signal)) throw reasonOf(signal);
-  return file.locks.tryLock(range) ? newLock(file, range) : null;
+  if (file.locks.tryLock(range)) return newLock(file, range);
+  // Who tries again and again leaves its holder a turn.
+  await new Promise((next) => setImmediate(next));
+  return null;
 }
 
 /** See {@linkcode AioFile.unlock}. */

@@ -73,6 +73,23 @@ test(
   },
 );
 
+test(
+  "tryLock() in a loop leaves the holder of a lock its turn",
+  here,
+  async () => {
+    await using both = await Both.open();
+    const lock = await both.one.lock();
+    const released = delay(1).then(() => lock[Symbol.dispose]());
+    let got: FileLock | null = null;
+    for (let count = 0; got === null && count < 100_000; count++) {
+      got = await both.other.tryLock();
+    }
+    assertNotEquals(got, null, "the holder never had its turn");
+    got![Symbol.dispose]();
+    await released;
+  },
+);
+
 test("tryLock() lets those share who share", here, async () => {
   await using both = await Both.open();
   using _lock = await both.one.lock({ shared: true });

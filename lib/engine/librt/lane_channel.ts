@@ -15,9 +15,11 @@
  * served on the next file that gets it. Others are closed by nobody if they have
  * requests then. So there the file is opened once more, and they are duplicates of
  * that: the locks of a file (`AioFile.lock()`) stay as long as any duplicate of its
- * descriptor is open. Linux tells none of an error that was opened since another one
- * was told of it: so the file is changed and synchronized through one that is as old
- * as the first change.
+ * descriptor is open.
+ *
+ * Linux tells none of an error that was opened since another one was told of it. So
+ * in both cases one that is as old as the first change is what the file is synchronized
+ * by, and what calls change it by that are no requests.
  *
  * @module
  */
