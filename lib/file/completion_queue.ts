@@ -210,7 +210,9 @@ export class CompletionQueue<Tag = undefined>
 
   /**
    * How many requests have no completion yet. One that is done at once, as a read
-   * that is cached, still counts when the call that submits it returns.
+   * that is cached, still counts when the call that submits it returns. Completions
+   * that nobody has taken do not count: {@linkcode CompletionQueue.prototype.drain |
+   * drain} gives those as well.
    *
    * @example Keeping eight requests in flight
    * ```ts
