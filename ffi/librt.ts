@@ -83,8 +83,8 @@ function bind(): Librt | UnavailableError {
 // The same everywhere.
 const SIGXFSZ = 25;
 const SIG_IGN = 1;
-/** A function of the C library that does nothing with a signal's number. */
-const HARMLESS = new TextEncoder().encode("abs\0");
+/** `"abs"`, a function of the C library that does nothing with a signal's number. */
+const HARMLESS = Uint8Array.of(0x61, 0x62, 0x73, 0);
 /** More than a `struct sigaction` has anywhere. */
 const SIGACTION_BYTES_MAX = 256;
 
