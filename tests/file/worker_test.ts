@@ -121,3 +121,28 @@ test("writes of a terminated worker do not go to a file of another thread", {
   assert(reused > 0, "no number of a descriptor was used again");
   assertEquals(written, 0);
 });
+
+for (
+  const [way, what, expected] of [
+    [
+      "terminated",
+      "writes of a terminated worker that found no lane do not go to a file of another thread",
+      { isReused: true, foreign: 0 },
+    ],
+    [
+      "canceled",
+      "sync() in a worker is served though a write behind it was canceled, where there is no lane for either",
+      { sync: "done", close: "done" },
+    ],
+  ] as const
+) {
+  test(what, { ignore: !isLinux }, async () => {
+    using directory = new Directory();
+    const outcome = await report("few_lanes", {
+      args: [directory.path, way],
+      pageCache: false,
+      wrapper: ["bash", "-c", 'ulimit -n 256; exec "$@"', "bash"],
+    });
+    assertEquals(outcome, expected);
+  });
+}

@@ -168,9 +168,12 @@ export class LaneChannel implements Channel, LaneUser {
     this.#isUsed = true;
     if (this.#syncLane === null) {
       const opened = this.#opened();
-      const fd = opened < 0
-        ? this.#claim(() => duplicateDescriptor(this.#fd))
-        : opened;
+      // A transfer may have to go by that where the isolate may end first: no two lanes
+      // have one descriptor.
+      const isFree = opened >= 0 && !mayEndFirst();
+      const fd = isFree
+        ? opened
+        : this.#claim(() => duplicateDescriptor(this.#ownOr(opened)));
       if (fd < 0) return this.#lanes[0] ?? this.#open()!;
       this.#syncLane = this.#newLane(fd);
     }
@@ -190,7 +193,7 @@ export class LaneChannel implements Channel, LaneUser {
     );
     // A request needs one lane at least, whatever there is too little of.
     if (fd < 0 && this.#lanes.length > 0) return null;
-    const lane = this.#newLane(fd < 0 ? this.#ownOr(this.#openedFd) : fd);
+    const lane = this.#newLane(fd < 0 ? this.#ownOr(this.#opened()) : fd);
     this.#lanes.push(lane);
     return lane;
   }
