@@ -132,7 +132,7 @@ for (
     [
       "canceled",
       "sync() in a worker is served though a write behind it was canceled, where there is no lane for either",
-      { sync: "done", close: "done" },
+      { sync: "resolved", close: "resolved" },
     ],
   ] as const
 ) {

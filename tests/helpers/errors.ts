@@ -14,6 +14,11 @@ export type Particulars = Partial<
   >
 >;
 
+/** What came of a call: `"resolved"`, or the code or name of its error. */
+export function outcomeOf(call: Promise<unknown>): Promise<string> {
+  return call.then(() => "resolved", ({ code, name }) => code ?? name);
+}
+
 /** Asserts that a promise rejects with an `AioError`; returns that. */
 export async function assertAioError(
   promise: Promise<unknown>,

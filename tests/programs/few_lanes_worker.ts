@@ -1,5 +1,6 @@
 /** What `few_lanes.ts` has a worker do, where there are 64 lanes. */
 import { AioFile, configure, type OpenOptions } from "../../mod.ts";
+import { outcomeOf } from "../helpers/errors.ts";
 
 const LANES = 64;
 const LAST = 4;
@@ -50,8 +51,6 @@ const ways = {
       [0, 1].map((at) => one.writeAt(part, at * part.length))
     );
     const abort = new AbortController();
-    const outcomeOf = (call: Promise<unknown>) =>
-      call.then(() => "done", ({ name }) => name);
     const sync = outcomeOf(file.sync());
     const write = outcomeOf(
       file.writeAt(part, 0, { signal: abort.signal }),

@@ -3,6 +3,7 @@
  * what came of each.
  */
 import { AioFile, CompletionQueue, metrics } from "../../mod.ts";
+import { outcomeOf } from "../helpers/errors.ts";
 
 const [path, temperature] = Deno.args;
 const file = await AioFile.open(path, { read: true, write: true });
@@ -13,10 +14,6 @@ if (temperature === "warm") {
   await file.readAt(long, 0);
 }
 Deno.permissions.revokeSync({ name: "ffi" });
-
-function outcomeOf(call: Promise<unknown>): Promise<string> {
-  return call.then(() => "resolved", ({ name }) => name);
-}
 
 const bytes = new Uint8Array(10);
 const outcomes = {

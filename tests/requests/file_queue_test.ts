@@ -48,6 +48,12 @@ function detach({ view }: Request): void {
   structuredClone(buffer, { transfer: [buffer] });
 }
 
+/** Those of two descriptors of one file. */
+function twoQueues(): [FileQueue, FileQueue] {
+  const queue = new FileQueue(99, FILE);
+  return [queue, new FileQueue(98, FILE, queue.commits)];
+}
+
 /** Writes through a queue. */
 async function write(engine: FakeEngine, queue: FileQueue): Promise<void> {
   const { outcome } = submit(queue, "write", "a");
@@ -572,8 +578,7 @@ test("FileQueue makes a request again less and less often while the system refus
 
 test("FileQueue tells of a loss though another descriptor had no memory for the sync", async () => {
   using engine = new FakeEngine();
-  const queue = new FileQueue(99, FILE);
-  const second = new FileQueue(98, FILE, queue.commits);
+  const [queue, second] = twoQueues();
   for (const one of [queue, second]) await write(engine, one);
   const { outcome } = submit(queue, "sync");
   const rejected = assertAioError(outcome, "EIO");
@@ -599,8 +604,7 @@ test("FileQueue forgets what one sync told of when the next one succeeds", async
 
 test("FileQueue asks no descriptor for a sync that was canceled at another one", async () => {
   using engine = new FakeEngine();
-  const queue = new FileQueue(99, FILE);
-  const second = new FileQueue(98, FILE, queue.commits);
+  const [queue, second] = twoQueues();
   for (const one of [second, queue]) {
     await write(engine, one);
     if (one === queue) break;
@@ -620,8 +624,7 @@ test("FileQueue asks no descriptor for a sync that was canceled at another one",
 
 test("FileQueue asks every descriptor for an error of a sync before it tells", async () => {
   using engine = new FakeEngine();
-  const queue = new FileQueue(99, FILE);
-  const second = new FileQueue(98, FILE, queue.commits);
+  const [queue, second] = twoQueues();
   for (const one of [queue, second]) await write(engine, one);
   const before = submit(queue, "sync");
   await microtasks();
@@ -642,8 +645,7 @@ test("FileQueue asks every descriptor for an error of a sync before it tells", a
 
 test("FileQueue asks a descriptor again that was synchronized before another one told of an error", async () => {
   using engine = new FakeEngine();
-  const queue = new FileQueue(99, FILE);
-  const second = new FileQueue(98, FILE, queue.commits);
+  const [queue, second] = twoQueues();
   for (const one of [queue, second]) await write(engine, one);
   const { outcome } = submit(queue, "sync");
   const rejected = assertAioError(outcome, "EIO");
@@ -657,8 +659,7 @@ test("FileQueue asks a descriptor again that was synchronized before another one
 
 test("FileQueue asks a descriptor for an error of a sync whose first write is in flight", async () => {
   using engine = new FakeEngine();
-  const queue = new FileQueue(99, FILE);
-  const second = new FileQueue(98, FILE, queue.commits);
+  const [queue, second] = twoQueues();
   await write(engine, queue);
   const { outcome } = submit(queue, "sync");
   const rejected = assertAioError(outcome, "EIO");
@@ -674,8 +675,7 @@ test("FileQueue asks a descriptor for an error of a sync whose first write is in
 
 test("FileQueue sends a sync after one that failed through the same descriptors", async () => {
   using engine = new FakeEngine();
-  const queue = new FileQueue(99, FILE);
-  const second = new FileQueue(98, FILE, queue.commits);
+  const [queue, second] = twoQueues();
   await write(engine, second);
   const failed = submit(queue, "sync");
   const rejected = assertAioError(failed.outcome, "EIO");
@@ -717,8 +717,7 @@ test("FileQueue has a sync that arrives while one runs wait for the next", async
 
 test("FileQueue through which only a canceled write went is not synchronized", async () => {
   using engine = new FakeEngine();
-  const queue = new FileQueue(99, FILE);
-  const second = new FileQueue(98, FILE, queue.commits);
+  const [queue, second] = twoQueues();
   const write = submit(second, "write", "a");
   assert(second.cancel(write.request));
   await assertAioError(write.outcome, "ECANCELED");

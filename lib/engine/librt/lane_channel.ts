@@ -234,11 +234,11 @@ export class LaneChannel implements Channel, LaneUser {
    */
   #opened(): number {
     const { flags, isSeekable, isSynchronous } = this.#file;
-    const open = () => reopenDescriptor(this.#fd, flags);
     // To open a FIFO again may wait for somebody at its other end.
     if (this.#openedFd >= 0 || this.#hasChanged || !isSeekable) {
       return this.#openedFd;
     }
+    const open = () => reopenDescriptor(this.#fd, flags);
     // There it has to be, however many there are.
     if (mayEndFirst()) this.#openedFd = open();
     else if (isSynchronous) this.#openedFd = this.#claim(open);

@@ -5,7 +5,7 @@
  */
 import { fsyncSync } from "node:fs";
 import { AioFile } from "../../../mod.ts";
-import { openSync } from "../../helpers/mod.ts";
+import { openSync, outcomeOf } from "../../helpers/mod.ts";
 import { printOutcome } from "../../programs/where.ts";
 import { BLOCK_BYTES, FailingDisk } from "../failing_disk.ts";
 
@@ -39,10 +39,6 @@ const CHANGES = {
 const { directory, where, change, synchronous, files }: Options = JSON.parse(
   Deno.args[0],
 );
-
-function outcomeOf(call: Promise<unknown>): Promise<string> {
-  return call.then(() => "resolved", ({ code }) => code);
-}
 
 await printOutcome(import.meta.url, where, async () => {
   const disk = new FailingDisk(directory, BLOCKS, WRITTEN_BLOCKS, () => true);

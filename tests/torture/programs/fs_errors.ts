@@ -4,7 +4,7 @@
  */
 import { writeSync } from "node:fs";
 import { AioFile } from "../../../mod.ts";
-import { delay, openSync } from "../../helpers/mod.ts";
+import { delay, openSync, outcomeOf } from "../../helpers/mod.ts";
 import { printOutcome } from "../../programs/where.ts";
 import { FailingFs } from "../failing_fs.ts";
 
@@ -26,11 +26,6 @@ const EIO = 5;
 const LOSE = `lose ${ENOSPC}`;
 
 const bytes = () => new Uint8Array(BLOCK_BYTES).fill(7);
-
-/** What came of a call: its code, or `"resolved"`. */
-function outcomeOf(call: Promise<unknown>): Promise<string> {
-  return call.then(() => "resolved", ({ code }) => code);
-}
 
 /** What comes of a synchronization, of another one, and of one after a write. */
 async function outcomesOf(
