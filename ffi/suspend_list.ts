@@ -47,13 +47,20 @@ export class SuspendList {
 
 const freeLists: SuspendList[] = [];
 
-/** A list nobody uses; `null` if the system has no memory for one. */
+/**
+ * A list nobody uses; `null` if the system has no memory for one, or the runtime lets
+ * nobody take any more.
+ */
 export function takeSuspendList(): SuspendList | null {
   const free = freeLists.pop();
   if (free !== undefined) return free;
   const { timespec } = librt().platform;
-  const memory = tryAllocateNative(TIMEOUT_AT + timespec.size);
-  return memory === null ? null : new SuspendList(memory);
+  try {
+    const memory = tryAllocateNative(TIMEOUT_AT + timespec.size);
+    return memory === null ? null : new SuspendList(memory);
+  } catch {
+    return null;
+  }
 }
 
 /** Gives a list back for reuse: no call names it any more. */
