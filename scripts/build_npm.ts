@@ -9,7 +9,7 @@
  * @module
  */
 import * as esbuild from "esbuild";
-import { basename, dirname, join, relative } from "node:path";
+import { dirname, join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import denoJson from "../deno.json" with { type: "json" };
@@ -137,46 +137,81 @@ async function buildWithDenoPack(stage: string): Promise<void> {
   const packed = join(stage, "package");
   for (const path of await filesIn(packed)) {
     const name = relative(packed, path);
+    const isDeclaration = name.endsWith(".d.ts");
+    if (!isDeclaration && !name.endsWith(".js")) continue;
     const text = await Deno.readTextFile(path);
-    for (const format of Object.keys(FORMATS) as Format[]) {
-      const target = join(OUT, FORMATS[format].directory, name);
-      if (name.endsWith(".d.ts")) await write(target, text);
-      else if (name.endsWith(".js")) await emit(target, text, format);
+    for (const { directory } of Object.values(FORMATS)) {
+      await write(join(OUT, directory, name), text);
     }
   }
-  await esbuild.stop();
   for (const { directory, type } of Object.values(FORMATS)) {
     await write(join(OUT, directory, "package.json"), asJson({ type }));
   }
 }
 
-/** Writes a module in one format, and its source map. */
-async function emit(path: string, text: string, format: Format): Promise<void> {
-  const { code, map } = await esbuild.transform(text, {
+/**
+ * Makes one file of the modules of a format: runtimes take four times as long to
+ * find and to load them one by one.
+ */
+async function bundle(format: Format): Promise<[path: string, code: string][]> {
+  const { outputFiles } = await esbuild.build({
+    entryPoints: [join(OUT, FORMATS.esm.directory, "mod.js")],
+    outfile: join(OUT, FORMATS[format].directory, "mod.js"),
+    bundle: true,
     format,
+    platform: "node",
+    packages: "external",
     target: "node20",
-    sourcemap: "external",
+    sourcemap: "linked",
+    write: false,
   });
-  const name = basename(path);
-  await write(path, `${code}//# sourceMappingURL=${name}.map\n`);
-  // deno pack names the directory that it was in.
-  const sources = [name.replace(/\.js$/, ".ts")];
-  await write(`${path}.map`, JSON.stringify({ ...JSON.parse(map), sources }));
+  return outputFiles.map(({ path, text }) => [
+    path,
+    path.endsWith(".map") ? withSourcePaths(text) : text,
+  ]);
+}
+
+/** In the place of paths of the directory that the package was made in. */
+function withSourcePaths(map: string): string {
+  const { sources, ...rest } = JSON.parse(map);
+  return JSON.stringify({
+    ...rest,
+    sources: sources.map((path: string) =>
+      path.replace(/^.*\/(?=(?:ffi|lib)\/|mod\.ts$)/, "../")
+    ),
+  });
+}
+
+/**
+ * esbuild gives classes that speak of themselves another name, which a program would
+ * see in what it prints.
+ */
+function withClassNames(code: string): string {
+  return [...code.matchAll(/\bvar (\w+) = class _\1\b/g)].reduce(
+    (text, [, name]) => text.replace(RegExp(`\\b_${name}\\b`, "g"), name),
+    code,
+  );
 }
 
 /** What both ways have in common. */
 async function finish(): Promise<void> {
   // dnt has written one with more in it.
   await write(join(OUT, "package.json"), asJson(PACKAGE));
+  const bundles = new Map<string, string>();
   for (const format of Object.keys(FORMATS) as Format[]) {
-    for (const path of await filesIn(join(OUT, FORMATS[format].directory))) {
-      if (!path.endsWith(".js")) continue;
-      const text = await Deno.readTextFile(path);
-      const replaced = text.replaceAll(HERE, HERE_IN[format])
+    for (const [path, text] of await bundle(format)) {
+      const replaced = withClassNames(text).replaceAll(HERE, HERE_IN[format])
         .replaceAll(DISPOSING, DISPOSING_EVERYWHERE);
-      await write(path, replaced);
+      bundles.set(path, path.endsWith(".js") ? replaced : text);
     }
   }
+  await esbuild.stop();
+  for (const { directory } of Object.values(FORMATS)) {
+    for (const path of await filesIn(join(OUT, directory))) {
+      if (/\.js(\.map)?$/.test(path)) await Deno.remove(path);
+    }
+  }
+  for (const [path, text] of bundles) await write(path, text);
   for (const name of BESIDE) {
     const text = await Deno.readTextFile(join(ROOT, name));
     await write(join(OUT, name), withNpmName(text));

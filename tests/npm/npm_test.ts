@@ -3,7 +3,12 @@
  * and the newest Node and on the newest Bun; `deno task test:npm` takes all
  * versions between as well.
  */
-import { assert, assertEquals, assertStringIncludes } from "@std/assert";
+import {
+  assert,
+  assertEquals,
+  assertMatch,
+  assertStringIncludes,
+} from "@std/assert";
 import denoJson from "../../deno.json" with { type: "json" };
 import * as esbuild from "esbuild";
 import { cp, readdir } from "node:fs/promises";
@@ -109,10 +114,35 @@ test("the package has its files and no others", { limit_ms }, async () => {
     assert(names.includes(`${name}.map`), `${name} has no source map`);
   }
   const others = names.filter((name) =>
-    !/^(esm|script)\/(mod\.|lib\/|ffi\/|package\.json)|^[^/]+\.(md|json)$|^LICENSE$/
+    !/^(esm|script)\/(mod\.|(lib|ffi)\/.*\.d\.ts$|package\.json)|^[^/]+\.(md|json)$|^LICENSE$/
       .test(name) || /runtime_deno|test/.test(name)
   );
   assertEquals(others, []);
+});
+
+test("what the package exports has its own name there", {
+  limit_ms,
+}, async () => {
+  const loading = [`await import("${NAME}")`, `require("${NAME}")`];
+  for (const load of loading) {
+    const code = `(async () => console.log(Object.entries(${load})
+      .filter(([name, value]) => typeof value === "function" && value.name !== name)
+      .map(([name]) => name)))()`;
+    const out = await mustRun(directory, "node", "-e", code);
+    assertEquals(out.trim(), "[]", load);
+  }
+});
+
+test("its source maps lead to the sources", { limit_ms }, async () => {
+  const code = `require("${NAME}").allocatePinned(-1)`;
+  const { stderr } = await run(
+    directory,
+    "node",
+    "--enable-source-maps",
+    "-e",
+    code,
+  );
+  assertMatch(stderr, /at .*allocatePinned.*lib\/system\/pinned\.ts:\d+/);
 });
 
 test("package.json says what the build script says, and no more", {
