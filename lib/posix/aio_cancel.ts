@@ -17,8 +17,9 @@ import { librt } from "../system/librt.ts";
  *
  * glibc forgets what is queued behind a descriptor's first request when that is
  * canceled before it has begun. Control blocks of this isolate are submitted
- * again then; requests that anything else has queued there, such as an
- * {@linkcode AioFile} of the same descriptor, stay in progress for ever.
+ * again then. While an {@linkcode AioFile} of the same descriptor has something
+ * queued there, no single one is canceled; requests that another isolate or a native
+ * module has queued stay in progress for ever.
  *
  * @param fd The file descriptor.
  * @param cb One request of it; without it, all of them, also those that other

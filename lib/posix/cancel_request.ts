@@ -3,11 +3,19 @@
  * first request of a descriptor is canceled before a thread has it, glibc calls
  * the next one running, but no thread ever learns of it: all that is queued for
  * the descriptor would be in progress for ever. So that is taken back as well,
- * unannounced, and submitted again.
+ * unannounced, and submitted again. What a file of the same descriptor has queued
+ * cannot be: then nothing is canceled.
  *
  * @module
  */
-import { AIO_CANCELED, EINPROGRESS, platform } from "../system/constants.ts";
+import { queuedByOthers } from "../engine/librt/serial_queues.ts";
+import {
+  AIO_ALLDONE,
+  AIO_CANCELED,
+  AIO_NOTCANCELED,
+  EINPROGRESS,
+  platform,
+} from "../system/constants.ts";
 import {
   type ControlBlockRequest,
   inProgress,
@@ -26,6 +34,9 @@ export function cancelRequest(
   fildes: number,
 ): number {
   const { aio_cancel } = librt("aio_cancel");
+  if (fildes === request.fildes && isAmongOthers(fildes)) {
+    return request.check() === EINPROGRESS ? AIO_NOTCANCELED : AIO_ALLDONE;
+  }
   const wasBehind = platform.serialPerDescriptor && isBehindAnother(request);
   const outcome = aio_cancel(fildes, request.block.pointer);
   if (outcome !== AIO_CANCELED || !platform.serialPerDescriptor) return outcome;
@@ -34,6 +45,11 @@ export function cancelRequest(
     submitAgain(request, !wasBehind);
   }
   return outcome;
+}
+
+/** Whether the descriptor is that of a file which has something queued. */
+function isAmongOthers(fildes: number): boolean {
+  return queuedByOthers(fildes, inProgress)?.length !== 0;
 }
 
 /**

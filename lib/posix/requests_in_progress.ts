@@ -5,6 +5,11 @@
  *
  * @module
  */
+import {
+  joinQueue,
+  leaveQueue,
+  type QueueUser,
+} from "../engine/librt/serial_queues.ts";
 import { type Unattended, waiter } from "../engine/librt/waiter.ts";
 import { assert } from "../checks/assert.ts";
 
@@ -17,7 +22,7 @@ interface InProgress {
 
 /** Those of a descriptor, in the order in which they were submitted. */
 export class RequestsInProgress<Request extends InProgress>
-  implements Unattended {
+  implements Unattended, QueueUser {
   readonly #byDescriptor = new Map<number, Set<Request>>();
 
   /**
@@ -30,6 +35,7 @@ export class RequestsInProgress<Request extends InProgress>
     const others = this.#byDescriptor.get(fildes);
     if (others === undefined) {
       this.#byDescriptor.set(fildes, new Set([request]));
+      joinQueue(fildes, this);
     } else others.add(request);
     waiter.keepLooking(this);
     return others === undefined;
@@ -40,8 +46,16 @@ export class RequestsInProgress<Request extends InProgress>
     const requests = this.#byDescriptor.get(request.fildes);
     const wasHeld = requests?.delete(request) === true;
     assert(wasHeld, "a request ends that was not in progress");
-    if (requests!.size === 0) this.#byDescriptor.delete(request.fildes);
+    if (requests!.size === 0) {
+      this.#byDescriptor.delete(request.fildes);
+      leaveQueue(request.fildes, this);
+    }
     if (this.#byDescriptor.size === 0) waiter.stopLooking(this);
+  }
+
+  /** They can be taken back, but the system would announce that. */
+  queued(): null {
+    return null;
   }
 
   /** Those of a descriptor, in the order in which they were submitted. */

@@ -2,8 +2,9 @@
 // thread has it: those queued behind it have to be served all the same. The one
 // thread of the C library waits for a FIFO meanwhile.
 
-import { assert, assertEquals } from "@std/assert";
+import { assert, assertEquals, assertRejects } from "@std/assert";
 import {
+  AIO_ALLDONE,
   aio_cancel,
   AIO_CANCELED,
   aio_error,
@@ -14,6 +15,7 @@ import {
   aio_suspend,
   aio_write,
   Aiocb,
+  AioFile,
   ECANCELED,
   EINPROGRESS,
   lio_listio,
@@ -317,6 +319,65 @@ test(
     assertEquals((await calls.settle(3)).toSorted(), [1, 2, 3]);
   },
 );
+
+/** The directory closes the descriptor. */
+const adopt = (fd: number) => AioFile.adopt(fd, { closeFd: false });
+
+for (const place of ["before", "behind"]) {
+  test(
+    `a request that is canceled leaves what another file of its descriptor has queued ${place} it`,
+    { ...options, engine: "librt", pageCache: false },
+    async () => {
+      using directory = new Directory();
+      const thread = await keepThread();
+      const fd = directory.file("0123456789");
+      const [one, other] = [adopt(fd), adopt(fd)];
+      const buffers = [1, 2, 3, 4].map(() => new Uint8Array(1));
+      const stop = new AbortController();
+      const { signal } = stop;
+      const canceled = () => one.readAt(buffers[0], 0, { signal });
+      const first = place === "behind" ? canceled() : null;
+      const kept = [
+        other.readAt(buffers[1], 1),
+        one.readAt(buffers[2], 2),
+        other.readAt(buffers[3], 3),
+      ];
+      const last = first ?? canceled();
+      stop.abort();
+      await assertRejects(() => last, DOMException);
+      await thread.release();
+      assertEquals(await Promise.all(kept), [1, 1, 1]);
+      assertEquals(buffers.slice(1).map(text), ["1", "2", "3"]);
+      await one.close();
+      await other.close();
+    },
+  );
+}
+
+for (const isFileFirst of [true, false]) {
+  test(
+    `nothing is canceled that ${
+      isFileFirst ? "a control block" : "a file"
+    } of the same descriptor is queued behind`,
+    { ...options, engine: "librt", pageCache: false },
+    async () => {
+      using directory = new Directory();
+      const thread = await keepThread();
+      const fd = directory.file("0123456789");
+      await using file = adopt(fd);
+      const readFile = () => file.readAt(new Uint8Array(1), 0);
+      const early = isFileFirst ? readFile() : null;
+      const block = startRead(fd, 1, 5);
+      const read = early ?? readFile();
+      if (isFileFirst) assertEquals(await file.cancel(), 0);
+      else assertEquals(aio_cancel(fd, block), AIO_NOTCANCELED);
+      await thread.release();
+      await done(block);
+      assertEquals([await read, aio_return(block)], [1, 1]);
+      assertEquals(aio_cancel(fd, block), AIO_ALLDONE);
+    },
+  );
+}
 
 for (const seed of [1, 2, 3]) {
   test(

@@ -10,6 +10,7 @@ import type { EngineRequest, Notify } from "../engine.ts";
 import { Transfer } from "../transfer.ts";
 import { canNotifyByThread, hasRoomForCallback } from "./callbacks.ts";
 import { Notification } from "./notification.ts";
+import type { Queued } from "./serial_queues.ts";
 
 /**
  * How many notifications are due at once. Each one costs the system a thread, and
@@ -26,10 +27,14 @@ export interface FlightLane {
   callAlone(flight: Flight): void;
   /** The system has no resources for a flight: its request waits again. */
   refused(flight: Flight): void;
+  /** Takes a flight back from the system. Returns whether that had not begun it. */
+  takeBack(flight: Flight): boolean;
+  /** The request of a flight that was taken back waits again. */
+  putBack(flight: Flight): void;
 }
 
 /** See the module's documentation. */
-export class Flight extends Transfer implements Linked<Flight> {
+export class Flight extends Transfer implements Linked<Flight>, Queued {
   readonly lane: FlightLane;
   readonly block: ControlBlock;
   readonly notify: Notify;
@@ -38,6 +43,7 @@ export class Flight extends Transfer implements Linked<Flight> {
    * then its control block has the status of an earlier request.
    */
   isSubmitted = false;
+  order = 0;
   list: object | null = null;
   previous: Flight | null = null;
   next: Flight | null = null;
@@ -73,6 +79,14 @@ export class Flight extends Transfer implements Linked<Flight> {
       fn,
     });
     this.block.packSigevent(this.#notification.native);
+  }
+
+  takeBack(): boolean {
+    return this.lane.takeBack(this);
+  }
+
+  putBack(): void {
+    this.lane.putBack(this);
   }
 
   /** The system never had it. */

@@ -21,10 +21,18 @@ import { librt } from "../../system/librt.ts";
 import type { ChannelOwner, EngineRequest, Notify } from "../engine.ts";
 import { HARVEST_BYTES_MAX, HARVEST_MAX } from "../polling.ts";
 import type { Flight, FlightLane } from "./flight.ts";
+import {
+  type Queued,
+  queuedByOthers,
+  type QueueUser,
+} from "./serial_queues.ts";
 import { type Waitable, waiter } from "./waiter.ts";
 
+/** How many flights were ever added to lanes. */
+let added = 0;
+
 /** See the module's documentation. */
-export class Lane implements Waitable, FlightLane {
+export class Lane implements Waitable, FlightLane, QueueUser {
   readonly fd: number;
   position = -1;
   readonly #owner: ChannelOwner;
@@ -57,6 +65,7 @@ export class Lane implements Waitable, FlightLane {
 
   /** Takes a flight that goes to the system before anybody looks. */
   add(flight: Flight): void {
+    flight.order = ++added;
     this.#flights.addLast(flight);
     waiter.add(this);
   }
@@ -144,21 +153,28 @@ export class Lane implements Waitable, FlightLane {
    * behind it.
    */
   cancel(flight: Flight): boolean {
-    const flights = this.#flights.toArray();
-    const behind = flights.slice(flights.indexOf(flight) + 1).reverse();
-    const takenBack: Flight[] = [];
+    const others = queuedByOthers(this.fd, this);
+    if (others === null) return false;
+    const mine: Queued[] = this.queued();
+    const all = others.length === 0
+      ? mine
+      : [...mine, ...others].sort((one, other) => one.order - other.order);
+    const behind = all.slice(all.indexOf(flight) + 1).reverse();
+    const takenBack: Queued[] = [];
     for (const other of behind) {
-      if (!this.#takeBack(other)) break;
+      if (!other.takeBack()) break;
       takenBack.push(other);
     }
-    const isCanceled = takenBack.length === behind.length &&
-      this.#takeBack(flight);
-    for (const { request } of takenBack) this.#owner.putBack(request);
+    const isCanceled = takenBack.length === behind.length && flight.takeBack();
+    for (const other of takenBack) other.putBack();
     return isCanceled;
   }
 
-  /** Takes the last one back from the system, if that has not begun it. */
-  #takeBack(flight: Flight): boolean {
+  queued(): Flight[] {
+    return this.#flights.toArray();
+  }
+
+  takeBack(flight: Flight): boolean {
     const { pointer } = flight.block;
     const { aio_cancel, aio_return } = this.#native;
     if (aio_cancel(this.fd, pointer) !== AIO_CANCELED) return false;
@@ -168,6 +184,10 @@ export class Lane implements Waitable, FlightLane {
     return true;
   }
 
+  putBack({ request }: Flight): void {
+    this.#owner.putBack(request);
+  }
+
   #remove(flight: Flight): void {
     const isThere = this.#flights.remove(flight);
     assert(isThere, "a lane has what it gives up");
@@ -175,7 +195,7 @@ export class Lane implements Waitable, FlightLane {
 
   /** The requests that the system has. */
   requests(): EngineRequest[] {
-    return this.#flights.toArray().map(({ request }) => request);
+    return this.queued().map(({ request }) => request);
   }
 
   #callFor({ request, block: { pointer } }: Flight): number {
