@@ -116,6 +116,11 @@ export interface Runtime {
    * descriptor: when that is closed, the process loses its record locks on the file.
    */
   readonly duplicatesDescriptors: boolean;
+  /**
+   * Whether a stack that is taken while a promise is being rejected lacks the
+   * functions that await another one, which follows that.
+   */
+  readonly losesAwaiters: boolean;
   /** Whether its calls take a bigint for an offset faster than a number. */
   readonly prefersBigOffsets: boolean;
   /** How many calls of a {@linkcode NativeCallback} may be due at once. */

@@ -83,6 +83,7 @@ export const runtime: Runtime = {
   roundsStatus: true,
   duplicatesDescriptors: true,
   prefersBigOffsets: true,
+  losesAwaiters: false,
   bindsAtImport: isGranted("ffi"),
   unusable: WHY_NO_DESCRIPTORS,
 

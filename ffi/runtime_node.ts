@@ -56,6 +56,7 @@ export const runtime: Runtime = {
   roundsStatus: isDeno,
   duplicatesDescriptors: isDeno,
   prefersBigOffsets: false,
+  losesAwaiters: isBun,
   bindsAtImport: false,
   get unusable(): string | null {
     return WHY_NO_DESCRIPTORS ?? loadKoffi();

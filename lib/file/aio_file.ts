@@ -43,6 +43,7 @@ import {
   ownOptions,
 } from "./options.ts";
 import {
+  awaited,
   type PromisedRequest,
   requestFor,
   type Resolve,
@@ -1057,13 +1058,14 @@ export class AioFile implements AsyncDisposable {
       return Promise.reject(error);
     }
     if (cached?.isWhole) return Promise.resolve(cached.bytes);
-    return new Promise((resolve, reject) => {
+    const promise = new Promise<number>((resolve, reject) => {
       try {
         file.#enter(operation, view, at, own, resolve, reject, cached);
       } catch (error) {
         throw withCallerFirst(error, AioFile.#transfer);
       }
     });
+    return runtime.losesAwaiters ? awaited(promise) : promise;
   }
 
   #readLong(
@@ -1082,13 +1084,13 @@ export class AioFile implements AsyncDisposable {
     options: IoOptions | undefined,
   ): Promise<void> {
     const own = ownOptions(options);
-    await new Promise<number>((resolve, reject) => {
-      try {
+    try {
+      await new Promise<number>((resolve, reject) => {
         this.#enter(operation, null, 0, own, resolve, reject);
-      } catch (error) {
-        throw withCallerFirst(error, this.#synchronize);
-      }
-    });
+      });
+    } catch (error) {
+      throw withCallerFirst(error, this.#synchronize);
+    }
   }
 
   /**

@@ -7,7 +7,12 @@ import {
   unlisten,
 } from "../checks/abort_signal.ts";
 import { ECANCELED } from "../system/constants.ts";
-import { AioError, isCancellation, withoutStack } from "../system/error.ts";
+import {
+  AioError,
+  isCancellation,
+  withCallerFirst,
+  withoutStack,
+} from "../system/error.ts";
 import {
   Request,
   type RequestFields,
@@ -111,4 +116,16 @@ async function rejection(error: Error): Promise<never> {
   await null;
   Error.captureStackTrace?.(error, rejection);
   throw error;
+}
+
+/**
+ * The same promise for where {@linkcode rejection} does not find the functions that
+ * await it.
+ */
+export async function awaited<Value>(promise: Promise<Value>): Promise<Value> {
+  try {
+    return await promise;
+  } catch (error) {
+    throw withCallerFirst(error, awaited);
+  }
 }
