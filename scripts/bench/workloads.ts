@@ -289,6 +289,7 @@ function runtimes(what: string): string[] {
 const DURABLE = [
   "library",
   "library-librt",
+  "library-fs",
   "deno-node-fs",
   "node",
   "bun",
@@ -386,6 +387,20 @@ const LIBRARY_AND_NODE_FS = [
   "bun",
 ];
 
+/** The engine on `node:fs`, and `node:fs` itself. */
+const ENGINE_FS_PINNED = [
+  "library-fs",
+  "library-on-node-fs",
+  "library-on-bun-fs",
+  ...NODE_FS,
+];
+const ENGINE_FS = [
+  ...ENGINE_FS_PINNED,
+  "library-fs-ordinary",
+  "library-on-node-fs-ordinary",
+  "library-on-bun-fs-ordinary",
+];
+
 /** Both engines, and what the kernel can do. */
 const ENGINES_AND_FIO = ["library", "library-librt", "fio-io_uring"];
 const WRITERS = [
@@ -432,8 +447,7 @@ export const WORKS: Work[] = [
     "library-ordinary",
     "library-on-node",
     "library-on-bun",
-    "node",
-    "bun",
+    ...ENGINE_FS,
     ...runtimes("sync"),
     "fio-psync",
     "fio-posixaio",
@@ -445,12 +459,10 @@ export const WORKS: Work[] = [
     "prototype",
     "fio-io_uring",
     "fio-posixaio",
-    "bun",
-    "node",
     "library-on-bun",
     "library-on-node",
     "deno-fsfile",
-    "deno-node-fs",
+    ...ENGINE_FS,
     "deno-workers",
     "node-workers",
     "node-20-io_uring",
@@ -458,14 +470,14 @@ export const WORKS: Work[] = [
   ]),
   randomReads(256, false),
   randomReads(4096, false, ["library", "fio-io_uring"]),
-  randomReads(1, true),
+  randomReads(1, true, ENGINE_FS_PINNED),
   randomReads(8, true),
   randomReads(32, true, [
     "library",
     "library-librt",
     "fio-io_uring",
     "node-32",
-    "bun",
+    ...ENGINE_FS_PINNED,
     "library-on-node",
     "library-on-bun",
   ]),

@@ -427,6 +427,18 @@ test("WORKS with --quick have streams, opening, and readSync on three runtimes",
   }
 });
 
+test("WORKS with --quick have what the engine on node:fs is judged by", () => {
+  for (const { what } of REQUIREMENTS) {
+    const [, name, key] = /^(\S+): (library-fs\S*) \//.exec(what) ?? [];
+    if (name === undefined) continue;
+    const { quick = [] } = WORKS.find((work) => work.name === name)!;
+    const onNode = key.replace("library", "library-on-node");
+    for (const one of [key, onNode, "node", "bun", "deno-node-fs"]) {
+      assert(quick.includes(one), `${one} of ${name}`);
+    }
+  }
+});
+
 test("every contestant that --quick names offers the work", () => {
   // Those of this runtime; the others are looked for on the machine.
   const contestants = [...library(), ...denoPeers(), ...consumers()];
