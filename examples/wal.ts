@@ -259,21 +259,44 @@ async function measureAppends(
   return { took: elapsed(), latencies_us };
 }
 
-async function bench(settings: Settings) {
-  const signal = abortOnSignal();
-  const { path, writers, size, json } = settings;
-  if (await fs.stat(path).catch(() => null) !== null) {
-    throw new Error(`${path} exists already; bench makes a log of its own`);
-  }
-  let measured: Measured;
+async function isThere(path: string): Promise<boolean> {
   try {
-    await using log = await WriteAheadLog.open(path);
-    measured = await measureAppends(log, settings, signal);
-    signal.throwIfAborted();
-  } finally {
-    await fs.rm(path, { force: true });
-    await fs.rm(`${path}.lock`, { force: true });
+    // A symbolic link to nothing is somebody's, too.
+    await fs.lstat(path);
+    return true;
+  } catch (error) {
+    if ((error as { code?: string }).code === "ENOENT") return false;
+    throw error;
   }
+}
+
+/** Measures with a new log, and removes that: nothing that was there before. */
+async function measureNewLog(
+  settings: Settings,
+  signal: AbortSignal,
+): Promise<Measured> {
+  const { path } = settings;
+  const isAlready = `${path} exists already; bench makes a log of its own`;
+  if (await isThere(path)) throw new Error(isAlready);
+  const lock = `${path}.lock`;
+  const isLockNew = !await isThere(lock);
+  await using log = await WriteAheadLog.open(path);
+  // Another process may have made it since, and closed it.
+  if (log.recovered.next > 1) throw new Error(isAlready);
+  try {
+    const measured = await measureAppends(log, settings, signal);
+    signal.throwIfAborted();
+    return measured;
+  } finally {
+    // While it is open: what has these names after that may be another process's.
+    await fs.rm(path, { force: true });
+    if (isLockNew) await fs.rm(lock, { force: true });
+  }
+}
+
+async function bench(settings: Settings) {
+  const { writers, size, json } = settings;
+  const measured = await measureNewLog(settings, abortOnSignal());
   const { took, latencies_us } = measured;
   const appends = latencies_us.count;
   const perSecond = Math.round(appends / took);

@@ -61,6 +61,8 @@ const GAP = 2 ** 32 - 1;
 const RECORD_BYTES_MAX = 256 << 20;
 /** What a scan reads at once, unless a record is longer. */
 const WINDOW_BYTES = 1 << 20;
+/** How often a lock is taken that somebody removes meanwhile. */
+const LOCK_TRIES_MAX = 100;
 /**
  * How often a scan takes the checksum of a byte at most, whatever the bytes are. In the
  * torn tail: once in a frame that cannot be read, once where the head of a frame should
@@ -525,13 +527,26 @@ async function putInPlace(written: string, path: string): Promise<void> {
   await syncDirectoryOf(path);
 }
 
+/** Whether a name is still that of a file which was opened by it. */
+async function isStillNamed(file: Deno.FsFile, path: string): Promise<boolean> {
+  const own = await file.stat();
+  const named = await statOrNull(path);
+  return own.ino === named?.ino && own.dev === named.dev;
+}
+
 /** Keeps other processes out. Node has no function for it: there, see to it yourself. */
 async function lock(path: string): Promise<Disposable> {
   if (!("Deno" in globalThis)) return { [Symbol.dispose]() {} };
+  const name = `${path}.lock`;
   const how = { write: true, create: true };
-  const file = await Deno.open(`${path}.lock`, how);
-  if (await file.tryLock(true)) return file;
-  file.close();
+  for (let tries = 0; tries < LOCK_TRIES_MAX; tries++) {
+    const file = await Deno.open(name, how);
+    const isFree = await file.tryLock(true);
+    if (isFree && await isStillNamed(file, name)) return file;
+    file.close();
+    if (!isFree) break;
+    // It was removed before it was locked: others would lock another file.
+  }
   throw new LogError("IN_USE", `${path} is in use by another process`);
 }
 

@@ -24,13 +24,16 @@ import {
   Directory,
   encode,
   execute,
+  finish,
   type Finished,
   isLinux,
+  makeFifo,
   pattern,
   report,
   start,
   strace,
   testWith,
+  untilOpening,
 } from "../helpers/mod.ts";
 import { assertFailedAs, commandOf } from "./example.ts";
 
@@ -263,6 +266,45 @@ test("WriteAheadLog.open() refuses a log that is open, until it is closed", asyn
   await log.close();
   await using again = await WriteAheadLog.open(path);
   assertEquals(await textsOf(again), ["1 one"]);
+});
+
+test("WriteAheadLog.open() refuses a log whose lock was removed while it was taken, and is another's", async (directory) => {
+  const { open } = Deno;
+  let others: Deno.FsFile | undefined;
+  Deno.open = async (path, how) => {
+    Deno.open = open;
+    const file = await open(path, how);
+    Deno.removeSync(path);
+    others = await open(path, how);
+    assert(await others.tryLock(true));
+    return file;
+  };
+  try {
+    const path = directory.at("log");
+    await assertLogError(WriteAheadLog.open(path), "IN_USE");
+    others!.close();
+    await using log = await WriteAheadLog.open(path);
+    assertEquals(await log.append(encode("one")), 1);
+  } finally {
+    Deno.open = open;
+  }
+});
+
+test("WriteAheadLog.open() takes the lock that is there when another was removed meanwhile", async (directory) => {
+  const { open } = Deno;
+  Deno.open = async (path, how) => {
+    Deno.open = open;
+    const file = await open(path, how);
+    Deno.removeSync(path);
+    return file;
+  };
+  try {
+    const path = directory.at("log");
+    await using _log = await WriteAheadLog.open(path);
+    await assertLogError(WriteAheadLog.open(path), "IN_USE");
+  } finally {
+    Deno.open = open;
+  }
 });
 
 test("WriteAheadLog.open() cuts off the last record, wherever it is torn", async (directory) => {
@@ -1118,6 +1160,68 @@ test("wal.ts bench measures with a log of its own, and leaves nothing", async (d
   const log = directory.file("mine");
   assertFailed(await wal(["bench", log]), 1, "exists already");
   assertEquals(Deno.readTextFileSync(log), "mine");
+});
+
+test("wal.ts bench leaves the lock of another process, and a file that was there by its name", async (directory) => {
+  const log = directory.at("log");
+  const lock = `${log}.lock`;
+  Deno.writeTextFileSync(lock, "mine");
+  {
+    using held = Deno.openSync(lock, { write: true });
+    held.lockSync(true);
+    const refused = await wal(["bench", "--seconds=1", log]);
+    assertFailed(refused, 1, "is in use by another process");
+    assertEquals(Deno.readTextFileSync(lock), "mine");
+  }
+  const { code, stderr } = await wal(["bench", "--seconds=1", log]);
+  assertEquals(code, 0, stderr);
+  assertEquals([...Deno.readDirSync(directory.path)].length, 1);
+  assertEquals(Deno.readTextFileSync(lock), "mine");
+});
+
+test("wal.ts bench leaves symbolic links that lead nowhere", async (directory) => {
+  const link = directory.at("link");
+  for (const target of ["missing", "link"]) {
+    Deno.symlinkSync(target, link);
+    assertFailed(await wal(["bench", link]), 1, "exists already");
+    assertEquals(Deno.readLinkSync(link), target);
+    Deno.removeSync(link);
+  }
+});
+
+test("wal.ts bench leaves a log that another process has made meanwhile", {
+  ignore: !isLinux,
+}, async (directory) => {
+  const contents = await closed(directory, "one");
+  const log = directory.at("log");
+  // Opening it waits for a reader, when it is known already that there is no log.
+  makeFifo(`${log}.lock`);
+  const child = spawn("bench", "--seconds=1", log);
+  await untilOpening(child.pid);
+  Deno.writeFileSync(log, contents);
+  using _reader = await Deno.open(`${log}.lock`);
+  assertFailed(await finish(child), 1, "exists already");
+  assertEquals((await read(log)).records.length, 1);
+});
+
+test("wal.ts bench removes its log while others cannot have it open", {
+  ignore: !canTrace,
+}, async (directory) => {
+  const record = directory.at("record");
+  const log = directory.at("log");
+  const options = ["-y", "-e", "trace=/^unlink,close"];
+  const bench = [...commandOf("wal"), "bench", "--seconds=1", log];
+  const result = await execute([...strace(record, ...options), ...bench]);
+  assertEquals(result.code, 0, result.stderr);
+  const calls = Deno.readTextFileSync(record).split("\n")
+    .filter((call) => call.includes(log));
+  const of = (pattern: RegExp) =>
+    calls.findLastIndex((call) => pattern.test(call));
+  const removed = of(RegExp(`unlink.*"${log}"`));
+  const lockRemoved = of(RegExp(`unlink.*"${log}\\.lock"`));
+  const unlocked = of(RegExp(`close\\(\\d+<${log}\\.lock`));
+  assert(removed >= 0 && removed < unlocked, calls.join("\n"));
+  assert(lockRemoved >= 0 && lockRemoved < unlocked, calls.join("\n"));
 });
 
 test("wal.ts says what it cannot use, and exits with 1", async (directory) => {

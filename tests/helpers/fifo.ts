@@ -215,3 +215,14 @@ export function untilBlocked(path: string, pid = Deno.pid): Promise<void> {
     `no transfer of ${path} runs`,
   );
 }
+
+/** Resolves when a thread of a process opens a FIFO, and waits for its other end. */
+export function untilOpening(pid: number): Promise<void> {
+  const isWaiting = (task: string) =>
+    readFileSync(`/proc/${pid}/task/${task}/wchan`, "utf8") ===
+      "wait_for_partner";
+  return until(
+    () => readdirSync(`/proc/${pid}/task`).some(isWaiting),
+    `process ${pid} opens no FIFO`,
+  );
+}
