@@ -64,6 +64,11 @@ const WINDOW_BYTES = 1 << 20;
 /** How often a lock is taken that somebody removes meanwhile. */
 const LOCK_TRIES_MAX = 100;
 /**
+ * The byte that is locked in the log itself. No log has it: on file systems where nobody
+ * can read what is locked, readers go on.
+ */
+const LOCKED_OFFSET = 2n ** 62n;
+/**
  * How often a scan takes the checksum of a byte at most, whatever the bytes are. In the
  * torn tail: once in a frame that cannot be read, once where the head of a frame should
  * be, and in the heads that may begin at any of the offsets before it.
@@ -247,8 +252,7 @@ class Scan implements AsyncDisposable {
   }
 
   static async open(path: string): Promise<Scan> {
-    const isFile = (await fs.stat(path)).isFile();
-    if (!isFile) throw new LogError("NOT_A_LOG", `${path} is not a file`);
+    await assertFile(path);
     const file = await AioFile.open(path);
     try {
       const size = await file.size();
@@ -496,6 +500,11 @@ async function statOrNull(path: string): Promise<Stats | null> {
   }
 }
 
+async function assertFile(path: string): Promise<void> {
+  if ((await fs.stat(path)).isFile()) return;
+  throw new LogError("NOT_A_LOG", `${path} is not a file`);
+}
+
 /** Writes a log beside the one at `path`. Returns its name. */
 async function writeBeside(
   path: string,
@@ -527,6 +536,10 @@ async function putInPlace(written: string, path: string): Promise<void> {
   await syncDirectoryOf(path);
 }
 
+function inUse(path: string): LogError {
+  return new LogError("IN_USE", `${path} is in use by another process`);
+}
+
 /** Whether a name is still that of a file which was opened by it. */
 async function isStillNamed(file: Deno.FsFile, path: string): Promise<boolean> {
   const own = await file.stat();
@@ -534,7 +547,10 @@ async function isStillNamed(file: Deno.FsFile, path: string): Promise<boolean> {
   return own.ino === named?.ino && own.dev === named.dev;
 }
 
-/** Keeps other processes out. Node has no function for it: there, see to it yourself. */
+/**
+ * Keeps other processes out, also while there is no log yet. Node has no function for it:
+ * there, see to it yourself, beyond what {@linkcode openLocked} does.
+ */
 async function lock(path: string): Promise<Disposable> {
   if (!("Deno" in globalThis)) return { [Symbol.dispose]() {} };
   const name = `${path}.lock`;
@@ -547,7 +563,22 @@ async function lock(path: string): Promise<Disposable> {
     if (!isFree) break;
     // It was removed before it was locked: others would lock another file.
   }
-  throw new LogError("IN_USE", `${path} is in use by another process`);
+  throw inUse(path);
+}
+
+/**
+ * Opens a log for appending, and keeps out who opens it by another name, such as a hard
+ * link. Only Linux has locks for that, and some file systems have not: there, the lock
+ * on the name has to do.
+ */
+async function openLocked(path: string): Promise<AioFile> {
+  await assertFile(path);
+  const file = await AioFile.open(path, { append: true });
+  const range = { offset: LOCKED_OFFSET, length: 1 };
+  const isFree = await file.tryLock(range).catch(() => true) !== null;
+  if (isFree) return file;
+  await file.close();
+  throw inUse(path);
 }
 
 /** Has the records on disk, and cuts off a torn tail. Returns what there was. */
@@ -582,7 +613,9 @@ async function cutOff(file: AioFile, scan: Scan): Promise<void> {
 }
 
 /**
- * A write-ahead log, open for appending. One process at a time has it open.
+ * A write-ahead log, open for appending. One process at a time has it open; on systems
+ * other than Linux, another may have it open by the name of a hard link. From the next
+ * checkpoint on, a hard link is the name of another log.
  *
  * @example
  * ```ts
@@ -641,19 +674,21 @@ export class WriteAheadLog implements AsyncDisposable {
     const isThere = await statOrNull(path) !== null;
     const real = isThere ? await fs.realpath(path) : resolve(path);
     const held = await lock(real);
+    let file: AioFile | undefined;
     try {
       const stats = await statOrNull(real);
       if (stats === null || stats.isFile() && stats.size === 0) {
         const salt = randomBytes(4).readUInt32LE();
         await putInPlace(await writeBeside(real, { first: 1, salt }), real);
       }
+      file = await openLocked(real);
       const scan = await recover(real);
       // The process that made the file may have died before it did this.
       await syncDirectoryOf(real);
-      const file = await AioFile.open(real, { append: true });
       return new WriteAheadLog(real, held, file, scan);
     } catch (error) {
       held[Symbol.dispose]();
+      await file?.close();
       throw error;
     }
   }
@@ -835,7 +870,7 @@ export class WriteAheadLog implements AsyncDisposable {
     const replaced = this.#file;
     try {
       await putInPlace(written, this.#path);
-      this.#file = await AioFile.open(this.#path, { append: true });
+      this.#file = await openLocked(this.#path);
     } catch (error) {
       // Appends might go to a file that has lost its name.
       this.#fail(error);

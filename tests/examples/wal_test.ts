@@ -268,6 +268,33 @@ test("WriteAheadLog.open() refuses a log that is open, until it is closed", asyn
   assertEquals(await textsOf(again), ["1 one"]);
 });
 
+test(
+  "WriteAheadLog.open() refuses a log that is open by another name, and after its lock was removed",
+  {
+    ignore: !isLinux,
+  },
+  async (directory) => {
+    const [path, link] = [directory.at("log"), directory.at("link")];
+    {
+      await using log = await WriteAheadLog.open(path);
+      Deno.linkSync(path, link);
+      await assertLogError(WriteAheadLog.open(link), "IN_USE");
+      Deno.removeSync(`${path}.lock`);
+      await assertLogError(WriteAheadLog.open(path), "IN_USE");
+      assertEquals(await log.append(encode("one")), 1);
+      assertEquals(await textsOf(log), ["1 one"]);
+      await log.checkpoint();
+      // The link has stayed with the old one.
+      Deno.removeSync(link);
+      Deno.linkSync(path, link);
+      await assertLogError(WriteAheadLog.open(link), "IN_USE");
+      assertEquals(await log.append(encode("two")), 2);
+    }
+    await using log = await WriteAheadLog.open(link);
+    assertEquals(await textsOf(log), ["2 two"]);
+  },
+);
+
 test("WriteAheadLog.open() refuses a log whose lock was removed while it was taken, and is another's", async (directory) => {
   const { open } = Deno;
   let others: Deno.FsFile | undefined;
