@@ -83,6 +83,17 @@ function tell(name: string, error: unknown, usageStatus: number): number {
     complain(name, `${error.message} (--help tells the usage)`);
     return usageStatus;
   }
+  if (isSuppressed(error)) {
+    // What came first is why the tool has ended; the other, what came of closing.
+    const status = tell(name, error.suppressed, usageStatus);
+    tell(name, error.error, usageStatus);
+    return status;
+  }
   complain(name, error);
   return error instanceof Stopped ? error.status : 1;
+}
+
+/** Not of a class that every runtime has. */
+function isSuppressed(error: unknown): error is SuppressedError {
+  return error instanceof Error && error.name === "SuppressedError";
 }

@@ -47,6 +47,33 @@ test("explained() puts what could not be done before the system's words", async 
   }
 });
 
+test("runTool() tells what has ended a tool, and what failed as it closed its files", async () => {
+  const shared = new URL("../../examples/shared/", import.meta.url);
+  const program = `
+    import { Stopped } from "${shared}stopping.ts";
+    import { runTool } from "${shared}tool.ts";
+    class File {
+      constructor(name) {
+        this.name = name;
+      }
+      async [Symbol.asyncDispose]() {
+        throw new Error("Cannot close " + this.name);
+      }
+    }
+    await runTool("tool", async () => {
+      await using one = new File("one");
+      await using two = new File("two");
+      throw new Stopped("SIGINT");
+    });`;
+  const finished = await execute([Deno.execPath(), "eval", "-q", program]);
+  assertEquals(finished, {
+    code: 130,
+    stdout: "",
+    stderr: "tool: stopped by SIGINT\n" +
+      "tool: cannot close two\ntool: cannot close one\n",
+  });
+});
+
 /** Each program, with a file that is not there. */
 const MISSING: [string, string[]][] = [
   ["checksum", ["FILE"]],
