@@ -5,7 +5,7 @@
  * deno run --allow-ffi --allow-read --allow-write examples/copy.ts SOURCE TARGET
  * ```
  *
- * Devices and files of `/proc` need `deno run -A`. To learn from, `simple_copy.ts` is the
+ * Devices and files of `/proc` and `/sys` need `deno run -A`. To learn from, `simple_copy.ts` is the
  * better page: this has what a tool needs beside it, in `copy/`.
  *
  * Workers pull the next block, read it and write it at the same place; how many

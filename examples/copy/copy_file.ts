@@ -78,7 +78,7 @@ type Replaced = Transferred & Pick<CopyResult, "syncSeconds" | "sha256">;
  * as it was. A device, a pipe and standard output are written in place. Holes of a file stay
  * holes. Of a source that grows meanwhile, the
  * copy has what was there at the start; one whose size the system does not know (a pipe, a
- * file of `/proc`) is read until its end.
+ * file of `/proc` or `/sys`) is read until its end.
  *
  * @param source The file to copy.
  * @param target The file to write, or a directory to write it into.
@@ -110,18 +110,17 @@ export async function copyFile(
   const reading = { read: true, direct };
   const from = await openFile(source, `cannot read ${source}`, reading, signal);
   try {
-    const size = stats.isFile() ? await from.size() : 0;
+    const size = stats.isFile() ? await knownSize(from, source, direct) : null;
     const job = {
       from,
       source,
       target: path,
-      // Files of /proc and /sys claim to be empty.
-      size: size === 0 ? null : size,
+      size,
       // What has no offsets takes its blocks in order.
       depth: inPlace ? 1 : depth,
       blockSize,
       direct,
-      keepsHoles: !inPlace && size > 0 && hasHoles(stats),
+      keepsHoles: !inPlace && size !== null && hasHoles(stats),
       signal,
       onProgress,
     };
@@ -238,6 +237,24 @@ function isStandardOutput({ dev, ino }: BigIntStats): boolean {
     return output.dev === dev && output.ino === ino;
   } catch {
     return false; // It is closed.
+  }
+}
+
+/** The size of a file; `null` where it is not as long as the system says. */
+async function knownSize(
+  file: AioFile,
+  source: string,
+  direct: boolean,
+): Promise<number | null> {
+  const size = await file.size();
+  // Files of /proc claim to be empty.
+  if (size === 0) return null;
+  // Those of /sys claim to have a page. They have no direct I/O.
+  if (direct) return size;
+  try {
+    return await file.readAt(new Uint8Array(1), size - 1) === 0 ? null : size;
+  } catch (error) {
+    throw explained(`cannot read ${source}`, error);
   }
 }
 

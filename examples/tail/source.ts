@@ -114,7 +114,9 @@ export class Source {
     // Before anything is printed: what is written over meanwhile is printed twice, not never.
     const recent = await this.#readBefore(size, RECENT_BYTES);
     this.#output.begin(this);
-    if (size === 0) return await this.#printSequentially(part);
+    // Files of /sys claim to have a page.
+    const isThere = size > 0 && recent.length === Math.min(size, RECENT_BYTES);
+    if (!isThere) return await this.#printSequentially(part);
     const start = await this.#startOf(part, size);
     if (start > size) this.#moveTo(start);
     else this.#moveTo(size, recent);

@@ -2,6 +2,7 @@
 
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { createHash } from "node:crypto";
+import { existsSync } from "node:fs";
 import { visibleCalls } from "../helpers/native.ts";
 import {
   canStrace,
@@ -23,6 +24,8 @@ import {
 import { commandOf, executeOnTerminal, hasPseudoTerminal } from "./example.ts";
 
 const test = testWith(() => new Directory());
+/** A file of some bytes whose size is said to be 4096. */
+const SYS_FILE = "/sys/devices/system/cpu/online";
 
 function spawn(args: string[]): Deno.ChildProcess {
   return start([...commandOf("copy"), ...args]);
@@ -439,6 +442,16 @@ test("copy.ts copies a file of /proc, whose size the system does not tell", {
 }, async ({ path: directory }) => {
   assertCopied(await copy(["/proc/version", `${directory}/target`], ["-A"]));
   assertSame(`${directory}/target`, Deno.readFileSync("/proc/version"));
+});
+
+test("copy.ts copies a file of /sys, which claims to be longer", {
+  ignore: !existsSync(SYS_FILE),
+}, async ({ path: directory }) => {
+  for (const args of [[], ["--verify"]]) {
+    const files = [SYS_FILE, `${directory}/target`];
+    assertCopied(await copy([...args, ...files], ["-A"]));
+    assertSame(`${directory}/target`, Deno.readFileSync(SYS_FILE));
+  }
 });
 
 test("copy.ts copies what comes out of a pipe until its end", async ({ path: directory }) => {

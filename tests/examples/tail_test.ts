@@ -1,6 +1,7 @@
 // The example program, run as a user runs it, beside tail(1) of the GNU coreutils.
 
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
+import { existsSync } from "node:fs";
 import { AioFile } from "../../mod.ts";
 import { startOfLastLines } from "../../examples/tail.ts";
 import {
@@ -21,6 +22,8 @@ import { commandOf } from "./example.ts";
 
 const test = testWith(() => new Directory());
 const BLOCK_BYTES = 64 * 1024;
+/** A file of some bytes whose size is said to be 4096. */
+const SYS_FILE = "/sys/devices/system/cpu/online";
 
 const hasCoreutils = isLinux &&
   succeeds("sh", "-c", "tail --version | grep -q coreutils");
@@ -268,6 +271,23 @@ test(
     const { code, stdout } = await run(tail, args);
     assertEquals(code, 0);
     assert(/^Max realtime timeout [^\n]*\n$/.test(decode(stdout)));
+  },
+);
+
+test(
+  "tail.ts prints parts of a file of /sys, which claims to be longer",
+  { ignore: !hasCoreutils || !existsSync(SYS_FILE) },
+  async () => {
+    const tail = commandOf("tail", ["-A"]);
+    for (const part of [["-n1"], ["-n+1"], ["-c2"], ["-c+2"], ["-c9000"]]) {
+      const [ours, theirs] = await Promise.all([
+        run(tail, [...part, SYS_FILE]),
+        run(THEIRS, [...part, SYS_FILE]),
+      ]);
+      assertEquals([ours.code, ours.stderr], [0, ""], part.join(" "));
+      assertBytes(ours.stdout, theirs.stdout);
+      assert(ours.stdout.length > 0);
+    }
   },
 );
 
