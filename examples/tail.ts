@@ -14,7 +14,7 @@
  */
 import { watch } from "node:fs";
 import * as fs from "node:fs/promises";
-import { dirname } from "node:path";
+import { basename, dirname } from "node:path";
 import {
   CommandLine,
   decimalOf,
@@ -108,19 +108,26 @@ function partOf(line: CommandLine, unit: Part["unit"]): Part | null {
   return { unit, isFromStart: line.text(unit)!.startsWith("+"), count };
 }
 
-/** Tells of changes in the directories of files, where the system can. */
+/** Tells of changes of files, where the system can. */
 async function watchDirectories(sources: Source[]): Promise<void> {
-  const watched = new Map<string, Source[]>();
+  const watched = new Map<string, { name: string; source: Source }[]>();
   for (const source of sources) {
     const { path } = source;
     const real = await fs.realpath(path).catch(() => path);
-    for (const directory of new Set([dirname(path), dirname(real)])) {
-      watched.set(directory, [...watched.get(directory) ?? [], source]);
+    for (const place of new Set([path, real])) {
+      const directory = dirname(place);
+      const named = { name: basename(place), source };
+      watched.set(directory, [...watched.get(directory) ?? [], named]);
     }
   }
-  for (const [directory, sources] of watched) {
+  for (const [directory, files] of watched) {
     try {
-      const wake = () => sources.forEach((source) => source.wake());
+      // Other files of the directory may be busy.
+      const wake = (_: string, changed: string | null) => {
+        for (const { name, source } of files) {
+          if (changed === null || changed === name) source.wake();
+        }
+      };
       // Without notifications there is still polling.
       watch(directory, wake).on("error", () => {});
     } catch {

@@ -236,7 +236,8 @@ export class Source {
     // Its last words.
     if (replaced !== null) await this.#printNew();
     try {
-      if (stats === null || stats.isDirectory()) throw null;
+      // Opening a pipe would wait for its other end, though the name is a file's again.
+      if (stats === null || stats.isDirectory() || stats.isFIFO()) throw null;
       await this.open();
     } catch {
       if (!this.#isMissing) complain(`${this.path} has become inaccessible`);

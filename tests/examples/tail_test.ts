@@ -6,14 +6,18 @@ import { AioFile } from "../../mod.ts";
 import { startOfLastLines } from "../../examples/tail.ts";
 import {
   assertBytes,
+  canStrace,
   concat,
   decode,
+  delay,
   Directory,
   encode,
   executeForBytes,
   type Finished,
   isLinux,
+  makeFifo,
   start,
+  strace,
   succeeds,
   testWith,
   until,
@@ -25,6 +29,7 @@ const BLOCK_BYTES = 64 * 1024;
 /** A file of some bytes whose size is said to be 4096. */
 const SYS_FILE = "/sys/devices/system/cpu/online";
 
+const canTrace = canStrace();
 const hasCoreutils = isLinux &&
   succeeds("sh", "-c", "tail --version | grep -q coreutils");
 if (!hasCoreutils) {
@@ -436,6 +441,43 @@ test("tail.ts -F reads the old file until there is a new one", async (directory)
   Deno.writeTextFileSync(path, "x\n");
   await tail.until("one\nlate\nnew\nx\n");
   await tail.untilComplained("file truncated");
+});
+
+test("tail.ts -F goes on when the name was a pipe's meanwhile", {
+  ignore: !isLinux,
+}, async (directory) => {
+  const path = directory.file("one\n");
+  await using tail = new Following(OURS, ["-F", path]);
+  await tail.until("one\n");
+  const [pipe, next] = [directory.at("pipe"), directory.file("two\n")];
+  makeFifo(pipe);
+  Deno.renameSync(pipe, path);
+  await tail.untilComplained(`tail: ${path} has become inaccessible\n`);
+  Deno.renameSync(next, path);
+  await tail.until("one\ntwo\n");
+  append(path, "three\n");
+  await tail.until("one\ntwo\nthree\n");
+});
+
+test("tail.ts -F does not look at a file for what becomes of its neighbours", {
+  ignore: !canTrace,
+}, async (directory) => {
+  const [path, record] = [directory.file("one\n"), directory.at("record")];
+  // With -D, it is tail.ts that is killed at the end.
+  const looks = strace(record, "-D", "-P", path, "-e", "trace=/stat");
+  // It polls, for all that the test lasts, never.
+  const args = ["-F", "-s", "3600", path];
+  await using tail = new Following([...looks, ...OURS], args);
+  await tail.until("one\n");
+  const count = () => Deno.readTextFileSync(record).split("\n").length;
+  const before = count();
+  for (let line = 0; line < 200; line++) {
+    append(directory.at("neighbour"), "line\n");
+    await delay(2);
+  }
+  append(path, "two\n");
+  await tail.until("one\ntwo\n");
+  assert(count() - before < 50, Deno.readTextFileSync(record));
 });
 
 test("tail.ts -F waits for a file that is not there yet", async (directory) => {
