@@ -40,7 +40,7 @@ const USAGE = `Prints the last part of files, and what is appended to them.
 usage: tail.ts [options] [FILE...]
 
 With several files, or with --verbose, a line with its name goes before each.
-Without a file, or for "-", standard input is read.
+Without a file, or for "-", standard input is read, from where it stands.
 
   -n, --lines N       the last N lines (default ${LINES_DEFAULT});
                       +N: from the line N of the file on

@@ -5,7 +5,7 @@
  */
 
 import { Buffer } from "node:buffer";
-import { type BigIntStats, fstatSync } from "node:fs";
+import { type BigIntStats, fstatSync, readSync } from "node:fs";
 import * as fs from "node:fs/promises";
 import process from "node:process";
 import { setTimeout as delay } from "node:timers/promises";
@@ -89,6 +89,11 @@ export class Source {
     return this.path !== STANDARD_INPUT || (this.#stats?.isFile() ?? false);
   }
 
+  /** A file that was open before begins where others have left off reading. */
+  get #hasPosition(): boolean {
+    return this.path === STANDARD_INPUT && this.#stats!.isFile();
+  }
+
   wake(): void {
     this.#news.abort();
   }
@@ -109,6 +114,7 @@ export class Source {
 
   /** Prints a part, up to the end that the file has now. */
   async print(part: Part): Promise<void> {
+    if (this.#hasPosition) return await this.#printRest(part);
     // Files of /proc claim to be empty, and pipes have no size.
     const size = this.#stats!.isFile() ? Number(this.#stats!.size) : 0;
     // Before anything is printed: what is written over meanwhile is printed twice, not never.
@@ -158,13 +164,33 @@ export class Source {
     }
   }
 
-  async #printSequentially(part: Part): Promise<void> {
+  /** Prints a part of what is behind the position, which only a read moves and respects. */
+  async #printRest(part: Part): Promise<void> {
+    this.#output.begin(this);
+    let end = 0;
+    await this.#printSequentially(part, async () => {
+      end = await this.#file!.size();
+      const bytes = readSync(process.stdin.fd, this.#block);
+      return this.#block.subarray(0, bytes);
+    });
+    // There was nothing to read behind it: this is where the position has come to.
+    this.#moveTo(end, this.#recent);
+  }
+
+  async #readNext(): Promise<Uint8Array> {
+    const bytes = await this.#file!.readAt(this.#block, this.#offset);
+    return this.#block.subarray(0, bytes);
+  }
+
+  async #printSequentially(
+    part: Part,
+    readNext = () => this.#readNext(),
+  ): Promise<void> {
     const skipper = new Skipper(part);
     const keeper = new Keeper(part);
     for (;;) {
-      const bytes = await this.#file!.readAt(this.#block, this.#offset);
-      if (bytes === 0) break;
-      const block = this.#block.subarray(0, bytes);
+      const block = await readNext();
+      if (block.length === 0) break;
       this.#moveBy(block);
       if (part.isFromStart) this.#output.write(this, skipper.take(block));
       else keeper.add(block.slice());

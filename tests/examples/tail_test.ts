@@ -240,6 +240,43 @@ for (const what of ["empty", "an unfinished last line", "many lines"]) {
   });
 }
 
+/** Has a command read a file as standard input, once somebody has read two lines of it. */
+function behindTwoLines(path: string, command: string[]): string[] {
+  const line = 'exec < "$0"; read -r one; read -r two; exec "$@"';
+  return ["sh", "-c", line, path, ...command];
+}
+
+test(
+  "tail.ts prints what tail(1) does of standard input that was read in part",
+  {
+    ignore: !hasCoreutils,
+  },
+  async (directory) => {
+    const parts = ["-n1", "-n2", "-n9", "-n+1", "-n+2", "-c3", "-c99", "-c+1"];
+    const path = directory.file("one\ntwo\nthree\nfour\nfive");
+    for (const part of [...parts, "-c+4", "-c+99"]) {
+      const [ours, theirs] = await Promise.all([
+        run(behindTwoLines(path, OURS), [part, "-", "-"]),
+        run(behindTwoLines(path, THEIRS), [part, "-", "-"]),
+      ]);
+      assertEquals([ours.code, ours.stderr], [0, ""], part);
+      assertEquals(decode(ours.stdout), decode(theirs.stdout), part);
+    }
+  },
+);
+
+test("tail.ts -f follows standard input that was read in part", async (directory) => {
+  const path = directory.file("one\ntwo\nthree\n");
+  const command = behindTwoLines(path, OURS);
+  await using tail = new Following(command, ["-f", "-s", "0.1"]);
+  await tail.until("three\n");
+  append(path, "four\n");
+  await tail.until("three\nfour\n");
+  Deno.writeTextFileSync(path, "five\n");
+  await tail.until("three\nfour\nfive\n");
+  await tail.untilComplained("file truncated");
+});
+
 test("startOfLastLines() finds each line of a file", async (directory) => {
   for (const bytes of Object.values(CONTENTS)) {
     await using file = await AioFile.open(directory.file(bytes));
