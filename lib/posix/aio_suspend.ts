@@ -3,6 +3,7 @@ import { type Aiocb, requestsOf } from "./aiocb.ts";
 import { nameOf } from "../checks/bytes.ts";
 import { EAGAIN, EINPROGRESS, EINVAL } from "../system/constants.ts";
 import { AioError } from "../system/error.ts";
+import { librt } from "../system/librt.ts";
 import { untilDone } from "./until_done.ts";
 
 /**
@@ -17,7 +18,8 @@ import { untilDone } from "./until_done.ts";
  * @param timeout_ms How long to wait, in milliseconds; without it, for ever.
  * @returns Once one is done; at once if one already is, or none is given.
  * @throws {AioError} `EAGAIN` when the time has passed; `EINVAL` if a block has
- * no request, or the time is negative or NaN.
+ * no request, or the time is negative or NaN; `ENOSYS` where the system has no
+ * asynchronous I/O.
  * @see https://pubs.opengroup.org/onlinepubs/9799919799/functions/aio_suspend.html
  *
  * @example A read that gives up waiting
@@ -37,6 +39,8 @@ export async function aio_suspend(
   timeout_ms?: number,
 ): Promise<void> {
   const requests = requestsOf(list);
+  // A control block takes the C library, an empty list does not.
+  librt("aio_suspend");
   for (const request of requests) request.assertSubmitted("aio_suspend");
   assertTimeout(timeout_ms);
   if (

@@ -160,12 +160,12 @@ const WORKS = 'files work without it, by the engine "fs"';
 /** That the C interface refuses, and files work. */
 // deno-lint-ignore no-explicit-any
 function assertFilesWork(outcome: any, reason: string): void {
-  const { file, adopted, metrics, pinned, block, read } = outcome;
+  const { file, adopted, metrics, pinned, block, read, suspend } = outcome;
   assertEquals(file.result, "Contentsat the end", file.message);
   assertEquals(adopted, { result: 0 });
   assertEquals(metrics, { result: "fs" });
   assertEquals(pinned, { result: true });
-  for (const { isNotCapable, message } of [block, read]) {
+  for (const { isNotCapable, message } of [block, read, suspend]) {
     assertEquals(isNotCapable, true, message);
     assertStringIncludes(message, "ffi");
   }

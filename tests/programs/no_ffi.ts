@@ -1,6 +1,7 @@
 /** Uses the library where native calls are not permitted, and tells what works. */
 import {
   aio_cancel,
+  aio_suspend,
   Aiocb,
   AioFile,
   allocatePinned,
@@ -44,6 +45,7 @@ console.log(JSON.stringify({
   metrics: await outcomeOf(() => metrics().engine),
   block: await outcomeOf(() => new Aiocb()),
   read: await outcomeOf(() => aio_cancel(0)),
+  suspend: await outcomeOf(() => aio_suspend([null])),
   pinned: await outcomeOf(() => isPinned(allocatePinned(8))),
   ...support,
 }));

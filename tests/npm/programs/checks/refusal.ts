@@ -1,6 +1,7 @@
 /** What the C interface promises where the C library cannot be called. */
 import {
   aio_cancel,
+  aio_suspend,
   Aiocb,
   AioError,
   limits,
@@ -31,5 +32,8 @@ export const refusalChecks: Checks = {
     await assert.rejects(async () => {
       await lio_listio(LIO_NOWAIT, [null]);
     }, isReason);
+    for (const list of [[], [null]]) {
+      await assert.rejects(() => aio_suspend(list, 0), isReason);
+    }
   },
 };
