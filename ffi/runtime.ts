@@ -121,6 +121,8 @@ export interface Runtime {
    * functions that await another one, which follows that.
    */
   readonly losesAwaiters: boolean;
+  /** To how many bytes `ftruncate()` of its `node:fs` sets the size of a file, at most. */
+  readonly truncatedBytesMax: number;
   /** Whether its calls take a bigint for an offset faster than a number. */
   readonly prefersBigOffsets: boolean;
   /** How many calls of a {@linkcode NativeCallback} may be due at once. */

@@ -82,6 +82,7 @@ export const runtime: Runtime = {
   fileCallsAtOnce: Infinity,
   roundsStatus: true,
   duplicatesDescriptors: true,
+  truncatedBytesMax: Number.MAX_SAFE_INTEGER,
   prefersBigOffsets: true,
   losesAwaiters: false,
   bindsAtImport: isGranted("ffi"),

@@ -55,6 +55,7 @@ export const runtime: Runtime = {
   fileCallsAtOnce: fileCallsAtOnce(),
   roundsStatus: isDeno,
   duplicatesDescriptors: isDeno,
+  truncatedBytesMax: isBun ? 2 ** 52 - 1 : Number.MAX_SAFE_INTEGER,
   prefersBigOffsets: false,
   losesAwaiters: isBun,
   bindsAtImport: false,

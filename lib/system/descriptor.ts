@@ -19,7 +19,7 @@ import type { Librt } from "../../ffi/librt.ts";
 import { freeNative, tryAllocateNative } from "../../ffi/memory.ts";
 import { runtime } from "../../ffi/current.ts";
 import { exactStatusOf, sizeOfRegular } from "../../ffi/statx.ts";
-import { EBADF, platform } from "./constants.ts";
+import { EBADF, EFBIG, platform } from "./constants.ts";
 import { AioError, fromSystemError } from "./error.ts";
 import { librt, reasonAgainst } from "./librt.ts";
 import { isServedByFs } from "./settings.ts";
@@ -351,7 +351,11 @@ export async function truncateFile(
     const name = hint === "" ? fileName(file) : `${fileName(file)}${hint},`;
     return `Cannot truncate ${name} to ${length} bytes`;
   };
-  if (isLocksAtStake()) {
+  const isTooLong = length > runtime.truncatedBytesMax;
+  if (isTooLong && isServedByFs()) {
+    throw new AioError(what(), { syscall, ...file, errno: EFBIG });
+  }
+  if (isTooLong || isLocksAtStake()) {
     const native = librt(syscall);
     const errno = -await resultOnThread(
       () => native.ftruncate_nonblocking(fd, length),

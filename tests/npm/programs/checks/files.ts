@@ -1,6 +1,6 @@
 /** What the interface promises of files. */
 import {
-  type AioError,
+  AioError,
   AioFile,
   allocatePinned,
   isPinned,
@@ -65,6 +65,20 @@ export const fileChecks: Checks = {
     );
     assert.ok(read.every((bytes) => bytes === BLOCK_BYTES));
     blocks.forEach((block, at) => assert.ok(block.every((b) => b === at)));
+  },
+
+  "truncate() to any size works, or is an AioError": async () => {
+    await using file = await AioFile.open(newPath(), CREATING);
+    for (const length of [2 ** 52 - 1, 2 ** 52, Number.MAX_SAFE_INTEGER]) {
+      try {
+        await file.truncate(length);
+        assert.equal(await file.size(), length);
+      } catch (error) {
+        assert.ok(error instanceof AioError, String(error));
+        assert.equal(error.syscall, "ftruncate");
+        if (isLinux) assert.equal(error.code, "EFBIG");
+      }
+    }
   },
 
   "readAt() takes Buffer and SharedArrayBuffer": async () => {
