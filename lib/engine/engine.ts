@@ -83,6 +83,11 @@ export interface ChannelOwner {
    * counts them already.
    */
   completed(request: EngineRequest, errno: number, bytes: number): void;
+  /**
+   * Nothing can be called for a request: the runtime's own error, such as where it
+   * permits native calls no more.
+   */
+  threw(request: EngineRequest, error: Error): void;
   /** There is no memory for a request: the system was not asked. */
   lackedMemory(request: EngineRequest): void;
   /** The system could not take a request after all: it waits again, first. */

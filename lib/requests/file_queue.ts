@@ -163,6 +163,11 @@ export class FileQueue implements Source, ChannelOwner {
     dispatcher.refused(this);
   }
 
+  threw(request: Request, error: Error): void {
+    dispatcher.left(request);
+    this.settle(request, error);
+  }
+
   lackedMemory(request: Request): void {
     dispatcher.left(request);
     request.isUnasked = true;

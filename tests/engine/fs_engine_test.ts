@@ -252,6 +252,8 @@ class Served implements ChannelOwner, Disposable {
     this.rooms++;
   }
 
+  threw(): void {}
+
   lackedMemory(): void {}
 
   putBack(): void {}

@@ -35,6 +35,7 @@ class Owner implements ChannelOwner {
   putBack(request: EngineRequest): void {
     this.returned.push(request);
   }
+  threw(): void {}
   lackedMemory(): void {}
   roomAgain(): void {}
   closeFailed(): void {}

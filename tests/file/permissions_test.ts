@@ -212,6 +212,35 @@ for (const engine of ["io_uring", "librt"] as const) {
   );
 }
 
+for (const engine of ["io_uring", "librt"] as const) {
+  test(
+    `requests of pipes settle, and close() resolves, once the permission for native calls is revoked, on ${engine}`,
+    {
+      engine,
+      ignore: !isLinux,
+    },
+    async () => {
+      using directory = new Directory();
+      for (const temperature of ["cold", "warm"]) {
+        const args = [directory.file(), temperature];
+        const waiting = temperature === "cold" ? 0 : 3;
+        assertEquals(await report("revoked_ffi_pipes", { args, engine }), {
+          inFlight: Array(waiting).fill("settled"),
+          write: "settled",
+          writeOfSocket: "NotCapable",
+          readOfSocket: "NotCapable",
+          oneBehindTheOther: Array(2).fill("NotCapable"),
+          sync: "settled",
+          queue: "NotCapable",
+          canceled: "settled",
+          close: Array(5).fill("resolved"),
+          left: 0,
+        });
+      }
+    },
+  );
+}
+
 test("without any permission importing works, and Deno refuses the file", async () => {
   using directory = new Directory();
   const path = directory.file("contents");

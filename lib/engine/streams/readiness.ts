@@ -37,9 +37,9 @@ class Wake {
   readonly #writeFd: number;
   #isWoken = false;
 
-  /** @returns `null` if the process may have no more descriptors. */
+  /** @returns `null` if the process may have no more descriptors, or native calls. */
   static open(): Wake | null {
-    const ends = openPipe();
+    const ends = orNull(openPipe);
     return ends === null ? null : new Wake(ends);
   }
 
@@ -49,14 +49,14 @@ class Wake {
   }
 
   wake(): void {
-    const memory = byte.get();
+    const memory = orNull(() => byte.get());
     if (this.#isWoken || memory === null) return;
     this.#isWoken = librt().write(this.#writeFd, memory.pointer, 1) === 1;
   }
 
   /** Takes the byte out, so that the next call waits. */
   clear(): void {
-    const memory = byte.get();
+    const memory = orNull(() => byte.get());
     if (!this.#isWoken || memory === null) return;
     this.#isWoken = librt().read(this.fd, memory.pointer, 1) !== 1;
   }
@@ -64,6 +64,15 @@ class Wake {
   close(): void {
     librt().close(this.fd);
     librt().close(this.#writeFd);
+  }
+}
+
+/** What takes memory; `null` where the runtime permits native calls no more. */
+function orNull<T>(take: () => T): T | null {
+  try {
+    return take();
+  } catch {
+    return null;
   }
 }
 
@@ -107,7 +116,12 @@ class PollThread implements Readiness {
 
   async #poll(): Promise<void> {
     const named = [...this.#waiting];
-    const returned = await this.#returnedEvents(named);
+    let returned: Map<number, number> | null;
+    try {
+      returned = await this.#returnedEvents(named);
+    } catch (error) {
+      return this.#fail(error as Error);
+    }
     // The system refused: who waits finds out by trying.
     if (returned === null) {
       await new Promise((resolve) => setTimeout(resolve, POLL_MS));
@@ -146,6 +160,14 @@ class PollThread implements Readiness {
     }
     freeNative(memory);
     return result === -1 ? null : returned;
+  }
+
+  /** The runtime refuses, and would each time. */
+  #fail(error: Error): void {
+    for (const waiting of this.#waiting) {
+      this.#waiting.delete(waiting);
+      waiting.threw(error);
+    }
   }
 
   #serve(ready: Waiting[]): void {

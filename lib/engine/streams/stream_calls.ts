@@ -29,6 +29,8 @@ export interface StreamCalls {
    * @param request The request, the next bytes of which it is about.
    * @param wanted How many, {@linkcode CALL_BYTES_MAX} at most.
    * @returns Bytes, or a negative error number: of `EAGAIN` if it would have to wait.
+   * @throws The runtime's own error where it permits native calls no more; nothing was
+   * transferred then.
    */
   transfer(request: EngineRequest, wanted: number): number;
   /** Gives back what it has opened. */
@@ -42,11 +44,13 @@ export interface Waiting {
   readonly events: number;
   /** The descriptor is ready, or has failed. It waits no longer. */
   ready(): void;
+  /** The runtime lets nothing wait for the descriptor. It waits no longer. */
+  threw(error: Error): void;
 }
 
 /** What waits for descriptors. */
 export interface Readiness {
-  /** Calls `waiting.ready()` when its descriptor is ready. */
+  /** Calls `waiting.ready()` when its descriptor is ready, or `threw()`. */
   wait(waiting: Waiting): void;
   /** Ends waiting: nothing holds the descriptor for it any more. */
   forget(waiting: Waiting): void;

@@ -117,6 +117,12 @@ export class StreamChannel implements Channel, Waiting {
     this.#serve();
   }
 
+  /** Nothing can wait for it. */
+  threw(error: Error): void {
+    this.#isWaiting = false;
+    this.#threw(error);
+  }
+
   readonly #serveSoon = coalesced(setImmediate, () => {
     if (!this.#isWaiting) this.#serve();
   });
@@ -161,7 +167,13 @@ export class StreamChannel implements Channel, Waiting {
       this.#completed(0, 0);
       return true;
     }
-    const result = this.#calls.transfer(request, wanted);
+    let result: number;
+    try {
+      result = this.#calls.transfer(request, wanted);
+    } catch (error) {
+      this.#threw(error as Error);
+      return true;
+    }
     if (result === -EINTR) return true;
     if (result === -EAGAIN && (isWrite || transferred === 0)) return false;
     if (result > 0) request.transferred += result;
@@ -172,6 +184,14 @@ export class StreamChannel implements Channel, Waiting {
     if (isFailed) this.#completed(-result, 0);
     else if (isDone) this.#completed(0, Math.max(result, 0));
     return true;
+  }
+
+  #threw(error: Error): void {
+    const { isWrite, transferred } = this.#request!;
+    // What was read would be lost.
+    if (!isWrite && transferred > 0) return this.#completed(0, transferred);
+    this.#owner.threw(this.#take(), error);
+    this.#owner.roomAgain();
   }
 
   #completed(errno: number, bytes: number): void {
