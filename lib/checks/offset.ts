@@ -29,6 +29,19 @@ export function offsetAfter(
 }
 
 /**
+ * How many of the bytes from an offset on a file can have: none is longer than an
+ * `off_t` can tell, and some systems refuse to read beyond that.
+ */
+export function bytesOfFile(
+  offset: number | bigint,
+  byteLength: number,
+): number {
+  if (typeof offset === "number") return byteLength;
+  const left = OFFSET_LIMIT - 1n - offset;
+  return left < byteLength ? Number(left) : byteLength;
+}
+
+/**
  * An offset of a file, as a number if that is exact.
  *
  * @param operation What is to be done there, for the message.

@@ -6,6 +6,7 @@
  */
 import { type Buffers, isList, lengthOf } from "../checks/buffers.ts";
 import { byteLengthOf } from "../checks/bytes.ts";
+import { bytesOfFile } from "../checks/offset.ts";
 import type {
   EngineRequest,
   FileTraits,
@@ -110,7 +111,10 @@ export abstract class Request implements EngineRequest, Linked<Request> {
     this.view = view;
     this.address = address;
     this.offset = offset;
-    this.length = view === null ? 0 : lengthOf(view);
+    const length = view === null ? 0 : lengthOf(view);
+    this.length = operation === "read" && queue.file.isSeekable
+      ? bytesOfFile(offset, length)
+      : length;
     this.priority = priority;
     this.isWrite = operation === "write" || operation === "append";
     this.isSync = operation === "sync" || operation === "syncData";

@@ -3,6 +3,7 @@
 import { assertEquals } from "@std/assert";
 import fc from "fast-check";
 import {
+  bytesOfFile,
   exactOffset,
   fileOffset,
   offsetAfter,
@@ -49,5 +50,16 @@ test("offsetAfter() is exact, and a number wherever one is", () => {
       offsetAfter(represented(offset), bytes),
       represented(offset + BigInt(bytes)),
     );
+  }));
+});
+
+test("bytesOfFile() is what lies within the longest file that there is", () => {
+  const size = 2n ** 63n - 1n;
+  const near = fc.bigInt({ min: size - 999n, max: size });
+  const lengths = fc.nat(2000);
+  fc.assert(fc.property(fc.oneof(offsets, near), lengths, (offset, length) => {
+    const left = size - offset;
+    const wanted = left < BigInt(length) ? Number(left) : length;
+    assertEquals(bytesOfFile(represented(offset), length), wanted);
   }));
 });

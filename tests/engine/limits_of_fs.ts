@@ -148,6 +148,7 @@ const LIMITS: readonly Limit[] = [
         "writeAt() writes every piece in its place from ",
         "readAt() reads every piece from its place from 9007199254740993 on",
         "writable() and readable() pass ",
+        "reads up to the largest offset there is have what the file has",
         "copyTo() copies from beyond 2 ** 53 to the exact end of a file",
         "copyTo() of a hole replaces what was there beyond 2 ** 53, ",
         "copyTo() refuses more bytes than a number can tell, ",

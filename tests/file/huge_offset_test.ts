@@ -114,6 +114,84 @@ for (const begin of [LAST, LAST - 1, LAST - MIB, 2n ** 53n + 1n]) {
   );
 }
 
+/** What `readAt()`, `batch()` and a queue read into a buffer that is made for each. */
+async function readEach(
+  file: AioFile,
+  make: () => Uint8Array,
+  offset: bigint,
+): Promise<number[]> {
+  const outcomes = [await file.readAt(make(), offset)];
+  const read = { type: "read", buffer: make(), offset } as const;
+  const [outcome] = await file.batch([read]);
+  if (outcome.status === "rejected") throw outcome.reason;
+  outcomes.push(outcome.value);
+  await using queue = new CompletionQueue();
+  queue.read(file, make(), offset);
+  for await (const { bytes, error } of queue.drain()) {
+    assertEquals(error, null);
+    outcomes.push(bytes);
+  }
+  return outcomes;
+}
+
+/** No file is longer. */
+const SIZE_MAX = 2n ** 63n - 1n;
+
+/** Memory where the system finds it, and memory that may move. */
+const MAKERS = [allocatePinned, (length: number) => new Uint8Array(length)];
+
+for (const pageCache of [true, false]) {
+  const how = pageCache ? "with" : "without";
+  test(
+    `reads up to the largest offset there is are 0 bytes behind the end, ${how} the page cache`,
+    { onFirstThread: import.meta.url, pageCache },
+    async () => {
+      using directory = new Directory();
+      await using file = await AioFile.open(directory.file("contents"));
+      for (const left of [0n, 1n, 4095n, 4096n, 300_000n]) {
+        const offset = SIZE_MAX - left;
+        for (const length of [1, 4096, 300_000]) {
+          for (const make of MAKERS) {
+            const read = await readEach(file, () => make(length), offset);
+            assertEquals(read, [0, 0, 0]);
+            const list = [make(length), make(9)];
+            assertEquals(await file.readAt(list, offset), 0);
+          }
+        }
+        assertEquals((await file.read(offset, 10)).length, 0);
+        assertEquals((await file.read(offset, Infinity)).length, 0);
+      }
+    },
+  );
+}
+
+test("reads up to the largest offset there is have what the file has", {
+  ignore,
+}, async () => {
+  using directory = new Directory(MEMORY);
+  await using file = await AioFile.open(directory.file(), READ_WRITE);
+  const contents = pattern(7);
+  const offset = SIZE_MAX - 10n;
+  assertEquals(await file.writeAt(contents, offset), 7);
+  for (const length of [7, 10, 11, 300_000]) {
+    assertBytes(await bytesAt(file, offset, length), contents);
+    assertBytes(await file.read(offset, length), contents);
+  }
+  await file.writeAt(pattern(3, 7), SIZE_MAX - 3n);
+  const read = await readEach(file, () => new Uint8Array(16), offset);
+  assertEquals(read, [10, 10, 10]);
+  const list = [new Uint8Array(8), new Uint8Array(8)];
+  assertEquals(await file.readAt(list, offset), 10);
+  assertBytes(concat(list).subarray(0, 10), pattern(10));
+});
+
+test("a read at the largest offset of what is for writing only is EBADF", async () => {
+  using directory = new Directory();
+  await using file = await AioFile.open(directory.file(), { write: true });
+  const read = file.readAt(new Uint8Array(5), SIZE_MAX);
+  await assertAioError(read, "EBADF");
+});
+
 test("copyTo() copies from beyond 2 ** 53 to the exact end of a file", {
   ignore,
 }, async () => {

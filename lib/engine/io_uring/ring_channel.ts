@@ -161,7 +161,8 @@ export class RingChannel implements Channel {
   /** Where the next buffers of a list lie; `null` if they are not used in place. */
   #vectorsOf(request: EngineRequest): Vector[] | null {
     const { view, transferred, length, operation } = request;
-    if (view === null || !isList(view)) return null;
+    // Of a list that lies behind all that a file can have, no byte is asked for.
+    if (view === null || !isList(view) || length === 0) return null;
     const vectors: Vector[] = [];
     let rest = length - transferred;
     const mayBeCopied = operation === "append" && rest <= BOUNCE_BYTES_MAX;
