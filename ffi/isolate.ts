@@ -33,11 +33,13 @@ function isFirstThread(): boolean {
 
 /**
  * Whether Deno starts the program again in the same process when its files change.
- * Only the command line tells; an argument of the program itself that is the same
- * does no harm.
+ * It does so with the package from npm, too. Only the command line tells; an argument
+ * of the program itself that is the same does no harm.
  */
 function isWatched(): boolean {
-  if (runtime.name !== "deno" || librt().platform.os !== "linux") return false;
+  if (!runtime.restartsInProcess || librt().platform.os !== "linux") {
+    return false;
+  }
   const command = systemFiles.read("/proc/self/cmdline") ?? "";
   return command.split("\0").some((argument) =>
     /^--(watch|unstable-hmr)/.test(argument)

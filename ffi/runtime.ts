@@ -92,7 +92,6 @@ export interface Watch {
 
 /** What a runtime implements. */
 export interface Runtime {
-  readonly name: "deno" | "node" | "bun";
   readonly host: Host;
   /**
    * How many nonblocking calls may be out at once. Where they hold threads that
@@ -133,6 +132,11 @@ export interface Runtime {
    * permission then.
    */
   readonly bindsAtImport: boolean;
+  /**
+   * Whether the command line may have it end the isolate and start the program again in
+   * the same process, when its files change.
+   */
+  readonly restartsInProcess: boolean;
   /** Why this runtime cannot call native code at all, if so. */
   readonly unusable: string | null;
   /** Whether it permits native calls, without asking anybody. */

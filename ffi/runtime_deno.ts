@@ -69,7 +69,6 @@ let errnoView: Int32Array | null = null;
 
 /** {@linkcode Runtime} for Deno. */
 export const runtime: Runtime = {
-  name: "deno",
   host: {
     os: Deno.build.os,
     arch: Deno.build.arch,
@@ -86,6 +85,7 @@ export const runtime: Runtime = {
   prefersBigOffsets: true,
   losesAwaiters: false,
   bindsAtImport: isGranted("ffi"),
+  restartsInProcess: true,
   unusable: WHY_NO_DESCRIPTORS,
 
   get isPermitted(): boolean {

@@ -42,7 +42,6 @@ let arenas: Arenas;
 
 /** See the module's documentation. */
 export const runtime: Runtime = {
-  name: isBun ? "bun" : "node",
   host: {
     os: OS,
     arch: archOf(process.arch),
@@ -59,6 +58,8 @@ export const runtime: Runtime = {
   prefersBigOffsets: false,
   losesAwaiters: isBun,
   bindsAtImport: false,
+  // Node starts another process, and Bun's --hot keeps the isolate.
+  restartsInProcess: isDeno,
   get unusable(): string | null {
     return WHY_NO_DESCRIPTORS ?? loadKoffi();
   },

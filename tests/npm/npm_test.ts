@@ -228,9 +228,14 @@ for (const resolution of ["nodenext", "bundler"]) {
             noEmit: true,
           },
           files: [
-            ...["checks", "exits", "fake_timers", "realm", "workers"].map(
-              sourceOf,
-            ),
+            ...[
+              "checks",
+              "exits",
+              "fake_timers",
+              "realm",
+              "watched",
+              "workers",
+            ].map(sourceOf),
             "require.cts",
           ],
         }),
@@ -486,6 +491,31 @@ testEach(
     });
   },
 );
+
+test("Deno: lives when `deno run --watch` starts it again in flight", {
+  ignore: !isLinux,
+  limit_ms,
+}, async () => {
+  await withFifo(async (fifo) => {
+    const marker = `${fifo}.marker`;
+    const watched = `${fifo}.watched`;
+    await Deno.writeTextFile(watched, "");
+    const { signal, stdout, stderr } = await run(
+      directory,
+      Deno.execPath(),
+      "run",
+      "-A",
+      `--watch=${watched}`,
+      programOf("watched", true),
+      fifo,
+      marker,
+      watched,
+    );
+    assertEquals(signal, "SIGKILL", stderr);
+    // Nobody would see the completions of a ring.
+    assertEquals(stdout, "in flight, librt\nsame process, librt\n", stderr);
+  });
+});
 
 const CANNOT_LOAD = "The package koffi, which calls the C library, cannot be " +
   "loaded ";
