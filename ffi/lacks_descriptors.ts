@@ -5,27 +5,16 @@
  */
 import { closeSync, openSync } from "node:fs";
 import { devNull } from "node:os";
-import process from "node:process";
+import { isGranted } from "./permissions.ts";
 
 const LACKING = ["EMFILE", "ENFILE"];
-
-/** The part of Deno that answers without asking anybody. */
-interface Asked {
-  permissions: {
-    querySync(of: { name: "read"; path: string }): { state: string };
-  };
-}
 
 /**
  * Whether the process can open no file now, as far as it may try that: what cannot be
  * loaded then can be loaded later.
  */
 export function lacksDescriptors(): boolean {
-  if (process.versions.deno !== undefined) {
-    const { permissions } = (globalThis as unknown as { Deno: Asked }).Deno;
-    const { state } = permissions.querySync({ name: "read", path: devNull });
-    if (state !== "granted") return false;
-  }
+  if (!isGranted({ name: "read", path: devNull })) return false;
   try {
     closeSync(openSync(devNull, "r"));
     return false;

@@ -21,9 +21,6 @@ export class UnavailableError extends Error {
   isPassing = false;
 }
 
-const NOT_PERMITTED = "Native calls are not permitted: run again with " +
-  "--allow-ffi without a path";
-
 let bound: Librt | UnavailableError | null = null;
 
 /**
@@ -45,7 +42,8 @@ export function librt(): Librt {
  * Why the C library cannot be called, if so. Nobody is asked for a permission.
  */
 export function whyUnavailable(): string | null {
-  if (bound === null && !runtime.isPermitted) return NOT_PERMITTED;
+  const forbidden = bound === null ? runtime.forbidden : null;
+  if (forbidden !== null) return forbidden;
   try {
     librt();
     return null;

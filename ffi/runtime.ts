@@ -137,10 +137,16 @@ export interface Runtime {
    * the same process, when its files change.
    */
   readonly restartsInProcess: boolean;
-  /** Why this runtime cannot call native code at all, if so. */
+  /**
+   * Why this runtime cannot call native code at all, if so. It may throw its own error
+   * where it does not permit native calls, which it may ask somebody about.
+   */
   readonly unusable: string | null;
-  /** Whether it permits native calls, without asking anybody. */
-  readonly isPermitted: boolean;
+  /**
+   * What is missing for native calls of which nobody is asked for a permission; `null`
+   * if nothing is.
+   */
+  readonly forbidden: string | null;
   /**
    * Whether `node:fs` can be asked for files of `/proc` by the numbers that it has
    * for descriptors: those are the system's own, and nobody is asked for a permission.

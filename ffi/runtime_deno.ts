@@ -9,6 +9,12 @@ import {
   type Native,
   symbolOf,
 } from "./binding.ts";
+import {
+  assertWhole,
+  FFI_REFUSED,
+  isAllGranted,
+  isGranted,
+} from "./permissions.ts";
 import type { Platform } from "./platform.ts";
 import type {
   NativeCallback,
@@ -57,6 +63,8 @@ function declare(platform: Platform): Deno.ForeignLibraryInterface {
   return declared as Deno.ForeignLibraryInterface;
 }
 
+const FFI = { name: "ffi" } as const;
+
 const WHY_NO_DESCRIPTORS = whyNoDescriptors(Deno.version.deno);
 
 const asPointer = (pointer: Deno.PointerObject): Pointer =>
@@ -84,17 +92,16 @@ export const runtime: Runtime = {
   truncatedBytesMax: Number.MAX_SAFE_INTEGER,
   prefersBigOffsets: true,
   losesAwaiters: false,
-  bindsAtImport: isGranted("ffi"),
+  bindsAtImport: isGranted(FFI),
   restartsInProcess: true,
   unusable: WHY_NO_DESCRIPTORS,
 
-  get isPermitted(): boolean {
-    return isGranted("ffi");
+  get forbidden(): string | null {
+    return isGranted(FFI) ? null : FFI_REFUSED;
   },
 
   get readsSystemFiles(): boolean {
-    // Deno wants all of them for /proc.
-    return runtime.unusable === null && PERMISSIONS.every(isGranted);
+    return runtime.unusable === null && isAllGranted();
   },
 
   mistakesFlags: false,
@@ -154,11 +161,8 @@ export const runtime: Runtime = {
   },
 
   variable(name: string): string | null {
-    const { state } = Deno.permissions.querySync({
-      name: "env",
-      variable: name,
-    });
-    return state === "granted" ? Deno.env.get(name) ?? null : null;
+    const isReadable = isGranted({ name: "env", variable: name });
+    return isReadable ? Deno.env.get(name) ?? null : null;
   },
 
   addressOfBuffer(buffer: ArrayBufferLike): number {
@@ -219,36 +223,12 @@ function symbolsOf(library: string, platform: Platform): object {
   }
 }
 
-const PERMISSIONS = [
-  "read",
-  "write",
-  "net",
-  "env",
-  "run",
-  "sys",
-  "ffi",
-] as const;
-
-/** Nobody can tell of such a path whether it is one of some that are permitted. */
-function assertWhole(name: "read" | "write"): void {
-  const { state, partial } = Deno.permissions.querySync({ name });
-  if (state === "granted" && !partial) return;
-  throw new Deno.errors.NotCapable(
-    `A path that is not UTF-8 requires ${name} access to all files, ` +
-      `run again with --allow-${name} without a path`,
-  );
-}
-
-function isGranted(name: typeof PERMISSIONS[number]): boolean {
-  return Deno.permissions.querySync({ name }).state === "granted";
-}
-
 /**
  * A permission for some paths is for files, and a library's name is then one in
  * the working directory. What Deno has for native memory needs the whole one.
  */
 function assertWholePermission(): void {
-  if (isGranted("ffi")) return;
+  if (isGranted(FFI)) return;
   throw new Deno.errors.NotCapable(
     "The C library cannot be used with --allow-ffi for some paths only: " +
       "run again with --allow-ffi without a path",

@@ -11,9 +11,9 @@ import { bindFunctions } from "./binding.ts";
 import { clearInterval, setInterval } from "./event_loop.ts";
 import { Arenas } from "./node/arenas.ts";
 import { bunFunctions, isBun } from "./node/bun.ts";
-import { denoVersion, isDeno } from "./node/deno.ts";
+import { denoVersion, isDeno, whyKoffiIsForbidden } from "./node/deno.ts";
 import { functionsIn } from "./node/functions.ts";
-import { keep, koffi, loadKoffi } from "./node/koffi.ts";
+import { isKoffiLoaded, keep, koffi, loadKoffi } from "./node/koffi.ts";
 import { watcher } from "./node/watch.ts";
 import {
   fileCallsAtOnce,
@@ -21,6 +21,7 @@ import {
   threadsOnDemand,
 } from "./node/thread_pool.ts";
 import { variable } from "./node/variable.ts";
+import { assertWhole, deno, isAllGranted } from "./permissions.ts";
 import type { Platform } from "./platform.ts";
 import type {
   NativeCallback,
@@ -64,10 +65,14 @@ export const runtime: Runtime = {
     return WHY_NO_DESCRIPTORS ?? loadKoffi();
   },
 
-  // Its own flags make koffi unusable.
-  isPermitted: true,
-  // Nobody is asked, but --permission may not allow it.
+  // Node's own flags make koffi unusable.
+  get forbidden(): string | null {
+    return isKoffiLoaded() ? null : whyKoffiIsForbidden();
+  },
+
   get readsSystemFiles(): boolean {
+    if (WHY_NO_DESCRIPTORS !== null || !isAllGranted()) return false;
+    // Nobody is asked, but --permission may not allow it.
     return process.permission?.has("fs.read", "/proc/self/fdinfo") ?? true;
   },
 
@@ -79,8 +84,11 @@ export const runtime: Runtime = {
   followsLinks: isDeno,
   endsAtSizeLimit: isDeno,
   opensAnyPath: !isDeno,
-  // Everything is opened by node:fs.
-  assertMayOpenAll(): void {},
+  // Node and Bun open everything by node:fs.
+  assertMayOpenAll(isRead: boolean, isWrite: boolean): void {
+    if (isRead) assertWhole("read");
+    if (isWrite) assertWhole("write");
+  },
 
   bind(platform: Platform): NativeFunctions | null {
     const native = bindFunctions(
@@ -158,8 +166,13 @@ function archOf(arch: string): string {
   return arch === "x64" ? "x86_64" : arch === "arm64" ? "aarch64" : arch;
 }
 
-/** `process.report` would tell as well, but looks up the names of all hosts. */
+/**
+ * Deno knows which one it was made for. On Node `process.report` would tell as well, but
+ * looks up the names of all hosts.
+ */
 function isMusl(): boolean {
+  const target = deno()?.build.target;
+  if (target !== undefined) return target.includes("musl");
   try {
     return readFileSync("/proc/self/maps", "utf8").includes("/ld-musl-");
   } catch {

@@ -6,6 +6,7 @@
 import { createRequire } from "node:module";
 import process from "node:process";
 import { assert } from "../../lib/checks/assert.ts";
+import { requestFfi } from "../permissions.ts";
 import { isOlder, OLDEST_KOFFI } from "../versions.ts";
 
 /** A function of a library. */
@@ -60,9 +61,12 @@ export function keep(...objects: unknown[]): void {
  * Loads koffi, once.
  *
  * @returns Why that is not possible, and what to do, or `null`.
+ * @throws Deno's own error if it does not permit native calls.
  */
 export function loadKoffi(): string | null {
   if (loaded !== null) return null;
+  // Once, and for all of them: koffi asks for each file that it tries.
+  requestFfi();
   try {
     const found = requireKoffi();
     if (isOlder(found.version, OLDEST_KOFFI)) {
@@ -106,6 +110,11 @@ function adviceOnFlags(): string {
   return process.permission === undefined
     ? "start Node without --no-addons"
     : "start Node with --allow-addons";
+}
+
+/** Whether it is loaded: what it calls then, nobody is asked about. */
+export function isKoffiLoaded(): boolean {
+  return loaded !== null;
 }
 
 /** Koffi, once it is loaded. */

@@ -4,12 +4,10 @@
  * @module
  */
 import process from "node:process";
+import { isGranted } from "../permissions.ts";
 
-/** A variable; `null` if it is not set, or Deno does not allow to read it. */
+/** A variable; `null` if it is not set, or if Deno would ask for a permission. */
 export function variable(name: string): string | null {
-  try {
-    return process.env[name] ?? null;
-  } catch {
-    return null;
-  }
+  const isReadable = isGranted({ name: "env", variable: name });
+  return isReadable ? process.env[name] ?? null : null;
 }

@@ -244,7 +244,7 @@ function isNative(view: Uint8Array): boolean {
 
 /** The address of a buffer; 0 where native calls are not permitted: nobody is asked. */
 function addressOf(buffer: ArrayBufferLike): number {
-  return runtime.isPermitted ? runtime.addressOfBuffer(buffer) : 0;
+  return runtime.forbidden === null ? runtime.addressOfBuffer(buffer) : 0;
 }
 
 /**

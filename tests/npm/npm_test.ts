@@ -232,6 +232,7 @@ for (const resolution of ["nodenext", "bundler"]) {
               "checks",
               "exits",
               "fake_timers",
+              "permissions",
               "realm",
               "watched",
               "workers",
@@ -515,6 +516,131 @@ test("Deno: lives when `deno run --watch` starts it again in flight", {
     // Nobody would see the completions of a ring.
     assertEquals(stdout, "in flight, librt\nsame process, librt\n", stderr);
   });
+});
+
+/** What the program `permissions` prints, and what Deno was asked for meanwhile. */
+interface WithPermissions {
+  available: boolean;
+  engine: string;
+  reason?: string;
+  file?: unknown;
+  c?: unknown;
+  asked: { permission: string; value: string }[];
+}
+
+/** Runs it on Deno, in a directory of its own that has a file. */
+async function runPermitted(
+  flags: (own: string) => string[],
+  args: (path: string) => string[] = () => [],
+): Promise<WithPermissions> {
+  const own = await Deno.makeTempDir({ dir: directory });
+  try {
+    await mustRun(own, "sh", "-c", "printf contents | tee file");
+    // A name that is not UTF-8.
+    await mustRun(own, "sh", "-c", "ln file \"$(printf '\\351')\"");
+    const audit = `${own}.audit`;
+    await Deno.writeTextFile(audit, "");
+    const program = [
+      "run",
+      "--no-prompt",
+      ...flags(own),
+      programOf("permissions", true),
+      ...args(own),
+    ];
+    const variable = `DENO_AUDIT_PERMISSIONS=${audit}`;
+    const deno = Deno.execPath();
+    const stdout = await mustRun(directory, "env", variable, deno, ...program);
+    const lines = (await Deno.readTextFile(audit)).split("\n");
+    const asked = lines.filter((line) => line !== "").map((line) =>
+      JSON.parse(line)
+    );
+    return { ...JSON.parse(stdout), asked };
+  } finally {
+    await Deno.remove(own, { recursive: true });
+  }
+}
+
+const forFiles = (
+  own: string,
+) => [`--allow-read=${own}`, `--allow-write=${own}`];
+const FOR_KOFFI = ["--allow-ffi", `--allow-read=${Deno.execPath()}`];
+
+test("Deno: importing asks for no permission", {
+  limit_ms,
+}, async () => {
+  const outcome = await runPermitted(() => []);
+  assertEquals(outcome.asked, []);
+  assertEquals([outcome.available, outcome.engine], [false, "fs"]);
+});
+
+/** The flags beside those for the file, and which advice there is with them. */
+const BESIDE_THE_FILE: [how: string, flags: string[], advice: string | null][] =
+  [
+    ["no more", [], "run again with --allow-ffi without a path"],
+    [
+      "libraries",
+      ["--allow-ffi=/lib"],
+      "run again with --allow-ffi without a path",
+    ],
+    [
+      "native calls",
+      ["--allow-ffi"],
+      `run again with --allow-read=${Deno.execPath()}`,
+    ],
+    ["all that koffi needs", FOR_KOFFI, null],
+  ];
+
+for (const [how, flags, advice] of BESIDE_THE_FILE) {
+  test(`Deno: opening a file asks for that file only, with ${how} permitted`, {
+    ignore: !isLinux,
+    limit_ms,
+  }, async () => {
+    const { asked, ...outcome } = await runPermitted(
+      (own) => [...forFiles(own), ...flags],
+      (own) => [join(own, "file")],
+    );
+    assertEquals(outcome.file, 16);
+    assertEquals(outcome.available, advice === null);
+    assertStringIncludes(outcome.reason ?? "", advice ?? "");
+    assertEquals(outcome.engine === "fs", advice !== null);
+    const others = asked.filter(({ permission, value }) =>
+      !(value.endsWith("/file") && /^(read|write)$/.test(permission))
+    );
+    // It is loaded from there, as far as that is permitted.
+    const forKoffi = others.filter(({ permission, value }) =>
+      advice === null &&
+      (permission === "ffi" && value.endsWith("/koffi.node") ||
+        permission === "read" && value === Deno.execPath())
+    );
+    assertEquals(others, forKoffi);
+  });
+}
+
+test("Deno: the C interface without --allow-ffi throws Deno's own error", {
+  ignore: !isLinux,
+  limit_ms,
+}, async () => {
+  const use = (own: string) => [join(own, "file"), "c"];
+  const without = await runPermitted(forFiles, use);
+  const why = "NotCapable: Native calls are not permitted: run again with " +
+    "--allow-ffi without a path";
+  assertEquals([without.file, without.c], [16, why]);
+  const flags = (own: string) => [...forFiles(own), "--allow-ffi"];
+  assertEquals((await runPermitted(flags, use)).c, true);
+});
+
+test("Deno: a path that is not UTF-8 takes permission for all files", {
+  ignore: !isLinux,
+  limit_ms,
+}, async () => {
+  const use = (own: string) => [join(own, "\u00e9"), "latin1"];
+  const some = (own: string) => [...forFiles(own), ...FOR_KOFFI];
+  assertStringIncludes(
+    `${(await runPermitted(some, use)).file}`,
+    "NotCapable: A path that is not UTF-8 requires read access to all files",
+  );
+  const all = () => ["--allow-ffi", "--allow-read", "--allow-write"];
+  assertEquals((await runPermitted(all, use)).file, 16);
 });
 
 const CANNOT_LOAD = "The package koffi, which calls the C library, cannot be " +
