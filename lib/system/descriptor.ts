@@ -244,13 +244,20 @@ export async function statOf(file: NamedFile): Promise<BigIntStats> {
     const failure = fromSystemError(error, what, particulars);
     if (!isUnknown(failure, fd)) throw failure;
   }
+  const stats = await systemStatusOf(fd);
+  if (stats !== null) return exact(fd, stats);
+  const { ENOTSUP: errno } = platform.errno;
+  const why = ", which the runtime has not opened";
+  throw new AioError(what(errno) + why, { errno, ...particulars });
+}
+
+/** By the name that the system has for a descriptor, if it may be asked. */
+async function systemStatusOf(fd: number): Promise<BigIntStats | null> {
+  if (!runtime.readsSystemFiles) return null;
   try {
-    const path = `/proc/self/fd/${fd}`;
-    return exact(fd, await statPromised(path, { bigint: true }));
+    return await statPromised(`/proc/self/fd/${fd}`, { bigint: true });
   } catch {
-    const { ENOTSUP: errno } = platform.errno;
-    const why = ", which the runtime has not opened";
-    throw new AioError(what(errno) + why, { errno, ...particulars });
+    return null;
   }
 }
 

@@ -334,6 +334,30 @@ test(
   },
 );
 
+test(
+  "stat() of a descriptor that the runtime has not opened asks for no file",
+  {
+    ignore: !isLinux,
+    engine: "librt",
+  },
+  async () => {
+    using directory = new Directory();
+    const [path, audit] = [directory.file("contents"), directory.file("")];
+    const outcome = await report("inherited", {
+      flags: ["--allow-ffi"],
+      wrapper: ["bash", "-c", 'exec 9< "$0"; exec "$@"', path],
+      env: { DENO_AUDIT_PERMISSIONS: audit },
+    });
+    assertEquals(outcome.code, "ENOTSUP");
+    // Only of what is not permitted would somebody be asked.
+    const asked = Deno.readTextFileSync(audit).split("\n")
+      .filter((line) => line !== "")
+      .map((line) => JSON.parse(line))
+      .filter(({ permission }) => permission !== "ffi");
+    assertEquals(asked, []);
+  },
+);
+
 const hasOldDeno = hasTooOldDeno();
 
 test(
