@@ -98,18 +98,23 @@ function why(error: NodeJS.ErrnoException): string {
     return "is not installed (it is optional): run npm install koffi where " +
       "the program runs";
   }
-  const advice = error.code === "ERR_DLOPEN_DISABLED"
-    ? adviceOnFlags()
-    : "run npm install koffi where the program runs, and have bundlers " +
-      "leave it external";
-  return `cannot be loaded (${error.message}): ${advice}`;
+  return `cannot be loaded (${error.message}): ${adviceOn(error.code)}`;
 }
 
-/** Two flags of Node forbid addons. */
-function adviceOnFlags(): string {
-  return process.permission === undefined
-    ? "start Node without --no-addons"
-    : "start Node with --allow-addons";
+function adviceOn(code: string | undefined): string {
+  switch (code) {
+    case "ERR_DLOPEN_DISABLED":
+      // Two flags of Node forbid addons.
+      return process.permission === undefined
+        ? "start Node without --no-addons"
+        : "start Node with --allow-addons";
+    case "ERR_ACCESS_DENIED":
+      return "start Node with --allow-fs-read for koffi and @koromix in " +
+        "node_modules";
+    default:
+      return "run npm install koffi where the program runs, and have bundlers " +
+        "leave it external";
+  }
 }
 
 /** Whether it is loaded: what it calls then, nobody is asked about. */

@@ -798,16 +798,26 @@ for (const where of ["main thread", "worker"]) {
   );
 }
 
-/** Flags of Node with which no addon is loaded, and what the error advises. */
-const WITHOUT_ADDONS: [flags: string[], advice: string][] = [
-  [["--no-addons"], "start Node without --no-addons"],
-  [
-    ["--permission", "--allow-fs-read=*"],
-    "start Node with --allow-addons",
-  ],
+const NO_ADDON = `${CANNOT_LOAD}(Cannot load native addon because loading ` +
+  `addons is disabled.): `;
+const READABLE = ["program.mjs", `node_modules/${NAME}`, "node_modules/koffi"]
+  .map((name) => `--allow-fs-read=${join(directory, name)}`);
+
+/** Flags of Node with which koffi is not loaded, and what the error says of it. */
+const WITHOUT_ADDONS: [what: string, flags: string[], says: string[]][] = [
+  ["--no-addons", ["--no-addons"], [
+    `${NO_ADDON}start Node without --no-addons`,
+  ]],
+  ["--permission", ["--permission", "--allow-fs-read=*"], [
+    `${NO_ADDON}start Node with --allow-addons`,
+  ]],
+  ["--permission to read", ["--permission", "--allow-addons", ...READABLE], [
+    `${CANNOT_LOAD}(Access to this API has been restricted`,
+    "): start Node with --allow-fs-read for koffi and @koromix in node_modules",
+  ]],
 ];
 
-for (const [flags, advice] of WITHOUT_ADDONS) {
+for (const [what, flags, says] of WITHOUT_ADDONS) {
   for (const runtime of runtimes) {
     const { name, path, hasUsing } = runtime;
     const isNode = name.startsWith("Node");
@@ -815,16 +825,12 @@ for (const [flags, advice] of WITHOUT_ADDONS) {
     const hasFlags = hasUsing || flags.length === 1;
     if (!isNode || !hasFlags) continue;
     test(
-      `${name}: has files, and says what to do, when ${flags[0]} forbids koffi`,
+      `${name}: has files, and says what to do, when ${what} forbids koffi`,
       {
         ignore: path === null,
         limit_ms,
       },
-      () =>
-        assertFilesWork(directory, [path!, ...flags], [
-          `${CANNOT_LOAD}(Cannot load native addon because loading addons is ` +
-          `disabled.): ${advice}`,
-        ]),
+      () => assertFilesWork(directory, [path!, ...flags], says),
     );
   }
 }
