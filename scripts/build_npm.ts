@@ -144,9 +144,6 @@ async function buildWithDenoPack(stage: string): Promise<void> {
       await write(join(OUT, directory, name), text);
     }
   }
-  for (const { directory, type } of Object.values(FORMATS)) {
-    await write(join(OUT, directory, "package.json"), asJson({ type }));
-  }
 }
 
 /**
@@ -197,6 +194,14 @@ function withClassNames(code: string): string {
 async function finish(): Promise<void> {
   // dnt has written one with more in it.
   await write(join(OUT, "package.json"), asJson(PACKAGE));
+  const { sideEffects } = PACKAGE;
+  for (const { directory, type } of Object.values(FORMATS)) {
+    // esbuild looks for side effects in the nearest one.
+    await write(
+      join(OUT, directory, "package.json"),
+      asJson({ type, sideEffects }),
+    );
+  }
   const bundles = new Map<string, string>();
   for (const format of Object.keys(FORMATS) as Format[]) {
     for (const [path, text] of await bundle(format)) {

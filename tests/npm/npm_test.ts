@@ -133,6 +133,21 @@ test("what the package exports has its own name there", {
   }
 });
 
+test("a bundle of a program that uses nothing of it has nothing of it", {
+  limit_ms,
+}, async () => {
+  const { outputFiles: [{ text }] } = await esbuild.build({
+    stdin: { contents: `import "${NAME}";`, resolveDir: directory },
+    bundle: true,
+    format: "esm",
+    platform: "node",
+    write: false,
+    logLevel: "silent",
+  });
+  await esbuild.stop();
+  assertEquals(text, "");
+});
+
 test("its source maps lead to the sources", { limit_ms }, async () => {
   const code = `require("${NAME}").allocatePinned(-1)`;
   const { stderr } = await run(
