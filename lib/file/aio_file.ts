@@ -1084,13 +1084,14 @@ export class AioFile implements AsyncDisposable {
     options: IoOptions | undefined,
   ): Promise<void> {
     const own = ownOptions(options);
-    try {
-      await new Promise<number>((resolve, reject) => {
+    const promise = new Promise<number>((resolve, reject) => {
+      try {
         this.#enter(operation, null, 0, own, resolve, reject);
-      });
-    } catch (error) {
-      throw withCallerFirst(error, this.#synchronize);
-    }
+      } catch (error) {
+        throw withCallerFirst(error, this.#synchronize);
+      }
+    });
+    await (runtime.losesAwaiters ? awaited(promise) : promise);
   }
 
   /**

@@ -120,12 +120,16 @@ async function rejection(error: Error): Promise<never> {
 
 /**
  * The same promise for where {@linkcode rejection} does not find the functions that
- * await it.
+ * await it. What has a stack keeps that: what is refused at once, and reasons.
  */
 export async function awaited<Value>(promise: Promise<Value>): Promise<Value> {
   try {
     return await promise;
   } catch (error) {
-    throw withCallerFirst(error, awaited);
+    throw hasStack(error) ? error : withCallerFirst(error, awaited);
   }
+}
+
+function hasStack(error: unknown): boolean {
+  return error instanceof Error && /\n +at /.test(String(error.stack));
 }

@@ -8,6 +8,7 @@
 import {
   joinQueue,
   leaveQueue,
+  type Queued,
   type QueueUser,
 } from "../engine/librt/serial_queues.ts";
 import { type Unattended, waiter } from "../engine/librt/waiter.ts";
@@ -53,9 +54,11 @@ export class RequestsInProgress<Request extends InProgress>
     if (this.#byDescriptor.size === 0) waiter.stopLooking(this);
   }
 
-  /** They can be taken back, but the system would announce that. */
-  queued(): null {
-    return null;
+  /** They could be taken back, but the system would announce that. */
+  queued(fildes: number): Queued[] | null {
+    // One that is done is noticed when somebody looks.
+    for (const request of this.of(fildes)) request.check();
+    return this.#byDescriptor.has(fildes) ? null : [];
   }
 
   /** Those of a descriptor, in the order in which they were submitted. */

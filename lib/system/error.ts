@@ -204,7 +204,9 @@ export function withCallerFirst(
   // deno-lint-ignore ban-types
   fn: Function,
 ): unknown {
-  if (error instanceof AioError) Error.captureStackTrace?.(error, fn);
+  if (error instanceof AioError && Object.isExtensible(error)) {
+    Error.captureStackTrace?.(error, fn);
+  }
   return error;
 }
 

@@ -3,13 +3,17 @@
 
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { AioFile, metrics } from "../../mod.ts";
+import { openFileOf } from "../../lib/file/aio_file.ts";
 import {
   assertBytes,
+  closeSync,
   decode,
+  delay,
   Directory,
   encode,
   Fifo,
   isLinux,
+  openSync,
   pattern,
   placesOf,
   report,
@@ -17,6 +21,8 @@ import {
 } from "../helpers/mod.ts";
 
 const MIB = 1024 * 1024;
+/** There with `--v8-flags=--expose-gc`. */
+const { gc } = globalThis as { gc?: () => void };
 
 /** The ways in which a program can pull memory away from a view. */
 const removals: Record<
@@ -252,4 +258,24 @@ test("requests that are dropped keep their memory until they are done", {
     flags: ["--allow-all", "--v8-flags=--expose-gc"],
   });
   assertEquals({ reads, writes }, { reads: [[], []], writes: [[], []] });
+});
+
+test("a file that nobody closes is forgotten once its requests are done", {
+  ignore: gc === undefined,
+  onFirstThread: import.meta.url,
+}, async () => {
+  using directory = new Directory();
+  const fd = openSync(directory.file("contents"), "r+");
+  const files: WeakRef<object>[] = [];
+  for (let count = 0; count < 50; count++) {
+    const file = AioFile.adopt(fd, { closeFd: false });
+    files.push(new WeakRef(openFileOf(file).queueFor("write")));
+    await file.writeAt(encode("x"), 0);
+  }
+  // What was looked at in this turn is alive.
+  await delay(1);
+  gc!();
+  const alive = files.filter((file) => file.deref() !== undefined).length;
+  assert(alive < 25, `${alive} files are alive`);
+  closeSync(fd);
 });

@@ -15,6 +15,7 @@ import {
   aio_suspend,
   aio_write,
   Aiocb,
+  AioError,
   AioFile,
   ECANCELED,
   EINPROGRESS,
@@ -353,6 +354,26 @@ for (const place of ["before", "behind"]) {
     },
   );
 }
+
+test(
+  "a file cancels what a control block of its descriptor was queued before, once that is done",
+  { ...options, engine: "librt", pageCache: false },
+  async () => {
+    aio_init({ aio_threads: 1 });
+    using directory = new Directory();
+    const fd = directory.file("0123456789");
+    await using file = adopt(fd);
+    const block = startRead(fd, 1, 0);
+    // Nobody asks whether it is.
+    while (requestOf(block).block.status === EINPROGRESS) await delay(1);
+    const thread = await keepThread();
+    const read = file.readAt(new Uint8Array(1), 0);
+    assertEquals(await file.cancel(), 1);
+    await assertRejects(() => read, AioError);
+    await thread.release();
+    assertEquals(aio_return(block), 1);
+  },
+);
 
 for (const isFileFirst of [true, false]) {
   test(

@@ -22,6 +22,8 @@ import type { ChannelOwner, EngineRequest, Notify } from "../engine.ts";
 import { HARVEST_BYTES_MAX, HARVEST_MAX } from "../polling.ts";
 import type { Flight, FlightLane } from "./flight.ts";
 import {
+  joinQueue,
+  leaveQueue,
   type Queued,
   queuedByOthers,
   type QueueUser,
@@ -66,6 +68,7 @@ export class Lane implements Waitable, FlightLane, QueueUser {
   /** Takes a flight that goes to the system before anybody looks. */
   add(flight: Flight): void {
     flight.order = ++added;
+    if (this.depth === 0) joinQueue(this.fd, this);
     this.#flights.addLast(flight);
     waiter.add(this);
   }
@@ -115,7 +118,10 @@ export class Lane implements Waitable, FlightLane, QueueUser {
       flight.landed(bytes);
       this.#owner.completed(request, errno, bytes);
     }
-    if (done > 0) this.#owner.roomAgain();
+    if (done > 0) {
+      this.#leaveIfEmpty();
+      this.#owner.roomAgain();
+    }
     return done;
   }
 
@@ -191,6 +197,11 @@ export class Lane implements Waitable, FlightLane, QueueUser {
   #remove(flight: Flight): void {
     const isThere = this.#flights.remove(flight);
     assert(isThere, "a lane has what it gives up");
+    this.#leaveIfEmpty();
+  }
+
+  #leaveIfEmpty(): void {
+    if (this.depth === 0) leaveQueue(this.fd, this);
   }
 
   /** The requests that the system has. */

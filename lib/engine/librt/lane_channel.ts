@@ -45,7 +45,6 @@ import { takeTransfer } from "../transfer.ts";
 import { Lane } from "./lane.ts";
 import { laneBudget, type LaneUser } from "./lane_budget.ts";
 import { lanesFor } from "./lane_count.ts";
-import { joinQueue, leaveQueue } from "./serial_queues.ts";
 import { submissions } from "./submission_list.ts";
 import { waiter } from "./waiter.ts";
 
@@ -182,10 +181,7 @@ export class LaneChannel implements Channel, LaneUser {
   }
 
   #newLane(fd: number): Lane {
-    const lane = new Lane(fd, this.#owner);
-    // The numbers of the others nobody knows.
-    if (fd === this.#fd && platform.serialPerDescriptor) joinQueue(fd, lane);
-    return lane;
+    return new Lane(fd, this.#owner);
   }
 
   #open(): Lane | null {
@@ -269,7 +265,6 @@ export class LaneChannel implements Channel, LaneUser {
   close(): void {
     this.rest();
     this.#closeOpened();
-    for (const lane of this.#lanes) leaveQueue(this.#fd, lane);
     assert(this.#claimed === 0, "what is closed has no requests");
   }
 

@@ -20,13 +20,16 @@ export interface Queued {
 
 /** One who has requests there. */
 export interface QueueUser {
-  /** Its requests, in order; `null` if it has some that it cannot take back. */
-  queued(): Queued[] | null;
+  /**
+   * Its requests of a descriptor, in order; `null` if it has some that it cannot take
+   * back.
+   */
+  queued(fd: number): Queued[] | null;
 }
 
 const users = new Map<number, Set<QueueUser>>();
 
-/** From now on, somebody may have requests of a descriptor. */
+/** From now on, somebody has requests of a descriptor. */
 export function joinQueue(fd: number, user: QueueUser): void {
   const others = users.get(fd);
   if (others === undefined) users.set(fd, new Set([user]));
@@ -47,7 +50,7 @@ export function leaveQueue(fd: number, user: QueueUser): void {
 export function queuedByOthers(fd: number, user: QueueUser): Queued[] | null {
   const all: Queued[] = [];
   for (const other of users.get(fd) ?? []) {
-    const queued = other === user ? [] : other.queued();
+    const queued = other === user ? [] : other.queued(fd);
     if (queued === null) return null;
     all.push(...queued);
   }

@@ -2,9 +2,11 @@
 import {
   aio_read,
   Aiocb,
+  AioError,
   AioFile,
   allocatePinned,
   CompletionQueue,
+  type IoOptions,
   lio_listio,
   LIO_NOWAIT,
   LIO_READ,
@@ -16,6 +18,7 @@ import { AsyncLocalStorage } from "node:async_hooks";
 import { getEventListeners } from "node:events";
 import { closeSync, openSync } from "node:fs";
 import process from "node:process";
+import { setTimeout } from "node:timers";
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { type Checks, fileOf, IS_NATIVE, newPath } from "./kit.ts";
 
@@ -102,6 +105,39 @@ export const contextChecks: Checks = {
     await nextTurn();
     process.off("warning", warned);
     assert.deepEqual(warnings, []);
+  },
+
+  "a signal's reason is left as it is": async () => {
+    const reason = new AioError("Stop", { errno: 5, syscall: "none" });
+    const { stack } = Object.freeze(reason);
+    await using file = await AioFile.open(fileOf(1), { write: true });
+    const calls: ((options: IoOptions) => Promise<unknown>)[] = [
+      (options) => file.writeAt(bytes, 0, options),
+      (options) => file.sync(options),
+      (options) => file.syncData(options),
+    ];
+    for (const call of calls) {
+      const signal = AbortSignal.abort(reason);
+      await assert.rejects(call({ signal }), (error) => error === reason);
+    }
+    assert.equal(reason.stack, stack);
+  },
+
+  "what is refused at once carries the stack of its caller": async () => {
+    const file = await AioFile.open(fileOf(1), { write: true });
+    await file.close();
+    const calls = [() => file.writeAt(bytes, 0), () => file.sync()];
+    // Bun leaves out callers whose last call it is.
+    const caller = process.versions.bun === undefined ? /timer/ : /\n +at /;
+    for (const call of calls) {
+      // Nobody awaits it.
+      const error = await new Promise<Error>((resolve) => {
+        setTimeout(function timer() {
+          call().then(null, resolve);
+        });
+      });
+      assert.match(String(error.stack), caller);
+    }
   },
 };
 
