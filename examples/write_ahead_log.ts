@@ -540,29 +540,51 @@ function inUse(path: string): LogError {
   return new LogError("IN_USE", `${path} is in use by another process`);
 }
 
+/** A file that is open, by this library or by Deno. */
+interface Opened {
+  stat(): Promise<{ ino: number | bigint | null; dev: number | bigint }>;
+  close(): void | Promise<void>;
+}
+
 /** Whether a name is still that of a file which was opened by it. */
-async function isStillNamed(file: Deno.FsFile, path: string): Promise<boolean> {
+async function isStillNamed(file: Opened, path: string): Promise<boolean> {
   const own = await file.stat();
   const named = await statOrNull(path);
-  return own.ino === named?.ino && own.dev === named.dev;
+  return Number(own.ino) === named?.ino && Number(own.dev) === named.dev;
+}
+
+/** Opens what has a name, and locks it; `null` if somebody else has it locked. */
+async function openNamed<T extends Opened>(
+  path: string,
+  open: () => Promise<T>,
+  tryLock: (file: T) => Promise<boolean>,
+): Promise<T | null> {
+  for (let tries = 0; tries < LOCK_TRIES_MAX; tries++) {
+    const file = await open();
+    const isFree = await tryLock(file);
+    if (isFree && await isStillNamed(file, path)) return file;
+    await file.close();
+    if (!isFree) break;
+    // It lost its name before it was locked: others would lock another file.
+  }
+  return null;
 }
 
 /**
  * Keeps other processes out, also while there is no log yet. Node has no function for it:
- * there, see to it yourself, beyond what {@linkcode openLocked} does.
+ * there, see to it yourself. {@linkcode openLocked} is not enough: of two processes that
+ * make the same log, the second puts its own in the place of the first one's.
  */
 async function lock(path: string): Promise<Disposable> {
   if (!("Deno" in globalThis)) return { [Symbol.dispose]() {} };
   const name = `${path}.lock`;
   const how = { write: true, create: true };
-  for (let tries = 0; tries < LOCK_TRIES_MAX; tries++) {
-    const file = await Deno.open(name, how);
-    const isFree = await file.tryLock(true);
-    if (isFree && await isStillNamed(file, name)) return file;
-    file.close();
-    if (!isFree) break;
-    // It was removed before it was locked: others would lock another file.
-  }
+  const file = await openNamed(
+    name,
+    () => Deno.open(name, how),
+    (file) => file.tryLock(true),
+  );
+  if (file !== null) return file;
   throw inUse(path);
 }
 
@@ -573,11 +595,13 @@ async function lock(path: string): Promise<Disposable> {
  */
 async function openLocked(path: string): Promise<AioFile> {
   await assertFile(path);
-  const file = await AioFile.open(path, { append: true });
   const range = { offset: LOCKED_OFFSET, length: 1 };
-  const isFree = await file.tryLock(range).catch(() => true) !== null;
-  if (isFree) return file;
-  await file.close();
+  const file = await openNamed(
+    path,
+    () => AioFile.open(path, { append: true }),
+    async (file) => await file.tryLock(range).catch(() => true) !== null,
+  );
+  if (file !== null) return file;
   throw inUse(path);
 }
 
@@ -868,14 +892,17 @@ export class WriteAheadLog implements AsyncDisposable {
     const header = { first, salt: this.#salt };
     const written = await writeBeside(this.#path, header, scan.from(begin));
     const replaced = this.#file;
+    // Locked before it has the log's name: by then, another process may open it.
+    const file = await openLocked(written);
     try {
       await putInPlace(written, this.#path);
-      this.#file = await openLocked(this.#path);
     } catch (error) {
+      await file.close();
       // Appends might go to a file that has lost its name.
       this.#fail(error);
       throw this.#failure;
     }
+    this.#file = file;
     this.#first = first;
     await replaced.close();
   }

@@ -15,7 +15,7 @@ import {
   WriteAheadLog,
 } from "../../examples/write_ahead_log.ts";
 import { existsSync } from "node:fs";
-import { metrics } from "../../mod.ts";
+import { AioFile, metrics } from "../../mod.ts";
 import {
   assertBytes,
   canStrace,
@@ -332,6 +332,88 @@ test("WriteAheadLog.open() takes the lock that is there when another was removed
   } finally {
     Deno.open = open;
   }
+});
+
+/** Does something each time a log is open for appending, and not locked yet. */
+function whenOpened(action: (file: AioFile) => unknown): Disposable {
+  const { open } = AioFile;
+  AioFile.open = async (path, how) => {
+    const file = await open.call(AioFile, path, how);
+    if (typeof how === "object" && how.append) await action(file);
+    return file;
+  };
+  return { [Symbol.dispose]: () => AioFile.open = open };
+}
+
+test(
+  "WriteAheadLog.open() refuses a log that a checkpoint replaces before it is locked",
+  {
+    ignore: !isLinux,
+  },
+  async (directory) => {
+    const path = directory.at("log");
+    await using log = await WriteAheadLog.open(path);
+    await log.append(encode("one"));
+    Deno.removeSync(`${path}.lock`);
+    {
+      let isReplaced = false;
+      using _hook = whenOpened(async () => {
+        if (isReplaced) return;
+        isReplaced = true;
+        await log.checkpoint();
+      });
+      await assertLogError(WriteAheadLog.open(path), "IN_USE");
+    }
+    assertEquals(await log.append(encode("two")), 2);
+    assertEquals(await textsOf(log), ["2 two"]);
+  },
+);
+
+test(
+  "WriteAheadLog.open() takes the log that a checkpoint has put in the place of the one it opened",
+  {
+    ignore: !isLinux,
+  },
+  async (directory) => {
+    const path = directory.at("log");
+    const log = await WriteAheadLog.open(path);
+    await log.append(encode("one"));
+    await log.append(encode("two"));
+    Deno.removeSync(`${path}.lock`);
+    let isReplaced = false;
+    using _hook = whenOpened(async () => {
+      if (isReplaced) return;
+      isReplaced = true;
+      await log.checkpoint(1);
+      await log.close();
+    });
+    await using again = await WriteAheadLog.open(path);
+    assertEquals(await again.append(encode("three")), 3);
+    assertEquals(await textsOf(again), ["2 two", "3 three"]);
+  },
+);
+
+test("WriteAheadLog.checkpoint() leaves nobody a moment to take the log over", {
+  ignore: !isLinux,
+}, async (directory) => {
+  const path = directory.at("log");
+  await using log = await WriteAheadLog.open(path);
+  await log.append(encode("one"));
+  Deno.removeSync(`${path}.lock`);
+  const refused: LogError[] = [];
+  {
+    let isTrying = false;
+    using _hook = whenOpened(async () => {
+      if (isTrying) return;
+      isTrying = true;
+      refused.push(await assertLogError(WriteAheadLog.open(path), "IN_USE"));
+    });
+    await log.checkpoint();
+  }
+  assertEquals(refused.length, 1);
+  assertEquals(await log.append(encode("two")), 2);
+  assertEquals(await textsOf(log), ["2 two"]);
+  await assertLogError(WriteAheadLog.open(path), "IN_USE");
 });
 
 test("WriteAheadLog.open() cuts off the last record, wherever it is torn", async (directory) => {
