@@ -561,10 +561,16 @@ async function openNamed<T extends Opened>(
 ): Promise<T | null> {
   for (let tries = 0; tries < LOCK_TRIES_MAX; tries++) {
     const file = await open();
-    const isFree = await tryLock(file);
-    if (isFree && await isStillNamed(file, path)) return file;
-    await file.close();
+    let isFree = false;
+    let isNamed = false;
+    try {
+      isFree = await tryLock(file);
+      isNamed = await isStillNamed(file, path);
+    } finally {
+      if (!isFree || !isNamed) await file.close();
+    }
     if (!isFree) break;
+    if (isNamed) return file;
     // It lost its name before it was locked: others would lock another file.
   }
   return null;
@@ -711,8 +717,11 @@ export class WriteAheadLog implements AsyncDisposable {
       await syncDirectoryOf(real);
       return new WriteAheadLog(real, held, file, scan);
     } catch (error) {
-      held[Symbol.dispose]();
-      await file?.close();
+      try {
+        await file?.close();
+      } finally {
+        held[Symbol.dispose]();
+      }
       throw error;
     }
   }

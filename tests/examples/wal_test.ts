@@ -416,6 +416,53 @@ test("WriteAheadLog.checkpoint() leaves nobody a moment to take the log over", {
   await assertLogError(WriteAheadLog.open(path), "IN_USE");
 });
 
+test("WriteAheadLog.open() leaves no lock behind when it cannot tell whose a name is", async (directory) => {
+  const path = directory.at("log");
+  const { open } = Deno;
+  const failing = () => Promise.reject(new Error("cannot tell"));
+  Deno.open = async (path, how) => {
+    Deno.open = open;
+    return Object.assign(await open(path, how), { stat: failing });
+  };
+  try {
+    await assertRejects(() => WriteAheadLog.open(path), Error, "cannot tell");
+  } finally {
+    Deno.open = open;
+  }
+  {
+    await using log = await WriteAheadLog.open(path);
+    assertEquals(await log.append(encode("one")), 1);
+  }
+  const { stat } = AioFile.prototype;
+  AioFile.prototype.stat = failing;
+  try {
+    await assertRejects(() => WriteAheadLog.open(path), Error, "cannot tell");
+  } finally {
+    AioFile.prototype.stat = stat;
+  }
+  await using log = await WriteAheadLog.open(path);
+  assertEquals(await log.append(encode("two")), 2);
+});
+
+test("WriteAheadLog.open() keeps the name locked until a log that it refuses is closed", async (directory) => {
+  const contents = flipped(await closed(directory, "one"), HEADER_BYTES);
+  const path = directory.file(contents);
+  const { close } = AioFile.prototype;
+  const isFree: boolean[] = [];
+  AioFile.prototype.close = async function () {
+    using lock = await Deno.open(`${path}.lock`, { write: true });
+    isFree.push(await lock.tryLock(true));
+    await close.call(this);
+  };
+  try {
+    await assertLogError(WriteAheadLog.open(path), "DAMAGED");
+  } finally {
+    AioFile.prototype.close = close;
+  }
+  // What it was scanned with, and what it was to be appended to.
+  assertEquals(isFree, [false, false]);
+});
+
 test("WriteAheadLog.open() cuts off the last record, wherever it is torn", async (directory) => {
   const contents = await crashed(directory, "one", "two", "three");
   const last = contents.length - FRAME_HEAD_BYTES - "three".length;
