@@ -110,7 +110,7 @@ export async function copyFile(
   const reading = { read: true, direct };
   const from = await openFile(source, `cannot read ${source}`, reading, signal);
   try {
-    const size = stats.isFile() ? await knownSize(from, source, direct) : null;
+    const size = stats.isFile() ? await knownSize(from, direct) : null;
     const job = {
       from,
       source,
@@ -243,19 +243,16 @@ function isStandardOutput({ dev, ino }: BigIntStats): boolean {
 /** The size of a file; `null` where it is not as long as the system says. */
 async function knownSize(
   file: AioFile,
-  source: string,
   direct: boolean,
 ): Promise<number | null> {
   const size = await file.size();
   // Files of /proc claim to be empty.
   if (size === 0) return null;
-  // Those of /sys claim to have a page. They have no direct I/O.
+  // Those of /sys claim to have a page, and some refuse to be read there. They have no
+  // direct I/O.
   if (direct) return size;
-  try {
-    return await file.readAt(new Uint8Array(1), size - 1) === 0 ? null : size;
-  } catch (error) {
-    throw explained(`cannot read ${source}`, error);
-  }
+  const last = await file.readAt(new Uint8Array(1), size - 1).catch(() => 0);
+  return last === 0 ? null : size;
 }
 
 /** Whether a file takes less room than it has bytes. */
