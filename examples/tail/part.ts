@@ -25,19 +25,21 @@ export interface Part {
  * @param file The file.
  * @param end Where its last line ends, in bytes.
  * @param lines How many lines; the last one may lack its end.
+ * @param begin Where the first line of all begins, in bytes.
  * @returns Where the first of them begins, in bytes.
  */
 export async function startOfLastLines(
   file: AioFile,
   end: number,
   lines: number,
+  begin = 0,
 ): Promise<number> {
   if (lines === 0) return end;
   const block = allocatePinned(BLOCK_BYTES);
   let left = lines;
   // The end of the last line is not the beginning of another.
-  for (let blockEnd = end - 1; blockEnd > 0;) {
-    const start = Math.max(0, blockEnd - BLOCK_BYTES);
+  for (let blockEnd = end - 1; blockEnd > begin;) {
+    const start = Math.max(begin, blockEnd - BLOCK_BYTES);
     const wanted = block.subarray(0, blockEnd - start);
     const bytes = wanted.subarray(0, await file.readAt(wanted, start));
     let at = bytes.length;
@@ -46,7 +48,7 @@ export async function startOfLastLines(
     }
     blockEnd = start;
   }
-  return 0;
+  return begin;
 }
 
 /** Takes the beginning off what comes in blocks. */
@@ -88,6 +90,7 @@ export class Keeper {
   }
 
   add(bytes: Uint8Array): void {
+    if (this.#part.count === 0) return;
     const lines = linesIn(bytes);
     this.#blocks.push({ bytes, lines });
     this.#bytes += bytes.length;
@@ -103,7 +106,6 @@ export class Keeper {
   last(): Uint8Array {
     const all = Buffer.concat(this.#blocks.map(({ bytes }) => bytes));
     const { unit, count } = this.#part;
-    if (count === 0) return all.subarray(all.length);
     if (unit === "bytes") return all.subarray(Math.max(0, all.length - count));
     let start = Math.max(0, all.length - 1);
     for (let left = count; left > 0 && start >= 0; left--) {

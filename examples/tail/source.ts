@@ -115,18 +115,17 @@ export class Source {
   /** Prints a part, up to the end that the file has now. */
   async print(part: Part): Promise<void> {
     if (this.#hasPosition) return await this.#printRest(part);
-    // Files of /proc claim to be empty, and pipes have no size.
-    const size = this.#stats!.isFile() ? Number(this.#stats!.size) : 0;
+    const size = Number(this.#stats!.size);
     // Before anything is printed: what is written over meanwhile is printed twice, not never.
-    const recent = await this.#readBefore(size, RECENT_BYTES);
+    const recent = await this.#readLast(size);
     this.#output.begin(this);
-    // Files of /sys claim to have a page.
-    const isThere = size > 0 && recent.length === Math.min(size, RECENT_BYTES);
-    if (!isThere) return await this.#printSequentially(part);
-    const start = await this.#startOf(part, size);
+    if (recent === null) {
+      return await this.#readOn(part, () => this.#readNext());
+    }
+    const start = await this.#startOf(part, 0, size);
     if (start > size) this.#moveTo(start);
     else this.#moveTo(size, recent);
-    await this.#printFrom(start, part);
+    await this.#printFrom(start, size, part);
   }
 
   /** Prints what is appended, until that fails. */
@@ -146,16 +145,15 @@ export class Source {
   }
 
   /** Where a part begins, as far as that is known without reading all before. */
-  async #startOf(part: Part, size: number): Promise<number> {
+  async #startOf(part: Part, begin: number, end: number): Promise<number> {
     const { unit, isFromStart, count } = part;
     if (isFromStart) return unit === "bytes" ? Math.max(0, count - 1) : 0;
-    if (unit === "bytes") return Math.max(0, size - count);
-    return await startOfLastLines(this.#file!, size, count);
+    if (unit === "bytes") return Math.max(begin, end - count);
+    return await startOfLastLines(this.#file!, end, count, begin);
   }
 
-  /** Prints what is before the place where the next bytes are read. */
-  async #printFrom(start: number, part: Part): Promise<void> {
-    const length = this.#offset - start;
+  async #printFrom(start: number, end: number, part: Part): Promise<void> {
+    const length = Math.max(0, end - start);
     const isSkipping = part.isFromStart && part.unit === "lines";
     const skipper = isSkipping ? new Skipper(part) : null;
     const blocks = this.#file!.readable({ offset: start, length });
@@ -167,14 +165,24 @@ export class Source {
   /** Prints a part of what is behind the position, which only a read moves and respects. */
   async #printRest(part: Part): Promise<void> {
     this.#output.begin(this);
+    const last = await this.#readLast(Number(this.#stats!.size));
+    // What can be read again need not be kept to find where the last part begins.
+    const isReadAgain = last !== null && !part.isFromStart;
     let end = 0;
-    await this.#printSequentially(part, async () => {
-      end = await this.#file!.size();
-      const bytes = readSync(process.stdin.fd, this.#block);
+    await this.#readOn(isReadAgain ? null : part, async () => {
+      let bytes = readSync(process.stdin.fd, this.#block);
+      if (bytes === 0) {
+        end = await this.#file!.size();
+        // What was appended before that.
+        bytes = readSync(process.stdin.fd, this.#block);
+      }
       return this.#block.subarray(0, bytes);
     });
+    const begin = Math.max(0, end - this.#offset);
     // There was nothing to read behind it: this is where the position has come to.
     this.#moveTo(end, this.#recent);
+    if (!isReadAgain) return;
+    await this.#printFrom(await this.#startOf(part, begin, end), end, part);
   }
 
   async #readNext(): Promise<Uint8Array> {
@@ -182,20 +190,21 @@ export class Source {
     return this.#block.subarray(0, bytes);
   }
 
-  async #printSequentially(
-    part: Part,
-    readNext = () => this.#readNext(),
+  /** Reads until the end, and prints a part of that, or nothing. */
+  async #readOn(
+    part: Part | null,
+    readNext: () => Promise<Uint8Array>,
   ): Promise<void> {
-    const skipper = new Skipper(part);
-    const keeper = new Keeper(part);
+    const skipper = part?.isFromStart ? new Skipper(part) : null;
+    const keeper = part?.isFromStart === false ? new Keeper(part) : null;
     for (;;) {
       const block = await readNext();
       if (block.length === 0) break;
       this.#moveBy(block);
-      if (part.isFromStart) this.#output.write(this, skipper.take(block));
-      else keeper.add(block.slice());
+      if (skipper !== null) this.#output.write(this, skipper.take(block));
+      keeper?.add(block.slice());
     }
-    if (!part.isFromStart) this.#output.write(this, keeper.last());
+    if (keeper !== null) this.#output.write(this, keeper.last());
   }
 
   async #printNew(): Promise<void> {
@@ -224,6 +233,15 @@ export class Source {
     if (this.#recent.equals(now)) return null;
     // Since its size was asked, it may have become shorter.
     return now.length < length ? "truncated" : "rewritten";
+  }
+
+  /** The last bytes; `null` if the system does not know where they are. */
+  async #readLast(size: number): Promise<Buffer | null> {
+    // Files of /proc claim to be empty, and pipes have no size.
+    if (!this.#stats!.isFile() || size === 0) return null;
+    const last = await this.#readBefore(size, RECENT_BYTES);
+    // Files of /sys claim to have a page.
+    return last.length === Math.min(size, RECENT_BYTES) ? last : null;
   }
 
   async #readBefore(end: number, length: number): Promise<Buffer> {

@@ -277,6 +277,53 @@ test("tail.ts -f follows standard input that was read in part", async (directory
   await tail.untilComplained("file truncated");
 });
 
+const LONG_BYTES = 512 << 20;
+
+function assertKeptLittle({ child }: Following): void {
+  const status = Deno.readTextFileSync(`/proc/${child.pid}/status`);
+  const [, peak_kb] = /^VmHWM:\s+(\d+) kB$/m.exec(status)!;
+  assert(Number(peak_kb) * 1024 < LONG_BYTES, status);
+}
+
+for (
+  const [part, printed] of [["-n1", "one\n"], ["-c4", "one\n"], ["-n0", ""]]
+) {
+  test(
+    `tail.ts ${part} keeps nothing of standard input that it can read again`,
+    {
+      ignore: !isLinux,
+    },
+    async (directory) => {
+      const path = directory.file("");
+      Deno.truncateSync(path, LONG_BYTES);
+      append(path, "\none\n");
+      const command = ["sh", "-c", 'exec "$@" < "$0"', path, ...OURS];
+      await using tail = new Following(command, [part, "-f", "-s", "0.1"]);
+      const position = `/proc/${tail.child.pid}/fdinfo/0`;
+      const end = `pos:\t${LONG_BYTES + 5}\n`;
+      await until(
+        () => Deno.readTextFileSync(position).startsWith(end),
+        () => Deno.readTextFileSync(position),
+      );
+      await tail.until(printed);
+      assertKeptLittle(tail);
+    },
+  );
+}
+
+test("tail.ts -n0 keeps nothing of a pipe", {
+  ignore: !isLinux,
+}, async () => {
+  await using tail = new Following(OURS, ["-n0", "-f"]);
+  const writer = tail.child.stdin.getWriter();
+  const block = new Uint8Array(1 << 20);
+  for (let sent = 0; sent < LONG_BYTES; sent += block.length) {
+    await writer.write(block);
+  }
+  assertKeptLittle(tail);
+  await writer.close();
+});
+
 test("startOfLastLines() finds each line of a file", async (directory) => {
   for (const bytes of Object.values(CONTENTS)) {
     await using file = await AioFile.open(directory.file(bytes));
