@@ -180,7 +180,7 @@ export class Source {
     });
     const begin = Math.max(0, end - this.#offset);
     // There was nothing to read behind it: this is where the position has come to.
-    this.#moveTo(end, this.#recent);
+    if (last !== null) this.#moveTo(end, this.#recent);
     if (!isReadAgain) return;
     await this.#printFrom(await this.#startOf(part, begin, end), end, part);
   }
@@ -212,7 +212,9 @@ export class Source {
     for (;;) {
       const bytes = await file.readAt(this.#block, this.#offset);
       // Not before: what is written over meanwhile would pass for appended.
-      const changed = this.#stats!.isFile() ? await this.#howChanged() : null;
+      const changed = this.#stats!.isFile()
+        ? await this.#howChanged(bytes)
+        : null;
       if (changed !== null) {
         this.#beginAnew(changed);
         continue;
@@ -224,9 +226,19 @@ export class Source {
     }
   }
 
-  /** What became of the bytes that were read; `null` if they are still there. */
-  async #howChanged(): Promise<"truncated" | "rewritten" | null> {
-    if (await this.#file!.size() < this.#offset) return "truncated";
+  /**
+   * What became of the bytes that were read; `null` if they are still there.
+   *
+   * @param bytes How many were read behind them.
+   */
+  async #howChanged(bytes: number): Promise<"truncated" | "rewritten" | null> {
+    const size = await this.#file!.size();
+    // Of files of /proc and /sys, the system does not know the size.
+    const isUnknown = size === 0
+      ? (await this.#readBefore(1, 1)).length > 0
+      : bytes === 0 && size > this.#offset;
+    if (isUnknown) return null;
+    if (size < this.#offset) return "truncated";
     // Other bytes may be where the last ones were: the size may be the same.
     const { length } = this.#recent;
     const now = await this.#readBefore(this.#offset, length);

@@ -28,6 +28,8 @@ const test = testWith(() => new Directory());
 const BLOCK_BYTES = 64 * 1024;
 /** A file of some bytes whose size is said to be 4096. */
 const SYS_FILE = "/sys/devices/system/cpu/online";
+/** Another, which some kernels refuse to read behind its end. */
+const REFUSING_FILE = "/sys/devices/system/cpu/cpu0/topology/core_cpus_list";
 
 const canTrace = canStrace();
 const hasCoreutils = isLinux &&
@@ -433,6 +435,29 @@ test("tail.ts -f goes on with a file that gets another name", async (directory) 
   append(path, "another file\n");
   assertEquals(tail.complained, "");
 });
+
+for (const source of ["/proc/version", SYS_FILE, REFUSING_FILE]) {
+  for (const how of ["by its name", "as standard input"]) {
+    test(`tail.ts -f prints ${source} once, ${how}`, {
+      ignore: !existsSync(source),
+    }, async (directory) => {
+      const path = directory.file("one\n");
+      const command = ["sh", "-c", 'exec "$@" < "$0"', source];
+      const name = how === "by its name" ? source : "-";
+      const args = ["-q", "-f", "-s", "0.05", name, path];
+      const tail = [...command, ...commandOf("tail", ["-A"])];
+      await using following = new Following(tail, args);
+      let printed = Deno.readTextFileSync(source) + "one\n";
+      await following.until(printed);
+      // By then it has looked at both again.
+      for (const more of ["two\n", "three\n", "four\n"]) {
+        append(path, more);
+        await following.until(printed += more);
+      }
+      assertEquals(following.complained, "");
+    });
+  }
+}
 
 test("tail.ts -f begins anew when the file becomes shorter", async (directory) => {
   const path = directory.file("one\ntwo\n");
