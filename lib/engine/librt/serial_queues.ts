@@ -7,6 +7,7 @@
  *
  * @module
  */
+import { platform } from "../../system/constants.ts";
 
 /** A request that the system has. */
 export interface Queued {
@@ -29,8 +30,9 @@ export interface QueueUser {
 
 const users = new Map<number, Set<QueueUser>>();
 
-/** From now on, somebody has requests of a descriptor. */
+/** From now on, somebody has requests of a descriptor. Only glibc has such queues. */
 export function joinQueue(fd: number, user: QueueUser): void {
+  if (!platform.serialPerDescriptor) return;
   const others = users.get(fd);
   if (others === undefined) users.set(fd, new Set([user]));
   else others.add(user);
