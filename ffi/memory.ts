@@ -61,6 +61,15 @@ export function tryAllocateNative(byteLength: number): NativeMemory | null {
   };
 }
 
+/** What takes memory; `null` where the runtime permits native calls no more. */
+export function orNull<T>(take: () => T): T | null {
+  try {
+    return take();
+  } catch {
+    return null;
+  }
+}
+
 /** Gives memory back to the C library. No view of it may be used any more. */
 export function freeNative(memory: NativeMemory): void {
   librt().free(memory.pointer);

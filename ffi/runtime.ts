@@ -204,11 +204,6 @@ export interface Runtime {
   address(memory: Pointer): number;
   pointerTo(address: number): Pointer;
   /**
-   * A variable of the environment; `null` if it is not set, or if the runtime would
-   * ask somebody for a permission.
-   */
-  variable(name: string): string | null;
-  /**
    * The address of the first byte of a buffer that does not move; 0 where nothing
    * native can be called.
    */

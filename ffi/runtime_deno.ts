@@ -160,11 +160,6 @@ export const runtime: Runtime = {
     return asPointer(Deno.UnsafePointer.create(BigInt(address))!);
   },
 
-  variable(name: string): string | null {
-    const isReadable = isGranted({ name: "env", variable: name });
-    return isReadable ? Deno.env.get(name) ?? null : null;
-  },
-
   addressOfBuffer(buffer: ArrayBufferLike): number {
     const pointer = Deno.UnsafePointer.of(
       new Uint8Array(buffer as ArrayBuffer),

@@ -20,7 +20,6 @@ import {
   nonblockingCallsMax,
   threadsOnDemand,
 } from "./node/thread_pool.ts";
-import { variable } from "./node/variable.ts";
 import { assertWhole, deno, isAllGranted } from "./permissions.ts";
 import type { Platform } from "./platform.ts";
 import type {
@@ -120,8 +119,6 @@ export const runtime: Runtime = {
   pointerTo(address: number): Pointer {
     return address as unknown as Pointer;
   },
-
-  variable,
 
   addressOfBuffer(buffer: ArrayBufferLike): number {
     // Without native calls nobody is going to use the address.

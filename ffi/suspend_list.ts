@@ -11,7 +11,12 @@ import {
 } from "./control_block.ts";
 import { writeTimespec } from "./layout.ts";
 import { librt } from "./librt.ts";
-import { freeNative, type NativeMemory, tryAllocateNative } from "./memory.ts";
+import {
+  freeNative,
+  type NativeMemory,
+  orNull,
+  tryAllocateNative,
+} from "./memory.ts";
 import { runtime } from "./current.ts";
 import type { Pointer } from "./runtime.ts";
 import { assert } from "../lib/checks/assert.ts";
@@ -55,12 +60,10 @@ export function takeSuspendList(): SuspendList | null {
   const free = freeLists.pop();
   if (free !== undefined) return free;
   const { timespec } = librt().platform;
-  try {
+  return orNull(() => {
     const memory = tryAllocateNative(TIMEOUT_AT + timespec.size);
     return memory === null ? null : new SuspendList(memory);
-  } catch {
-    return null;
-  }
+  });
 }
 
 /** Gives a list back for reuse: no call names it any more. */

@@ -150,7 +150,7 @@ async function buildWithDenoPack(stage: string): Promise<void> {
  * Makes one file of the modules of a format: runtimes take four times as long to
  * find and to load them one by one.
  */
-async function bundle(format: Format): Promise<[path: string, code: string][]> {
+async function bundle(format: Format): Promise<[path: string, text: string][]> {
   const { outputFiles } = await esbuild.build({
     entryPoints: [join(OUT, FORMATS.esm.directory, "mod.js")],
     outfile: join(OUT, FORMATS[format].directory, "mod.js"),
@@ -164,8 +164,13 @@ async function bundle(format: Format): Promise<[path: string, code: string][]> {
   });
   return outputFiles.map(({ path, text }) => [
     path,
-    path.endsWith(".map") ? withSourcePaths(text) : text,
+    path.endsWith(".map") ? withSourcePaths(text) : inFormat(text, format),
   ]);
+}
+
+function inFormat(code: string, format: Format): string {
+  return withClassNames(code).replaceAll(HERE, HERE_IN[format])
+    .replaceAll(DISPOSING, DISPOSING_EVERYWHERE);
 }
 
 /** In the place of paths of the directory that the package was made in. */
@@ -202,14 +207,8 @@ async function finish(): Promise<void> {
       asJson({ type, sideEffects }),
     );
   }
-  const bundles = new Map<string, string>();
-  for (const format of Object.keys(FORMATS) as Format[]) {
-    for (const [path, text] of await bundle(format)) {
-      const replaced = withClassNames(text).replaceAll(HERE, HERE_IN[format])
-        .replaceAll(DISPOSING, DISPOSING_EVERYWHERE);
-      bundles.set(path, path.endsWith(".js") ? replaced : text);
-    }
-  }
+  const formats = Object.keys(FORMATS) as Format[];
+  const bundles = (await Promise.all(formats.map(bundle))).flat();
   await esbuild.stop();
   for (const { directory } of Object.values(FORMATS)) {
     for (const path of await filesIn(join(OUT, directory))) {

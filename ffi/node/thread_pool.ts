@@ -6,7 +6,7 @@
 import { availableParallelism } from "node:os";
 import { isMainThread } from "node:worker_threads";
 import { isBun } from "./bun.ts";
-import { variable } from "./variable.ts";
+import { variable } from "../variable.ts";
 
 /** libuv's threads unless told otherwise; `node:fs` waits for the same ones. */
 const NODE_POOL_THREADS = 4;

@@ -6,7 +6,7 @@ import {
   positiveInt32,
   wrongType,
 } from "../checks/arguments.ts";
-import { runtime } from "../../ffi/current.ts";
+import { variable } from "../../ffi/variable.ts";
 import { platform } from "./constants.ts";
 import { AioError } from "./error.ts";
 import { tuneOnce } from "./threads.ts";
@@ -113,8 +113,8 @@ export const settings: {
   lanes: null,
   maxInFlight: MAX_IN_FLIGHT,
   pollMicroseconds: POLL_MICROSECONDS,
-  pageCache: runtime.variable("POSIX_AIO_PAGE_CACHE") !== "0",
-  engine: runtime.variable("POSIX_AIO_ENGINE") || "auto",
+  pageCache: variable("POSIX_AIO_PAGE_CACHE") !== "0",
+  engine: variable("POSIX_AIO_ENGINE") || "auto",
 };
 
 /** The engine that serves, or would serve the first file, and who has asked for it. */

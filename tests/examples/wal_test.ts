@@ -334,12 +334,16 @@ test("WriteAheadLog.open() takes the lock that is there when another was removed
   }
 });
 
-/** Does something each time a log is open for appending, and not locked yet. */
-function whenOpened(action: (file: AioFile) => unknown): Disposable {
+/** Does something the next time a log is open for appending, and not locked yet. */
+function whenOpened(action: () => unknown): Disposable {
   const { open } = AioFile;
+  let isDone = false;
   AioFile.open = async (path, how) => {
     const file = await open.call(AioFile, path, how);
-    if (typeof how === "object" && how.append) await action(file);
+    if (typeof how === "object" && how.append && !isDone) {
+      isDone = true;
+      await action();
+    }
     return file;
   };
   return { [Symbol.dispose]: () => AioFile.open = open };
@@ -356,12 +360,7 @@ test(
     await log.append(encode("one"));
     Deno.removeSync(`${path}.lock`);
     {
-      let isReplaced = false;
-      using _hook = whenOpened(async () => {
-        if (isReplaced) return;
-        isReplaced = true;
-        await log.checkpoint();
-      });
+      using _hook = whenOpened(() => log.checkpoint());
       await assertLogError(WriteAheadLog.open(path), "IN_USE");
     }
     assertEquals(await log.append(encode("two")), 2);
@@ -380,10 +379,7 @@ test(
     await log.append(encode("one"));
     await log.append(encode("two"));
     Deno.removeSync(`${path}.lock`);
-    let isReplaced = false;
     using _hook = whenOpened(async () => {
-      if (isReplaced) return;
-      isReplaced = true;
       await log.checkpoint(1);
       await log.close();
     });
@@ -402,10 +398,7 @@ test("WriteAheadLog.checkpoint() leaves nobody a moment to take the log over", {
   Deno.removeSync(`${path}.lock`);
   const refused: LogError[] = [];
   {
-    let isTrying = false;
     using _hook = whenOpened(async () => {
-      if (isTrying) return;
-      isTrying = true;
       refused.push(await assertLogError(WriteAheadLog.open(path), "IN_USE"));
     });
     await log.checkpoint();

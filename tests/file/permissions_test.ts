@@ -210,9 +210,7 @@ for (const engine of ["io_uring", "librt"] as const) {
       }
     },
   );
-}
 
-for (const engine of ["io_uring", "librt"] as const) {
   test(
     `requests of pipes settle, and close() resolves, once the permission for native calls is revoked, on ${engine}`,
     {

@@ -8,6 +8,7 @@ import { setTimeout } from "../../../ffi/event_loop.ts";
 import {
   freeNative,
   KeptMemory,
+  orNull,
   tryAllocateNative,
 } from "../../../ffi/memory.ts";
 import { openPipe, type PipeEnds } from "../../../ffi/pipe.ts";
@@ -64,15 +65,6 @@ class Wake {
   close(): void {
     librt().close(this.fd);
     librt().close(this.#writeFd);
-  }
-}
-
-/** What takes memory; `null` where the runtime permits native calls no more. */
-function orNull<T>(take: () => T): T | null {
-  try {
-    return take();
-  } catch {
-    return null;
   }
 }
 

@@ -4,7 +4,7 @@
  * @module
  */
 import process from "node:process";
-import { isGranted } from "../permissions.ts";
+import { isGranted } from "./permissions.ts";
 
 /** A variable; `null` if it is not set, or if Deno would ask for a permission. */
 export function variable(name: string): string | null {
