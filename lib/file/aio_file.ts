@@ -43,7 +43,7 @@ import {
   ownOptions,
 } from "./options.ts";
 import {
-  awaited,
+  awaitable,
   type PromisedRequest,
   requestFor,
   type Resolve,
@@ -1065,7 +1065,7 @@ export class AioFile implements AsyncDisposable {
         throw withCallerFirst(error, AioFile.#transfer);
       }
     });
-    return runtime.losesAwaiters ? awaited(promise) : promise;
+    return awaitable(promise);
   }
 
   #readLong(
@@ -1091,7 +1091,7 @@ export class AioFile implements AsyncDisposable {
         throw withCallerFirst(error, this.#synchronize);
       }
     });
-    await (runtime.losesAwaiters ? awaited(promise) : promise);
+    await awaitable(promise);
   }
 
   /**

@@ -1,4 +1,5 @@
 /** A request that settles a promise. */
+import { runtime } from "../../ffi/current.ts";
 import {
   type AbortListener,
   isAborted,
@@ -119,10 +120,15 @@ async function rejection(error: Error): Promise<never> {
 }
 
 /**
- * The same promise for where {@linkcode rejection} does not find the functions that
- * await it. What has a stack keeps that: what is refused at once, and reasons.
+ * The same promise, also for where {@linkcode rejection} does not find the functions
+ * that await it.
  */
-export async function awaited<Value>(promise: Promise<Value>): Promise<Value> {
+export function awaitable<Value>(promise: Promise<Value>): Promise<Value> {
+  return runtime.losesAwaiters ? awaited(promise) : promise;
+}
+
+/** What has a stack keeps that: what is refused at once, and reasons. */
+async function awaited<Value>(promise: Promise<Value>): Promise<Value> {
   try {
     return await promise;
   } catch (error) {
