@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { createRequire } from "node:module";
+import Module, { createRequire } from "node:module";
 import process from "node:process";
 import { assert } from "../../lib/checks/assert.ts";
 import { requestFfi } from "../permissions.ts";
@@ -87,8 +87,9 @@ function requireKoffi(): Koffi {
   } catch (error) {
     const isMissing = (error as NodeJS.ErrnoException).code === MISSING;
     if (!isMissing || process.versions.bun === undefined) throw error;
-    // What Bun has compiled is in a file system of its own, and koffi beside it.
-    return createRequire(process.execPath)("koffi");
+    // What Bun has compiled is in a file system of its own, and koffi beside it. Not
+    // createRequire by its name: webpack warns of what it cannot follow.
+    return Module.createRequire(process.execPath)("koffi");
   }
 }
 

@@ -107,7 +107,7 @@ const BUNDLERS: Bundler[] = [
     packages: ["webpack@5", "webpack-cli@7"],
     isUsual: false,
     config: ["webpack.config.mjs", webpackConfig("module", "main.mjs")],
-    command: ["webpack"],
+    command: ["webpack", "--fail-on-warnings"],
     output: "main.mjs",
   },
   {
@@ -115,7 +115,7 @@ const BUNDLERS: Bundler[] = [
     packages: ["webpack@5", "webpack-cli@7"],
     isUsual: true,
     config: ["webpack.config.mjs", webpackConfig("commonjs2", "main.cjs")],
-    command: ["webpack"],
+    command: ["webpack", "--fail-on-warnings"],
     output: "main.cjs",
   },
   {
