@@ -85,9 +85,9 @@ export interface QueueRequest<Tag> {
   /** The file. */
   file: AioFile;
   /** The buffer of a read or a write. */
-  buffer?: Uint8Array;
+  buffer?: Uint8Array | undefined;
   /** The offset of a read or a write, in bytes. */
-  offset?: number | bigint;
+  offset?: number | bigint | undefined;
   /** Comes back with the completion. */
   tag: Tag;
   /**
@@ -95,7 +95,7 @@ export interface QueueRequest<Tag> {
    *
    * @default {0}
    */
-  priority?: number;
+  priority?: number | undefined;
 }
 
 /**
@@ -123,7 +123,7 @@ export interface CompletionQueueOptions {
    *
    * @default {"auto"}
    */
-  notify?: "auto" | "suspend" | "thread" | "poll";
+  notify?: "auto" | "suspend" | "thread" | "poll" | undefined;
 }
 
 const NOTIFY_MODES: readonly unknown[] = ["auto", "suspend", "thread", "poll"];

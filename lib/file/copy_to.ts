@@ -53,17 +53,17 @@ export interface CopyOptions {
    *
    * @default {0}
    */
-  offset?: number | bigint;
+  offset?: number | bigint | undefined;
   /** How many bytes to copy at most; to the end of the file unless given. */
-  length?: number;
+  length?: number | undefined;
   /**
    * Where in the other file they go, in bytes.
    *
    * @default {0}
    */
-  to?: number | bigint;
+  to?: number | bigint | undefined;
   /** Ends the copy, of which a part is done: it rejects with the signal's reason. */
-  signal?: AbortSignal;
+  signal?: AbortSignal | undefined;
 }
 
 /** See {@linkcode AioFile.copyTo}. */

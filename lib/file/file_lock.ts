@@ -43,17 +43,17 @@ export interface LockOptions {
    *
    * @default {false}
    */
-  shared?: boolean;
+  shared?: boolean | undefined;
   /**
    * From which byte on.
    *
    * @default {0}
    */
-  offset?: number | bigint;
+  offset?: number | bigint | undefined;
   /** How many bytes; all that follow, however long the file becomes, unless given. */
-  length?: number;
+  length?: number | undefined;
   /** Ends the waiting: the call then rejects with the signal's reason. */
-  signal?: AbortSignal;
+  signal?: AbortSignal | undefined;
 }
 
 let newLock: (file: OpenFile, range: LockRange) => FileLock;

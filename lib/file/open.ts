@@ -49,30 +49,30 @@ const MODE_MAX = 0o7777;
  */
 export interface OpenOptions {
   /** For reading; the default unless `write` or `append` is set. */
-  read?: boolean;
+  read?: boolean | undefined;
   /** For writing. */
-  write?: boolean;
+  write?: boolean | undefined;
   /** For writing at the end: `O_APPEND`. */
-  append?: boolean;
+  append?: boolean | undefined;
   /** Empty the file first; needs `write`. */
-  truncate?: boolean;
+  truncate?: boolean | undefined;
   /** Create the file if there is none; needs `write` or `append`. */
-  create?: boolean;
+  create?: boolean | undefined;
   /** Create the file, and fail if there is one; needs `write` or `append`. */
-  createNew?: boolean;
+  createNew?: boolean | undefined;
   /**
    * Permissions of a new file, before the process's umask.
    *
    * @default {0o666}
    */
-  mode?: number;
+  mode?: number | undefined;
   /**
    * Transfer past the page cache: `O_DIRECT`, on macOS `F_NOCACHE`. Offsets,
    * lengths and addresses must then be multiples of the device's block size.
    */
-  direct?: boolean;
+  direct?: boolean | undefined;
   /** Every write is on disk before it is done: `O_DSYNC` or `O_SYNC`. */
-  synchronous?: "data" | "full";
+  synchronous?: "data" | "full" | undefined;
   /**
    * Further flags of `open(2)`, with the values of this system: those that have no
    * option of their own, such as `O_NOFOLLOW` or `O_NOATIME` of `constants` of
@@ -80,7 +80,7 @@ export interface OpenOptions {
    *
    * @default {0}
    */
-  flags?: number;
+  flags?: number | undefined;
 }
 
 /** Those that have an option of their own, which `Deno.open` has rules for. */

@@ -23,14 +23,14 @@ export interface IoOptions {
    * A long write of which a part is written already rejects with an `AioError`
    * `ECANCELED` that has `bytesTransferred`, and the reason as its `cause`.
    */
-  signal?: AbortSignal;
+  signal?: AbortSignal | undefined;
   /**
    * By how much to lower the priority, as `aio_reqprio`: 0 to
    * `AIO_PRIO_DELTA_MAX`.
    *
    * @default {0}
    */
-  priority?: number;
+  priority?: number | undefined;
 }
 
 /**
@@ -62,9 +62,9 @@ export interface BatchRequest {
    *
    * @default {0}
    */
-  priority?: number;
+  priority?: number | undefined;
   /** Cancels the request, as {@linkcode IoOptions.signal} does. */
-  signal?: AbortSignal;
+  signal?: AbortSignal | undefined;
 }
 
 /**
@@ -111,7 +111,7 @@ export interface AdoptOptions {
    *
    * @default {true}
    */
-  closeFd?: boolean;
+  closeFd?: boolean | undefined;
 }
 
 /**
@@ -133,7 +133,7 @@ export interface CloseOptions {
    *
    * @default {false}
    */
-  cancel?: boolean;
+  cancel?: boolean | undefined;
 }
 
 /**

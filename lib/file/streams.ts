@@ -49,22 +49,22 @@ export interface ReadableOptions {
    *
    * @default {0}
    */
-  offset?: number | bigint;
+  offset?: number | bigint | undefined;
   /** How many bytes to read at most; to the end of the file unless given. */
-  length?: number;
+  length?: number | undefined;
   /**
    * How many bytes a chunk has, at most a GiB; only the last one may have fewer.
    *
    * @default {262144}
    */
-  chunkSize?: number;
+  chunkSize?: number | undefined;
   /**
    * How many reads may be ahead of the reader, at most 1024; the first one goes
    * alone, because most files are short.
    *
    * @default {4}
    */
-  depth?: number;
+  depth?: number | undefined;
 }
 
 /**
@@ -93,13 +93,13 @@ export interface WritableOptions {
    *
    * @default {0}
    */
-  offset?: number | bigint;
+  offset?: number | bigint | undefined;
   /**
    * How many writes may be in flight, at most 1024.
    *
    * @default {4}
    */
-  depth?: number;
+  depth?: number | undefined;
 }
 
 /** What streams use of an `AioFile`. */

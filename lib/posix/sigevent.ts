@@ -52,15 +52,15 @@ export interface Sigevent {
    */
   sigev_notify: number;
   /** `SIGEV_SIGNAL`: the number of the signal to queue for the process. */
-  sigev_signo?: number;
+  sigev_signo?: number | undefined;
   /** A value of 32 bits that comes with the notification. */
-  sigev_value?: number;
+  sigev_value?: number | undefined;
   /**
    * `SIGEV_THREAD`: what is called, with `sigev_value`, on the event loop. Where
    * the isolate may end before the process, and on macOS, the library calls it
    * when it notices that the request is done.
    */
-  sigev_notify_function?: (value: number) => void;
+  sigev_notify_function?: ((value: number) => void) | undefined;
 }
 
 const MECHANISMS = new Set([SIGEV_NONE, SIGEV_SIGNAL, SIGEV_THREAD]);

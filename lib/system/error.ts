@@ -26,15 +26,15 @@ export interface AioErrorOptions {
   /** The function of the C library that failed, such as `"aio_read"`. */
   syscall: string;
   /** The file descriptor, where there is one. */
-  fd?: number;
+  fd?: number | undefined;
   /** The offset in bytes at which the request began. */
-  offset?: number | bigint;
+  offset?: number | bigint | undefined;
   /** How many bytes were transferred before the failure. */
-  bytesTransferred?: number;
+  bytesTransferred?: number | undefined;
   /**
    * The path, where the file was opened by one; what is not UTF-8 in it is U+FFFD.
    */
-  path?: string;
+  path?: string | undefined;
 }
 
 /**

@@ -54,7 +54,7 @@ export interface PinnedOptions {
    *
    * @default {4096}
    */
-  alignment?: number;
+  alignment?: number | undefined;
 }
 
 /** A `WebAssembly.Memory` and how far it is handed out. */

@@ -48,19 +48,19 @@ export interface Configuration {
    * process may not have so many threads (`pids.max`, `RLIMIT_NPROC`); a number
    * that is set here holds whatever the limits.
    */
-  threads?: number;
+  threads?: number | undefined;
   /**
    * How many lanes a file uses: duplicates of its descriptor, which glibc serves
    * at the same time. Without it, the engine finds the best number itself.
    */
-  lanes?: number;
+  lanes?: number | undefined;
   /**
    * How many requests the system has at once, over all files; the others wait in
    * the library.
    *
    * @default {512}
    */
-  maxInFlight?: number;
+  maxInFlight?: number | undefined;
   /**
    * How long to look for completions from the event loop before waiting on a
    * thread beside it, in microseconds; 0 never polls. With many requests in
@@ -68,7 +68,7 @@ export interface Configuration {
    *
    * @default {100}
    */
-  pollMicroseconds?: number;
+  pollMicroseconds?: number | undefined;
   /**
    * Whether reads are asked of the page cache first, where the system can do that
    * without waiting (Linux). What it has is read at once, on the caller's thread. The
@@ -77,7 +77,7 @@ export interface Configuration {
    *
    * @default {true}
    */
-  pageCache?: boolean;
+  pageCache?: boolean | undefined;
   /**
    * What serves requests of files. `"io_uring"` is the kernel's own asynchronous
    * I/O: it takes the least of the processor, and cancels what the kernel has not
@@ -93,7 +93,7 @@ export interface Configuration {
    *
    * @default {"auto"}
    */
-  engine?: "auto" | "io_uring" | "librt" | "fs";
+  engine?: "auto" | "io_uring" | "librt" | "fs" | undefined;
 }
 
 /** The settings of this isolate. */

@@ -211,6 +211,38 @@ test("npm accepts the package", { limit_ms }, async () => {
   assert(!stderr.includes("auto-corrected"), stderr);
 });
 
+/** A wrapper that hands an option on has the value or `undefined`. */
+const UNDEFINED_OPTIONS = `
+  import type * as aio from ${JSON.stringify(NAME)};
+  type Undefined<Options> = { [Name in keyof Options]-?: undefined };
+  declare const given: {
+    adopt: Undefined<aio.AdoptOptions>;
+    close: Undefined<aio.CloseOptions>;
+    copy: Undefined<aio.CopyOptions>;
+    io: Undefined<aio.IoOptions>;
+    lock: Undefined<aio.LockOptions>;
+    open: Undefined<aio.OpenOptions>;
+    pinned: Undefined<aio.PinnedOptions>;
+    queue: Undefined<aio.CompletionQueueOptions>;
+    readable: Undefined<aio.ReadableOptions>;
+    settings: Undefined<Parameters<typeof aio.configure>[0]>;
+    writable: Undefined<aio.WritableOptions>;
+  };
+  export const taken: {
+    adopt: aio.AdoptOptions;
+    close: aio.CloseOptions;
+    copy: aio.CopyOptions;
+    io: aio.IoOptions;
+    lock: aio.LockOptions;
+    open: aio.OpenOptions;
+    pinned: aio.PinnedOptions;
+    queue: aio.CompletionQueueOptions;
+    readable: aio.ReadableOptions;
+    settings: Parameters<typeof aio.configure>[0];
+    writable: aio.WritableOptions;
+  } = given;
+`;
+
 for (const resolution of ["nodenext", "bundler"]) {
   test(
     `its types are right with moduleResolution ${resolution}`,
@@ -230,6 +262,10 @@ for (const resolution of ["nodenext", "bundler"]) {
       export const file: Promise<AioFile> = AioFile.open("package.json");`,
       );
       await Deno.writeTextFile(
+        join(directory, "undefined.mts"),
+        UNDEFINED_OPTIONS,
+      );
+      await Deno.writeTextFile(
         join(directory, "tsconfig.json"),
         JSON.stringify({
           compilerOptions: {
@@ -240,6 +276,7 @@ for (const resolution of ["nodenext", "bundler"]) {
             lib: ["esnext"],
             types: ["node"],
             strict: true,
+            exactOptionalPropertyTypes: true,
             noEmit: true,
           },
           files: [
@@ -253,6 +290,7 @@ for (const resolution of ["nodenext", "bundler"]) {
               "workers",
             ].map(sourceOf),
             "require.cts",
+            "undefined.mts",
           ],
         }),
       );
