@@ -9,7 +9,6 @@ import { runtime } from "./current.ts";
 import { writeAddress, writeOffset, writeTimespec } from "./layout.ts";
 import { librt } from "./librt.ts";
 import { freeNative, type NativeMemory, tryAllocateNative } from "./memory.ts";
-import { TIMESPEC } from "./platforms/shared.ts";
 import type { NativeFunctions, Pointer } from "./runtime.ts";
 
 // The same numbers on every architecture.
@@ -254,7 +253,7 @@ export class Rings {
    * @param timeout_ms How long at most.
    */
   async wait(timeout_ms: number): Promise<void> {
-    writeTimespec(this.#wait.view, WAIT.size, TIMESPEC, timeout_ms);
+    writeTimespec(this.#wait.view, WAIT.size, timeout_ms);
     await librt().io_uring_wait(
       SYS_IO_URING_ENTER,
       this.fd,

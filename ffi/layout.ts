@@ -53,15 +53,8 @@ export interface AiocbLayout {
   readonly source: string;
 }
 
-/** Offsets of `struct timespec`; both fields have 64 bits. */
-export interface TimespecLayout {
-  /** Bytes the structure takes. */
-  readonly size: number;
-  /** `tv_sec`, whole seconds. */
-  readonly tv_sec: number;
-  /** `tv_nsec`, nanoseconds below one second. */
-  readonly tv_nsec: number;
-}
+/** Offsets of `struct timespec`: every system here is LP64 with a 64-bit `time_t`. */
+export const TIMESPEC = { size: 16, tv_sec: 0, tv_nsec: 8 };
 
 /** Offsets of glibc's `struct aioinit`; the fields are of type `int`. */
 export interface AioInitLayout {
@@ -195,13 +188,11 @@ export function writeSize(view: DataView, at: number, bytes: number): void {
  *
  * @param view The memory to write to.
  * @param at Where in the view the structure starts, in bytes.
- * @param layout Where its fields lie.
  * @param milliseconds The time: finite, not negative, fractions allowed.
  */
 export function writeTimespec(
   view: DataView,
   at: number,
-  layout: TimespecLayout,
   milliseconds: number,
 ): void {
   let seconds = Math.floor(milliseconds / MS_PER_SECOND);
@@ -213,8 +204,8 @@ export function writeTimespec(
     seconds++;
     nanoseconds = 0;
   }
-  writeInteger(view, at + layout.tv_sec, seconds);
-  writeInteger(view, at + layout.tv_nsec, nanoseconds);
+  writeInteger(view, at + TIMESPEC.tv_sec, seconds);
+  writeInteger(view, at + TIMESPEC.tv_nsec, nanoseconds);
 }
 
 /**
@@ -222,16 +213,11 @@ export function writeTimespec(
  *
  * @param view The memory to read.
  * @param at Where in the view the structure starts, in bytes.
- * @param layout Where its fields lie.
  * @returns The time in milliseconds.
  */
-export function readTimespec(
-  view: DataView,
-  at: number,
-  layout: TimespecLayout,
-): number {
-  const seconds = readSize(view, at + layout.tv_sec);
-  const nanoseconds = readSize(view, at + layout.tv_nsec);
+export function readTimespec(view: DataView, at: number): number {
+  const seconds = readSize(view, at + TIMESPEC.tv_sec);
+  const nanoseconds = readSize(view, at + TIMESPEC.tv_nsec);
   return seconds * MS_PER_SECOND + nanoseconds / NS_PER_MS;
 }
 

@@ -4,7 +4,7 @@
  *
  * @module
  */
-import type { AiocbLayout, AioInitLayout, TimespecLayout } from "./layout.ts";
+import type { AiocbLayout, AioInitLayout } from "./layout.ts";
 
 /** The processor architectures that have a table. */
 export type Architecture = "x86_64" | "aarch64";
@@ -101,8 +101,6 @@ export interface Platform {
   readonly symbols: Readonly<Record<string, string>>;
   /** Layout of `struct aiocb`. */
   readonly aiocb: AiocbLayout;
-  /** Layout of `struct timespec`. */
-  readonly timespec: TimespecLayout;
   /** Layout of `struct aioinit`; only glibc has one. */
   readonly aioinit: AioInitLayout | null;
   /** The constants of the C headers. */

@@ -9,8 +9,7 @@ import {
   type ControlBlock,
   packBlockList,
 } from "./control_block.ts";
-import { writeTimespec } from "./layout.ts";
-import { librt } from "./librt.ts";
+import { TIMESPEC, writeTimespec } from "./layout.ts";
 import {
   freeNative,
   type NativeMemory,
@@ -45,8 +44,7 @@ export class SuspendList {
     assert(blocks.length <= SUSPEND_LIST_MAX, "a list of aio_suspend is full");
     const { view } = this.memory;
     packBlockList(view, blocks);
-    const { timespec } = librt().platform;
-    writeTimespec(view, TIMEOUT_AT, timespec, timeout_ms);
+    writeTimespec(view, TIMEOUT_AT, timeout_ms);
   }
 }
 
@@ -59,9 +57,8 @@ const freeLists: SuspendList[] = [];
 export function takeSuspendList(): SuspendList | null {
   const free = freeLists.pop();
   if (free !== undefined) return free;
-  const { timespec } = librt().platform;
   return orNull(() => {
-    const memory = tryAllocateNative(TIMEOUT_AT + timespec.size);
+    const memory = tryAllocateNative(TIMEOUT_AT + TIMESPEC.size);
     return memory === null ? null : new SuspendList(memory);
   });
 }

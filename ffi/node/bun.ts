@@ -9,9 +9,8 @@ import process from "node:process";
 import { isMainThread } from "node:worker_threads";
 import { type Native, symbolOf } from "../binding.ts";
 import { clock_ms, setTimeout } from "../event_loop.ts";
-import { readTimespec } from "../layout.ts";
+import { readTimespec, TIMESPEC } from "../layout.ts";
 import type { Platform } from "../platform.ts";
-import { TIMESPEC } from "../platforms/shared.ts";
 import type { NativeFunctions } from "../runtime.ts";
 import {
   type FunctionName,
@@ -138,6 +137,5 @@ async function askSpaced<Result>(
 
 /** What a `struct timespec` says. */
 function millisecondsOf(address: number): number {
-  const view = new DataView(koffi().view(address, TIMESPEC.size));
-  return readTimespec(view, 0, TIMESPEC);
+  return readTimespec(new DataView(koffi().view(address, TIMESPEC.size)), 0);
 }

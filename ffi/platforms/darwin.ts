@@ -5,7 +5,7 @@
  */
 import type { PlatformConstants, System } from "../platform.ts";
 import { BSD_CONSTANTS, BSD_ERRNO, BSD_SIGEVENT } from "./bsd.ts";
-import { numbered, TIMESPEC } from "./shared.ts";
+import { numbered } from "./shared.ts";
 
 const CONSTANTS: PlatformConstants = {
   ...BSD_CONSTANTS,
@@ -64,7 +64,6 @@ export const DARWIN: System = {
     sigeventLayout: BSD_SIGEVENT,
     source: "sys/aio.h and sys/signal.h of xnu-11417.101.15 (macOS 15.4)",
   },
-  timespec: TIMESPEC,
   aioinit: null,
   constants: () => CONSTANTS,
   errno: ERRNO,

@@ -5,7 +5,7 @@
  */
 import type { PlatformConstants, System } from "../platform.ts";
 import { BSD_ERRNO, BSD_SIGEVENT, FREE_AND_NETBSD_CONSTANTS } from "./bsd.ts";
-import { numbered, TIMESPEC } from "./shared.ts";
+import { numbered } from "./shared.ts";
 
 const CONSTANTS: PlatformConstants = {
   ...FREE_AND_NETBSD_CONSTANTS,
@@ -54,7 +54,6 @@ export const FREEBSD: System = {
     sigeventLayout: { ...BSD_SIGEVENT, size: 80 },
     source: "sys/aio.h and sys/signal.h of FreeBSD 15.0",
   },
-  timespec: TIMESPEC,
   aioinit: null,
   constants: () => CONSTANTS,
   errno: ERRNO,

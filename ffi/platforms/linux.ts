@@ -5,7 +5,7 @@
  */
 import type { AiocbLayout, SigeventLayout } from "../layout.ts";
 import type { Architecture, PlatformConstants, System } from "../platform.ts";
-import { COMMON_CONSTANTS, numbered, TIMESPEC } from "./shared.ts";
+import { COMMON_CONSTANTS, numbered } from "./shared.ts";
 
 const SIGEVENT: SigeventLayout = {
   size: 64,
@@ -120,6 +120,5 @@ export const LINUX = {
     // gettid() came with glibc 2.30, but the system call was always there.
     this_thread: "syscall",
   },
-  timespec: TIMESPEC,
   errno: ERRNO,
 } as const satisfies Partial<System>;

@@ -5,7 +5,7 @@
  */
 import type { PlatformConstants, System } from "../platform.ts";
 import { BSD_ERRNO, BSD_SIGEVENT, FREE_AND_NETBSD_CONSTANTS } from "./bsd.ts";
-import { numbered, TIMESPEC } from "./shared.ts";
+import { numbered } from "./shared.ts";
 
 const CONSTANTS: PlatformConstants = {
   ...FREE_AND_NETBSD_CONSTANTS,
@@ -56,7 +56,6 @@ export const NETBSD: System = {
     sigeventLayout: BSD_SIGEVENT,
     source: "sys/aio.h and sys/signal.h of NetBSD 10.1",
   },
-  timespec: TIMESPEC,
   aioinit: null,
   constants: () => CONSTANTS,
   errno: ERRNO,

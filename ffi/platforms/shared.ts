@@ -3,11 +3,6 @@
  *
  * @module
  */
-import type { TimespecLayout } from "../layout.ts";
-
-/** Every system here is LP64 with a 64-bit `time_t`. */
-export const TIMESPEC: TimespecLayout = { size: 16, tv_sec: 0, tv_nsec: 8 };
-
 /** The constants that all systems agree on, if they have them. */
 export const COMMON_CONSTANTS = {
   O_RDONLY: 0,

@@ -12,7 +12,7 @@ import {
   packSigevent,
   readSize,
   readTimespec,
-  type TimespecLayout,
+  TIMESPEC,
   writeAddress,
   writeOffset,
   writeSize,
@@ -115,11 +115,11 @@ for (const target of targets) {
         const source = new URL("layout.c", import.meta.url).pathname;
         await output([...compiler, "-o", program, source]);
         for (const values of sampleBlocks(platform!)) {
-          const { aiocb, timespec } = platform!;
-          const bytes = new Uint8Array(aiocb.size + timespec.size).fill(0xa5);
+          const { aiocb } = platform!;
+          const bytes = new Uint8Array(aiocb.size + TIMESPEC.size).fill(0xa5);
           const view = new DataView(bytes.buffer);
           packAiocb(view, 0, aiocb, values);
-          writeTimespec(view, aiocb.size, timespec, 86_400_001.25);
+          writeTimespec(view, aiocb.size, 86_400_001.25);
           const { sigevent, ...fields } = values;
           const expected = {
             ...fields,
@@ -369,11 +369,10 @@ test("packAiocb() writes its own bytes and no others, on every platform", () => 
 });
 
 test("readTimespec() reads what writeTimespec() has written", () => {
-  const layout: TimespecLayout = { size: 16, tv_sec: 8, tv_nsec: 0 };
   const view = new DataView(new ArrayBuffer(24));
   for (const milliseconds of [0, 0.5, 1, 999.75, 1000, 2 ** 33 * 1000]) {
-    writeTimespec(view, 8, layout, milliseconds);
-    assertEquals(readTimespec(view, 8, layout), milliseconds);
+    writeTimespec(view, 8, milliseconds);
+    assertEquals(readTimespec(view, 8), milliseconds);
   }
 });
 
@@ -470,13 +469,11 @@ function unpack(view: DataView, layout: AiocbLayout): AiocbValues {
 }
 
 function timespecOf(milliseconds: number): [number, number] {
-  // Not the usual order of the fields, so that the layout is seen to count.
-  const layout: TimespecLayout = { size: 16, tv_sec: 8, tv_nsec: 0 };
   const view = new DataView(new ArrayBuffer(24));
-  writeTimespec(view, 8, layout, milliseconds);
+  writeTimespec(view, 8, milliseconds);
   return [
-    Number(view.getBigInt64(16, true)),
     Number(view.getBigInt64(8, true)),
+    Number(view.getBigInt64(16, true)),
   ];
 }
 
@@ -528,7 +525,7 @@ function placeInOrder(members: Member[]): Record<string, number> {
 type Row = [label: string, expression: string, value: number];
 
 function layoutRows(platform: Platform): Row[] {
-  const { aiocb, timespec, aioinit } = platform;
+  const { aiocb, aioinit } = platform;
   const rows: Row[] = [];
   const add = (struct: string, members: string, layout: object) => {
     const { size, ...offsets } = layout as Record<string, number>;
@@ -555,7 +552,7 @@ function layoutRows(platform: Platform): Row[] {
     notify_function: fn,
     notify_attributes: attributes,
   });
-  add("timespec", "", timespec);
+  add("timespec", "", TIMESPEC);
   add("pollfd", "", POLLFD);
   add("iovec", "", IOVEC);
   if (platform.os === "linux") add("flock", "l_", FLOCK);
