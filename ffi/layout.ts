@@ -20,8 +20,6 @@ export interface SigeventLayout {
   readonly notify: number;
   /** `sigev_notify_function`, a pointer. */
   readonly function: number;
-  /** `sigev_notify_attributes`, a pointer. */
-  readonly attributes: number;
 }
 
 /** Offsets of `struct aiocb`, in bytes from its start. */
@@ -49,8 +47,6 @@ export interface AiocbLayout {
   readonly status: number | null;
   /** The layout of `aio_sigevent`. */
   readonly sigeventLayout: SigeventLayout;
-  /** The headers this was taken from, and of which release. */
-  readonly source: string;
 }
 
 /** Offsets of `struct timespec`: every system here is LP64 with a 64-bit `time_t`. */

@@ -13,7 +13,6 @@ export const BSD_SIGEVENT: SigeventLayout = {
   signo: 4,
   value: 8,
   function: 16,
-  attributes: 24,
 };
 
 /** What is Linux's own is 0 elsewhere. */

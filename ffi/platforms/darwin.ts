@@ -1,5 +1,5 @@
 /**
- * macOS, from the headers of xnu-11417.101.15 (macOS 15.4).
+ * macOS, from sys/aio.h, sys/signal.h and other headers of xnu-11417.101.15 (macOS 15.4).
  *
  * @module
  */
@@ -62,7 +62,6 @@ export const DARWIN: System = {
     sigevent: 40,
     lio_opcode: 72,
     sigeventLayout: BSD_SIGEVENT,
-    source: "sys/aio.h and sys/signal.h of xnu-11417.101.15 (macOS 15.4)",
   },
   aioinit: null,
   constants: () => CONSTANTS,

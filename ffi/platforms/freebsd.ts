@@ -1,5 +1,5 @@
 /**
- * FreeBSD, from the headers of FreeBSD 15.0.
+ * FreeBSD, from sys/aio.h, sys/signal.h and other headers of FreeBSD 15.0.
  *
  * @module
  */
@@ -52,7 +52,6 @@ export const FREEBSD: System = {
     sigevent: 80,
     // The function lies in a union that is padded to eight longs.
     sigeventLayout: { ...BSD_SIGEVENT, size: 80 },
-    source: "sys/aio.h and sys/signal.h of FreeBSD 15.0",
   },
   aioinit: null,
   constants: () => CONSTANTS,

@@ -13,11 +13,10 @@ const SIGEVENT: SigeventLayout = {
   signo: 8,
   notify: 12,
   function: 16,
-  attributes: 24,
 };
 
 /** musl chose the layout of glibc. */
-export const LINUX_AIOCB: Omit<AiocbLayout, "source" | "status"> = {
+export const LINUX_AIOCB: Omit<AiocbLayout, "status"> = {
   size: 168,
   fildes: 0,
   lio_opcode: 4,

@@ -1,5 +1,5 @@
 /**
- * Linux with glibc, from the headers of glibc 2.36.
+ * Linux with glibc, from aio.h, bits/types/sigevent_t.h and other headers of glibc 2.36.
  *
  * @module
  */
@@ -16,7 +16,6 @@ export const LINUX_GLIBC: System = {
   aiocb: {
     ...LINUX_AIOCB,
     status: 112,
-    source: "aio.h and bits/types/sigevent_t.h of glibc 2.36",
   },
   aioinit: { size: 32, aio_threads: 0, aio_num: 4, aio_idle_time: 24 },
   constants: (arch) => linuxConstants(arch, 3),

@@ -1,5 +1,5 @@
 /**
- * Linux with musl, from the headers of musl 1.2.3.
+ * Linux with musl, from aio.h, signal.h and other headers of musl 1.2.3.
  *
  * @module
  */
@@ -16,7 +16,6 @@ export const LINUX_MUSL: System = {
   aiocb: {
     ...LINUX_AIOCB,
     status: null,
-    source: "aio.h and signal.h of musl 1.2.3",
   },
   aioinit: null,
   constants: (arch) => linuxConstants(arch, 0o10000003),

@@ -1,5 +1,5 @@
 /**
- * NetBSD, from the headers of NetBSD 10.1.
+ * NetBSD, from sys/aio.h, sys/signal.h and other headers of NetBSD 10.1.
  *
  * @module
  */
@@ -54,7 +54,6 @@ export const NETBSD: System = {
     reqprio: 32,
     sigevent: 40,
     sigeventLayout: BSD_SIGEVENT,
-    source: "sys/aio.h and sys/signal.h of NetBSD 10.1",
   },
   aioinit: null,
   constants: () => CONSTANTS,
