@@ -179,12 +179,6 @@ export interface Runtime {
   /** Whether `node:fs` opens a path that is not UTF-8, given as bytes. */
   readonly opensAnyPath: boolean;
   /**
-   * For what is opened around `node:fs`.
-   *
-   * @throws The runtime's own error unless it permits to open every file so.
-   */
-  assertMayOpenAll(isRead: boolean, isWrite: boolean): void;
-  /**
    * Binds the C functions.
    *
    * @param platform Names the libraries to look in, in order.

@@ -9,12 +9,7 @@ import {
   type Native,
   symbolOf,
 } from "./binding.ts";
-import {
-  assertWhole,
-  FFI_REFUSED,
-  isAllGranted,
-  isGranted,
-} from "./permissions.ts";
+import { FFI_REFUSED, isAllGranted, isGranted } from "./permissions.ts";
 import type { Platform } from "./platform.ts";
 import type {
   NativeCallback,
@@ -113,11 +108,6 @@ export const runtime: Runtime = {
   endsAtSizeLimit: true,
   // It puts U+FFFD into their place.
   opensAnyPath: false,
-
-  assertMayOpenAll(isRead: boolean, isWrite: boolean): void {
-    if (isRead) assertWhole("read");
-    if (isWrite) assertWhole("write");
-  },
 
   bind(platform: Platform): NativeFunctions | null {
     const native = bindFunctions(

@@ -20,7 +20,7 @@ import {
   nonblockingCallsMax,
   threadsOnDemand,
 } from "./node/thread_pool.ts";
-import { assertWhole, deno, isAllGranted } from "./permissions.ts";
+import { deno, isAllGranted } from "./permissions.ts";
 import type { Platform } from "./platform.ts";
 import type {
   NativeCallback,
@@ -83,11 +83,6 @@ export const runtime: Runtime = {
   followsLinks: isDeno,
   endsAtSizeLimit: isDeno,
   opensAnyPath: !isDeno,
-  // Node and Bun open everything by node:fs.
-  assertMayOpenAll(isRead: boolean, isWrite: boolean): void {
-    if (isRead) assertWhole("read");
-    if (isWrite) assertWhole("write");
-  },
 
   bind(platform: Platform): NativeFunctions | null {
     const native = bindFunctions(

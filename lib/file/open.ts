@@ -4,6 +4,7 @@ import { closeSync, constants as fsConstants, fstatSync, open } from "node:fs";
 import { lstat } from "node:fs/promises";
 import { promisify } from "node:util";
 import { runtime } from "../../ffi/current.ts";
+import { assertWhole } from "../../ffi/permissions.ts";
 import {
   assertFlag,
   assertObject,
@@ -163,10 +164,8 @@ async function openUnlessLink(
 function openByBytes(path: Buffer, flags: number, mode: number): number {
   if (isServedByFs()) return -EILSEQ;
   const access = flags & constants.O_ACCMODE;
-  runtime.assertMayOpenAll(
-    access !== constants.O_WRONLY,
-    access !== constants.O_RDONLY,
-  );
+  if (access !== constants.O_WRONLY) assertWhole("read");
+  if (access !== constants.O_RDONLY) assertWhole("write");
   return openNatively(path, flags, mode);
 }
 
