@@ -135,9 +135,12 @@ export interface Channel {
   /** The requests that it has, in the order in which they are served. */
   requests(): EngineRequest[];
   /** It has none, and the isolate may end: gives back what it can do without. */
-  rest(): void;
-  /** It has none: resolves when no native call names the descriptor any more. */
-  whenUnused(): Promise<void>;
+  rest?(): void;
+  /**
+   * It has none: resolves when no native call names the descriptor any more. Without it,
+   * none does.
+   */
+  whenUnused?(): Promise<void>;
   /**
    * By which descriptor calls are to change the file that are no requests, if not by
    * its own: errors of write-back belong to what was opened.

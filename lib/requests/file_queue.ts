@@ -246,7 +246,7 @@ export class FileQueue implements Source, ChannelOwner {
 
   #nowIdle(): void {
     // An isolate leaves open what it has open when it ends.
-    if (!isServedByFs() && mayEndFirst()) this.channel.rest();
+    if (!isServedByFs() && mayEndFirst()) this.channel.rest?.();
     for (const listener of this.#idleListeners) listener();
     this.#idleListeners = [];
   }

@@ -372,7 +372,7 @@ export class OpenFile {
 
   /** Closes all that was opened for requests. Everything is settled. */
   async #closeQueues(): Promise<void> {
-    for (const { channel } of this.#queues) await channel.whenUnused();
+    for (const { channel } of this.#queues) await channel.whenUnused?.();
     for (const { channel } of this.#queues) channel.close();
     counters.descriptors -= 1 + this.#openedFds.length;
     assert(counters.descriptors >= 0, "what is closed was open");

@@ -75,8 +75,6 @@ export class FakeEngine implements Disposable {
       return true;
     },
     requests: () => this.submitted,
-    rest: () => {},
-    whenUnused: () => Promise.resolve(),
     close: () => {},
   };
 

@@ -195,12 +195,6 @@ export class FsChannel implements Channel {
     return this.#transfers.toArray().map(({ request }) => request);
   }
 
-  rest(): void {}
-
-  whenUnused(): Promise<void> {
-    return Promise.resolve();
-  }
-
   close(): void {
     assert(this.#transfers.size === 0, "what is closed has no requests");
   }

@@ -125,10 +125,6 @@ export class FsStreamCalls implements StreamCalls, Readiness {
     waitingCount--;
   }
 
-  whenForgotten(): Promise<void> {
-    return Promise.resolve();
-  }
-
   close(): void {
     if (this.#secondFd >= 0) closeSync(this.#secondFd);
     this.#secondFd = -1;

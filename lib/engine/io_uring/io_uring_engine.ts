@@ -173,11 +173,7 @@ class ByKind implements Channel {
   }
 
   rest(): void {
-    this.#lanes?.rest();
-  }
-
-  whenUnused(): Promise<void> {
-    return this.#lanes?.whenUnused() ?? Promise.resolve();
+    this.#lanes?.rest?.();
   }
 
   close(): void {

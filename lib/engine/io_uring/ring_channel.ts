@@ -218,12 +218,6 @@ export class RingChannel implements Channel {
     return this.#transfers.toArray().map(({ request }) => request);
   }
 
-  rest(): void {}
-
-  whenUnused(): Promise<void> {
-    return Promise.resolve();
-  }
-
   close(): void {
     assert(this.#transfers.size === 0, "what is closed has no requests");
   }

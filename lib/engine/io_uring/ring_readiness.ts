@@ -1,4 +1,9 @@
-/** Waits until descriptors are ready, in a ring: thousands take no thread. */
+/**
+ * Waits until descriptors are ready, in a ring: thousands take no thread. The kernel holds
+ * what it waits for by itself, not by its descriptor.
+ *
+ * @module
+ */
 import { OPCODE } from "../../../ffi/io_uring.ts";
 import type { Readiness, Waiting } from "../streams/stream_calls.ts";
 import type { RingEntry } from "./ring.ts";
@@ -29,11 +34,6 @@ export class RingReadiness implements Readiness {
     if (poll === undefined) return;
     this.#polls.delete(waiting);
     this.#waiter.ring.cancel(poll);
-  }
-
-  /** The kernel holds what it waits for by itself, not by its descriptor. */
-  whenForgotten(): Promise<void> {
-    return Promise.resolve();
   }
 }
 

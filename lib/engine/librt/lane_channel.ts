@@ -258,10 +258,6 @@ export class LaneChannel implements Channel, LaneUser {
     return lanes.flatMap((lane) => lane.requests());
   }
 
-  whenUnused(): Promise<void> {
-    return Promise.resolve();
-  }
-
   close(): void {
     this.rest();
     this.#closeOpened();

@@ -54,6 +54,9 @@ export interface Readiness {
   wait(waiting: Waiting): void;
   /** Ends waiting: nothing holds the descriptor for it any more. */
   forget(waiting: Waiting): void;
-  /** Resolves when nothing names a descriptor any more that nobody waits for. */
-  whenForgotten(): Promise<void>;
+  /**
+   * Resolves when nothing names a descriptor any more that nobody waits for. Without it,
+   * nothing does.
+   */
+  whenForgotten?(): Promise<void>;
 }

@@ -95,13 +95,13 @@ export class StreamChannel implements Channel, Waiting {
   }
 
   rest(): void {
-    this.#syncs?.rest();
+    this.#syncs?.rest?.();
     this.#calls.close();
     giveMemoryBack();
   }
 
-  whenUnused(): Promise<void> {
-    return this.#readiness.whenForgotten();
+  async whenUnused(): Promise<void> {
+    await this.#readiness.whenForgotten?.();
   }
 
   close(): void {
