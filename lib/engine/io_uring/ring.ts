@@ -42,10 +42,21 @@ export interface RingEntry extends Entry {
   readonly completed: ((result: number) => void) | null;
 }
 
-type Question = Partial<Entry> & Pick<Entry, "opcode">;
+/** What an entry asks for: what is not given is no file, and no bytes. */
+type Asked = Partial<Entry> & Pick<Entry, "opcode">;
 
-/** What is asked of the kernel, which answers at once. */
-function question(asked: Question): RingEntry {
+/**
+ * Makes an entry that transfers nothing.
+ *
+ * @param asked What is asked for.
+ * @param share How much of a look it takes to hand its completion over.
+ * @param completed Called with its result, if somebody needs to hear of it.
+ */
+export function newEntry(
+  asked: Asked,
+  share = 0,
+  completed: RingEntry["completed"] = null,
+): RingEntry {
   return {
     address: 0,
     entryFlags: 0,
@@ -58,8 +69,8 @@ function question(asked: Question): RingEntry {
     result: null,
     submission: 0,
     hasWaited: false,
-    shareOf: () => 0,
-    completed: null,
+    shareOf: () => share,
+    completed,
   };
 }
 
@@ -200,8 +211,8 @@ export class Ring {
    *
    * @returns What came of it; `null` if the kernel had no room for it at once.
    */
-  ask(asked: Question): number | null {
-    const entry = question(asked);
+  ask(asked: Asked): number | null {
+    const entry = newEntry(asked);
     this.add(entry);
     this.#submit();
     this.#rings.submitAndComplete();
