@@ -37,7 +37,6 @@ const SHOWN = [
   "library-on-bun",
   "fio-io_uring",
   "fio-posixaio",
-  "c-aio-16",
   "bun",
   "node",
   "node-32",
@@ -47,14 +46,13 @@ const SHOWN = [
   "deno-workers",
   "deno-node-fs",
 ];
-const LINES = ["library", "fio-io_uring", "c-aio-16", "bun", "node-32", "node"];
+const LINES = ["library", "fio-io_uring", "bun", "node-32", "node"];
 const LINE_COLORS = [
   "#0969da",
   "#cf222e",
   "#8250df",
   "#bc4c00",
   "#116329",
-  "#6e7781",
 ];
 // Bars are light, so that the lines upon them are seen; dark on a dark page.
 const LIBRARY_BAR_COLOR = "#54aeff", PEER_COLOR = "#afb8c1";
@@ -72,7 +70,6 @@ const DARK: Record<string, string> = {
   "#8250df": "#bc8cff",
   "#bc4c00": "#ffa657",
   "#116329": "#3fb950",
-  "#6e7781": "#8b949e",
 };
 
 /** Of Vega-Lite. */

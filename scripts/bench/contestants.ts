@@ -1,6 +1,5 @@
 /** Who takes part: the library in its variants, and every peer on this machine. */
 
-import { findCompiler } from "./c_peer.ts";
 import {
   type Command,
   consumer,
@@ -19,7 +18,7 @@ import { findBun, findNode, workerPool } from "./js_peers.ts";
 import { addNpmPackage } from "./npm_package.ts";
 import { FIXED_LANES, type Task, type Work } from "./workloads.ts";
 
-/** Finds every contestant; `directory` takes what has to be compiled. */
+/** Finds every contestant; `directory` takes the npm package, installed. */
 export async function findContestants(directory: string): Promise<Machine> {
   const machine: Machine = {
     contestants: [...library(), ...denoPeers(), ...consumers()],
@@ -32,7 +31,6 @@ export async function findContestants(directory: string): Promise<Machine> {
     { key: "node", label: "Node", program: node },
     { key: "bun", label: "Bun", program: bun },
   ]);
-  await findCompiler(machine, directory);
   await findFio(machine);
   const libc = await output("ldd", ["--version"]);
   if (libc) machine.versions.libc = libc.split("\n")[0];
