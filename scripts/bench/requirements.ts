@@ -12,10 +12,8 @@ import type { Run } from "./workloads.ts";
 
 export interface Requirement {
   what: string;
-  /** Absent for an aim that nothing hangs on. */
   atLeast?: number;
   atMost?: number;
-  aim?: boolean;
   measure(results: Results): Spread | undefined;
   /** The same of io_uring, which shows what the machine can do. */
   ceiling?(results: Results): Spread | undefined;
@@ -43,9 +41,9 @@ function against(
   work: string,
   contestant: string,
   atLeast: number,
-  options: { figure?: keyof Run; aim?: boolean; library?: string } = {},
+  options: { figure?: keyof Run; library?: string } = {},
 ): Requirement {
-  const { figure = "iops", aim, library = "library" } = options;
+  const { figure = "iops", library = "library" } = options;
   const over = (key: string) => (results: Results) =>
     ratio(
       series(results, work, key, figure),
@@ -54,7 +52,6 @@ function against(
   return {
     what: `${work}: ${library} / ${contestant}`,
     atLeast,
-    aim,
     measure: over(library),
     ceiling: over("fio-io_uring"),
   };
@@ -326,7 +323,7 @@ export const REQUIREMENTS: Requirement[] = [
 ];
 
 export function judge(
-  { what, atLeast = -Infinity, atMost = Infinity, aim, measure, ceiling }:
+  { what, atLeast = -Infinity, atMost = Infinity, measure, ceiling }:
     Requirement,
   results: Results,
 ): Verdict {
@@ -336,12 +333,10 @@ export function judge(
     : `at least ${atLeast}`;
   if (!measured) return { what, bound, verdict: "not measured" };
   const isMet = measured.median >= atLeast && measured.median <= atMost;
-  const result = isMet ? "met" : "missed";
+  if (isMet) return { what, bound, measured, verdict: "met" };
   const most = ceiling?.(results)?.median ?? Infinity;
-  const verdict = aim
-    ? `aim ${result}` as const
-    : isMet || most >= atLeast
-    ? result
+  const verdict = most >= atLeast
+    ? "missed"
     : `missed, io_uring too: ${most.toFixed(2)}` as const;
   return { what, bound, measured, verdict };
 }

@@ -37,9 +37,7 @@ export interface Verdict {
     | "met"
     | "missed"
     | `missed, io_uring too: ${string}`
-    | "not measured"
-    | "aim met"
-    | "aim missed";
+    | "not measured";
 }
 
 export interface Spread {
