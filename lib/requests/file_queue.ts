@@ -61,9 +61,9 @@ export class FileQueue implements Source, ChannelOwner {
    * @param file What the file is like.
    * @param commits The synchronizations that cover writes of this queue.
    */
-  constructor(fd: number, file: FileTraits, commits?: GroupCommit) {
+  constructor(fd: number, file: FileTraits, commits = new GroupCommit()) {
     this.file = file;
-    this.commits = commits ?? new GroupCommit(this);
+    this.commits = commits;
     this.channel = engine().open(fd, file, this);
     this.commits.join(this);
     this.cache = PageCache.of(fd, file);

@@ -60,21 +60,15 @@ export class GroupCommit {
   /** How many times callers are being told of a loss, and what the system told. */
   #telling = 0;
   #tellingErrno = 0;
-  readonly #queue: RequestQueue;
   /**
    * Those whose descriptors were written through since they were synchronized: a
    * descriptor that was opened by itself has errors of write-back of its own.
    */
   readonly #written = new Set<RequestQueue>();
-  /** All of the file. */
+  /** All of the file; the first one synchronizes when nothing was written. */
   readonly #queues = new Set<RequestQueue>();
   /** Those that the system has told of the loss, or is being asked to. */
   readonly #told = new Set<RequestQueue>();
-
-  /** @param queue Serves a synchronization when nothing was written. */
-  constructor(queue: RequestQueue) {
-    this.#queue = queue;
-  }
 
   /** The file has this one as well. */
   join(queue: RequestQueue): void {
@@ -218,7 +212,8 @@ export class GroupCommit {
     this.#sharing = ready;
     let operation: SyncOperation = "syncData";
     for (const sync of ready) if (sync.operation === "sync") operation = "sync";
-    const queues = this.#written.size > 0 ? [...this.#written] : [this.#queue];
+    const [first] = this.#queues;
+    const queues = this.#written.size > 0 ? [...this.#written] : [first];
     this.#written.clear();
     this.#told.clear();
     this.#issue(operation, queues);
