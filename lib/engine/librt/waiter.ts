@@ -13,7 +13,6 @@ import {
   setTimeout,
 } from "../../../ffi/event_loop.ts";
 import type { ControlBlock } from "../../../ffi/control_block.ts";
-import { mayEndFirst } from "../../../ffi/isolate.ts";
 import {
   releaseSuspendList,
   SUSPEND_LIST_MAX,
@@ -181,7 +180,7 @@ class Waiter {
     }
     // Handing over and submitting change what there is to wait for.
     this.#removeDone();
-    if (this.#waitables.length === 0) return this.#rest();
+    if (this.#waitables.length === 0) return void giveMemoryBack();
     this.#polling.looked(done > 0);
     if (done > 0) this.#timeout_ms = SUSPEND_MS_MIN;
     if (!this.#turnIsDue) this.#wait();
@@ -258,11 +257,6 @@ class Waiter {
       named += SUSPEND_LIST_MAX;
     }
     if (named < heads.length) this.#lookAtUnnamed();
-  }
-
-  /** There is nothing to wait for. */
-  #rest(): void {
-    if (mayEndFirst()) giveMemoryBack();
   }
 
   async #startCall(blocks: ControlBlock[]): Promise<void> {
