@@ -1,5 +1,5 @@
 /**
- * Versions of runtimes and of koffi.
+ * Versions of runtimes, of koffi and of Linux.
  *
  * @module
  */

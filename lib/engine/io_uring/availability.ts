@@ -3,16 +3,17 @@ import { mayEndFirst } from "../../../ffi/isolate.ts";
 import { Rings } from "../../../ffi/io_uring.ts";
 import { runtime } from "../../../ffi/current.ts";
 import { systemFiles } from "../../../ffi/system_files.ts";
+import { isOlder } from "../../../ffi/versions.ts";
 import { platform } from "../../system/constants.ts";
 import { AioError } from "../../system/error.ts";
 
 /** `IORING_SETUP_COOP_TASKRUN`, without which it is slow, came with this one. */
-const OLDEST_KERNEL = [5, 19];
+const OLDEST_KERNEL = "5.19";
 /**
  * Earlier ones have defects that others had to work around: requests that hang,
  * EOWNERDEAD, terminals that stay open.
  */
-const OLDEST_GOOD_KERNEL = [6, 1];
+const OLDEST_GOOD_KERNEL = "6.1";
 
 /** Why an isolate has none that is not the main thread's. */
 export const MAY_END_FIRST =
@@ -31,16 +32,11 @@ export function openRings(isWanted: boolean): Rings | string {
   const oldest = isWanted ? OLDEST_KERNEL : OLDEST_GOOD_KERNEL;
   const release = systemFiles.read("/proc/sys/kernel/osrelease");
   if (release === null) return "nobody tells which Linux this is";
-  if (!isFrom(release, oldest)) {
-    return `Linux ${release.trim()} is older than ${oldest.join(".")}`;
+  if (isOlder(release, oldest)) {
+    return `Linux ${release.trim()} is older than ${oldest}`;
   }
   const rings = Rings.open();
   return typeof rings === "object" ? rings : reasonOf(rings);
-}
-
-function isFrom(release: string, [major, minor]: number[]): boolean {
-  const [ofMajor, ofMinor] = release.split(".").map(Number);
-  return ofMajor > major || ofMajor === major && ofMinor >= minor;
 }
 
 function reasonOf(errno: number): string {
