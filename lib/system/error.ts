@@ -241,6 +241,5 @@ for (const [name, number] of Object.entries(platform.errno)) {
 
 /** The name of an error number, or `"E<number>"` for one without. */
 function codeOf(errno: number): string {
-  if (errno === platform.errno.EAGAIN) return "EAGAIN";
   return names.get(errno) ?? `E${errno}`;
 }
