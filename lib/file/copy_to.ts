@@ -19,7 +19,7 @@ import { reasonAgainst } from "../system/librt.ts";
 import { allocateOwn } from "../system/pinned.ts";
 import { punchHole } from "../system/space.ts";
 import { DIRECT_BYTES, roundedUp } from "./read.ts";
-import { transferBy } from "./transfers.ts";
+import { transfer } from "./transfers.ts";
 
 /**
  * How much the system copies before somebody looks whether it is to go on, and before
@@ -313,7 +313,7 @@ class Copy implements AbortListener {
       this.#requests.add(made);
     };
     try {
-      return await transferBy(
+      return await transfer(
         queue,
         operation,
         view,

@@ -79,10 +79,11 @@ async function readPieces(
   if (wanted <= 0) wanted = PIECE_BYTES;
   if (isDirect) wanted = roundedUp(wanted, DIRECT_BYTES);
   const pieces: Uint8Array<ArrayBuffer>[] = [];
+  const queue = file.queueWithin("read");
   for (let at = offset; left > 0; wanted = PIECE_BYTES) {
     assertWanted();
     const piece = runtime.allocateUnsafe(Math.min(wanted, left));
-    const bytes = await transfer(file, "read", piece, at, options);
+    const bytes = await transfer(queue, "read", piece, at, options);
     if (bytes > 0) pieces.push(upTo(piece, bytes));
     // What a pipe does not have yet may come.
     if (isWhole && !isSeekable ? bytes === 0 : bytes < piece.byteLength) break;
@@ -107,7 +108,7 @@ export function upTo(
 }
 
 /** The bytes of all, one behind the other. */
-export function joined(
+function joined(
   pieces: Uint8Array<ArrayBuffer>[],
 ): Uint8Array<ArrayBuffer> {
   if (pieces.length === 1) return pieces[0];

@@ -5,7 +5,6 @@
  * @module
  */
 import type { AbortListener } from "../checks/abort_signal.ts";
-import type { OpenFile } from "../requests/open_file.ts";
 import type { RequestQueue } from "../requests/request.ts";
 import { placeOf } from "../system/pinned.ts";
 import type { IoOptions } from "./options.ts";
@@ -15,25 +14,11 @@ import { requestFor } from "./promised_request.ts";
  * Reads or writes at an offset, as {@linkcode AioFile.readAt} and
  * {@linkcode AioFile.writeAt} do.
  *
+ * @param queue Where the request waits: one of the file's.
  * @param options Which were checked.
- */
-export function transfer(
-  file: OpenFile,
-  operation: "read" | "write",
-  view: Uint8Array,
-  offset: number | bigint,
-  options: IoOptions,
-): Promise<number> {
-  const queue = file.queueWithin(operation);
-  return transferBy(queue, operation, view, offset, options);
-}
-
-/**
- * The same by a certain queue of the file.
- *
  * @param submitted Is given the request, which its caller may cancel.
  */
-export function transferBy(
+export function transfer(
   queue: RequestQueue,
   operation: "read" | "write",
   view: Uint8Array,
