@@ -483,12 +483,8 @@ function recordOf({ sequence, data, offset }: Frame): LogRecord {
 
 /** aio_fsync() wants a descriptor open for writing, which a directory's never is. */
 async function syncDirectoryOf(path: string): Promise<void> {
-  const directory = await fs.open(dirname(path), "r");
-  try {
-    await directory.sync();
-  } finally {
-    await directory.close();
-  }
+  await using directory = await fs.open(dirname(path), "r");
+  await directory.sync();
 }
 
 async function statOrNull(path: string): Promise<Stats | null> {

@@ -276,12 +276,8 @@ function has(flags: number, wanted: number): boolean {
 
 /** The name of a file is on disk when its directory is. */
 async function syncDirectory(path: string): Promise<void> {
-  const directory = await open(dirname(path));
-  try {
-    await directory.sync();
-  } finally {
-    await directory.close();
-  }
+  await using directory = await open(dirname(path));
+  await directory.sync();
 }
 
 /** @throws Unless the error says that there is no such file. */

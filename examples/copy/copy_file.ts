@@ -369,10 +369,6 @@ async function secondsOf(action: Promise<void>): Promise<number> {
 
 /** aio_fsync() wants a descriptor open for writing, which a directory's never is. */
 async function syncDirectory(path: string): Promise<void> {
-  const directory = await fs.open(path, "r");
-  try {
-    await directory.sync();
-  } finally {
-    await directory.close();
-  }
+  await using directory = await fs.open(path, "r");
+  await directory.sync();
 }
