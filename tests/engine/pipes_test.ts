@@ -39,10 +39,7 @@ const canOpen = (fifos: number) => isLinux && maxDescriptors() > 3 * fifos;
 
 const crowds = {
   "alone": { waiting: 0 },
-  "beside 15 reads that wait": { waiting: 15 },
-  "beside 16 reads that wait": { waiting: 16 },
   "beside 40 reads that wait": { waiting: 40 },
-  "with 2 threads": { threads: 2, waiting: 0 },
   "with 2 threads, beside 3 reads that wait": { threads: 2, waiting: 3 },
   "in a worker": { where: "worker", waiting: 3 },
 };
