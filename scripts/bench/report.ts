@@ -8,6 +8,7 @@ import {
   type Results,
   type Spread,
   spread,
+  threeDigits,
   type WorkResult,
 } from "./results.ts";
 import { describeDisturbance } from "./stolen.ts";
@@ -103,12 +104,8 @@ function range({ min, max }: Spread): string {
   return `${min.toFixed(2)} to ${max.toFixed(2)}`;
 }
 
-/** Three digits are as many as such measurements are good for. */
-export function number(value: number): string {
-  if (Number.isNaN(value)) return "";
-  return Math.abs(value) >= 100
-    ? Math.round(value).toLocaleString("en-US")
-    : value.toPrecision(3);
+function number(value: number): string {
+  return Number.isNaN(value) ? "" : threeDigits(value);
 }
 
 /** Columns of equal width, to the right except those in `left`. */

@@ -81,6 +81,11 @@ export function ratio(a: number[], b: number[]): Spread | undefined {
   );
 }
 
+/** Three digits are as many as such measurements are good for. */
+export function threeDigits(value: number): string {
+  return value.toLocaleString("en-US", { maximumSignificantDigits: 3 });
+}
+
 /** A figure of every round of one contestant; empty if it did not take part. */
 export function series(
   results: Pick<Results, "works">,

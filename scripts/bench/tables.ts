@@ -14,6 +14,7 @@ import {
   series,
   type Spread,
   spread,
+  threeDigits,
 } from "./results.ts";
 import { describeDisturbance } from "./stolen.ts";
 import { FIGURES, LARGE_READERS, type Run, type Work } from "./workloads.ts";
@@ -386,11 +387,8 @@ function medianOf(
   return figure(spread(series(results, work, key, field))?.median);
 }
 
-/** Three digits are as many as such measurements are good for. */
 function figure(value: number | undefined): string {
-  return value === undefined
-    ? NONE
-    : value.toLocaleString("en-US", { maximumSignificantDigits: 3 });
+  return value === undefined ? NONE : threeDigits(value);
 }
 
 function range(measured: Spread | undefined): string {
