@@ -5,7 +5,7 @@
  */
 import { lacksDescriptors } from "./lacks_descriptors.ts";
 import type { Platform } from "./platform.ts";
-import { libcOf, platformFor } from "./platforms.ts";
+import { platformFor } from "./platforms.ts";
 import type { NativeFunctions } from "./runtime.ts";
 import { runtime } from "./current.ts";
 
@@ -55,9 +55,7 @@ export function whyUnavailable(): string | null {
 /** The table of the system this is, or why there is none. */
 export function hostPlatform(): Platform | UnavailableError {
   const { os, arch, isMusl } = runtime.host;
-  const libc = libcOf(os, isMusl);
-  const platform = libc === null ? null : platformFor(os, arch, libc);
-  return platform ?? new UnavailableError(
+  return platformFor(os, arch, isMusl) ?? new UnavailableError(
     `POSIX asynchronous I/O is not available on ${os} ${arch}: ` +
       "the library knows Linux, macOS, FreeBSD and NetBSD on x86-64 and ARM64",
   );

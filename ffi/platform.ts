@@ -9,9 +9,6 @@ import type { AiocbLayout, AioInitLayout } from "./layout.ts";
 /** The processor architectures that have a table. */
 export type Architecture = "x86_64" | "aarch64";
 
-/** The C libraries that have a table. */
-export type CLibrary = "glibc" | "musl" | "libSystem" | "freebsd" | "netbsd";
-
 /** The constants of the C headers under their own names. */
 export interface PlatformConstants {
   readonly LIO_READ: number;
@@ -91,8 +88,8 @@ export interface Platform {
   readonly os: string;
   /** The processor architecture. */
   readonly arch: Architecture;
-  /** The C library. */
-  readonly libc: CLibrary;
+  /** Whether it is the C library of Linux that is called musl. */
+  readonly isMusl: boolean;
   /** Name for messages, such as `linux-glibc-x86_64` or `darwin-aarch64`. */
   readonly name: string;
   /** Shared libraries that may have the functions, in the order to try. */

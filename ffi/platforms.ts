@@ -6,7 +6,7 @@
  *
  * @module
  */
-import type { Architecture, CLibrary, Platform, System } from "./platform.ts";
+import type { Architecture, Platform, System } from "./platform.ts";
 import { DARWIN } from "./platforms/darwin.ts";
 import { FREEBSD } from "./platforms/freebsd.ts";
 import { LINUX_GLIBC } from "./platforms/linux_glibc.ts";
@@ -29,32 +29,20 @@ const ARCHITECTURES: Readonly<Record<string, Architecture>> = {
 };
 
 /**
- * The C library of an operating system.
- *
- * @param os The operating system as runtimes name it, such as `linux`.
- * @param isMusl Which of its two it is on Linux.
- * @returns `null` where there is no table.
- */
-export function libcOf(os: string, isMusl: boolean): CLibrary | null {
-  if (os === "linux") return isMusl ? "musl" : "glibc";
-  return SYSTEMS.find((one) => one.os === os)?.libc ?? null;
-}
-
-/**
  * The table of a system.
  *
  * @param os The operating system as runtimes name it, such as `linux`.
  * @param arch The architecture as runtimes name it: `x64` is `x86_64` and
  * `arm64` is `aarch64`.
- * @param libc The C library.
+ * @param isMusl Which of its two C libraries it is on Linux.
  * @returns The table, or `null` where there is none.
  */
 export function platformFor(
   os: string,
   arch: string,
-  libc: CLibrary,
+  isMusl = false,
 ): Platform | null {
-  const system = SYSTEMS.find((one) => one.os === os && one.libc === libc);
+  const system = SYSTEMS.find((one) => one.os === os && one.isMusl === isMusl);
   if (system === undefined || !Object.hasOwn(ARCHITECTURES, arch)) return null;
   const architecture = ARCHITECTURES[arch];
   const { namePrefix, libraries, constants, ...rest } = system;

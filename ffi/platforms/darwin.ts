@@ -47,7 +47,7 @@ const ERRNO: Readonly<Record<string, number>> = {
 /** The table. */
 export const DARWIN: System = {
   os: "darwin",
-  libc: "libSystem",
+  isMusl: false,
   namePrefix: "darwin",
   libraries: () => ["/usr/lib/libSystem.B.dylib", "libSystem.dylib"],
   symbols: { errno_location: "__error", this_thread: "pthread_main_np" },

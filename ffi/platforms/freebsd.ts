@@ -35,7 +35,7 @@ const ERRNO: Readonly<Record<string, number>> = {
 /** The table. */
 export const FREEBSD: System = {
   os: "freebsd",
-  libc: "freebsd",
+  isMusl: false,
   namePrefix: "freebsd",
   // librt adds SIGEV_THREAD to the system calls that libc has.
   libraries: () => ["librt.so.1", "libc.so.7"],

@@ -9,7 +9,7 @@ import { LINUX, LINUX_AIOCB, linuxConstants } from "./linux.ts";
 /** The table. */
 export const LINUX_GLIBC: System = {
   ...LINUX,
-  libc: "glibc",
+  isMusl: false,
   namePrefix: "linux-glibc",
   // Since glibc 2.34 librt is empty, but depends on libc, which has them.
   libraries: () => ["librt.so.1", "libc.so.6"],

@@ -9,7 +9,7 @@ import { LINUX, LINUX_AIOCB, linuxConstants } from "./linux.ts";
 /** The table. */
 export const LINUX_MUSL: System = {
   ...LINUX,
-  libc: "musl",
+  isMusl: true,
   namePrefix: "linux-musl",
   // The first is Alpine's name; musl takes the second for itself anywhere.
   libraries: (arch) => [`libc.musl-${arch}.so.1`, "libc.so"],

@@ -34,7 +34,7 @@ const ERRNO: Readonly<Record<string, number>> = {
 /** The table. */
 export const NETBSD: System = {
   os: "netbsd",
-  libc: "netbsd",
+  isMusl: false,
   namePrefix: "netbsd",
   libraries: () => ["librt.so.1", "libc.so.12"],
   symbols: {

@@ -15,7 +15,7 @@ import { platformFor } from "../../ffi/platforms.ts";
 function tableOfThisSystem(): Platform {
   const platform = hostPlatform();
   if (!(platform instanceof UnavailableError)) return platform;
-  const linux = platformFor("linux", "x86_64", "glibc")!;
+  const linux = platformFor("linux", "x86_64")!;
   const { os } = runtime.host;
   return { ...linux, os, constants: { ...linux.constants, ...flagsOfFs() } };
 }

@@ -18,7 +18,7 @@ import {
   writeSize,
   writeTimespec,
 } from "../../ffi/layout.ts";
-import type { CLibrary, Platform } from "../../ffi/platform.ts";
+import type { Platform } from "../../ffi/platform.ts";
 import { platformFor } from "../../ffi/platforms.ts";
 import { POLLFD } from "../../ffi/pollfd.ts";
 import { CQE, OPCODE, PARAMS, SQE, WAIT } from "../../ffi/io_uring.ts";
@@ -43,19 +43,19 @@ const { os, arch } = Deno.build;
 const targets: Target[] = [
   {
     name: "this machine's C library",
-    platform: platformFor(os, arch, await libcOfCompiler("cc")),
+    platform: platformFor(os, arch, await isMuslCompiler("cc")),
     compiler: ["cc"],
     runner: [],
   },
   {
     name: `musl on ${arch}`,
-    platform: platformFor(os, arch, "musl"),
+    platform: platformFor(os, arch, true),
     compiler: ["musl-gcc", "-static"],
     runner: [],
   },
   {
     name: "glibc on aarch64",
-    platform: platformFor("linux", "aarch64", "glibc"),
+    platform: platformFor("linux", "aarch64"),
     compiler: ["aarch64-linux-gnu-gcc", "-static"],
     runner: arch === "aarch64" ? [] : ["qemu-aarch64-static"],
   },
@@ -148,15 +148,14 @@ test("platformFor() takes the architecture names of every runtime", () => {
       ["aarch64", "linux-glibc-aarch64"],
       ["arm64", "linux-glibc-aarch64"],
     ]
-  ) assertEquals(platformFor("linux", arch, "glibc")?.name, name);
+  ) assertEquals(platformFor("linux", arch)?.name, name);
 });
 
 test("platformFor() returns null where there is no table", () => {
-  assertEquals(platformFor("windows", "x86_64", "glibc"), null);
-  assertEquals(platformFor("linux", "riscv64", "glibc"), null);
-  assertEquals(platformFor("linux", "toString", "glibc"), null);
-  assertEquals(platformFor("linux", "x86_64", "libSystem"), null);
-  assertEquals(platformFor("darwin", "aarch64", "glibc"), null);
+  assertEquals(platformFor("windows", "x86_64"), null);
+  assertEquals(platformFor("linux", "riscv64"), null);
+  assertEquals(platformFor("linux", "toString"), null);
+  assertEquals(platformFor("darwin", "aarch64", true), null);
 });
 
 test("platformFor() has a table for five C libraries on two architectures", () => {
@@ -176,7 +175,7 @@ test("platformFor() has a table for five C libraries on two architectures", () =
 
 test("platformFor() gives O_DIRECT its value of the architecture on Linux", () => {
   const value = (arch: string) =>
-    platformFor("linux", arch, "glibc")!.constants.O_DIRECT;
+    platformFor("linux", arch)!.constants.O_DIRECT;
   assertNotEquals(value("x86_64"), value("aarch64"));
 });
 
@@ -219,14 +218,14 @@ test("platformFor() places fields as C does with their order in the headers", ()
     ["", 8],
     ["", 8],
   ];
-  const orders: [os: string, libc: CLibrary, Member[], Member[]][] = [
-    ["darwin", "libSystem", darwin, notifyFirst],
-    ["freebsd", "freebsd", freebsd, [...notifyFirst, ["", 48]]],
-    ["netbsd", "netbsd", netbsd, notifyFirst],
+  const orders: [os: string, Member[], Member[]][] = [
+    ["darwin", darwin, notifyFirst],
+    ["freebsd", freebsd, [...notifyFirst, ["", 48]]],
+    ["netbsd", netbsd, notifyFirst],
   ];
-  for (const [os, libc, order, sigeventOrder] of orders) {
+  for (const [os, order, sigeventOrder] of orders) {
     for (const arch of ["x86_64", "aarch64"]) {
-      const { aiocb } = platformFor(os, arch, libc)!;
+      const { aiocb } = platformFor(os, arch)!;
       const { sigeventLayout, status: _, ...offsets } = aiocb;
       assertEquals(offsets, placeInOrder(order), os);
       assertEquals({ ...sigeventLayout }, placeInOrder(sigeventOrder), os);
@@ -385,7 +384,7 @@ test("readSize() reads what writeSize() has written", () => {
 });
 
 test("packAioInit() writes each field to its place", () => {
-  const { aioinit } = platformFor("linux", "x86_64", "glibc")!;
+  const { aioinit } = platformFor("linux", "x86_64")!;
   const values = { aio_threads: 20, aio_num: 64, aio_idle_time: 1 };
   const view = new DataView(new ArrayBuffer(8 + aioinit!.size));
   packAioInit(view, 8, aioinit!, values);
@@ -491,15 +490,15 @@ function edgesAndRandomIntegers(): number[] {
 }
 
 function everyPlatform(): Platform[] {
-  const systems: [os: string, libc: CLibrary][] = [
-    ["linux", "glibc"],
-    ["linux", "musl"],
-    ["darwin", "libSystem"],
-    ["freebsd", "freebsd"],
-    ["netbsd", "netbsd"],
+  const systems: [os: string, isMusl: boolean][] = [
+    ["linux", false],
+    ["linux", true],
+    ["darwin", false],
+    ["freebsd", false],
+    ["netbsd", false],
   ];
-  return systems.flatMap(([os, libc]) =>
-    ["x86_64", "aarch64"].map((arch) => platformFor(os, arch, libc)!)
+  return systems.flatMap(([os, isMusl]) =>
+    ["x86_64", "aarch64"].map((arch) => platformFor(os, arch, isMusl)!)
   );
 }
 
@@ -689,11 +688,9 @@ async function errnoNamesOfHeaders(
   return [...macros.matchAll(/^#define (E[A-Z0-9]+) /gm)].map(([, n]) => n);
 }
 
-async function libcOfCompiler(compiler: string): Promise<CLibrary> {
-  if (os === "darwin") return "libSystem";
-  if (os === "freebsd" || os === "netbsd") return os;
+async function isMuslCompiler(compiler: string): Promise<boolean> {
   const triple = await run([compiler, "-dumpmachine"]);
-  return triple?.includes("musl") ? "musl" : "glibc";
+  return triple?.includes("musl") ?? false;
 }
 
 /** What keeps a target from being compiled for, or `null`. */
