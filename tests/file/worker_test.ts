@@ -13,6 +13,7 @@ import {
   run,
   test,
 } from "../helpers/mod.ts";
+import { scaled } from "../torture/scale.ts";
 
 /** Runs a worker until it says that it is done; resolves with what it says. */
 async function work(message: unknown): Promise<unknown> {
@@ -86,7 +87,7 @@ test("a process with workers that read a FIFO in vain can exit", {
   assertEquals(ended.code, 5, ended.stderr);
 });
 
-const BATCHES = isEmulated ? 5 : 25;
+const BATCHES = isEmulated ? 5 : scaled(8, 25);
 const DOOMED = BATCHES * 8;
 const limit_ms = 120_000;
 
