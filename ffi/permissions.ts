@@ -55,8 +55,8 @@ export function isAllGranted(): boolean {
 }
 
 /**
- * Whether one of some paths that are permitted is a path that is not UTF-8, nobody can
- * tell.
+ * A path that is not UTF-8 cannot be compared with the paths that are permitted: only
+ * all of them will do.
  *
  * @throws Deno's own error unless every path is permitted.
  */

@@ -93,8 +93,8 @@ function tagOf(view: ArrayBufferView): string | undefined {
 }
 
 /**
- * Such a view has no bytes, as an empty one, but no method works on it. Not any will
- * do: JavaScriptCore leaves the check out where it compiles `keys()` into its caller.
+ * Such a view has no bytes, as an empty one, but no method works on it. Not every one
+ * tells: JavaScriptCore leaves the check out where it compiles `keys()` into its caller.
  */
 function isOutOfBounds(view: Uint8Array): boolean {
   try {

@@ -185,7 +185,10 @@ const NO_OPTIONS: IoOptions = {};
  */
 export function ownOptions(options: IoOptions | undefined): IoOptions {
   if (options === undefined) return NO_OPTIONS;
-  assertIoOptions(options);
+  assertObject(options, "options");
+  if ("aborted" in options) {
+    throw new TypeError("A signal is an option of a request: { signal }");
+  }
   const { signal, priority } = options;
   if (signal !== undefined) assertSignal(signal);
   return { signal, priority };
@@ -202,14 +205,6 @@ export function checkedOptions(options: IoOptions | undefined): IoOptions {
   const { priority = 0 } = own;
   if (priority !== 0) assertPriority(priority);
   return own;
-}
-
-/** @throws {TypeError} Unless it is an object, and no signal by itself. */
-function assertIoOptions(options: IoOptions): void {
-  assertObject(options, "options");
-  if ("aborted" in options) {
-    throw new TypeError("A signal is an option of a request: { signal }");
-  }
 }
 
 /** @throws {RangeError} Unless it is a priority that the system knows. */

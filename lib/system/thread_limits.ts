@@ -8,7 +8,7 @@
 import { type SystemFiles, systemFiles } from "../../ffi/system_files.ts";
 import { platform } from "./constants.ts";
 
-/** As many tasks below its limit, nobody needs to count those of the user. */
+/** With so many left below the limit, the user's own tasks need not be counted. */
 const PLENTY = 256;
 
 /** Either of these lifts the limit of a user. */
@@ -91,7 +91,7 @@ function mountOf(mounts: string[], isVersion2: boolean): Mount | null {
   return null;
 }
 
-/** `mountinfo` has blanks as `\\040`. */
+/** `mountinfo` has blanks as `\040`. */
 function unescape(path: string): string {
   return path.replace(
     /\\([0-7]{3})/g,

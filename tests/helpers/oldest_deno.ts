@@ -1,5 +1,5 @@
 /**
- * The oldest Deno that the library takes, see `OLDEST_DENO` of runtime_deno.ts.
+ * The oldest Deno that the library takes, see `OLDEST_DENO` of ffi/versions.ts.
  *
  * @module
  */

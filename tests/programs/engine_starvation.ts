@@ -7,7 +7,7 @@ import { Fifo, isPending, pattern, timeLimit } from "../helpers/mod.ts";
 
 const [directory, options, fifoCount, fileCount] = Deno.args;
 const { before, init, after } = JSON.parse(options);
-const PATIENCE_MS = timeLimit(3_000);
+const PATIENCE_MS = timeLimit(10_000);
 const CALLS = 20;
 
 if (init !== undefined) aio_init(init);
