@@ -9,7 +9,12 @@ import {
   type Native,
   symbolOf,
 } from "./binding.ts";
-import { FFI_REFUSED, isAllGranted, isGranted } from "./permissions.ts";
+import {
+  FFI_REFUSED,
+  isAllGranted,
+  isGranted,
+  requestFfi,
+} from "./permissions.ts";
 import type { Platform } from "./platform.ts";
 import type {
   NativeCallback,
@@ -110,14 +115,14 @@ export const runtime: Runtime = {
   opensAnyPath: false,
 
   bind(platform: Platform): NativeFunctions | null {
+    // Deno would ask for each library, and take its name for that of a file in the
+    // working directory.
+    requestFfi();
     const native = bindFunctions(
       platform,
       (library) => functionsIn(library, platform),
     );
-    if (native === null) {
-      assertWholePermission();
-      return null;
-    }
+    if (native === null) return null;
     // errno has one address a thread, and an isolate stays on its thread.
     const location = native.errno_location()!;
     errnoView = new Int32Array(
@@ -206,16 +211,4 @@ function symbolsOf(library: string, platform: Platform): object {
     ) throw error;
     return {};
   }
-}
-
-/**
- * A permission for some paths is for files, and a library's name is then one in
- * the working directory. What Deno has for native memory needs the whole one.
- */
-function assertWholePermission(): void {
-  if (isGranted(FFI)) return;
-  throw new Deno.errors.NotCapable(
-    "The C library cannot be used with --allow-ffi for some paths only: " +
-      "run again with --allow-ffi without a path",
-  );
 }

@@ -22,12 +22,12 @@ import {
   Directory,
   endBefore,
   execute,
+  hasTerminals,
   isLinux,
   makeFifo,
   openSync,
   pattern,
   report,
-  succeeds,
   test,
   testWith,
   until,
@@ -138,8 +138,6 @@ test("without --allow-ffi, reads of a FIFO that is silent can be canceled", {
     next: 3,
   });
 });
-
-const hasTerminals = isLinux && succeeds("script", "-qec", "true", "/dev/null");
 
 test("without --allow-ffi, nobody is asked for it at a terminal", {
   ignore: !hasTerminals,

@@ -8,8 +8,11 @@ import {
   Directory,
   endBefore,
   execute,
+  finish,
+  hasTerminals,
   isLinux,
   report,
+  start,
   test,
 } from "../helpers/mod.ts";
 import { hasTooOldDeno, TOO_OLD_DENO } from "../helpers/oldest_deno.ts";
@@ -290,6 +293,39 @@ test(
         args: [path],
       });
       assertFilesWork(outcome, "--allow-ffi without a path");
+    }
+  },
+);
+
+test(
+  "at a terminal the C interface asks for native calls once, and works where they are granted",
+  {
+    ignore: !hasTerminals,
+  },
+  async () => {
+    using directory = new Directory();
+    const rights = ["--allow-read", "--allow-write"];
+    const program = new URL("../programs/no_ffi.ts", import.meta.url).pathname;
+    // A grant for names is none, so that it asks as well.
+    for (const some of [[], ["--allow-ffi=librt.so.1"]]) {
+      const path = directory.file("contents");
+      const run = [Deno.execPath(), "run", ...rights, ...some, program, path];
+      const child = start(["script", "-qec", run.join(" "), "/dev/null"], {
+        stdin: "piped",
+        signal: endBefore(),
+      });
+      const keys = child.stdin.getWriter();
+      // Deno drops what comes before it has been silent for a while.
+      const typing = setInterval(() => {
+        keys.write(new TextEncoder().encode("y\n")).catch(() => {});
+      }, 300);
+      const { stdout } = await finish(child);
+      clearInterval(typing);
+      await keys.close().catch(() => {});
+      const answers = stdout.match(/Granted ffi access/g) ?? [];
+      assertEquals(answers.length, 1, stdout);
+      const { block, read } = JSON.parse(stdout.match(/^\{"file".*$/m)![0]);
+      assertEquals([block.message, read.message], [undefined, undefined]);
     }
   },
 );

@@ -27,6 +27,10 @@ export function succeeds(command: string, ...args: string[]): boolean {
   }
 }
 
+/** Whether programs can be given a terminal: by script(1) of util-linux. */
+export const hasTerminals = isLinux &&
+  succeeds("script", "-qec", "true", "/dev/null");
+
 /** How many descriptors a process may have open if it asks for them. */
 export function maxDescriptors(): number {
   const limits = Deno.readTextFileSync("/proc/self/limits");
