@@ -126,6 +126,8 @@ async function openByFs(
   flags: number,
   mode: number,
 ): Promise<number> {
+  // Deno's own error for it, where not everything is permitted, has no code.
+  if (path.length === 0) return -ENOENT;
   const isForLink = runtime.followsLinks &&
     (flags & (fsConstants.O_NOFOLLOW ?? 0)) !== 0;
   try {

@@ -147,6 +147,27 @@ test("AioFile.open() keeps to the directories of the permissions", {
   for (const at of [2, 3, 4, 7]) assertEquals(theirs[at], denied);
 });
 
+test("AioFile.open() of an empty path fails with ENOENT, whatever is permitted", async () => {
+  using directory = new Directory();
+  const module = new URL("../../mod.ts", import.meta.url).href;
+  const program = directory.file(`
+    import { AioFile } from ${JSON.stringify(module)};
+    for (const path of ["", new Uint8Array(0)]) {
+      for (const how of ["r", "w"]) {
+        await AioFile.open(path, how)
+          .catch(({ name, code }) => console.log(name, code));
+      }
+    }`);
+  const some = ["read", "write"].map((name) => `--allow-${name}=${Deno.cwd()}`);
+  for (const flags of [[], some, ["-A"]]) {
+    const { stdout, stderr } = await execute(
+      [Deno.execPath(), "run", "--no-prompt", ...flags, program],
+      { signal: endBefore() },
+    );
+    assertEquals(stdout, "AioError ENOENT\n".repeat(4), stderr);
+  }
+});
+
 test("append() cannot write where only reading is allowed", async () => {
   using directory = new Directory();
   const path = directory.file("contents");
