@@ -699,6 +699,10 @@ export class WriteAheadLog implements AsyncDisposable {
   static async open(path: string): Promise<WriteAheadLog> {
     const isThere = await statOrNull(path) !== null;
     const real = isThere ? await fs.realpath(path) : resolve(path);
+    if (isThere) {
+      // So that no lock is left beside what is no log.
+      await using _scan = await Scan.open(real);
+    }
     const held = await lock(real);
     let file: AioFile | undefined;
     try {

@@ -232,7 +232,7 @@ test("WriteAheadLog.open() follows a symbolic link, and checkpoint() leaves it",
   assertEquals((await read(path)).records[0].sequence, 2);
 });
 
-test("WriteAheadLog.open() refuses what is not a log, and leaves it as it is", async (directory) => {
+test("WriteAheadLog.open() refuses what is not a log, leaves it as it is, and leaves nothing beside it", async (directory) => {
   const log = await closed(directory, "one", "two");
   const others = [
     encode("x"),
@@ -247,8 +247,10 @@ test("WriteAheadLog.open() refuses what is not a log, and leaves it as it is", a
     await assertLogError(WriteAheadLog.open(path), "NOT_A_LOG");
     assertBytes(Deno.readFileSync(path), contents);
     await assertLogError(readLog(path).next(), "NOT_A_LOG");
+    assert(!existsSync(`${path}.lock`));
   }
   await assertLogError(WriteAheadLog.open(directory.path), "NOT_A_LOG");
+  assert(!existsSync(`${directory.path}.lock`));
 });
 
 test("WriteAheadLog.open() reports what the system refuses", async (directory) => {
@@ -440,6 +442,7 @@ test("WriteAheadLog.open() leaves no lock behind when it cannot tell whose a nam
 test("WriteAheadLog.open() keeps the name locked until a log that it refuses is closed", async (directory) => {
   const contents = flipped(await closed(directory, "one"), HEADER_BYTES);
   const path = directory.file(contents);
+  Deno.writeTextFileSync(`${path}.lock`, "");
   const { close } = AioFile.prototype;
   const isFree: boolean[] = [];
   AioFile.prototype.close = async function () {
@@ -452,8 +455,9 @@ test("WriteAheadLog.open() keeps the name locked until a log that it refuses is 
   } finally {
     AioFile.prototype.close = close;
   }
-  // What it was scanned with, and what it was to be appended to.
-  assertEquals(isFree, [false, false]);
+  // What it was looked at with before, what it was scanned with, and what it was to be
+  // appended to.
+  assertEquals(isFree, [true, false, false]);
 });
 
 test("WriteAheadLog.open() cuts off the last record, wherever it is torn", async (directory) => {
