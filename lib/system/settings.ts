@@ -63,8 +63,8 @@ export interface Configuration {
   maxInFlight?: number | undefined;
   /**
    * How long to look for completions from the event loop before waiting on a
-   * thread beside it, in microseconds; 0 never polls. With many requests in
-   * flight it lasts up to ten times as long.
+   * thread beside it, in microseconds; 0 looks once for each submission. With many
+   * requests in flight it lasts up to ten times as long.
    *
    * @default {100}
    */

@@ -18,7 +18,8 @@ import {
 } from "../../lib/engine/io_uring/reads_together.ts";
 import { Ring, type RingEntry } from "../../lib/engine/io_uring/ring.ts";
 import { RingChannel } from "../../lib/engine/io_uring/ring_channel.ts";
-import { RingWaiter } from "../../lib/engine/io_uring/ring_waiter.ts";
+import { RingWaiter, waits } from "../../lib/engine/io_uring/ring_waiter.ts";
+import { settings } from "../../lib/system/settings.ts";
 import { delay, test } from "../helpers/mod.ts";
 
 const EBADF = 9;
@@ -441,6 +442,28 @@ for (const isDirect of [true, false]) {
     channel.close();
   });
 }
+
+test("with pollMicroseconds 0 a ring with many in flight is looked at once", async () => {
+  const { pollMicroseconds } = settings;
+  settings.pollMicroseconds = 0;
+  try {
+    const { kernel, waiter, channel, done } = newChannel();
+    // What the channel has tried is looked for, too.
+    await nextTurn();
+    const { polls } = waits;
+    submitReads(channel, 8);
+    waiter.ring.flush();
+    for (let turn = 0; turn < 5; turn++) await nextTurn();
+    assertEquals(waits.polls - polls, 1);
+    submitReads(channel, 1);
+    waiter.ring.flush();
+    kernel.completeAll(512);
+    await inTurns(done, 9);
+    channel.close();
+  } finally {
+    settings.pollMicroseconds = pollMicroseconds;
+  }
+});
 
 test("a turn hands over two of those, too, that were submitted with something else", async () => {
   const { kernel, waiter, channel, done } = newChannel();

@@ -117,7 +117,8 @@ export class RingWaiter {
   };
 
   #paysToPoll(): boolean {
-    if (!this.#isPolling) return false;
+    // 0 is for who wants none, whatever is in flight.
+    if (!this.#isPolling || settings.pollMicroseconds === 0) return false;
     if (this.ring.count > POLLED_MAX) {
       return this.#emptyLooks <= EMPTY_LOOKS_MAX;
     }
