@@ -17,6 +17,7 @@ const SYS_IO_URING_ENTER = 426;
 
 /** What an entry asks for: `IORING_OP_*`. */
 export const OPCODE = {
+  NOP: 0,
   READV: 1,
   WRITEV: 2,
   FSYNC: 3,
@@ -25,6 +26,8 @@ export const OPCODE = {
   READ: 22,
   WRITE: 23,
 };
+/** The next entry begins when it is done: `IOSQE_IO_LINK`. */
+export const IOSQE_IO_LINK = 1 << 2;
 /** Has a thread of the kernel's serve it: `IOSQE_ASYNC`. */
 export const IOSQE_ASYNC = 1 << 4;
 /** `IORING_FSYNC_DATASYNC` */

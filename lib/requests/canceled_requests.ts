@@ -17,6 +17,7 @@ class CanceledRequests {
 
   /** Settles a request that nobody else has any more. */
   settle(request: Request): void {
+    request.isUnasked = true;
     this.#waiting.push(request);
     this.#settleSome();
   }

@@ -12,7 +12,7 @@ import { PageCache } from "../engine/page_cache.ts";
 import { engine } from "../engine/serving.ts";
 import { EAGAIN, ECANCELED, EIO, platform } from "../system/constants.ts";
 import { counters } from "../system/counters.ts";
-import { AioError, isCancellation } from "../system/error.ts";
+import { AioError } from "../system/error.ts";
 import { fileName } from "../system/hints.ts";
 import { isServedByFs, settings } from "../system/settings.ts";
 import { dissolve, takeAppends } from "./append_batch.ts";
@@ -228,7 +228,9 @@ export class FileQueue implements Source, ChannelOwner {
   settle(request: Request, error: Error | null): void {
     assert(this.#unsettled > 0, "what is settled was not");
     this.#unsettled--;
-    if (request.followers === null) counters.settled(error);
+    if (request.followers === null) {
+      counters.settled(error, request.isCancelWanted);
+    }
     if (!request.isSync && request.priority > 0) {
       assert(this.#prioritized > 0, "a lowered priority counts");
       this.#prioritized--;
@@ -238,7 +240,8 @@ export class FileQueue implements Source, ChannelOwner {
       this.#reads--;
     }
     if (request.isWrite) {
-      this.commits.writeDone(request, this, !isUnbegun(request, error));
+      const isUnbegun = request.isUnasked && request.transferred === 0;
+      this.commits.writeDone(request, this, !isUnbegun);
     }
     if (this.#unsettled === 0) this.#nowIdle();
     request.handOver(error);
@@ -340,9 +343,4 @@ export class FileQueue implements Source, ChannelOwner {
 function requestsOfCallers(request: Request): Request[] {
   if (request.followers === null) return [request];
   return request.isSync ? [] : [...request.followers];
-}
-
-/** Whether the system never had a part of a request. */
-function isUnbegun(request: Request, error: Error | null): boolean {
-  return error !== null && isCancellation(error) && request.transferred === 0;
 }

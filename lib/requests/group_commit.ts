@@ -7,7 +7,7 @@
  */
 import { coalesced, queueMicrotask } from "../../ffi/event_loop.ts";
 import { assert } from "../checks/assert.ts";
-import { AioError, isCancellation } from "../system/error.ts";
+import { AioError } from "../system/error.ts";
 import { CombinedRequest } from "./combined_request.ts";
 import type { Request, RequestQueue, SyncGroup, Write } from "./request.ts";
 
@@ -42,7 +42,7 @@ function tellsOfLoss(
   { isUnasked }: Request,
   failure: Error | null,
 ): failure is AioError {
-  return failure instanceof AioError && !isCancellation(failure) && !isUnasked;
+  return failure instanceof AioError && !isUnasked;
 }
 
 /** See the module's documentation. */

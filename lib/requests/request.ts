@@ -96,7 +96,7 @@ export abstract class Request implements EngineRequest, Linked<Request> {
   isInFlight = false;
   /** Whether somebody tried to cancel it. */
   isCancelWanted = false;
-  /** Whether it failed before the system was asked. */
+  /** Whether it ends before the system was asked, or has begun with it. */
   isUnasked = false;
   /** Whether it goes to the system by itself, because a batch with it was refused. */
   isAlone = false;

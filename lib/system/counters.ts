@@ -15,10 +15,14 @@ class Counters {
   /** How many requests the system has at this moment. */
   inFlight = 0;
 
-  /** A request was settled. */
-  settled(error: Error | null): void {
+  /**
+   * A request was settled.
+   *
+   * @param isCancelWanted Whether somebody tried to cancel it.
+   */
+  settled(error: Error | null, isCancelWanted: boolean): void {
     if (error === null) this.completed++;
-    else if (isCancellation(error)) this.canceled++;
+    else if (isCancelWanted && isCancellation(error)) this.canceled++;
     else this.failed++;
   }
 }

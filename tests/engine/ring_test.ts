@@ -22,6 +22,7 @@ import { RingWaiter, waits } from "../../lib/engine/io_uring/ring_waiter.ts";
 import { settings } from "../../lib/system/settings.ts";
 import { delay, test } from "../helpers/mod.ts";
 
+const ENOENT = 2;
 const EBADF = 9;
 const EAGAIN = 11;
 const EOPNOTSUPP = 95;
@@ -297,13 +298,34 @@ test("Ring.cancel() of what is done is told of its outcome", () => {
   assertEquals(told, [6, 5]);
 });
 
+test("Ring.cancel() of what a file system ends with ECANCELED is told of that", () => {
+  const { kernel, ring } = newRing();
+  const told: number[] = [];
+  const [before, meanwhile] = [newEntry(told), newEntry(told)];
+  ring.add(before);
+  ring.add(meanwhile);
+  ring.flush();
+  const [first, second] = kernel.taken;
+  kernel.complete(first, -ECANCELED);
+  kernel.onComplete = () => {
+    kernel.complete(second, -ECANCELED);
+    kernel.complete(kernel.taken[0], -ENOENT);
+  };
+  assert(!ring.cancel(meanwhile));
+  assert(!ring.cancel(before));
+  ring.harvest(untilAll);
+  assertEquals(told, [-ECANCELED, -ECANCELED]);
+});
+
 test("Ring.cancel() twice is one cancellation", () => {
   const { kernel, ring } = newRing();
   const entry = newEntry();
   ring.add(entry);
   ring.flush();
   kernel.onComplete = () => {
-    for (const one of kernel.taken.slice()) kernel.complete(one, -ECANCELED);
+    const [canceled, cancellation] = kernel.taken;
+    kernel.complete(canceled, -ECANCELED);
+    kernel.complete(cancellation, 0);
   };
   assert(ring.cancel(entry));
   assert(!ring.cancel(entry));

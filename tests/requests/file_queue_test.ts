@@ -5,7 +5,12 @@ import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
 import { PromisedRequest } from "../../lib/file/promised_request.ts";
 import { FileQueue } from "../../lib/requests/file_queue.ts";
 import type { Request } from "../../lib/requests/request.ts";
-import { EAGAIN, EIO, platform } from "../../lib/system/constants.ts";
+import {
+  EAGAIN,
+  ECANCELED,
+  EIO,
+  platform,
+} from "../../lib/system/constants.ts";
 import { AioError } from "../../lib/system/error.ts";
 import { settings } from "../../lib/system/settings.ts";
 import { AioFile, configure, metrics } from "../../mod.ts";
@@ -725,6 +730,19 @@ test("FileQueue through which only a canceled write went is not synchronized", a
   await microtasks();
   assertEquals(engine.submitted.map((leader) => leader.queue), [queue]);
   engine.complete(queue, 0, 0);
+  await outcome;
+});
+
+test("FileQueue through which a write went that the system fails with ECANCELED is synchronized", async () => {
+  using engine = new FakeEngine();
+  const [queue, second] = twoQueues();
+  const write = submit(second, "write", "a");
+  engine.complete(second, ECANCELED, 0);
+  await assertAioError(write.outcome, "ECANCELED");
+  const { outcome } = submit(queue, "sync");
+  await microtasks();
+  assertEquals(engine.submitted.map((leader) => leader.queue), [second]);
+  engine.complete(second, 0, 0);
   await outcome;
 });
 

@@ -9,7 +9,8 @@
  *
  *     reset                     no faults any more, and no errors to be told
  *     fail CALL AFTER COUNT ERR the calls after the next AFTER ones fail, COUNT of
- *                               them; CALL is write, fsync or flush (a close)
+ *                               them, or all that come if it is -1; CALL is read,
+ *                               write, fsync or flush (a close)
  *     short AFTER BYTES         one write after the next AFTER ones takes only BYTES
  *     delay CALL MICROSECONDS   the calls take up to so long
  *     lose ERR                  writes are taken and lost; the next fsync or flush
@@ -58,8 +59,8 @@ struct handle {
 
 static struct handle *handles;
 
-enum call { WRITE, FSYNC, FLUSH, CALLS };
-static const char *const call_names[CALLS] = {"write", "fsync", "flush"};
+enum call { READ, WRITE, FSYNC, FLUSH, CALLS };
+static const char *const call_names[CALLS] = {"read", "write", "fsync", "flush"};
 
 static struct faults {
   struct {
@@ -122,7 +123,7 @@ static int fault_of(enum call call) {
     faults.of[call].after--;
     return 0;
   }
-  faults.of[call].count--;
+  if (faults.of[call].count > 0) faults.of[call].count--;
   return faults.of[call].error;
 }
 
@@ -269,6 +270,11 @@ static int fs_read(const char *path, char *into, size_t length, off_t offset,
   struct handle *handle = handle_of(info);
   if (handle->file == NULL) return 0;
   pthread_mutex_lock(&mutex);
+  int error = handle->is_durable ? 0 : fault_of(READ);
+  if (error != 0) {
+    pthread_mutex_unlock(&mutex);
+    return -error;
+  }
   struct copy *copy =
       handle->is_durable ? &handle->file->durable : &handle->file->visible;
   size_t left = (size_t)offset < copy->length ? copy->length - offset : 0;

@@ -127,6 +127,46 @@ for (const where of ["main", "worker"]) {
   );
 }
 
+for (const where of ["main", "worker"]) {
+  const inWorker = where === "worker" ? ", in a worker" : "";
+  const engine = engineOf({ where });
+
+  for (const code of ["EIO", "ECANCELED"]) {
+    test(
+      `sync() rejects with the file system's ${code}, and so does one that came ` +
+        `while it ran${inWorker}`,
+      { ignore, limit_ms, engine },
+      async () => {
+        assertEquals(
+          await outcomeOf("fs_errors", {
+            task: `syncs that fail with ${code}`,
+            where,
+          }),
+          [code, code, "resolved"],
+        );
+      },
+    );
+  }
+
+  test(
+    "each request is settled, as one that failed, where the file system always " +
+      `says ECANCELED${inWorker}`,
+    { ignore, limit_ms, engine },
+    async () => {
+      const task = "what fails with ECANCELED for ever";
+      const code = "ECANCELED";
+      assertEquals(await outcomeOf("fs_errors", { task, where }), {
+        readAt: code,
+        writeAt: code,
+        append: code,
+        sync: code,
+        syncData: code,
+        counts: [5, 0],
+      });
+    },
+  );
+}
+
 const FILES = [
   {},
   { lanes: 1 },

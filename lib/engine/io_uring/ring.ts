@@ -5,7 +5,13 @@
  * @module
  */
 import { coalesced, onceQuiet, setTimeout } from "../../../ffi/event_loop.ts";
-import { type Entry, OPCODE, type Rings } from "../../../ffi/io_uring.ts";
+import {
+  type Entry,
+  IOSQE_ASYNC,
+  IOSQE_IO_LINK,
+  OPCODE,
+  type Rings,
+} from "../../../ffi/io_uring.ts";
 import { assert } from "../../checks/assert.ts";
 import { ECANCELED } from "../../system/constants.ts";
 
@@ -87,6 +93,7 @@ export class Ring {
   #turn = 0;
   /** The number of the next submission. */
   #submission = 0;
+  #hasThread = false;
   /** Called when there may be something else to wait for. */
   readonly #changed: () => void;
 
@@ -107,6 +114,25 @@ export class Ring {
   /** Whether some are done already. */
   get hasDone(): boolean {
     return this.#done.length > 0;
+  }
+
+  /**
+   * Whether the kernel is known to have a thread for what waits, of which it keeps
+   * the last one. Where it can start none, it ends what it has not begun with
+   * `ECANCELED`.
+   */
+  get hasThread(): boolean {
+    return this.#hasThread;
+  }
+
+  /** Has the kernel find out before it begins the entry that is added next. */
+  askForThread(): void {
+    if (this.#hasThread) return;
+    const opcode = OPCODE.NOP;
+    const entryFlags = IOSQE_ASYNC | IOSQE_IO_LINK;
+    this.add(newEntry({ opcode, entryFlags }, 0, (result) => {
+      if (result >= 0) this.#hasThread = true;
+    }));
   }
 
   /** Puts an entry into the ring: it is handed over by {@linkcode flush}. */
@@ -225,13 +251,16 @@ export class Ring {
   /**
    * Cancels an entry, at once.
    *
-   * @returns Whether that was possible: it is told nothing any more then.
+   * @returns Whether that was possible: it is told nothing any more then. Not of what
+   * is done already: a file system may have ended it with `ECANCELED` itself.
    */
   cancel(entry: RingEntry): boolean {
-    if (entry.key !== -1) {
-      this.ask({ opcode: OPCODE.ASYNC_CANCEL, address: entry.key });
-    }
-    const isCanceled = entry.result === -ECANCELED &&
+    if (entry.key === -1) return false;
+    const answer = this.ask({
+      opcode: OPCODE.ASYNC_CANCEL,
+      address: entry.key,
+    });
+    const isCanceled = answer === 0 && entry.result === -ECANCELED &&
       this.#takeFromDone(entry);
     this.#changed();
     return isCanceled;

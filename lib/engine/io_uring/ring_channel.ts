@@ -53,6 +53,8 @@ export class RingChannel implements Channel {
   #writtenEnd: number | bigint = 0;
   #canTry: boolean | null = null;
   #waitingWrites: boolean | null = null;
+  /** Whether the kernel may have had no thread for a transfer. */
+  #lacksThread = false;
 
   /**
    * @param fd The descriptor.
@@ -153,6 +155,8 @@ export class RingChannel implements Channel {
     if (typeof transfer === "boolean") return transfer;
     if (request.isSync) this.#syncs++;
     this.#transfers.addLast(transfer);
+    // A synchronization must not be made again for an error of the file system's.
+    if (request.isSync || this.#lacksThread) this.#waiter.ring.askForThread();
     this.#waiter.ring.add(transfer);
     this.#waiter.ring.flushSoon();
     return true;
@@ -186,6 +190,8 @@ export class RingChannel implements Channel {
   cancel(request: EngineRequest): boolean {
     const transfer = request.entry;
     assert(transfer instanceof RingTransfer, "the ring has the request");
+    // What is done already is ended by something else.
+    transfer.isCancelAsked ||= transfer.key !== -1;
     if (!this.#waiter.ring.cancel(transfer)) return false;
     this.#remove(transfer);
     transfer.end();
@@ -198,12 +204,19 @@ export class RingChannel implements Channel {
     const bytes = Math.max(result, 0);
     this.#remove(transfer);
     transfer.landed(bytes);
-    // A signal came in between, or the kernel had no thread for it: once more, later.
-    const isRefused = result === -EINTR || result === -ECANCELED;
+    // A signal came in between, or the kernel has not begun it: once more, later.
+    const isRefused = result === -EINTR || this.#isUnbegun(transfer, result);
     const errno = isRefused ? EAGAIN : Math.max(-result, 0);
     if (isRefused && request.isSync) this.#owner.putBack(request);
     else this.#owner.completed(request, errno, bytes);
     this.#harvested.add(this.#owner);
+  }
+
+  /** Not if the file system itself says `ECANCELED`: that is its error. */
+  #isUnbegun({ isCancelAsked }: RingTransfer, result: number): boolean {
+    if (result !== -ECANCELED) return false;
+    this.#lacksThread = !this.#waiter.ring.hasThread;
+    return isCancelAsked || this.#lacksThread;
   }
 
   #remove(transfer: RingTransfer): void {
@@ -238,6 +251,8 @@ class RingTransfer extends Transfer implements RingEntry, Linked<RingTransfer> {
   result: number | null = null;
   submission = 0;
   hasWaited = false;
+  /** Whether the kernel was asked to cancel it. */
+  isCancelAsked = false;
   list: object | null = null;
   previous: RingTransfer | null = null;
   next: RingTransfer | null = null;

@@ -3,8 +3,8 @@
  * told.
  */
 import { writeSync } from "node:fs";
-import { AioFile } from "../../../mod.ts";
-import { delay, openSync, outcomeOf } from "../../helpers/mod.ts";
+import { AioFile, metrics } from "../../../mod.ts";
+import { delay, evict, openSync, outcomeOf } from "../../helpers/mod.ts";
 import { printOutcome } from "../../programs/where.ts";
 import { FailingFs } from "../failing_fs.ts";
 
@@ -23,6 +23,7 @@ const BLOCK_BYTES = 4096;
 const IDLE_MS = 3_000;
 const ENOSPC = 28;
 const EIO = 5;
+const ECANCELED = 125;
 const LOSE = `lose ${ENOSPC}`;
 
 const bytes = () => new Uint8Array(BLOCK_BYTES).fill(7);
@@ -61,6 +62,23 @@ async function closed(
   const file = await AioFile.open(path, { write: true });
   await use(file);
   return await closings(file, path);
+}
+
+/** What two synchronizations come to, of which one comes while the other fails. */
+async function overlapping(fs: FailingFs, errno: number): Promise<string[]> {
+  const file = await AioFile.open(fs.file("file"), { write: true });
+  await file.writeAt(bytes(), 0);
+  fs.control(`fail fsync 0 1 ${errno}`);
+  const resume = fs.pause();
+  const first = outcomeOf(file.sync());
+  while (metrics().inFlight === 0) await delay(1);
+  const second = outcomeOf(file.sync());
+  resume();
+  const outcomes = [await first, await second];
+  await file.writeAt(bytes(), 0);
+  outcomes.push(await outcomeOf(file.sync()));
+  await file.close().catch(() => {});
+  return outcomes;
 }
 
 const tasks = {
@@ -137,6 +155,33 @@ const tasks = {
       await file.append(bytes());
       fs.control(`fail flush 1 1 ${EIO}`);
     }),
+
+  "syncs that fail with EIO": (fs: FailingFs) => overlapping(fs, EIO),
+
+  "syncs that fail with ECANCELED": (fs: FailingFs) =>
+    overlapping(fs, ECANCELED),
+
+  /** Nobody canceled anything. */
+  async "what fails with ECANCELED for ever"(fs: FailingFs) {
+    const options = { read: true, write: true };
+    const file = await AioFile.open(fs.file("file"), options);
+    await file.writeAt(bytes(), 0);
+    evict(fs.at("file"));
+    const calls = ["read", "write", "fsync"];
+    fs.control(...calls.map((call) => `fail ${call} 0 -1 ${ECANCELED}`));
+    const before = metrics();
+    const outcomes = {
+      readAt: await outcomeOf(file.readAt(bytes(), 0)),
+      writeAt: await outcomeOf(file.writeAt(bytes(), 0)),
+      append: await outcomeOf(file.append(bytes())),
+      sync: await outcomeOf(file.sync()),
+      syncData: await outcomeOf(file.syncData()),
+    };
+    await file.close().catch(() => {});
+    const { failed, canceled } = metrics();
+    const counts = [failed - before.failed, canceled - before.canceled];
+    return { ...outcomes, counts };
+  },
 
   /** The library's own closing of what it does not use is told instead. */
   async "syncData after syncData, writeAt and some time"(fs: FailingFs) {
