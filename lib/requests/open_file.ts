@@ -201,9 +201,10 @@ export class OpenFile {
     const { commits } = this.#queue;
     if (this.#isSplit) return new FileQueue(knownFd, this.#file, commits);
     const fd = this.#opened(reopenForAppending(this.named, flags));
+    const { O_ACCMODE, O_APPEND, O_WRONLY } = constants;
     const file = {
       ...this.#file,
-      flags: flags | constants.O_APPEND,
+      flags: flags & ~O_ACCMODE | O_WRONLY | O_APPEND,
       isAppending: true,
     };
     return new FileQueue(fd, file, commits);

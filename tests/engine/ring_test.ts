@@ -11,7 +11,10 @@ import type {
   EngineRequest,
   FileTraits,
 } from "../../lib/engine/engine.ts";
-import { isFasterByLibrt } from "../../lib/engine/io_uring/io_uring_engine.ts";
+import {
+  isFasterByLibrt,
+  isGoneOnByLibrt,
+} from "../../lib/engine/io_uring/io_uring_engine.ts";
 import {
   callTime_us,
   readsTogetherMin,
@@ -568,9 +571,18 @@ test("no writes are for librt where the file system writes at once, or directly"
   assert(!isFasterByLibrt(write, refused));
   const direct = newChannelThatWrites(-EAGAIN, { isDirect: true }).channel;
   assert(!isFasterByLibrt(write, direct));
-  // A thread of the kernel's can be canceled, of a file system that does not answer.
   const { channel } = newChannelThatWrites(-EAGAIN, {}, -EOPNOTSUPP);
   assert(!isFasterByLibrt(write, channel), "what cannot be tried");
+});
+
+test("every write is for librt, and nothing else, where no transfer can be tried", () => {
+  for (const tried of [0, -EOPNOTSUPP]) {
+    const { channel } = newChannel({}, { tried });
+    const isForLibrt = (["write", "read"] as const).map((operation) =>
+      isGoneOnByLibrt(requestOf(operation, 0), channel)
+    );
+    assertEquals(isForLibrt, [tried !== 0, false]);
+  }
 });
 
 for (const answer of [-EAGAIN, 0, null]) {

@@ -11,11 +11,13 @@
  *     fail CALL AFTER COUNT ERR the calls after the next AFTER ones fail, COUNT of
  *                               them, or all that come if it is -1; CALL is read,
  *                               write, fsync or flush (a close)
- *     short AFTER BYTES         one write after the next AFTER ones takes only BYTES
+ *     short AFTER BYTES         one write after the next AFTER ones takes only BYTES,
+ *                               or each write if AFTER is -1
  *     delay CALL MICROSECONDS   the calls take up to so long
  *     lose ERR                  writes are taken and lost; the next fsync or flush
  *                               of the file tells of that, once
  *     per_handle ON             only the open file that wrote is told, as with sshfs
+ *     direct ON                 files that are opened from now on bypass the page cache
  *     power_loss                what was not synchronized is gone
  *
  * It ends when its standard input does: with the process that started it.
@@ -70,6 +72,7 @@ static struct faults {
   long short_after, short_bytes; /* no short write: short_bytes is 0 */
   int lose;
   int is_per_handle;
+  int is_direct;
 } faults;
 
 static struct file files[FILES_MAX];
@@ -177,6 +180,8 @@ static int obey(const char *line) {
     faults.lose = a;
   } else if (sscanf(line, "per_handle %ld", &a) == 1) {
     faults.is_per_handle = a;
+  } else if (sscanf(line, "direct %ld", &a) == 1) {
+    faults.is_direct = a;
   } else {
     return 0;
   }
@@ -235,7 +240,8 @@ static int fs_open(const char *path, struct fuse_file_info *info) {
   handles = handle;
   pthread_mutex_unlock(&mutex);
   /* Nothing is to be read from the page cache that has changed behind it. */
-  info->direct_io = handle->file == NULL || handle->is_durable;
+  info->direct_io =
+      handle->file == NULL || handle->is_durable || faults.is_direct;
   return 0;
 }
 
@@ -290,9 +296,10 @@ static long write_now(struct handle *handle, const char *from, size_t length,
   struct file *file = handle->file;
   int error = fault_of(WRITE);
   if (error != 0) return -error;
-  if (faults.short_bytes > 0 && faults.short_after-- == 0) {
+  int is_each = faults.short_after < 0;
+  if (faults.short_bytes > 0 && (is_each || faults.short_after-- == 0)) {
     if ((size_t)faults.short_bytes < length) length = faults.short_bytes;
-    faults.short_bytes = 0;
+    if (!is_each) faults.short_bytes = 0;
   }
   if (faults.lose != 0) {
     *(faults.is_per_handle ? &handle->error : &file->error) = faults.lose;

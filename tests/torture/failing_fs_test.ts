@@ -167,6 +167,22 @@ for (const where of ["main", "worker"]) {
   );
 }
 
+test(
+  "writeAt() and append() go on where a file system takes a part of a write that " +
+    "goes past the page cache",
+  { ignore, limit_ms },
+  async () => {
+    const task = "writes that come short";
+    const whole = [3000, 3000, true];
+    assertEquals(await outcomeOf("fs_errors", { task, where: "main" }), {
+      writeAt: whole,
+      list: whole,
+      append: whole,
+      "append, open for appending": whole,
+    });
+  },
+);
+
 const FILES = [
   {},
   { lanes: 1 },

@@ -3,7 +3,7 @@
  *
  * It has two rings: in one of them are the transfers of files, in the other what
  * waits for pipes and the like, so that nobody who waits for a file is woken for
- * them. Three kinds of requests are left to librt's engine; this is where that is
+ * them. Four kinds of requests are left to librt's engine; this is where that is
  * decided.
  *
  * @module
@@ -58,6 +58,19 @@ export function isFasterByLibrt(
   const isShort = operation === "write" && !isList(view!) &&
     length <= WRITTEN_BY_LIBRT_BYTES_MAX;
   return isShort && !ring.file.isDirect && ring.writesWait;
+}
+
+/**
+ * Whether a request is a write that can go on after it came short by librt only,
+ * which waits for each call.
+ *
+ * @param ring The ring's part of the file.
+ */
+export function isGoneOnByLibrt(
+  { isWrite }: EngineRequest,
+  ring: RingChannel,
+): boolean {
+  return isWrite && ring.failsShortWrites;
 }
 
 /**
@@ -126,7 +139,7 @@ function newReadiness(): RingReadiness | null {
   return new RingReadiness(new RingWaiter(rings, false, () => {}));
 }
 
-/** The ring, and librt's lanes for what is to be noticed by those, or faster there. */
+/** The ring, and librt's lanes for what is noticed by those, faster, or right there. */
 class ByKind implements Channel {
   readonly #ring: RingChannel;
   readonly #newLanes: () => Channel;
@@ -138,9 +151,10 @@ class ByKind implements Channel {
   }
 
   #channelOf(request: EngineRequest): Channel {
-    // Not appends: lanes of reads have the same descriptor.
-    const isForLanes = !this.#ring.file.isAppending &&
-      (byLibrt(request) || isFasterByLibrt(request, this.#ring));
+    // Of other requests no appends: lanes of reads have the same descriptor.
+    const isForLanes = isGoneOnByLibrt(request, this.#ring) ||
+      !this.#ring.file.isAppending &&
+        (byLibrt(request) || isFasterByLibrt(request, this.#ring));
     return isForLanes ? this.#lanes ??= this.#newLanes() : this.#ring;
   }
 

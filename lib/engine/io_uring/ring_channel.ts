@@ -53,6 +53,7 @@ export class RingChannel implements Channel {
   #writtenEnd: number | bigint = 0;
   #canTry: boolean | null = null;
   #waitingWrites: boolean | null = null;
+  #failsShortWrites: boolean | null = null;
   /** Whether the kernel may have had no thread for a transfer. */
   #lacksThread = false;
 
@@ -102,6 +103,14 @@ export class RingChannel implements Channel {
   get writesWait(): boolean {
     return this.#waitingWrites ??= this.canTry &&
       this.#try(OPCODE.WRITE) === -EAGAIN;
+  }
+
+  /**
+   * Whether a write that comes short may fail: FUSE says `EIO` then to who does not
+   * wait for it, and not how much is in the file. Asked once, as above.
+   */
+  get failsShortWrites(): boolean {
+    return this.#failsShortWrites ??= !this.canTry;
   }
 
   /** What comes of an empty transfer that must not wait; `null` if there is no room. */

@@ -4,7 +4,13 @@
  */
 import { writeSync } from "node:fs";
 import { AioFile, metrics } from "../../../mod.ts";
-import { delay, evict, openSync, outcomeOf } from "../../helpers/mod.ts";
+import {
+  delay,
+  evict,
+  openSync,
+  outcomeOf,
+  pattern,
+} from "../../helpers/mod.ts";
 import { printOutcome } from "../../programs/where.ts";
 import { FailingFs } from "../failing_fs.ts";
 
@@ -160,6 +166,39 @@ const tasks = {
 
   "syncs that fail with ECANCELED": (fs: FailingFs) =>
     overlapping(fs, ECANCELED),
+
+  /** The file system takes a part of each write, and nothing is kept of it. */
+  async "writes that come short"(fs: FailingFs) {
+    const path = fs.file("file");
+    const contents = pattern(3000);
+    const outcomes: Record<string, unknown> = {};
+    const parts = [contents.subarray(0, 1000), contents.subarray(1000)];
+    fs.control("direct 1");
+    for (const append of [false, true]) {
+      const file = await AioFile.open(path, {
+        read: true,
+        write: true,
+        append,
+      });
+      const writes = {
+        writeAt: () => file.writeAt(contents, 0),
+        list: () => file.writeAt(parts, 0),
+        append: () => file.append(contents),
+      };
+      for (const [name, write] of Object.entries(writes)) {
+        if (append && name !== "append") continue;
+        await file.truncate(0);
+        fs.control("short -1 777");
+        const bytes = await write().catch(({ code }) => code);
+        const found = Deno.readFileSync(path);
+        const isRight = found.every((byte, at) => byte === contents[at]);
+        const key = append ? `${name}, open for appending` : name;
+        outcomes[key] = [bytes, found.length, isRight];
+      }
+      await file.close();
+    }
+    return outcomes;
+  },
 
   /** Nobody canceled anything. */
   async "what fails with ECANCELED for ever"(fs: FailingFs) {
