@@ -49,22 +49,25 @@ export function isCharacterDevice(fd: number): boolean {
 }
 
 function isOpen(fd: number): boolean {
-  try {
-    fstatSync(fd);
-    return true;
-  } catch (error) {
-    // Deno for Windows has other errors for pipes and devices. Without descriptors,
-    // an old one has no number for what is not open.
-    return (errnoOf(error) ?? EBADF) !== EBADF;
-  }
+  return statsOrErrno(fd) !== EBADF;
 }
 
 /** Exact numbers: those of Windows are long. `null` if nobody tells. */
 function statsOf(fd: number): BigIntStats | null {
+  const stats = statsOrErrno(fd);
+  return typeof stats === "number" ? null : stats;
+}
+
+/** The same, or why nobody tells. */
+function statsOrErrno(fd: number): BigIntStats | number {
   try {
     return fstatSync(fd, { bigint: true });
-  } catch {
-    return null;
+  } catch (error) {
+    // Without descriptors, an old Deno has no number for what is not open.
+    const errno = errnoOf(error) ?? EBADF;
+    // Deno for Windows has other errors for pipes and devices.
+    const isOwn = errno === EBADF || platform.os !== "windows";
+    return isOwn ? errno : errnos.ENOTSUP;
   }
 }
 
@@ -99,8 +102,8 @@ export function reopenByFs(
   path: string | undefined,
   flags: number,
 ): number {
-  const stats = statsOf(fd);
-  if (stats === null) return isOpen(fd) ? -errnos.ENOTSUP : -EBADF;
+  const stats = statsOrErrno(fd);
+  if (typeof stats === "number") return -stats;
   const isByNumber = platform.os === "linux" && runtime.readsSystemFiles;
   const names = [isByNumber ? `/proc/self/fd/${fd}` : undefined, path];
   let errno = errnos.ENOTSUP;
@@ -122,10 +125,13 @@ function openSame(name: string, flags: number, wanted: BigIntStats): number {
     const errno = errnoOf(error) ?? errnos.EACCES;
     return -(isGone(errno) ? errnos.ENOTSUP : errno);
   }
-  const found = statsOf(fd);
-  if (found?.ino === wanted.ino && found.dev === wanted.dev) return fd;
+  const found = statsOrErrno(fd);
+  const isFailed = typeof found === "number";
+  if (!isFailed && found.ino === wanted.ino && found.dev === wanted.dev) {
+    return fd;
+  }
   closeSync(fd);
-  return -errnos.ENOTSUP;
+  return -(isFailed ? found : errnos.ENOTSUP);
 }
 
 /** Whether a path leads to nothing any more: the file may have another one. */

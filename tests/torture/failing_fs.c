@@ -9,8 +9,8 @@
  *
  *     reset                     no faults any more, and no errors to be told
  *     fail CALL AFTER COUNT ERR the calls after the next AFTER ones fail, COUNT of
- *                               them, or all that come if it is -1; CALL is read,
- *                               write, fsync or flush (a close)
+ *                               them, or all that come if it is -1; CALL is
+ *                               getattr, read, write, fsync or flush (a close)
  *     short AFTER BYTES         one write after the next AFTER ones takes only BYTES,
  *                               or each write if AFTER is -1
  *     delay CALL MICROSECONDS   the calls take up to so long
@@ -61,8 +61,9 @@ struct handle {
 
 static struct handle *handles;
 
-enum call { READ, WRITE, FSYNC, FLUSH, CALLS };
-static const char *const call_names[CALLS] = {"read", "write", "fsync", "flush"};
+enum call { GETATTR, READ, WRITE, FSYNC, FLUSH, CALLS };
+static const char *const call_names[CALLS] = {"getattr", "read", "write",
+                                              "fsync", "flush"};
 
 static struct faults {
   struct {
@@ -216,10 +217,11 @@ static int fs_getattr(const char *path, struct stat *status,
   pthread_mutex_lock(&mutex);
   int is_durable;
   struct file *file = find_copy(path, &is_durable);
+  int error = file == NULL ? ENOENT : is_durable ? 0 : fault_of(GETATTR);
   if (file != NULL)
     status->st_size = (is_durable ? &file->durable : &file->visible)->length;
   pthread_mutex_unlock(&mutex);
-  return file == NULL ? -ENOENT : 0;
+  return -error;
 }
 
 static int fs_open(const char *path, struct fuse_file_info *info) {

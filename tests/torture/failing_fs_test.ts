@@ -183,6 +183,15 @@ test(
   },
 );
 
+test('append() by the engine "fs" rejects with what fstat() fails with', {
+  ignore,
+  limit_ms,
+  engine: "fs",
+}, async () => {
+  const task = "append where fstat fails";
+  assertEquals(await outcomeOf("fs_errors", { task, where: "main" }), "EIO");
+});
+
 const FILES = [
   {},
   { lanes: 1 },

@@ -200,6 +200,16 @@ const tasks = {
     return outcomes;
   },
 
+  /** It opens the file once more. */
+  async "append where fstat fails"(fs: FailingFs) {
+    const file = await AioFile.open(fs.file("file"), { write: true });
+    fs.control(`fail getattr 0 -1 ${EIO}`);
+    const outcome = await outcomeOf(file.append(bytes()));
+    fs.control("reset");
+    await file.close().catch(() => {});
+    return outcome;
+  },
+
   /** Nobody canceled anything. */
   async "what fails with ECANCELED for ever"(fs: FailingFs) {
     const options = { read: true, write: true };
