@@ -45,6 +45,7 @@ const TV_NSEC = 8;
 const NS_PER_S = 1_000_000_000n;
 const S_IFMT = 0o170000;
 const S_IFREG = 0o100000;
+const S_IFDIR = 0o040000;
 
 /**
  * The alignment that direct transfers of a file need.
@@ -110,9 +111,24 @@ export async function sizeOfRegular(fd: number): Promise<number | null> {
   if (statx === null || memory === null) return null;
   const { pointer } = memory;
   await statx(fd, emptyPathBehind(memory), AT_EMPTY_PATH, wanted, pointer);
-  const { view, mask } = copyOf(memory);
+  return sizeIn(copyOf(memory), [S_IFREG]);
+}
+
+/**
+ * The size of a regular file or a directory.
+ *
+ * @returns `null` where it is none, or nobody tells.
+ */
+export function sizeNowOf(fd: number): number | null {
+  const asked = ask(fd, AT_EMPTY_PATH, STATX_TYPE | STATX_SIZE);
+  return asked === null ? null : sizeIn(asked, [S_IFREG, S_IFDIR]);
+}
+
+/** Returns `null` where the system tells none, or of another type. */
+function sizeIn({ view, mask }: Status, types: number[]): number | null {
+  const wanted = STATX_TYPE | STATX_SIZE;
   const type = view.getUint16(STATX.stx_mode, true) & S_IFMT;
-  if ((mask & wanted) !== wanted || type !== S_IFREG) return null;
+  if ((mask & wanted) !== wanted || !types.includes(type)) return null;
   return Number(view.getBigUint64(STATX.stx_size, true));
 }
 

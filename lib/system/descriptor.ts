@@ -18,7 +18,7 @@ import { promisify } from "node:util";
 import type { Librt } from "../../ffi/librt.ts";
 import { freeNative, tryAllocateNative } from "../../ffi/memory.ts";
 import { runtime } from "../../ffi/current.ts";
-import { exactStatusOf, sizeOfRegular } from "../../ffi/statx.ts";
+import { exactStatusOf, sizeNowOf, sizeOfRegular } from "../../ffi/statx.ts";
 import { EBADF, EFBIG, platform } from "./constants.ts";
 import { AioError, fromSystemError } from "./error.ts";
 import { librt, reasonAgainst } from "./librt.ts";
@@ -214,7 +214,7 @@ export async function sizeOf(file: NamedFile): Promise<number> {
       if (!stats.isBlockDevice()) return stats.size;
       return isServedByFs() ? await endByFs(fd) : endOf(librt("lseek"), fd);
     },
-    (native) => endOf(native, fd),
+    (native) => sizeBySystem(native, fd),
     (errno) =>
       `Cannot get the size of ${fileName(file)}${closedHint(fd, errno)}`,
     "fstat",
@@ -318,7 +318,9 @@ export function sizeNow(file: NamedFile): number {
   }
   const stats = statsOf(fd);
   if (stats !== null && !stats.isBlockDevice()) return stats.size;
-  const size = endOf(librt("lseek"), fd);
+  const size = stats === null
+    ? sizeBySystem(librt("lseek"), fd)
+    : endOf(librt("lseek"), fd);
   if (size !== -1) return size;
   const errno = runtime.errno();
   throw new AioError(what(errno), { ...particulars, errno });
@@ -331,6 +333,14 @@ function statsOf(fd: number): Stats | null {
   } catch {
     return null;
   }
+}
+
+/**
+ * The size of what the runtime has not opened, or -1. To seek the end of a directory
+ * leads to no number of bytes.
+ */
+function sizeBySystem(native: Librt, fd: number): number {
+  return sizeNowOf(fd) ?? endOf(native, fd);
 }
 
 /** The offset behind the last byte, or -1; the position stays as it is. */

@@ -68,18 +68,39 @@ test("stat() tells a pipe from a file", { ignore: !isLinux }, async () => {
   assert((await fifo.file.stat()).isFIFO());
 });
 
+/** Opens what the runtime does not know of. */
+function openNatively(path: string): number {
+  const open = { parameters: ["buffer", "i32"], result: "i32" } as const;
+  const libc = Deno.dlopen("libc.so.6", { open });
+  const fd = libc.symbols.open(new TextEncoder().encode(`${path}\0`), 0);
+  libc.close();
+  return fd;
+}
+
 test("stat() knows a descriptor that is not the runtime's", {
   ignore: !isLinux || engineHere() === "fs",
 }, async () => {
   using directory = new Directory();
   const path = directory.file("contents");
-  const open = { parameters: ["buffer", "i32"], result: "i32" } as const;
-  const libc = Deno.dlopen("libc.so.6", { open });
-  const fd = libc.symbols.open(new TextEncoder().encode(`${path}\0`), 0);
-  libc.close();
-  await using file = AioFile.adopt(fd);
+  await using file = AioFile.adopt(openNatively(path));
   assertEquals((await file.stat()).size, 8n);
 });
+
+test(
+  "size() of a directory that the runtime has not opened is that of stat()",
+  {
+    ignore: !isLinux || engineHere() === "fs",
+  },
+  async () => {
+    using directory = new Directory();
+    await using file = AioFile.adopt(openNatively(directory.path));
+    const { size } = Deno.statSync(directory.path);
+    assertEquals(await file.size(), size);
+    // This one does not wait for the system.
+    const whole = file.slice();
+    assertEquals(whole.size, size);
+  },
+);
 
 test("stat() of a closed file is EBADF", async () => {
   using directory = new Directory();
