@@ -46,6 +46,7 @@ export async function copyRange(
     return [source.fd, pair.first, target.fd, pair.second, byteLength, 0];
   };
   const result = await resultOnThread(
+    target.fd,
     () => copy_file_range_nonblocking(...packed(length)),
     () => copy_file_range(...packed(Math.min(length, AGAIN_BYTES_MAX))),
   );

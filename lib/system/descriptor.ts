@@ -204,7 +204,7 @@ export function reopenForAppending(file: NamedFile, flags: number): number {
 export async function sizeOf(file: NamedFile): Promise<number> {
   const { fd } = file;
   if (isLocksAtStake()) {
-    const size = await onThread(() => sizeOfRegular(fd));
+    const size = await onThread(fd, () => sizeOfRegular(fd));
     if (size !== null) return size;
   }
   return await call(
@@ -265,7 +265,7 @@ async function runtimeStatusOf(fd: number): Promise<BigIntStats> {
   const options = { bigint: true } as const;
   if (!isLocksAtStake()) return await fstatPromised(fd, options);
   // A file system of a network is asked on a thread, and its answer kept for a while.
-  await onThread(() => sizeOfRegular(fd));
+  await onThread(fd, () => sizeOfRegular(fd));
   return fstatSync(fd, options);
 }
 
@@ -375,6 +375,7 @@ export async function truncateFile(
   if (isTooLong || isLocksAtStake()) {
     const native = librt(syscall);
     const errno = -await resultOnThread(
+      file.fd,
       () => native.ftruncate_nonblocking(fd, length),
       () => native.ftruncate(fd, length),
     );

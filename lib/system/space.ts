@@ -46,13 +46,16 @@ export async function allocateSpace(
   const what = `Cannot allocate ${inWords(range)} of`;
   const name = `${what} ${fileName(file)}`;
   const native = nativeFor(name, "fallocate", file);
-  const result = await fallocateOnThread(native, fd, 0, range);
+  const result = await fallocateOnThread(native, file, fd, 0, range);
   if (result !== null) return check(what, "fallocate", file, -result);
   const { posix_fallocate } = native;
   if (posix_fallocate === null) {
     throw notSupported(name, "posix_fallocate", file);
   }
-  const errno = await onThread(() => posix_fallocate(fd, offset, length));
+  const errno = await onThread(
+    file.fd,
+    () => posix_fallocate(fd, offset, length),
+  );
   check(what, "posix_fallocate", file, errno);
 }
 
@@ -75,7 +78,7 @@ export async function punchHole(
   const native = nativeFor(name, "fallocate", file);
   const { FALLOC_FL_KEEP_SIZE, FALLOC_FL_PUNCH_HOLE } = constants;
   const mode = FALLOC_FL_KEEP_SIZE | FALLOC_FL_PUNCH_HOLE;
-  const result = await fallocateOnThread(native, fd, mode, range);
+  const result = await fallocateOnThread(native, file, fd, mode, range);
   if (result === null) throw notSupported(name, "fallocate", file);
   check(what, "fallocate", file, -result);
 }
@@ -95,8 +98,9 @@ export async function advise(
   const name = `${what} ${fileName(file)}`;
   const { posix_fadvise } = nativeFor(name, "posix_fadvise", file);
   if (posix_fadvise === null) throw notSupported(name, "posix_fadvise", file);
-  const errno = await onThread(() =>
-    posix_fadvise(file.fd, offset, length, advice)
+  const errno = await onThread(
+    file.fd,
+    () => posix_fadvise(file.fd, offset, length, advice),
   );
   check(what, "posix_fadvise", file, errno, false);
 }
@@ -104,12 +108,14 @@ export async function advise(
 /** Returns 0 or a negative error number; `null` where there is no such function. */
 async function fallocateOnThread(
   { fallocate, fallocate_nonblocking }: Librt,
+  file: NamedFile,
   fd: number,
   mode: number,
   { offset, length }: Range,
 ): Promise<number | null> {
   if (fallocate === null || fallocate_nonblocking === null) return null;
   return await resultOnThread(
+    file.fd,
     () => fallocate_nonblocking(fd, mode, offset, length),
     () => fallocate(fd, mode, offset, length),
   );

@@ -18,6 +18,9 @@ const CAP_SYS_RESOURCE = 24n;
 /** How many nonblocking calls may wait at once, so that none is late. */
 const WAITING_MAX = 4;
 
+/** As many have a file system do something, even if none is left for that. */
+const SLOW_MIN = 2;
+
 /**
  * How many threads serve requests: one at least, whatever is left.
  *
@@ -36,6 +39,23 @@ export function servingThreads(spare: number, wanted: number): number {
  */
 export function waitingThreads(spare: number, serving: number): number {
   return Math.max(1, Math.min(WAITING_MAX, spare - serving));
+}
+
+/**
+ * How many threads have a file system do something: those that nobody else needs, but
+ * two at least as far as there are some that wait.
+ *
+ * @param spare How many the process may still make, without the runtime's own.
+ * @param serving How many of those serve requests.
+ * @param wanted How many there is a use for.
+ */
+export function slowThreads(
+  spare: number,
+  serving: number,
+  wanted: number,
+): number {
+  const least = Math.min(SLOW_MIN, waitingThreads(spare, serving));
+  return Math.max(least, Math.min(wanted, spare - serving - WAITING_MAX));
 }
 
 /** How many more threads this process may have, at this moment. */

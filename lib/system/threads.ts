@@ -11,6 +11,7 @@ import { platform } from "./constants.ts";
 import { allocateFor, librt } from "./librt.ts";
 import {
   servingThreads,
+  slowThreads,
   threadsLeft,
   waitingThreads,
 } from "./thread_limits.ts";
@@ -72,6 +73,17 @@ export function threads(): number {
 export function waitingCallsMax(most: number): number {
   const waiting = waitingThreads(spareThreads(), threads());
   return Math.min(most, waiting, runtime.nonblockingCallsMax);
+}
+
+/**
+ * How many nonblocking calls may be out at once that have a file system do something,
+ * beside those that wait for requests.
+ *
+ * @param most How many there is a use for.
+ */
+export function slowCallsMax(most: number): number {
+  const slow = slowThreads(spareThreads(), threads(), most);
+  return Math.min(slow, runtime.nonblockingCallsMax);
 }
 
 /** How many threads there may be of the library's, whatever they do. */

@@ -5,6 +5,7 @@ import { assert, assertEquals } from "@std/assert";
 import { systemFiles } from "../../ffi/system_files.ts";
 import {
   servingThreads,
+  slowThreads,
   threadsLeft,
   waitingThreads,
 } from "../../lib/system/thread_limits.ts";
@@ -35,6 +36,26 @@ test("servingThreads() and waitingThreads() share out what there is to spare", (
   // The program has decided how many serve.
   assertEquals(waitingThreads(35, 32), 3);
   assertEquals(waitingThreads(20, 32), 1);
+});
+
+test("slowThreads() takes what neither serves nor waits, two if there are", () => {
+  const table: [spare: number, serving: number, slow: number][] = [
+    [Infinity, 32, 16],
+    [52, 32, 16],
+    [40, 32, 4],
+    [36, 32, 2],
+    [34, 32, 2],
+    [33, 32, 1],
+    [0, 1, 1],
+  ];
+  assertEquals(
+    table.map(([spare, serving]) => [
+      spare,
+      serving,
+      slowThreads(spare, serving, 16),
+    ]),
+    table,
+  );
 });
 
 /** Files of a system that a test makes up. */

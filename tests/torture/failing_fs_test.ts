@@ -3,7 +3,7 @@
 // error reaches somebody, once.
 
 import { assert, assertEquals } from "@std/assert";
-import { engineOf, test } from "../helpers/mod.ts";
+import { engineHere, engineOf, test } from "../helpers/mod.ts";
 import { buildFailingFs } from "./failing_fs.ts";
 import { reportInNamespace } from "./namespace.ts";
 import { limit_ms, scaled, seed, tell } from "./scale.ts";
@@ -163,6 +163,22 @@ for (const where of ["main", "worker"]) {
         syncData: code,
         counts: [5, 0],
       });
+    },
+  );
+
+  test(
+    "the calls of a file go on while those of another one wait for a file system that " +
+      `does not answer${inWorker}`,
+    // There they are the runtime's own.
+    { ignore: ignore || engineHere() === "fs", limit_ms },
+    async () => {
+      const task = "calls of another file";
+      const { others, waiting } = await outcomeOf("fs_waiting", {
+        task,
+        where,
+      });
+      assertEquals(others, Array(5).fill("resolved"));
+      assertEquals(waiting, 40);
     },
   );
 }
