@@ -23,6 +23,7 @@ export const OPCODE = {
   FSYNC: 3,
   POLL_ADD: 6,
   ASYNC_CANCEL: 14,
+  CLOSE: 19,
   READ: 22,
   WRITE: 23,
 };

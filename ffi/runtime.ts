@@ -115,6 +115,8 @@ export interface Runtime {
    * descriptor: when that is closed, the process loses its record locks on the file.
    */
   readonly duplicatesDescriptors: boolean;
+  /** Whether `close()` of its `node:fs` tells what the system reports. */
+  readonly tellsCloseErrors: boolean;
   /**
    * Whether a stack that is taken while a promise is being rejected lacks the
    * functions that await another one, which follows that.

@@ -89,6 +89,7 @@ export const runtime: Runtime = {
   fileCallsAtOnce: Infinity,
   roundsStatus: true,
   duplicatesDescriptors: true,
+  tellsCloseErrors: false,
   truncatedBytesMax: Number.MAX_SAFE_INTEGER,
   prefersBigOffsets: true,
   losesAwaiters: false,

@@ -54,6 +54,7 @@ export const runtime: Runtime = {
   fileCallsAtOnce: fileCallsAtOnce(),
   roundsStatus: isDeno,
   duplicatesDescriptors: isDeno,
+  tellsCloseErrors: !isDeno && !isBun,
   truncatedBytesMax: isBun ? 2 ** 52 - 1 : Number.MAX_SAFE_INTEGER,
   prefersBigOffsets: false,
   losesAwaiters: isBun,

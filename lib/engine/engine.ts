@@ -146,8 +146,8 @@ export interface Channel {
    * its own: errors of write-back belong to what was opened.
    */
   fdToChange?(): number;
-  /** Gives everything back. It has none. */
-  close(): void;
+  /** Gives everything back. It has none. A promise resolves when that is done. */
+  close(): void | Promise<void>;
 }
 
 /** What an engine counts. */

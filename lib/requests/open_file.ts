@@ -1,5 +1,6 @@
 /** An open file: the queues of its requests, whether it takes more, and closing. */
 import type { BigIntStats } from "node:fs";
+import { runtime } from "../../ffi/current.ts";
 import { queueMicrotask } from "../../ffi/event_loop.ts";
 import type { AbortListener } from "../checks/abort_signal.ts";
 import { assert } from "../checks/assert.ts";
@@ -374,25 +375,28 @@ export class OpenFile {
   /** Closes all that was opened for requests. Everything is settled. */
   async #closeQueues(): Promise<void> {
     for (const { channel } of this.#queues) await channel.whenUnused?.();
-    for (const { channel } of this.#queues) channel.close();
+    for (const { channel } of this.#queues) await channel.close();
     counters.descriptors -= 1 + this.#openedFds.length;
     assert(counters.descriptors >= 0, "what is closed was open");
     const hasWritten = this.#queues.some((queue) => queue.hasWritten);
-    if (this.#isOwner && hasWritten) await this.#flush();
+    // First: the other one needs a descriptor.
     for (const fd of this.#openedFds) await this.#closeChecked(fd);
+    if (this.#isOwner && hasWritten) await this.#flush();
   }
 
   /**
    * Asks the file system for what it reports when a descriptor is closed (NFS,
-   * FUSE): the functions of some runtimes keep that to themselves.
+   * FUSE): the functions of some runtimes keep that to themselves. Without a descriptor
+   * to ask by, nobody hears of it.
    */
   async #flush(): Promise<void> {
-    const fd = isServedByFs() ? -1 : duplicateDescriptor(this.named.fd);
+    if (isServedByFs() || runtime.tellsCloseErrors) return;
+    const fd = duplicateDescriptor(this.named.fd);
     if (fd !== -1) await this.#closeChecked(fd);
   }
 
   async #closeChecked(fd: number): Promise<void> {
-    const errno = await closeSecond(fd);
+    const errno = await closeSecond(this.named.fd, fd);
     if (errno !== 0) this.#queue.closeFailed(errno);
   }
 }

@@ -18,8 +18,9 @@ import { promisify } from "node:util";
 import type { Librt } from "../../ffi/librt.ts";
 import { freeNative, tryAllocateNative } from "../../ffi/memory.ts";
 import { runtime } from "../../ffi/current.ts";
+import { mayEndFirst } from "../../ffi/isolate.ts";
 import { exactStatusOf, sizeNowOf, sizeOfRegular } from "../../ffi/statx.ts";
-import { EBADF, EFBIG, platform } from "./constants.ts";
+import { EBADF, ECANCELED, EFBIG, EIO, platform } from "./constants.ts";
 import { AioError, fromSystemError } from "./error.ts";
 import { librt, reasonAgainst } from "./librt.ts";
 import { isServedByFs } from "./settings.ts";
@@ -427,10 +428,44 @@ export async function closeDescriptor(
   );
 }
 
-/** Closes a descriptor that was opened beside the file's own. Returns why it failed. */
-export async function closeSecond(fd: number): Promise<number> {
+/** What closes without holding up the event loop, and tells why that failed, or 0. */
+let closeByEngine: ((fd: number) => Promise<number>) | null = null;
+
+/** Has {@linkcode closeSecond} close by that. */
+export function closeSecondsBy(close: (fd: number) => Promise<number>): void {
+  closeByEngine = close;
+}
+
+/**
+ * Closes a descriptor that was opened beside the file's own. The file system may take
+ * long for it, so it is no call on this thread; but in an isolate that may end before,
+ * nobody else would close it.
+ *
+ * @param own The file's own descriptor.
+ * @param fd The other one.
+ * @returns Why it failed, or 0.
+ */
+export async function closeSecond(own: number, fd: number): Promise<number> {
   if (isServedByFs()) return await closeByFs(fd);
+  if (mayEndFirst()) return closeNow(fd);
+  if (runtime.tellsCloseErrors) return await closeByFs(fd);
+  if (closeByEngine === null) return await closeOnThread(own, fd);
+  const errno = await closeByEngine(fd);
+  // The kernel had no thread for it.
+  return errno === ECANCELED ? closeNow(fd) : errno;
+}
+
+function closeNow(fd: number): number {
   return librt().close(fd) === -1 ? runtime.errno() : 0;
+}
+
+/** Asks once more if it failed: the file system may say it of the file as well. */
+async function closeOnThread(own: number, fd: number): Promise<number> {
+  const { close_nonblocking } = librt();
+  const result = await onThread(own, () => close_nonblocking(fd));
+  if (result !== -1) return 0;
+  const again = duplicateDescriptor(own);
+  return (again === -1 ? 0 : closeNow(again)) || EIO;
 }
 
 /**

@@ -20,6 +20,7 @@ import type {
   EngineRequest,
   FileTraits,
 } from "../engine.ts";
+import { closeSecondsBy } from "../../system/descriptor.ts";
 import { librtEngine } from "../librt/librt_engine.ts";
 import { NonblockingCalls } from "../streams/nonblocking_calls.ts";
 import { StreamChannel } from "../streams/stream_channel.ts";
@@ -86,6 +87,7 @@ export function newIoUringEngine(rings: Rings): Engine {
       owner.roomAgain();
     }
   });
+  closeSecondsBy((fd) => files.ring.close(fd));
   const readsMin = readsTogetherMin(callTime_us(() => rings.submit()));
   let readiness: RingReadiness | null = null;
   return {
@@ -190,8 +192,8 @@ class ByKind implements Channel {
     this.#lanes?.rest?.();
   }
 
-  close(): void {
-    this.#lanes?.close();
+  close(): void | Promise<void> {
     this.#ring.close();
+    return this.#lanes?.close();
   }
 }

@@ -249,6 +249,19 @@ export class Ring {
   }
 
   /**
+   * Closes a descriptor. A thread of the kernel's does if its file system may take long.
+   *
+   * @returns Why it failed, or 0.
+   */
+  close(fd: number): Promise<number> {
+    return new Promise((resolve) => {
+      const asked = { opcode: OPCODE.CLOSE, fd };
+      this.add(newEntry(asked, 0, (result) => resolve(-result)));
+      this.flushSoon();
+    });
+  }
+
+  /**
    * Cancels an entry, at once.
    *
    * @returns Whether that was possible: it is told nothing any more then. Not of what

@@ -23,15 +23,14 @@
  *
  * @module
  */
-import { runtime } from "../../../ffi/current.ts";
 import { mayEndFirst } from "../../../ffi/isolate.ts";
 import { assert } from "../../checks/assert.ts";
 import { platform } from "../../system/constants.ts";
 import {
+  closeSecond,
   duplicateDescriptor,
   reopenDescriptor,
 } from "../../system/descriptor.ts";
-import { librt } from "../../system/librt.ts";
 import { settings } from "../../system/settings.ts";
 import type {
   Channel,
@@ -67,6 +66,8 @@ export class LaneChannel implements Channel, LaneUser {
   #openedFd = -1;
   /** Whether the file was changed by what it is synchronized by, or is to be. */
   #hasChanged = false;
+  /** Those of descriptors that are being closed. */
+  readonly #closings = new Set<Promise<void>>();
   /** How many descriptors it has of the budget. */
   #claimed = 0;
   /** Whether requests may be served at the same time. */
@@ -258,9 +259,10 @@ export class LaneChannel implements Channel, LaneUser {
     return lanes.flatMap((lane) => lane.requests());
   }
 
-  close(): void {
+  async close(): Promise<void> {
     this.rest();
     this.#closeOpened();
+    await Promise.all(this.#closings);
     assert(this.#claimed === 0, "what is closed has no requests");
   }
 
@@ -293,18 +295,20 @@ export class LaneChannel implements Channel, LaneUser {
 
   #closeOpened(): void {
     if (this.#openedFd < 0) return;
-    this.#closeFd(this.#openedFd);
+    this.#closeFd(this.#openedFd, !mayEndFirst());
     this.#openedFd = -1;
-    if (!mayEndFirst()) this.#giveBack();
-  }
-
-  #closeFd(fd: number): void {
-    if (librt().close(fd) === -1) this.#owner.closeFailed(runtime.errno());
   }
 
   #closeLane({ fd }: Lane): void {
-    if (fd === this.#openedFd) return;
-    this.#closeFd(fd);
-    this.#giveBack();
+    if (fd !== this.#openedFd) this.#closeFd(fd, true);
+  }
+
+  #closeFd(fd: number, isClaimed: boolean): void {
+    const closing = closeSecond(this.#fd, fd).then((errno) => {
+      this.#closings.delete(closing);
+      if (isClaimed) this.#giveBack();
+      if (errno !== 0) this.#owner.closeFailed(errno);
+    });
+    this.#closings.add(closing);
   }
 }

@@ -104,11 +104,11 @@ export class StreamChannel implements Channel, Waiting {
     await this.#readiness.whenForgotten?.();
   }
 
-  close(): void {
+  close(): void | Promise<void> {
     assert(this.#request === null, "what is closed has no requests");
-    this.#syncs?.close();
     this.#calls.close();
     giveMemoryBack();
+    return this.#syncs?.close();
   }
 
   /** The descriptor is ready. */
