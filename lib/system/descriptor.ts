@@ -20,7 +20,7 @@ import { freeNative, tryAllocateNative } from "../../ffi/memory.ts";
 import { runtime } from "../../ffi/current.ts";
 import { mayEndFirst } from "../../ffi/isolate.ts";
 import { exactStatusOf, sizeNowOf, sizeOfRegular } from "../../ffi/statx.ts";
-import { EBADF, ECANCELED, EFBIG, EIO, platform } from "./constants.ts";
+import { EBADF, EFBIG, EIO, platform } from "./constants.ts";
 import { AioError, fromSystemError } from "./error.ts";
 import { librt, reasonAgainst } from "./librt.ts";
 import { isServedByFs } from "./settings.ts";
@@ -428,11 +428,16 @@ export async function closeDescriptor(
   );
 }
 
-/** What closes without holding up the event loop, and tells why that failed, or 0. */
-let closeByEngine: ((fd: number) => Promise<number>) | null = null;
+/**
+ * Closes without holding up the event loop. Tells why that failed, or 0; `null` if it
+ * has not begun.
+ */
+type Close = (fd: number) => Promise<number | null>;
+
+let closeByEngine: Close | null = null;
 
 /** Has {@linkcode closeSecond} close by that. */
-export function closeSecondsBy(close: (fd: number) => Promise<number>): void {
+export function closeSecondsBy(close: Close): void {
   closeByEngine = close;
 }
 
@@ -450,9 +455,7 @@ export async function closeSecond(own: number, fd: number): Promise<number> {
   if (mayEndFirst()) return closeNow(fd);
   if (runtime.tellsCloseErrors) return await closeByFs(fd);
   if (closeByEngine === null) return await closeOnThread(own, fd);
-  const errno = await closeByEngine(fd);
-  // The kernel had no thread for it.
-  return errno === ECANCELED ? closeNow(fd) : errno;
+  return await closeByEngine(fd) ?? closeNow(fd);
 }
 
 function closeNow(fd: number): number {

@@ -251,12 +251,16 @@ export class Ring {
   /**
    * Closes a descriptor. A thread of the kernel's does if its file system may take long.
    *
-   * @returns Why it failed, or 0.
+   * @returns Why it failed, or 0; `null` if it is open still, because the kernel had no
+   * thread for it.
    */
-  close(fd: number): Promise<number> {
+  close(fd: number): Promise<number | null> {
     return new Promise((resolve) => {
-      const asked = { opcode: OPCODE.CLOSE, fd };
-      this.add(newEntry(asked, 0, (result) => resolve(-result)));
+      this.askForThread();
+      this.add(newEntry({ opcode: OPCODE.CLOSE, fd }, 0, (result) => {
+        const isUnbegun = result === -ECANCELED && !this.hasThread;
+        resolve(isUnbegun ? null : -result);
+      }));
       this.flushSoon();
     });
   }
