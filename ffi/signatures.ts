@@ -170,12 +170,6 @@ export const SIGNATURES = {
     parameters: ["int", "pointer", "int", "pointer", "size", "uint"],
     result: "int",
     optional: true,
-  },
-  copy_file_range_nonblocking: {
-    symbol: "copy_file_range",
-    parameters: ["int", "pointer", "int", "pointer", "size", "uint"],
-    result: "int",
-    optional: true,
     nonblocking: true,
   },
   // These return the error number. Not on macOS. int posix_fallocate(int fd, off_t

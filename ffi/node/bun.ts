@@ -111,7 +111,7 @@ const SPACED: { [Name in FunctionName]?: (fn: KoffiFunction) => Native } = {
       timeout === null ? Infinity : millisecondsOf(timeout as number),
     ),
   fallocate_nonblocking: atOnce,
-  copy_file_range_nonblocking: atOnce,
+  copy_file_range: atOnce,
   posix_fallocate: atOnce,
   posix_fadvise: atOnce,
 };

@@ -240,8 +240,8 @@ class Copy implements AbortListener {
       );
       // Reads and writes say why not, if they cannot either; some systems say that
       // there is no more when there is.
-      if (bytes <= 0) this.#isNative = false;
-      else at += bytes;
+      if (bytes === 0) this.#isNative = false;
+      at += bytes;
     }
     return at - begin + await this.#readAndWrite(at, end);
   }

@@ -5,15 +5,11 @@
  */
 import { runtime } from "../../ffi/current.ts";
 import { OffsetPair } from "../../ffi/offset_pair.ts";
-import type { NativeFunctions } from "../../ffi/runtime.ts";
-import { ENOSYS, platform } from "./constants.ts";
+import { platform } from "./constants.ts";
 import { librt, reasonAgainst } from "./librt.ts";
-import { resultOnThread } from "./slow_calls.ts";
+import { onThread } from "./slow_calls.ts";
 
-const { constants, errno: { ENOMEM, ENXIO } } = platform;
-
-/** A call that failed is made once more on this thread, for no more than this. */
-const AGAIN_BYTES_MAX = 64 * 1024;
+const { constants, errno: { ENXIO } } = platform;
 
 const SEEK_SET = 0;
 const SEEK_CUR = 1;
@@ -27,36 +23,26 @@ export interface Place {
 /**
  * Copies bytes from one file to another, or shares them where the file system can.
  *
- * @returns How many, 0 at the end of the file; or a negative error number.
+ * @returns How many; 0 at the end of the file, and where the system does not copy.
  */
 export async function copyRange(
   source: Place,
   target: Place,
   length: number,
 ): Promise<number> {
-  if (reasonAgainst() !== null) return -ENOSYS;
-  const { copy_file_range, copy_file_range_nonblocking } = librt();
-  if (copy_file_range === null || copy_file_range_nonblocking === null) {
-    return -ENOSYS;
-  }
-  const pair = OffsetPair.allocate();
-  if (pair === null) return -ENOMEM;
-  const packed = (byteLength: number): CopyArguments => {
-    pair.pack(source.offset, target.offset);
-    return [source.fd, pair.first, target.fd, pair.second, byteLength, 0];
-  };
-  const result = await resultOnThread(
+  if (reasonAgainst() !== null) return 0;
+  const { copy_file_range } = librt();
+  const pair = copy_file_range === null ? null : OffsetPair.allocate();
+  if (copy_file_range === null || pair === null) return 0;
+  pair.pack(source.offset, target.offset);
+  const bytes = await onThread(
     target.fd,
-    () => copy_file_range_nonblocking(...packed(length)),
-    () => copy_file_range(...packed(Math.min(length, AGAIN_BYTES_MAX))),
+    () =>
+      copy_file_range(source.fd, pair.first, target.fd, pair.second, length, 0),
   );
   pair[Symbol.dispose]();
-  return result;
+  return Math.max(bytes, 0);
 }
-
-type CopyArguments = Parameters<
-  NonNullable<NativeFunctions["copy_file_range"]>
->;
 
 /** Bytes of a file that are no hole. */
 export interface Data {
