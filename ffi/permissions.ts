@@ -43,10 +43,17 @@ export function deno(): UsedOfDeno | null {
   return Deno;
 }
 
-/** Whether a permission is there already. Nobody is asked for it. */
+/** Whether a permission is there already, whole. Nobody is asked for it. */
 export function isGranted(permission: Permission): boolean {
-  const status = deno()?.permissions.querySync(permission);
-  return status === undefined || status.state === "granted";
+  return isWhole(deno()?.permissions.querySync(permission));
+}
+
+/**
+ * Where a part is denied, Deno takes the name of a library for that of a file in the
+ * working directory.
+ */
+function isWhole(status: Status | undefined): boolean {
+  return status === undefined || status.state === "granted" && !status.partial;
 }
 
 /** Whether all of them are, which Deno wants for files of `/proc`. */
@@ -61,9 +68,7 @@ export function isAllGranted(): boolean {
  * @throws Deno's own error unless every path is permitted.
  */
 export function assertWhole(name: "read" | "write"): void {
-  const status = deno()?.permissions.querySync({ name });
-  if (status === undefined) return;
-  if (status.state === "granted" && !status.partial) return;
+  if (isGranted({ name })) return;
   throw notCapable(
     `A path that is not UTF-8 requires ${name} access to all files, ` +
       `run again with --allow-${name} without a path`,
@@ -76,8 +81,9 @@ export function assertWhole(name: "read" | "write"): void {
  * @throws Deno's own error if that is refused.
  */
 export function requestFfi(): void {
-  const status = deno()?.permissions.requestSync({ name: "ffi" });
-  if (status === undefined || status.state === "granted") return;
+  const permission = { name: "ffi" } as const;
+  if (isGranted(permission)) return;
+  if (isWhole(deno()?.permissions.requestSync(permission))) return;
   throw notCapable(FFI_REFUSED);
 }
 

@@ -92,13 +92,6 @@ export const SIGNATURES = {
   // int open(char *path, int flags, ...), with a mode.
   open: { parameters: ["pointer", "int", "uint"], fixed: 2, result: "int" },
   close: { parameters: ["int"], result: "int" },
-  // Not called in an isolate that may end first, such as a worker of Bun.
-  close_nonblocking: {
-    symbol: "close",
-    parameters: ["int"],
-    result: "int",
-    nonblocking: true,
-  },
   // int pipe(int ends[2])
   pipe: { parameters: ["pointer"], result: "int" },
   // ssize_t read(int fd, void *buffer, size_t byteLength), of a MiB at most.

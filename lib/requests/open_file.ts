@@ -54,6 +54,12 @@ export interface Cached {
  */
 const haveHandles = new Set<OpenFile>();
 
+/**
+ * What files that are being closed ask of their file systems: each has a descriptor
+ * meanwhile, which another one may wait for.
+ */
+const flushes = new Set<Promise<void>>();
+
 /** It is not to be asked: an answer as well, lest it is counted twice. */
 const NOTHING: Cached = { bytes: 0, isWhole: false };
 
@@ -391,12 +397,19 @@ export class OpenFile {
    */
   async #flush(): Promise<void> {
     if (isServedByFs() || runtime.tellsCloseErrors) return;
-    const fd = duplicateDescriptor(this.named.fd);
-    if (fd !== -1) await this.#closeChecked(fd);
+    let fd = duplicateDescriptor(this.named.fd);
+    while (fd === -1 && flushes.size > 0) {
+      await Promise.race(flushes).catch(() => {});
+      fd = duplicateDescriptor(this.named.fd);
+    }
+    if (fd === -1) return;
+    const flush = this.#closeChecked(fd).finally(() => flushes.delete(flush));
+    flushes.add(flush);
+    await flush;
   }
 
   async #closeChecked(fd: number): Promise<void> {
-    const errno = await closeSecond(this.named.fd, fd);
+    const errno = await closeSecond(fd);
     if (errno !== 0) this.#queue.closeFailed(errno);
   }
 }

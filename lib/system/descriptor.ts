@@ -20,7 +20,7 @@ import { freeNative, tryAllocateNative } from "../../ffi/memory.ts";
 import { runtime } from "../../ffi/current.ts";
 import { mayEndFirst } from "../../ffi/isolate.ts";
 import { exactStatusOf, sizeNowOf, sizeOfRegular } from "../../ffi/statx.ts";
-import { EBADF, EFBIG, EIO, platform } from "./constants.ts";
+import { EBADF, EFBIG, platform } from "./constants.ts";
 import { AioError, fromSystemError } from "./error.ts";
 import { librt, reasonAgainst } from "./librt.ts";
 import { isServedByFs } from "./settings.ts";
@@ -443,32 +443,20 @@ export function closeSecondsBy(close: Close): void {
 
 /**
  * Closes a descriptor that was opened beside the file's own. The file system may take
- * long for it, so it is no call on this thread; but in an isolate that may end before,
- * nobody else would close it.
+ * long for it, so it is no call on this thread where another one tells of the error.
+ * In an isolate that may end before, nobody else would close it.
  *
- * @param own The file's own descriptor.
- * @param fd The other one.
  * @returns Why it failed, or 0.
  */
-export async function closeSecond(own: number, fd: number): Promise<number> {
+export async function closeSecond(fd: number): Promise<number> {
   if (isServedByFs()) return await closeByFs(fd);
   if (mayEndFirst()) return closeNow(fd);
   if (runtime.tellsCloseErrors) return await closeByFs(fd);
-  if (closeByEngine === null) return await closeOnThread(own, fd);
-  return await closeByEngine(fd) ?? closeNow(fd);
+  return await closeByEngine?.(fd) ?? closeNow(fd);
 }
 
 function closeNow(fd: number): number {
   return librt().close(fd) === -1 ? runtime.errno() : 0;
-}
-
-/** Asks once more if it failed: the file system may say it of the file as well. */
-async function closeOnThread(own: number, fd: number): Promise<number> {
-  const { close_nonblocking } = librt();
-  const result = await onThread(own, () => close_nonblocking(fd));
-  if (result !== -1) return 0;
-  const again = duplicateDescriptor(own);
-  return (again === -1 ? 0 : closeNow(again)) || EIO;
 }
 
 /**

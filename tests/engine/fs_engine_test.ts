@@ -140,7 +140,7 @@ test("without --allow-ffi, reads of a FIFO that is silent can be canceled", {
 });
 
 test("without --allow-ffi, nobody is asked for it at a terminal", {
-  ignore: !hasTerminals,
+  ignore: !hasTerminals(),
 }, async () => {
   using directory = new Directory();
   const path = directory.file(pattern(512));

@@ -321,7 +321,7 @@ test(
 test(
   "at a terminal the C interface asks for native calls once, and works where they are granted",
   {
-    ignore: !hasTerminals,
+    ignore: !hasTerminals(),
   },
   async () => {
     using directory = new Directory();

@@ -28,8 +28,9 @@ export function succeeds(command: string, ...args: string[]): boolean {
 }
 
 /** Whether programs can be given a terminal: by script(1) of util-linux. */
-export const hasTerminals = isLinux &&
-  succeeds("script", "-qec", "true", "/dev/null");
+export function hasTerminals(): boolean {
+  return isLinux && succeeds("script", "-qec", "true", "/dev/null");
+}
 
 /** How many descriptors a process may have open if it asks for them. */
 export function maxDescriptors(): number {

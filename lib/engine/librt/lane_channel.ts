@@ -304,9 +304,10 @@ export class LaneChannel implements Channel, LaneUser {
   }
 
   #closeFd(fd: number, isClaimed: boolean): void {
-    const closing = closeSecond(this.#fd, fd).then((errno) => {
+    // At once: whoever claims another one does not wait for the file system.
+    if (isClaimed) this.#giveBack();
+    const closing = closeSecond(fd).then((errno) => {
       this.#closings.delete(closing);
-      if (isClaimed) this.#giveBack();
       if (errno !== 0) this.#owner.closeFailed(errno);
     });
     this.#closings.add(closing);

@@ -2,6 +2,7 @@
  * Loses what is written to a file system that tells of it once. Prints who was
  * told.
  */
+import { assert } from "@std/assert";
 import { writeSync } from "node:fs";
 import { AioFile, metrics } from "../../../mod.ts";
 import {
@@ -10,6 +11,7 @@ import {
   openSync,
   outcomeOf,
   pattern,
+  succeeds,
 } from "../../helpers/mod.ts";
 import { printOutcome } from "../../programs/where.ts";
 import { FailingFs } from "../failing_fs.ts";
@@ -59,6 +61,19 @@ async function closings(file: AioFile, path: string): Promise<string[]> {
   return [first, second, await outcomeOf(other.close())];
 }
 
+/** Takes all descriptors that the process may have. */
+function takeDescriptors(): Deno.FsFile[] {
+  const most = [...Deno.readDirSync("/proc/self/fd")].length + 20;
+  const limit = `--nofile=${most}:`;
+  assert(succeeds("prlimit", "--pid", String(Deno.pid), limit));
+  const taken = [];
+  try {
+    for (;;) taken.push(Deno.openSync("/dev/null"));
+  } catch {
+    return taken;
+  }
+}
+
 /** Opens a file, does something with it, and closes it. */
 async function closed(
   fs: FailingFs,
@@ -104,6 +119,19 @@ const tasks = {
       fs.control(LOSE);
       await file.writeAt(bytes(), 0);
     }),
+
+  async "close with a descriptor"(fs: FailingFs) {
+    const paths = Array.from({ length: 8 }, (_, at) => fs.file(`file${at}`));
+    const files = await Promise.all(
+      paths.map((path) => AioFile.open(path, { write: true })),
+    );
+    fs.control(LOSE);
+    // Before there are writes: another process closes them as well, and is told.
+    const taken = takeDescriptors();
+    await Promise.all(files.map((file) => file.writeAt(bytes(), 0)));
+    taken.pop()!.close();
+    return await Promise.all(files.map((file) => outcomeOf(file.close())));
+  },
 
   "close after many writes at once": (fs: FailingFs) =>
     closed(fs, async (file) => {

@@ -1,7 +1,7 @@
 /**
  * Has a file system wait, and prints what goes on meanwhile.
  */
-import { AioFile, metrics } from "../../../mod.ts";
+import { AioFile } from "../../../mod.ts";
 import { Directory, isPending, outcomeOf } from "../../helpers/mod.ts";
 import { printOutcome } from "../../programs/where.ts";
 import { FailingFs } from "../failing_fs.ts";
@@ -18,8 +18,6 @@ const options: Options = JSON.parse(Deno.args[0]);
 const BLOCK_BYTES = 4096;
 /** More than the runtime has threads for. */
 const CALLS = 40;
-/** As many use several descriptors. */
-const READS = 32;
 
 const tasks = {
   /** Calls that change one file, and those of another one. */
@@ -58,25 +56,6 @@ const tasks = {
     const isWaiting = await isPending(closing);
     resume();
     return [isWaiting, await outcomeOf(closing)];
-  },
-
-  /** Closing what many reads at once of a device went by. */
-  async "close of lanes"(fs: FailingFs) {
-    const path = fs.file("file");
-    await Deno.writeFile(path, new Uint8Array(READS * BLOCK_BYTES));
-    const file = await AioFile.open(path);
-    await Promise.all(
-      Array.from(
-        { length: READS },
-        (_, at) => file.readAt(new Uint8Array(BLOCK_BYTES), at * BLOCK_BYTES),
-      ),
-    );
-    const { lanes } = metrics();
-    const resume = fs.pause();
-    const closing = file.close();
-    const isWaiting = await isPending(closing);
-    resume();
-    return [lanes > 0, isWaiting, await outcomeOf(closing)];
   },
 };
 
