@@ -22,19 +22,19 @@ export interface AioInit {
    *
    * @default {20}
    */
-  aio_threads?: number;
+  aio_threads?: number | undefined;
   /**
    * How many simultaneous requests to expect.
    *
    * @default {64}
    */
-  aio_num?: number;
+  aio_num?: number | undefined;
   /**
    * How long a thread without work stays, in seconds.
    *
    * @default {1}
    */
-  aio_idle_time?: number;
+  aio_idle_time?: number | undefined;
 }
 
 /**

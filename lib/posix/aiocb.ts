@@ -36,18 +36,22 @@ import type { Sigevent } from "./sigevent.ts";
  * console.log(block.aio_nbytes); // 4096, as many as the buffer has
  * ```
  */
-export type AiocbFields = Partial<
-  Pick<
-    Aiocb,
-    | "aio_fildes"
-    | "aio_offset"
-    | "aio_buf"
-    | "aio_nbytes"
-    | "aio_lio_opcode"
-    | "aio_reqprio"
-    | "aio_sigevent"
-  >
->;
+export interface AiocbFields {
+  /** See {@linkcode Aiocb.prototype.aio_fildes | Aiocb.aio_fildes}. */
+  aio_fildes?: number | undefined;
+  /** See {@linkcode Aiocb.prototype.aio_offset | Aiocb.aio_offset}. */
+  aio_offset?: number | bigint | undefined;
+  /** See {@linkcode Aiocb.prototype.aio_buf | Aiocb.aio_buf}. */
+  aio_buf?: Uint8Array | null | undefined;
+  /** See {@linkcode Aiocb.prototype.aio_nbytes | Aiocb.aio_nbytes}. */
+  aio_nbytes?: number | undefined;
+  /** See {@linkcode Aiocb.prototype.aio_lio_opcode | Aiocb.aio_lio_opcode}. */
+  aio_lio_opcode?: number | undefined;
+  /** See {@linkcode Aiocb.prototype.aio_reqprio | Aiocb.aio_reqprio}. */
+  aio_reqprio?: number | undefined;
+  /** See {@linkcode Aiocb.prototype.aio_sigevent | Aiocb.aio_sigevent}. */
+  aio_sigevent?: Sigevent | undefined;
+}
 
 const FIELD_NAMES = [
   "aio_fildes",

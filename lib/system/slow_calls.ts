@@ -14,7 +14,7 @@ import type { NamedFile } from "./hints.ts";
 import { librt } from "./librt.ts";
 import { slowCallsMax } from "./threads.ts";
 
-/** As many as Deno has threads for, less as many for its own files. */
+/** Half of the threads of Deno: the others are for its own files. */
 const CALLS_MAX = 16;
 
 /**

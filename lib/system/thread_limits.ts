@@ -18,7 +18,7 @@ const CAP_SYS_RESOURCE = 24n;
 /** How many nonblocking calls may wait at once, so that none is late. */
 const WAITING_MAX = 4;
 
-/** As many have a file system do something, even if none is left for that. */
+/** So many calls may wait for a file system, even where no thread is left. */
 const SLOW_MIN = 2;
 
 /**
@@ -42,8 +42,8 @@ export function waitingThreads(spare: number, serving: number): number {
 }
 
 /**
- * How many threads have a file system do something: those that nobody else needs, but
- * two at least as far as there are some that wait.
+ * How many calls may wait for a file system, with a thread each: as many as nobody
+ * else needs, but at least two, or one where only one thread may wait for requests.
  *
  * @param spare How many the process may still make, without the runtime's own.
  * @param serving How many of those serve requests.

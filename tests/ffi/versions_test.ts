@@ -12,6 +12,9 @@ test("isOlder() compares part by part, as numbers", () => {
   const versions = ["2.7.9", "2.7.12", "2.7.12+abc", "2.10.0", "3.0.0"];
   const older = versions.map((version) => isOlder(version, "2.7.12"));
   assertEquals(older, [true, false, false, false, false]);
+  const releases = ["5.15.0-91-generic\n", "6.1-rc3\n", "6.1.0-18-amd64\n"];
+  const olderLinux = releases.map((release) => isOlder(release, "6.1"));
+  assertEquals(olderLinux, [true, false, false]);
 });
 
 test("whyNoDescriptors() has a reason for old versions of Deno, and nothing else", () => {

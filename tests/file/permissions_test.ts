@@ -305,12 +305,14 @@ test(
     using directory = new Directory();
     const rights = ["--allow-read", "--allow-write"];
     // Deno takes these for files in the working directory.
-    const names = "--allow-ffi=librt.so.1,libc.so.6,libc.so";
-    const paths = "--allow-ffi=/lib,/usr/lib,/lib64,/usr/lib64";
-    for (const flag of [names, paths]) {
+    const names = ["--allow-ffi=librt.so.1,libc.so.6,libc.so"];
+    const paths = ["--allow-ffi=/lib,/usr/lib,/lib64,/usr/lib64"];
+    // It does so as well where anything is denied.
+    const others = ["--allow-ffi", "--deny-ffi=/nowhere"];
+    for (const some of [names, paths, others]) {
       const path = directory.file("contents");
       const outcome = await report("no_ffi", {
-        flags: [flag, ...rights],
+        flags: [...some, ...rights],
         args: [path],
       });
       assertFilesWork(outcome, "--allow-ffi without a path");

@@ -217,8 +217,10 @@ const UNDEFINED_OPTIONS = `
   type Undefined<Options> = { [Name in keyof Options]-?: undefined };
   declare const given: {
     adopt: Undefined<aio.AdoptOptions>;
+    block: Undefined<aio.AiocbFields>;
     close: Undefined<aio.CloseOptions>;
     copy: Undefined<aio.CopyOptions>;
+    init: Undefined<Parameters<typeof aio.aio_init>[0]>;
     io: Undefined<aio.IoOptions>;
     lock: Undefined<aio.LockOptions>;
     open: Undefined<aio.OpenOptions>;
@@ -230,8 +232,10 @@ const UNDEFINED_OPTIONS = `
   };
   export const taken: {
     adopt: aio.AdoptOptions;
+    block: aio.AiocbFields;
     close: aio.CloseOptions;
     copy: aio.CopyOptions;
+    init: Parameters<typeof aio.aio_init>[0];
     io: aio.IoOptions;
     lock: aio.LockOptions;
     open: aio.OpenOptions;
