@@ -166,6 +166,8 @@ for (const synchronous of ["data", "full"]) {
         `${direct ? " and direct" : ""} is on disk, with many in flight`,
       { ignore, limit_ms },
       async () => {
+        // Most fail with others: in one round that may be all of them.
+        let resolvedAtAll = 0;
         for (let round = 0; round < scaled(1, 20); round++) {
           const outcome = await reportInNamespace("disk_synchronous", {
             seed: seed + round,
@@ -183,8 +185,10 @@ for (const synchronous of ["data", "full"]) {
             { lost: 0, resolved: 0 },
             `TORTURE_SEED=${seed + round}`,
           );
-          assert(failing.rejected > 100 && good.resolved > 0);
+          assert(failing.rejected > 100);
+          resolvedAtAll += good.resolved;
         }
+        assert(resolvedAtAll > 0, "nothing was acknowledged");
       },
     );
   }
