@@ -137,8 +137,8 @@ export interface Channel {
   /** It has none, and the isolate may end: gives back what it can do without. */
   rest?(): void;
   /**
-   * It has none: resolves when no native call names the descriptor any more. Without it,
-   * none does.
+   * It has none: resolves when no native call names the descriptor any more. A channel
+   * without it makes no such calls.
    */
   whenUnused?(): Promise<void>;
   /**

@@ -72,10 +72,10 @@ const ARRIVALS = [
 
 const WRITERS = {
   ...scaled({}, {
+    "two writers": ["syncData", "syncData"],
     "two writers, with both kinds": ["syncData", "sync"],
     "eight writers": Array(8).fill("syncData"),
   }),
-  "two writers": ["syncData", "syncData"],
   "three writers, with both kinds": ["sync", "syncData", "sync"],
 };
 

@@ -55,8 +55,8 @@ export interface Readiness {
   /** Ends waiting: nothing holds the descriptor for it any more. */
   forget(waiting: Waiting): void;
   /**
-   * Resolves when nothing names a descriptor any more that nobody waits for. Without it,
-   * nothing does.
+   * Resolves when nothing names a descriptor any more that nobody waits for. Where it
+   * is missing, nothing ever does.
    */
   whenForgotten?(): Promise<void>;
 }
