@@ -20,12 +20,11 @@ import { freeNative, tryAllocateNative } from "../../ffi/memory.ts";
 import { runtime } from "../../ffi/current.ts";
 import { mayEndFirst } from "../../ffi/isolate.ts";
 import { exactStatusOf, sizeNowOf, sizeOfRegular } from "../../ffi/statx.ts";
-import { EBADF, EFBIG, platform } from "./constants.ts";
-import { AioError, fromSystemError } from "./error.ts";
+import { EBADF, EFBIG, EIO, platform } from "./constants.ts";
+import { AioError, errnoOf, fromSystemError } from "./error.ts";
 import { librt, reasonAgainst } from "./librt.ts";
 import { isServedByFs } from "./settings.ts";
 import {
-  closeByFs,
   endByFs,
   endNowByFs,
   flagsOfOpen,
@@ -453,6 +452,15 @@ export async function closeSecond(fd: number): Promise<number> {
   if (mayEndFirst()) return closeNow(fd);
   if (runtime.tellsCloseErrors) return await closeByFs(fd);
   return await closeByEngine?.(fd) ?? closeNow(fd);
+}
+
+async function closeByFs(fd: number): Promise<number> {
+  try {
+    await closePromised(fd);
+    return 0;
+  } catch (error) {
+    return errnoOf(error) ?? EIO;
+  }
 }
 
 function closeNow(fd: number): number {

@@ -6,7 +6,6 @@
  */
 import {
   type BigIntStats,
-  close,
   closeSync,
   fstatSync,
   openSync,
@@ -16,7 +15,7 @@ import {
 } from "node:fs";
 import { promisify } from "node:util";
 import { runtime } from "../../ffi/current.ts";
-import { EBADF, EIO, platform } from "./constants.ts";
+import { EBADF, platform } from "./constants.ts";
 import { AioError, errnoOf } from "./error.ts";
 import { allocateOwn } from "./pinned.ts";
 
@@ -137,16 +136,6 @@ function openSame(name: string, flags: number, wanted: BigIntStats): number {
 /** Whether a path leads to nothing any more: the file may have another one. */
 function isGone(errno: number): boolean {
   return errno === errnos.ENOENT || errno === errnos.ENOTDIR;
-}
-
-/** Closes a descriptor. Returns why that failed, or 0. */
-export async function closeByFs(fd: number): Promise<number> {
-  try {
-    await promisify(close)(fd);
-    return 0;
-  } catch (error) {
-    return errnoOf(error) ?? EIO;
-  }
 }
 
 /**
