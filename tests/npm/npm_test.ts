@@ -215,22 +215,7 @@ test("npm accepts the package", { limit_ms }, async () => {
 const UNDEFINED_OPTIONS = `
   import type * as aio from ${JSON.stringify(NAME)};
   type Undefined<Options> = { [Name in keyof Options]-?: undefined };
-  declare const given: {
-    adopt: Undefined<aio.AdoptOptions>;
-    block: Undefined<aio.AiocbFields>;
-    close: Undefined<aio.CloseOptions>;
-    copy: Undefined<aio.CopyOptions>;
-    init: Undefined<Parameters<typeof aio.aio_init>[0]>;
-    io: Undefined<aio.IoOptions>;
-    lock: Undefined<aio.LockOptions>;
-    open: Undefined<aio.OpenOptions>;
-    pinned: Undefined<aio.PinnedOptions>;
-    queue: Undefined<aio.CompletionQueueOptions>;
-    readable: Undefined<aio.ReadableOptions>;
-    settings: Undefined<Parameters<typeof aio.configure>[0]>;
-    writable: Undefined<aio.WritableOptions>;
-  };
-  export const taken: {
+  interface Taken {
     adopt: aio.AdoptOptions;
     block: aio.AiocbFields;
     close: aio.CloseOptions;
@@ -244,7 +229,9 @@ const UNDEFINED_OPTIONS = `
     readable: aio.ReadableOptions;
     settings: Parameters<typeof aio.configure>[0];
     writable: aio.WritableOptions;
-  } = given;
+  }
+  declare const given: { [Name in keyof Taken]: Undefined<Taken[Name]> };
+  export const taken: Taken = given;
 `;
 
 for (const resolution of ["nodenext", "bundler"]) {
