@@ -6,7 +6,6 @@ import {
   assertBytes,
   Directory,
   Fifo,
-  isEmulated,
   isLinux,
   pattern,
   report,
@@ -87,7 +86,7 @@ test("a process with workers that read a FIFO in vain can exit", {
   assertEquals(ended.code, 5, ended.stderr);
 });
 
-const BATCHES = isEmulated ? 5 : scaled(8, 25);
+const BATCHES = scaled(5, 25);
 const DOOMED = BATCHES * 8;
 const limit_ms = 120_000;
 

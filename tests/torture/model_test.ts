@@ -18,9 +18,9 @@ import { Machine } from "./model/machine.ts";
 import { type Program, program } from "./model/program.ts";
 import { isLong, limit_ms, replay, scaled } from "./scale.ts";
 
-const PROGRAMS = scaled(150, 10_000);
+const PROGRAMS = scaled(100, 10_000);
 /** The short form ends here: a slow machine runs fewer, but never too few. */
-const SHORT_MS = timeLimit(6_000);
+const SHORT_MS = timeLimit(4_000);
 const PROGRAMS_MIN = scaled(25, PROGRAMS);
 /** What takes longer than this hangs. */
 const PATIENCE_MS = 30_000;

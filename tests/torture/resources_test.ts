@@ -102,7 +102,7 @@ function inMb(bytes: number): string {
   return `${(bytes / 1e6).toFixed(1)} MB`;
 }
 
-const REQUESTS = scaled(200_000, 10_000_000);
+const REQUESTS = scaled(100_000, 10_000_000);
 
 for (const pageCache of [true, false]) {
   test(
@@ -125,7 +125,7 @@ for (const pageCache of [true, false]) {
   );
 }
 
-const FILES = scaled(3_000, 100_000);
+const FILES = scaled(2_000, 100_000);
 
 test(`${FILES} files opened and closed leave no descriptor and no memory`, {
   ignore: !isLinux,
@@ -144,7 +144,7 @@ test(`${FILES} files opened and closed leave no descriptor and no memory`, {
   assertFlat(counts);
 });
 
-const WORKERS = scaled(20, 1_000);
+const WORKERS = scaled(10, 1_000);
 const KIB = 1024;
 
 /**
