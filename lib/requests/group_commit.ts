@@ -9,7 +9,12 @@ import { coalesced, queueMicrotask } from "../../ffi/event_loop.ts";
 import { assert } from "../checks/assert.ts";
 import { AioError } from "../system/error.ts";
 import { CombinedRequest } from "./combined_request.ts";
-import type { Request, RequestQueue, SyncGroup, Write } from "./request.ts";
+import {
+  type Request,
+  type RequestQueue,
+  SyncGroup,
+  type Write,
+} from "./request.ts";
 
 /**
  * So many microtasks after a synchronization has failed its caller goes on, one
@@ -19,17 +24,6 @@ import type { Request, RequestQueue, SyncGroup, Write } from "./request.ts";
 const TELLING_MICROTASKS = 5;
 
 type SyncOperation = "sync" | "syncData";
-
-function newGroup(): SyncGroup {
-  return {
-    writes: 0,
-    isUncovered: false,
-    syncs: new Set(),
-    isClosed: false,
-    lossErrno: 0,
-    isTold: false,
-  };
-}
 
 /** Settles one that shares what has failed: with an error of its own. */
 function settleAsWell(sync: Request, failure: Error): void {
@@ -48,7 +42,7 @@ function tellsOfLoss(
 /** See the module's documentation. */
 export class GroupCommit {
   /** The last one takes new writes until a sync follows them. */
-  readonly #groups: SyncGroup[] = [newGroup()];
+  readonly #groups: SyncGroup[] = [new SyncGroup()];
   /** Those that the native synchronizations in flight are for. */
   #sharing = new Set<Request>();
   /** The native synchronizations in flight. */
@@ -79,7 +73,7 @@ export class GroupCommit {
   writeSubmitted(write: Write): void {
     let group = this.#last;
     if (group.isClosed) {
-      group = newGroup();
+      group = new SyncGroup();
       group.lossErrno = this.#tellingErrno;
       group.isTold = true; // Of what is lost by now.
       this.#groups.push(group);
@@ -227,7 +221,16 @@ export class GroupCommit {
   }
 
   #issue(operation: SyncOperation, queues: RequestQueue[]): void {
-    this.#leaders = queues.map((queue) => this.#newLeader(queue, operation));
+    const fields = {
+      operation,
+      view: null,
+      address: 0,
+      offset: 0,
+      priority: 0,
+    };
+    this.#leaders = queues.map((queue) =>
+      new CombinedRequest(queue, fields, this.#sharing, this.#leaderDone)
+    );
     // A leader that fails at once leaves the list.
     for (const leader of [...this.#leaders]) leader.queue.serveSync(leader);
   }
@@ -267,15 +270,6 @@ export class GroupCommit {
     assert(this.#telling > 0, "what ends telling has begun");
     this.#telling--;
     if (this.#telling === 0) this.#tellingErrno = 0;
-  }
-
-  #newLeader(queue: RequestQueue, operation: SyncOperation): Request {
-    return new CombinedRequest(
-      queue,
-      { operation, view: null, address: 0, offset: 0, priority: 0 },
-      this.#sharing,
-      this.#leaderDone,
-    );
   }
 
   /** One alone can be canceled as long as its leaders can be. */

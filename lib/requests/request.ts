@@ -47,18 +47,18 @@ export interface RequestQueue {
 }
 
 /** Writes, and the synchronizations that were asked for behind them. */
-export interface SyncGroup {
+export class SyncGroup {
   /** Writes that are not done. */
-  writes: number;
+  writes = 0;
   /** Whether there is one that no native synchronization has covered. */
-  isUncovered: boolean;
-  readonly syncs: Set<Request>;
+  isUncovered = false;
+  readonly syncs: Set<Request> = new Set();
   /** Whether a synchronization was asked for: the next write begins a group. */
-  isClosed: boolean;
+  isClosed = false;
   /** Why its writes may be lost, 0 if they are not: an error number. */
-  lossErrno: number;
+  lossErrno = 0;
   /** Whether a synchronization was told of that. */
-  isTold: boolean;
+  isTold = false;
 }
 
 /** What a synchronization covers: a request, or a call that changes a file. */
