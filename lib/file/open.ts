@@ -16,6 +16,7 @@ import { nameOf } from "../checks/bytes.ts";
 import { platform } from "../system/constants.ts";
 import { openNatively } from "../system/descriptor.ts";
 import { AioError, errnoOf, withCallerFirst } from "../system/error.ts";
+import { isOpenFor } from "../system/fs_descriptor.ts";
 import { librt, reasonAgainst } from "../system/librt.ts";
 import { isServedByFs } from "../system/settings.ts";
 import type { Path } from "./path.ts";
@@ -165,9 +166,8 @@ async function openUnlessLink(
 /** Opens what Deno has no name for. Returns as above. */
 function openByBytes(path: Buffer, flags: number, mode: number): number {
   if (isServedByFs()) return -EILSEQ;
-  const access = flags & constants.O_ACCMODE;
-  if (access !== constants.O_WRONLY) assertWhole("read");
-  if (access !== constants.O_RDONLY) assertWhole("write");
+  if (isOpenFor(flags, false)) assertWhole("read");
+  if (isOpenFor(flags, true)) assertWhole("write");
   return openNatively(path, flags, mode);
 }
 

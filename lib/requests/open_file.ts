@@ -24,7 +24,7 @@ import {
   truncateFile,
 } from "../system/descriptor.ts";
 import { AioError, withCallerFirst } from "../system/error.ts";
-import { ASSUMED_FLAGS } from "../system/fs_descriptor.ts";
+import { ASSUMED_FLAGS, isOpenFor } from "../system/fs_descriptor.ts";
 import { fileName, type NamedFile } from "../system/hints.ts";
 import { applySettings, isServedByFs } from "../system/settings.ts";
 import { FileQueue } from "./file_queue.ts";
@@ -116,8 +116,7 @@ export class OpenFile {
     const { flags, isSeekable, isBlockDevice } = statusOf(fd, opened?.flags);
     settle();
     applySettings();
-    const { O_ACCMODE, O_APPEND, O_DIRECT, O_DSYNC, O_RDONLY, O_SYNC } =
-      constants;
+    const { O_APPEND, O_DIRECT, O_DSYNC, O_SYNC } = constants;
     this.#file = {
       path,
       knownFd: fd,
@@ -125,7 +124,7 @@ export class OpenFile {
       isSeekable,
       isAppending: isSeekable && (flags & O_APPEND) !== 0,
       isDirect: (flags & O_DIRECT) !== 0,
-      keepsLanes: path === undefined || (flags & O_ACCMODE) !== O_RDONLY,
+      keepsLanes: path === undefined || isOpenFor(flags, true),
       isSynchronous: (flags & (O_DSYNC | O_SYNC)) !== 0,
     };
     this.named = { fd, path, flags };

@@ -28,6 +28,7 @@ import {
   endByFs,
   endNowByFs,
   flagsOfOpen,
+  isOpenFor,
   reopenByFs,
   tellsFlags,
 } from "./fs_descriptor.ts";
@@ -172,10 +173,10 @@ export function openNatively(
  */
 export function reopenForAppending(file: NamedFile, flags: number): number {
   const { fd, path } = file;
-  const { O_ACCMODE, O_APPEND, O_RDONLY, O_WRONLY } = constants;
+  const { O_ACCMODE, O_APPEND, O_WRONLY } = constants;
   const what = `Cannot append to ${fileName(file)}, `;
   const particulars = { syscall: "open", fd, path };
-  if ((flags & O_ACCMODE) === O_RDONLY) {
+  if (!isOpenFor(flags, true)) {
     throw new AioError(`${what}which is open for reading only`, {
       ...particulars,
       errno: EBADF,

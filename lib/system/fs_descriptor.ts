@@ -42,6 +42,12 @@ export function flagsOfOpen(fd: number, opened?: number): number {
   return opened ?? flagsInProc(fd) ?? ASSUMED_FLAGS;
 }
 
+/** Whether a file that is opened with such flags can be written, or else read. */
+export function isOpenFor(flags: number, isWrite: boolean): boolean {
+  const { O_ACCMODE, O_RDONLY, O_WRONLY } = constants;
+  return (flags & O_ACCMODE) !== (isWrite ? O_RDONLY : O_WRONLY);
+}
+
 /** Whether it is a terminal or another device that is none of blocks. */
 export function isCharacterDevice(fd: number): boolean {
   return statsOf(fd)?.isCharacterDevice() ?? false;

@@ -8,7 +8,7 @@
 import { fstatSync } from "node:fs";
 import { type DirectAlignment, directAlignmentOf } from "../../ffi/statx.ts";
 import { EBADF, EINVAL, platform } from "./constants.ts";
-import { flagsOfOpen } from "./fs_descriptor.ts";
+import { flagsOfOpen, isOpenFor } from "./fs_descriptor.ts";
 import { librt } from "./librt.ts";
 import { isServedByFs } from "./settings.ts";
 
@@ -73,14 +73,8 @@ export function hintOn(
 export function accessHint(file: NamedFile, isWrite: boolean): string {
   const flags = flagsOf(file);
   if (flags === -1) return NOT_OPEN;
-  const access = flags & constants.O_ACCMODE;
-  if (isWrite && access === constants.O_RDONLY) {
-    return ", which is open for reading only";
-  }
-  if (!isWrite && access === constants.O_WRONLY) {
-    return ", which is open for writing only";
-  }
-  return "";
+  if (isOpenFor(flags, isWrite)) return "";
+  return `, which is open for ${isWrite ? "reading" : "writing"} only`;
 }
 
 /** That a descriptor is not open, if that is what the system says. */

@@ -15,7 +15,7 @@ import {
   platform,
 } from "../../system/constants.ts";
 import { errnoOf } from "../../system/error.ts";
-import { isCharacterDevice } from "../../system/fs_descriptor.ts";
+import { isCharacterDevice, isOpenFor } from "../../system/fs_descriptor.ts";
 import { pinnedBytesOf } from "../../system/pinned.ts";
 import type {
   Channel,
@@ -111,7 +111,7 @@ export class FsChannel implements Channel {
     const { operation, isSync, isWrite } = transfer.request;
     // For nothing, node:fs does not ask the system.
     const isEmpty = !isSync && transfer.byteLength === 0;
-    if (isEmpty && !this.#isOpenFor(isWrite)) {
+    if (isEmpty && !isOpenFor(this.#file.flags, isWrite)) {
       return void setImmediate(done, NOT_OPEN_FOR_IT);
     }
     // It answers such a read before timers have their turn.
@@ -126,12 +126,6 @@ export class FsChannel implements Channel {
       setImmediate(done, error);
     }
   };
-
-  #isOpenFor(isWrite: boolean): boolean {
-    const { O_ACCMODE, O_RDONLY, O_WRONLY } = platform.constants;
-    const access = this.#file.flags & O_ACCMODE;
-    return access !== (isWrite ? O_RDONLY : O_WRONLY);
-  }
 
   #read(transfer: FsTransfer, done: Done): void {
     const { memory, start, byteLength, offset } = transfer;
@@ -169,9 +163,9 @@ export class FsChannel implements Channel {
   /** Why a call failed, or 0. Windows lacks a permission for what is not open for it. */
   #errnoFor(request: EngineRequest, error: unknown): number {
     const errno = errnoFor(request, error);
-    const isRefused = errno === EPERM || errno === EACCES;
-    const { isSync, isWrite } = request;
-    return isRefused && !isSync && !this.#isOpenFor(isWrite) ? EBADF : errno;
+    const isRefused = !request.isSync && (errno === EPERM || errno === EACCES);
+    const { flags } = this.#file;
+    return isRefused && !isOpenFor(flags, request.isWrite) ? EBADF : errno;
   }
 
   #remove(transfer: FsTransfer): void {

@@ -10,6 +10,7 @@ import { isList } from "../../checks/buffers.ts";
 import { offsetAfter } from "../../checks/offset.ts";
 import { type Linked, LinkedList } from "../../collections/linked_list.ts";
 import { EAGAIN, ECANCELED, EINTR, platform } from "../../system/constants.ts";
+import { isOpenFor } from "../../system/fs_descriptor.ts";
 import { addressInPlace } from "../../system/pinned.ts";
 import type {
   AskedRead,
@@ -88,9 +89,8 @@ export class RingChannel implements Channel {
    */
   get canTry(): boolean {
     if (this.#canTry !== null) return this.#canTry;
-    const { O_ACCMODE, O_WRONLY } = platform.constants;
-    const isWriteOnly = (this.file.flags & O_ACCMODE) === O_WRONLY;
-    const result = this.#try(isWriteOnly ? OPCODE.WRITE : OPCODE.READ);
+    const isReadable = isOpenFor(this.file.flags, false);
+    const result = this.#try(isReadable ? OPCODE.READ : OPCODE.WRITE);
     if (result === null) return false;
     return this.#canTry = result !== -platform.errno.EOPNOTSUPP;
   }

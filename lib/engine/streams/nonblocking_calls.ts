@@ -11,6 +11,7 @@ import { gather, scatter } from "../../checks/buffers.ts";
 import { offsetAfter } from "../../checks/offset.ts";
 import { EAGAIN, ENOSYS, platform } from "../../system/constants.ts";
 import { hasPosition, reopenDescriptor } from "../../system/descriptor.ts";
+import { isOpenFor } from "../../system/fs_descriptor.ts";
 import { librt } from "../../system/librt.ts";
 import type { EngineRequest } from "../engine.ts";
 import { isReady } from "./readiness.ts";
@@ -102,8 +103,9 @@ export class NonblockingCalls implements StreamCalls {
       return this.#call(this.#openedFd, piece);
     }
     const { isWrite } = piece;
-    const isOpenForIt = this.#isOpenFor(isWrite);
-    if (isOpenForIt && !isReady(this.#fd, eventsOf(isWrite))) return -EAGAIN;
+    // What it is not open for fails at once, but never becomes ready.
+    const mayWait = isOpenFor(this.#flags, isWrite);
+    if (mayWait && !isReady(this.#fd, eventsOf(isWrite))) return -EAGAIN;
     const byteLength = isWrite
       ? Math.min(piece.byteLength, this.#readyBytes)
       : piece.byteLength;
@@ -123,12 +125,6 @@ export class NonblockingCalls implements StreamCalls {
       ? reopenDescriptor(this.#fd, flags)
       : -1;
     this.#way = this.#openedFd < 0 ? "ready" : "opened";
-  }
-
-  /** What it is not open for fails at once, but never becomes ready. */
-  #isOpenFor(isWrite: boolean): boolean {
-    const { O_ACCMODE, O_RDONLY, O_WRONLY } = constants;
-    return (this.#flags & O_ACCMODE) !== (isWrite ? O_RDONLY : O_WRONLY);
   }
 
   get #readyBytes(): number {
