@@ -68,7 +68,8 @@ The last of --quiet, --status and --warn counts.
 
 Exit status: 0 all is right, 1 a file could not be read or differs, or wrong usage.`;
 
-function parseCommandLine(args: string[]) {
+/** What the arguments ask for. */
+export function parseCommandLine(args: string[]) {
   const line = new CommandLine(USAGE, args);
   const algorithm = line.text("algorithm") ?? "sha256";
   if (!Object.hasOwn(ALGORITHMS, algorithm)) {

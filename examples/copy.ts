@@ -58,7 +58,8 @@ If TARGET is standard output (/dev/stdout), the result is told on standard error
 Exit status: 0 copied, 1 not copied, 2 wrong usage; 129, 130, 143 on SIGHUP,
 SIGINT, SIGTERM.`;
 
-function parseCommandLine(args: string[]) {
+/** What the arguments ask for. */
+export function parseCommandLine(args: string[]) {
   const line = new CommandLine(USAGE, args);
   const depth = line.number("depth", sizeOf) ?? DEPTH_DEFAULT;
   const blockSize = line.number("block-size", sizeOf) ?? BLOCK_SIZE_DEFAULT;

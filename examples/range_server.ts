@@ -65,7 +65,8 @@ SIGINT and SIGTERM tell it to stop; the second one cuts what is being sent.
 
 Exit status: 0 stopped by a signal, 1 cannot serve, 2 wrong usage.`;
 
-function parseCommandLine(args: string[]) {
+/** What the arguments ask for. */
+export function parseCommandLine(args: string[]) {
   const line = new CommandLine(USAGE, args);
   if (line.names.length !== 1) {
     throw new UsageError(

@@ -62,7 +62,8 @@ printed, is printed from its beginning.
 Exit status: 0 printed, 1 a file could not be read, 2 wrong usage, 141 if nobody
 reads the output.`;
 
-function parseCommandLine(args: string[]) {
+/** What the arguments ask for. */
+export function parseCommandLine(args: string[]) {
   const line = new CommandLine(USAGE, args.flatMap(modern));
   const isByName = line.flag("follow-name");
   const paths = line.names.length > 0 ? line.names : [STANDARD_INPUT];

@@ -69,7 +69,8 @@ const OPTIONS = {
   bench: ["writers", "seconds", "size", "json"],
 } as const;
 
-function parseCommandLine(args: string[]) {
+/** What the arguments ask for. */
+export function parseCommandLine(args: string[]) {
   const line = new CommandLine(USAGE, args);
   const [name, path] = line.names;
   if (name === undefined) throw new UsageError("a command is needed");

@@ -5,11 +5,13 @@ import {
   assertEquals,
   assertMatch,
   assertStringIncludes,
+  assertThrows,
 } from "@std/assert";
 import fc from "fast-check";
 import { createHash } from "node:crypto";
 import * as fs from "node:fs";
-import { checksums } from "../../examples/checksum.ts";
+import { checksums, parseCommandLine } from "../../examples/checksum.ts";
+import { UsageError } from "../../examples/shared/command_line.ts";
 import { metrics } from "../../mod.ts";
 import {
   delay,
@@ -629,7 +631,6 @@ test("checksum.ts --progress shows nothing elsewhere", async (files) => {
 });
 
 const MISUSES: [string, string[], string][] = [
-  ["an unknown option", ["--fast"], "Unknown option '--fast'"],
   ["an unknown algorithm", ["-a", "crc"], 'there is no algorithm "crc"'],
   ["an algorithm that is none", ["-a", "toString"], "there is no algorithm"],
   ["no jobs", ["--jobs=0"], '--jobs must be 1 to 64, not "0"'],
@@ -648,13 +649,18 @@ const MISUSES: [string, string[], string][] = [
   ),
 ];
 for (const [what, args, message] of MISUSES) {
-  test(`checksum.ts refuses ${what} and exits with 1`, async (files) => {
-    const { code, stdout, stderr } = await checksum([...args, "a"], files);
-    assertEquals({ code, stdout }, { code: 1, stdout: "" });
-    assertMatch(stderr, /^checksum: .* \(--help tells the usage\)\n$/);
-    assertStringIncludes(stderr, message);
+  test(`parseCommandLine() of checksum.ts refuses ${what}`, () => {
+    const wrong = () => parseCommandLine([...args, "a"]);
+    assertThrows(wrong, UsageError, message);
   });
 }
+
+test("checksum.ts refuses an unknown option and exits with 1", async (files) => {
+  const { code, stdout, stderr } = await checksum(["--fast", "a"], files);
+  assertEquals({ code, stdout }, { code: 1, stdout: "" });
+  assertMatch(stderr, /^checksum: .* \(--help tells the usage\)\n$/);
+  assertStringIncludes(stderr, "Unknown option '--fast'");
+});
 
 test("checksum.ts --help names every option", async (files) => {
   const { code, stdout } = await checksum(["--help"], files);

@@ -1,8 +1,15 @@
 // The example program, run as a user runs it: in a process of its own.
 
-import { assert, assertEquals, assertStringIncludes } from "@std/assert";
+import {
+  assert,
+  assertEquals,
+  assertStringIncludes,
+  assertThrows,
+} from "@std/assert";
 import { createHash } from "node:crypto";
 import { existsSync } from "node:fs";
+import { parseCommandLine } from "../../examples/copy.ts";
+import { UsageError } from "../../examples/shared/command_line.ts";
 import { visibleCalls } from "../helpers/native.ts";
 import {
   canStrace,
@@ -542,7 +549,6 @@ test("copy.ts leaves nothing behind on SIGINT amid many requests", async ({ path
 });
 
 const MISUSES: [string, string[], string][] = [
-  ["no names", [], "a source and a target are needed, not 0 names"],
   ["one name", ["a"], "a source and a target are needed, not 1 names"],
   [
     "three names",
@@ -579,12 +585,16 @@ const MISUSES: [string, string[], string][] = [
   ],
 ];
 for (const [what, args, message] of MISUSES) {
-  test(`copy.ts refuses ${what} and exits with 2`, async () => {
-    const result = await copy(args);
-    assertFailed(result, 2, message);
-    assertStringIncludes(result.stderr, "--help");
+  test(`parseCommandLine() of copy.ts refuses ${what}`, () => {
+    assertThrows(() => parseCommandLine(args), UsageError, message);
   });
 }
+
+test("copy.ts refuses no names and exits with 2", async () => {
+  const result = await copy([]);
+  assertFailed(result, 2, "a source and a target are needed, not 0 names");
+  assertStringIncludes(result.stderr, "--help");
+});
 
 test("copy.ts refuses to verify what cannot be read again", async ({ path: directory }) => {
   await Deno.writeFile(`${directory}/source`, contents(10));

@@ -1,6 +1,11 @@
 // The example program fio.ts, run as a user runs it: in a process of its own.
 
-import { assert, assertEquals, assertStringIncludes } from "@std/assert";
+import {
+  assert,
+  assertEquals,
+  assertRejects,
+  assertStringIncludes,
+} from "@std/assert";
 import { constants } from "node:os";
 import { faultOf, stamp } from "../../examples/fio/block.ts";
 import { parseRuns } from "../../examples/fio/job_file.ts";
@@ -8,6 +13,7 @@ import { parseOptions } from "../../examples/fio/options.ts";
 import { Progress } from "../../examples/fio/progress.ts";
 import { run } from "../../examples/fio/run.ts";
 import { distribution, Latencies } from "../../examples/fio/statistics.ts";
+import { UsageError } from "../../examples/shared/command_line.ts";
 import { parseFio } from "../../scripts/bench/fio.ts";
 import {
   Directory,
@@ -514,7 +520,6 @@ test("fio.ts prints a table, a histogram and what it took", async (directory) =>
 });
 
 const MISUSES: [string, string[], string][] = [
-  ["no name", [], "one file is needed, not 0 names"],
   ["two names", ["a", "b"], "one file is needed, not 2 names"],
   ["an unknown option", ["--fast", "a"], "Unknown option '--fast'"],
   ["an unknown pattern", ["--pattern=trim", "a"], '"trim"'],
@@ -551,6 +556,15 @@ const MISUSES: [string, string[], string][] = [
   ["syncs without writes", ["--sync=1", "a"], "--sync needs a pattern"],
   ["to overwrite by reading", ["--overwrite", "a"], "--overwrite needs a"],
   ["fewer operations than jobs", ["--operations=1", "--jobs=2", "a"], "2 jobs"],
+];
+for (const [what, args, message] of MISUSES) {
+  test(`parseRuns() refuses ${what}`, async () => {
+    await assertRejects(() => parseRuns(args), UsageError, message);
+  });
+}
+
+const EXITS: [string, string[], string][] = [
+  ["no name", [], "one file is needed, not 0 names"],
   ["a new file without a size", ["/nowhere/a"], "making it needs --size"],
   [
     "fewer blocks than may be in flight",
@@ -558,7 +572,7 @@ const MISUSES: [string, string[], string][] = [
     "12288 bytes are 3 blocks, too few for 1 x 4",
   ],
 ];
-for (const [what, args, message] of MISUSES) {
+for (const [what, args, message] of EXITS) {
   test(`fio.ts refuses ${what} and exits with 2`, async () => {
     const result = await fio(args);
     assertFailed(result, 2, message);
@@ -701,12 +715,14 @@ const WRONG_JOBS: [string, string, string, string][] = [
   ],
 ];
 for (const [what, from, to, message] of WRONG_JOBS) {
-  test(`fio.ts --job-file refuses ${what}, and says where`, async (directory) => {
+  test(`parseRuns() refuses ${what} of a job file, and says where`, async (directory) => {
     const path = jobFile(directory, from, to);
-    const result = await fio(["--job-file", path]);
-    assertFailed(result, 2, `fio: ${path}`);
-    assertStringIncludes(result.stderr, message);
-    assertEquals(result.stdout, "");
+    const error = await assertRejects(
+      () => parseRuns(["--job-file", path]),
+      UsageError,
+      message,
+    );
+    assert(error.message.startsWith(path), error.message);
   });
 }
 

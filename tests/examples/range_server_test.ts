@@ -19,9 +19,11 @@ import {
   createFileHandler,
   type FileHandler,
   type FileHandlerOptions,
+  parseCommandLine,
   RANGES_MAX,
 } from "../../examples/range_server.ts";
 import { OpenFiles } from "../../examples/range_server/open_files.ts";
+import { UsageError } from "../../examples/shared/command_line.ts";
 import { metrics } from "../../mod.ts";
 import {
   assertBytes,
@@ -1270,7 +1272,6 @@ test("range_server.ts gives curl nothing outside of its directory", {
 });
 
 const MISUSES: [string, string[], string][] = [
-  ["no directory", [], "one directory is needed, not 0 names"],
   ["two directories", ["a", "b"], "one directory is needed, not 2 names"],
   ["an unknown option", ["--fast", "a"], "Unknown option '--fast'"],
   [
@@ -1282,16 +1283,17 @@ const MISUSES: [string, string[], string][] = [
   ["a depth of 0", ["--depth=0", "a"], '--depth must be 1 to 64, not "0"'],
 ];
 for (const [what, args, message] of MISUSES) {
-  test(`range_server.ts refuses ${what} and exits with 2`, async () => {
-    const { code, stdout, stderr } = await run(PROGRAM, {
-      args,
-      flags: PERMISSIONS,
-    });
-    assertEquals({ code, stdout }, { code: 2, stdout: "" });
-    assertMatch(stderr, /^range_server: .* \(--help tells the usage\)\n$/);
-    assertStringIncludes(stderr, message);
+  test(`parseCommandLine() of range_server.ts refuses ${what}`, () => {
+    assertThrows(() => parseCommandLine(args), UsageError, message);
   });
 }
+
+test("range_server.ts refuses no directory and exits with 2", async () => {
+  const { code, stdout, stderr } = await run(PROGRAM, { flags: PERMISSIONS });
+  assertEquals({ code, stdout }, { code: 2, stdout: "" });
+  assertMatch(stderr, /^range_server: .* \(--help tells the usage\)\n$/);
+  assertStringIncludes(stderr, "one directory is needed, not 0 names");
+});
 
 test("range_server.ts exits with 1 when it cannot serve", async () => {
   using directory = new Directory();

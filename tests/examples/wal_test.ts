@@ -5,7 +5,10 @@ import {
   assertEquals,
   assertRejects,
   assertStringIncludes,
+  assertThrows,
 } from "@std/assert";
+import { UsageError } from "../../examples/shared/command_line.ts";
+import { parseCommandLine } from "../../examples/wal.ts";
 import {
   LogError,
   type LogErrorCode,
@@ -1409,7 +1412,6 @@ test("wal.ts dump ends without a word when nobody reads on", async (directory) =
 });
 
 const MISUSES: [string[], string][] = [
-  [[], "a command is needed"],
   [["erase", "log"], 'there is no command "erase"'],
   [["dump"], "dump needs one log, not 0 names"],
   [["dump", "a", "b"], "dump needs one log, not 2 names"],
@@ -1419,12 +1421,16 @@ const MISUSES: [string[], string][] = [
   [["append", "--fast", "log"], "Unknown option '--fast'"],
 ];
 for (const [args, message] of MISUSES) {
-  test(`wal.ts refuses "${args.join(" ")}", and exits with 2`, async () => {
-    const result = await wal(args);
-    assertFailed(result, 2, message);
-    assertStringIncludes(result.stderr, "--help");
+  test(`parseCommandLine() of wal.ts refuses "${args.join(" ")}"`, () => {
+    assertThrows(() => parseCommandLine(args), UsageError, message);
   });
 }
+
+test("wal.ts refuses no command, and exits with 2", async () => {
+  const result = await wal([]);
+  assertFailed(result, 2, "a command is needed");
+  assertStringIncludes(result.stderr, "--help");
+});
 
 test("wal.ts --help names every command and option", async () => {
   const { code, stdout } = await wal(["--help"]);
