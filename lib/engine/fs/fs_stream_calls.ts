@@ -16,19 +16,14 @@ import { EIO, platform } from "../../system/constants.ts";
 import { errnoOf } from "../../system/error.ts";
 import { reopenByFs } from "../../system/fs_descriptor.ts";
 import type { EngineRequest, FileTraits } from "../engine.ts";
-import type {
-  Readiness,
-  StreamCalls,
-  Waiting,
+import {
+  PIPE_BUF,
+  type Readiness,
+  type StreamCalls,
+  type Waiting,
 } from "../streams/stream_calls.ts";
 
 const { constants } = platform;
-
-/**
- * Of so many bytes a pipe takes all or none (`PIPE_BUF`; POSIX: at least 512). Deno
- * does not tell how many of more it took before it would have had to wait.
- */
-const WRITE_BYTES_MAX = platform.os === "linux" ? 4096 : 512;
 
 /** How long until the next try: longer and longer, while nothing comes. */
 const TRY_MS_MIN = 1;
@@ -83,8 +78,9 @@ export class FsStreamCalls implements StreamCalls, Readiness {
     const second = this.#openSecond();
     if (second < 0) return second;
     try {
+      // Deno does not tell how many of more it took before it would have had to wait.
       const bytes = request.isWrite
-        ? this.#write(request, Math.min(wanted, WRITE_BYTES_MAX))
+        ? this.#write(request, Math.min(wanted, PIPE_BUF))
         : read(second, request, wanted);
       this.#try_ms = TRY_MS_MIN;
       return bytes;

@@ -15,16 +15,16 @@ import { isOpenFor } from "../../system/fs_descriptor.ts";
 import { librt } from "../../system/librt.ts";
 import type { EngineRequest } from "../engine.ts";
 import { isReady } from "./readiness.ts";
-import { CALL_BYTES_MAX, eventsOf, type StreamCalls } from "./stream_calls.ts";
+import {
+  CALL_BYTES_MAX,
+  eventsOf,
+  PIPE_BUF,
+  type StreamCalls,
+} from "./stream_calls.ts";
 
 const { constants, errno: errnos } = platform;
 
-/**
- * So much fits into a pipe that `poll(2)` says can be written to (`PIPE_BUF`).
- * POSIX: "The value of {PIPE_BUF} shall be at least 512."
- */
-const READY_BYTES_MAX = platform.os === "linux" ? 4096 : 512;
-/** Of a terminal that says nothing. */
+/** Of a terminal, which says nothing. */
 const TERMINAL_READY_BYTES_MAX = 1;
 
 /** For what has no offsets. */
@@ -127,10 +127,9 @@ export class NonblockingCalls implements StreamCalls {
     this.#way = this.#openedFd < 0 ? "ready" : "opened";
   }
 
+  /** So much fits into it if `poll(2)` says that it can be written to. */
   get #readyBytes(): number {
-    return librt().isatty(this.#fd) === 1
-      ? TERMINAL_READY_BYTES_MAX
-      : READY_BYTES_MAX;
+    return librt().isatty(this.#fd) === 1 ? TERMINAL_READY_BYTES_MAX : PIPE_BUF;
   }
 
   #call(fd: number, piece: Piece): number {

@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { platform } from "../../system/constants.ts";
 import type { EngineRequest } from "../engine.ts";
 
 /**
@@ -11,6 +12,12 @@ import type { EngineRequest } from "../engine.ts";
  * otherwise (`net.core.wmem_default`): none is cut.
  */
 export const CALL_BYTES_MAX = 256 * 1024;
+
+/**
+ * Of so many bytes a pipe takes all or none. POSIX: "The value of {PIPE_BUF} shall be at
+ * least 512."
+ */
+export const PIPE_BUF = platform.os === "linux" ? 4096 : 512;
 
 // The same on every system.
 export const POLLIN = 1;
