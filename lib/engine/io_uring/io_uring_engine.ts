@@ -110,13 +110,8 @@ export function newIoUringEngine(rings: Rings): Engine {
       return new StreamChannel(fd, calls, owner, readiness, newChannel);
     },
 
-    list(fn: () => void): void {
-      librtEngine.list(fn);
-    },
-
-    flushSoon(): void {
-      librtEngine.flushSoon();
-    },
+    list: librtEngine.list,
+    flushSoon: librtEngine.flushSoon,
 
     flush(): void {
       librtEngine.flush();
