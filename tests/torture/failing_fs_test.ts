@@ -17,16 +17,22 @@ if (ignore) {
   );
 }
 
-/** Runs a program that has the file system for itself. */
-function outcomeOf(name: string, options: object) {
-  return reportInNamespace(name, { where: "main", program, ...options });
+/** What comes of tasks of a program that has the file system for itself. */
+function outcomesOf(tasks: string[], options: object = {}) {
+  const all = { where: "main", program, tasks, ...options };
+  return reportInNamespace("fs_tasks", all);
+}
+
+/** The same for one of them. */
+async function outcomeOf(task: string, options?: object) {
+  return (await outcomesOf([task], options))[task];
 }
 
 test("a file system that loses what is written tells of it on closing", {
   ignore,
   limit_ms,
 }, async () => {
-  assertEquals(await outcomeOf("fs_errors", { task: "no library" }), -1);
+  assertEquals(await outcomeOf("no library"), -1);
 });
 
 const CLOSES = {
@@ -40,26 +46,22 @@ const CLOSES = {
   "close of the second descriptor that fails": "EIO",
 };
 
-for (const [task, code] of Object.entries(CLOSES)) {
-  for (const where of ["main", "worker"]) {
-    test(
-      "close() rejects with the error that any descriptor of the file " +
-        `tells, both times: ${task}${
-          where === "worker" ? ", in a worker" : ""
-        }`,
-      { ignore, limit_ms, engine: engineOf({ where }) },
-      async () => {
-        assertEquals(
-          await outcomeOf("fs_errors", { task, where }),
-          [code, code, "resolved"],
-        );
-      },
-    );
-  }
-}
-
 for (const where of ["main", "worker"]) {
   const inWorker = where === "worker" ? ", in a worker" : "";
+
+  test(
+    "close() rejects with the error that any descriptor of the file tells, both " +
+      `times${inWorker}`,
+    { ignore, limit_ms, engine: engineOf({ where }) },
+    async () => {
+      const expected = Object.entries(CLOSES)
+        .map(([task, code]) => [task, [code, code, "resolved"]]);
+      assertEquals(
+        await outcomesOf(Object.keys(CLOSES), { where }),
+        Object.fromEntries(expected),
+      );
+    },
+  );
 
   test(
     "syncData() rejects with what closing a descriptor that was not used " +
@@ -68,7 +70,7 @@ for (const where of ["main", "worker"]) {
     async () => {
       const task = "syncData after syncData, writeAt and some time";
       assertEquals(
-        await outcomeOf("fs_errors", { task, where }),
+        await outcomeOf(task, { where }),
         ["ENOSPC", "ENOSPC", "resolved"],
       );
     },
@@ -80,7 +82,7 @@ for (const where of ["main", "worker"]) {
     { ignore, limit_ms, engine: engineOf({ where }) },
     async () => {
       const task = "sync of what one open file has written";
-      const outcomes = await outcomeOf("fs_errors", { task, where });
+      const outcomes = await outcomeOf(task, { where });
       const told = Object.keys(outcomes).map((name) => [
         name,
         ["ENOSPC", "ENOSPC", "resolved"],
@@ -97,7 +99,7 @@ for (const where of ["main", "worker"]) {
     async () => {
       const task = "sync beside what one open file writes";
       assertEquals(
-        await outcomeOf("fs_errors", { task, where }),
+        await outcomeOf(task, { where }),
         ["resolved", "ENOSPC"],
       );
     },
@@ -109,12 +111,7 @@ for (const where of ["main", "worker"]) {
     { ignore, limit_ms, engine: engineOf({ where }) },
     async () => {
       const task = "sync after a write-back that failed";
-      const isWriteback = true;
-      const outcomes = await outcomeOf("fs_errors", {
-        task,
-        where,
-        isWriteback,
-      });
+      const outcomes = await outcomeOf(task, { where, isWriteback: true });
       assertEquals(Object.keys(outcomes).length, 4);
       for (
         const [first, again, ...later] of Object.values<string[]>(outcomes)
@@ -137,11 +134,9 @@ for (const where of ["main", "worker"]) {
         `while it ran${inWorker}`,
       { ignore, limit_ms, engine },
       async () => {
+        const task = `syncs that fail with ${code}`;
         assertEquals(
-          await outcomeOf("fs_errors", {
-            task: `syncs that fail with ${code}`,
-            where,
-          }),
+          await outcomeOf(task, { where }),
           [code, code, "resolved"],
         );
       },
@@ -155,7 +150,7 @@ for (const where of ["main", "worker"]) {
     async () => {
       const task = "what fails with ECANCELED for ever";
       const code = "ECANCELED";
-      assertEquals(await outcomeOf("fs_errors", { task, where }), {
+      assertEquals(await outcomeOf(task, { where }), {
         readAt: code,
         writeAt: code,
         append: code,
@@ -170,13 +165,10 @@ for (const where of ["main", "worker"]) {
     "the calls of a file go on while those of another one wait for a file system that " +
       `does not answer${inWorker}`,
     // There they are the runtime's own.
-    { ignore: ignore || engineHere() === "fs", limit_ms },
+    { ignore: ignore || engineHere() === "fs", limit_ms, engine },
     async () => {
       const task = "calls of another file";
-      const { others, waiting } = await outcomeOf("fs_waiting", {
-        task,
-        where,
-      });
+      const { others, waiting } = await outcomeOf(task, { where });
       assertEquals(others, Array(5).fill("resolved"));
       assertEquals(waiting, 40);
     },
@@ -190,7 +182,7 @@ test(
   async () => {
     const task = "writes that come short";
     const whole = [3000, 3000, true];
-    assertEquals(await outcomeOf("fs_errors", { task, where: "main" }), {
+    assertEquals(await outcomeOf(task), {
       writeAt: whole,
       list: whole,
       append: whole,
@@ -205,7 +197,7 @@ test('append() by the engine "fs" rejects with what fstat() fails with', {
   engine: "fs",
 }, async () => {
   const task = "append where fstat fails";
-  assertEquals(await outcomeOf("fs_errors", { task, where: "main" }), "EIO");
+  assertEquals(await outcomeOf(task), "EIO");
 });
 
 test("timers fire while close() waits for a file system that does not answer", {
@@ -214,8 +206,7 @@ test("timers fire while close() waits for a file system that does not answer", {
   // With librt, and of the runtime's own, Deno's waits itself.
   engine: "io_uring",
 }, async () => {
-  const options = { task: "close", where: "main" };
-  assertEquals(await outcomeOf("fs_waiting", options), [true, "resolved"]);
+  assertEquals(await outcomeOf("close that waits"), [true, "resolved"]);
 });
 
 test(
@@ -223,8 +214,7 @@ test(
     "descriptor left",
   { ignore: ignore || engineHere() === "fs", limit_ms },
   async () => {
-    const options = { task: "close with a descriptor", where: "main" };
-    const outcomes = await outcomeOf("fs_errors", options);
+    const outcomes = await outcomeOf("close with a descriptor");
     assertEquals(outcomes, Array(8).fill("ENOSPC"));
   },
 );
@@ -244,7 +234,8 @@ for (const options of FILES) {
     { ignore, limit_ms },
     async () => {
       const rounds = scaled(4, 400);
-      const { violations, ...counts } = await outcomeOf("fs_random", {
+      const { violations, ...counts } = await reportInNamespace("fs_random", {
+        program,
         seed,
         rounds,
         ...options,

@@ -1,13 +1,15 @@
 /**
- * Loses what is written to a file system that tells of it once. Prints who was
- * told.
+ * Has a file system fail, lose what is written and tell of it once, or wait. Prints who
+ * was told, and what goes on meanwhile.
  */
 import { assert } from "@std/assert";
 import { writeSync } from "node:fs";
 import { AioFile, metrics } from "../../../mod.ts";
 import {
   delay,
+  Directory,
   evict,
+  isPending,
   openSync,
   outcomeOf,
   pattern,
@@ -21,12 +23,14 @@ interface Options {
   where: "main" | "worker";
   program: string;
   directory: string;
-  isWriteback: boolean;
-  task: keyof typeof tasks;
+  isWriteback?: boolean;
+  tasks: (keyof typeof TASKS)[];
 }
 
 const options: Options = JSON.parse(Deno.args[0]);
 const BLOCK_BYTES = 4096;
+/** More calls than the runtime has threads for. */
+const CALLS = 40;
 /** After so long the library has closed what it does not use. */
 const IDLE_MS = 3_000;
 const ENOSPC = 28;
@@ -102,7 +106,7 @@ async function overlapping(fs: FailingFs, errno: number): Promise<string[]> {
   return outcomes;
 }
 
-const tasks = {
+const TASKS = {
   /** The runtime's own close() does not say what close(2) does. */
   "no library"(fs: FailingFs) {
     const { close } = Deno.dlopen("libc.so.6", {
@@ -349,10 +353,50 @@ const tasks = {
     }
     return outcomes;
   },
+
+  /** Calls that change one file, and those of another one. */
+  async "calls of another file"(fs: FailingFs) {
+    const silent = await AioFile.open(fs.file("file"), { write: true });
+    using directory = new Directory();
+    const path = directory.file(new Uint8Array(0));
+    const other = await AioFile.open(path, { read: true, write: true });
+    // A worker opens the file once more, at once, for what changes it first.
+    await silent.truncate(0);
+    const resume = fs.pause();
+    const waiting = Array.from({ length: CALLS }, () => silent.truncate(1));
+    const outcomes = [
+      outcomeOf(other.size()),
+      outcomeOf(other.stat()),
+      outcomeOf(other.truncate(BLOCK_BYTES)),
+      outcomeOf(other.advise("sequential")),
+      outcomeOf(other.close()),
+    ];
+    const others = await Promise.all(outcomes);
+    const areWaiting = await Promise.all(waiting.map(isPending));
+    resume();
+    await Promise.all(waiting);
+    await silent.close();
+    return { others, waiting: areWaiting.filter(Boolean).length };
+  },
+
+  /** Closing a file that was written, by several descriptors. */
+  async "close that waits"(fs: FailingFs) {
+    const file = await AioFile.open(fs.file("file"), { write: true });
+    await file.writeAt(new Uint8Array(BLOCK_BYTES), 0);
+    await file.syncData();
+    await file.append(new Uint8Array(BLOCK_BYTES));
+    const resume = fs.pause();
+    const closing = file.close();
+    const isWaiting = await isPending(closing);
+    resume();
+    return [isWaiting, await outcomeOf(closing)];
+  },
 };
 
 await printOutcome(import.meta.url, options.where, async () => {
-  const { program, directory, isWriteback, task } = options;
+  const { program, directory, isWriteback, tasks } = options;
   await using fs = await FailingFs.mount(program, directory, isWriteback);
-  return await tasks[task](fs);
+  const outcomes: Record<string, unknown> = {};
+  for (const task of tasks) outcomes[task] = await TASKS[task](fs);
+  return outcomes;
 });
