@@ -147,7 +147,8 @@ class Copy implements AbortListener {
   async #run(length: number): Promise<number> {
     this.#assertWanted();
     const known = await this.#knownBytes(length);
-    this.#assertAccess(known);
+    this.#assertOpenFor("read", known);
+    this.#assertOpenFor("write", known);
     let most = length;
     // What it writes itself is not to be copied again.
     if (this.#source.isSeekable && await this.#isSameFile(known)) most = known;
@@ -369,11 +370,6 @@ class Copy implements AbortListener {
    * @throws {AioError} `EBADF` if a file is not open for it: as the system says it, which
    * is not asked where there is nothing.
    */
-  #assertAccess(length: number): void {
-    this.#assertOpenFor("read", length);
-    this.#assertOpenFor("write", length);
-  }
-
   #assertOpenFor(operation: "read" | "write", length: number): void {
     const isRead = operation === "read";
     const { named } = isRead ? this.#source : this.#target;
