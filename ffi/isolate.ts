@@ -42,6 +42,6 @@ function isWatched(): boolean {
   }
   const command = systemFiles.read("/proc/self/cmdline") ?? "";
   return command.split("\0").some((argument) =>
-    /^--(watch|unstable-hmr)/.test(argument)
+    /^--(watch|(unstable-)?hmr)/.test(argument)
   );
 }

@@ -126,20 +126,22 @@ test("addressInPlace() is 0 in an isolate that may end first", () => {
   assertEquals(addressInPlace(new Uint8Array(new SharedArrayBuffer(8))), 0);
 });
 
-test("SIGEV_THREAD does no harm when `deno run --watch` starts again", {
-  ignore: !isLinux,
-}, async () => {
-  using directory = new Directory();
-  await using fifo = new Fifo();
-  const watched = directory.file();
-  await using program = new Program("../npm/programs/watched", {
-    args: [fifo.path, directory.at("marker"), watched],
-    flags: ["--allow-all", `--watch=${watched}`],
-    engine: "librt",
+for (const flag of ["--watch", "--hmr"]) {
+  test(`SIGEV_THREAD does no harm when \`deno run ${flag}\` starts again`, {
+    ignore: !isLinux,
+  }, async () => {
+    using directory = new Directory();
+    await using fifo = new Fifo();
+    const watched = directory.file();
+    await using program = new Program("../npm/programs/watched", {
+      engine: "auto",
+      args: [fifo.path, directory.at("marker"), watched],
+      flags: ["--allow-all", `${flag}=${watched}`],
+    });
+    assertEquals(await program.line(), "in flight, librt");
+    assertEquals(await program.line(), "same process, librt");
   });
-  assertEquals(await program.line(), "in flight, librt");
-  assertEquals(await program.line(), "same process, librt");
-});
+}
 
 /** How many bytes a read takes out of a FIFO after its isolate has ended. */
 const TAKEN = {

@@ -71,9 +71,9 @@ export function becomeOrdinaryUser(): void {
  * the process when it needs one and may not start it.
  */
 export async function startThreads(): Promise<void> {
-  // All at once: one that is done would serve another call.
-  const sleep_us = timeLimit(20) * 1000;
-  const calls = Array.from({ length: 8 }, () => libc.usleep(sleep_us));
+  // All at once, on a busy machine too: one that is done would serve another call.
+  const sleep_us = timeLimit(200) * 1000;
+  const calls = Array.from({ length: 32 }, () => libc.usleep(sleep_us));
   await Promise.all(calls);
 }
 
