@@ -12,6 +12,7 @@ import type {
   Operation,
 } from "../../lib/engine/engine.ts";
 import { FsChannel } from "../../lib/engine/fs/fs_channel.ts";
+import { newFsEngine } from "../../lib/engine/fs/fs_engine.ts";
 import { Slots } from "../../lib/engine/fs/slots.ts";
 import { addressInPlace, pinnedAddressOf } from "../../lib/system/pinned.ts";
 import { allocatePinned } from "../../mod.ts";
@@ -20,6 +21,7 @@ import {
   closeSync,
   constants,
   Directory,
+  encode,
   endBefore,
   execute,
   hasTerminals,
@@ -204,6 +206,16 @@ function request(
     isViewLost: () => false,
   };
 }
+
+/** Each time that it is opened, it is the master's side of another terminal. */
+const PTMX = "/dev/ptmx";
+const DEVICE = {
+  isSeekable: false,
+  isAppending: false,
+  keepsLanes: true,
+  isDirect: false,
+  isSynchronous: false,
+};
 
 const NOBODY_ELSE: Demand = { outstanding: 1, isSorting: false };
 
@@ -418,6 +430,37 @@ test("FsChannel has one transfer at a time where node:fs moves the position", as
     Reflect.set(runtime, "movesPosition", before);
   }
 });
+
+test(
+  "the engine on node:fs has a read that waits for a device leave room for a write",
+  {
+    ignore: !isLinux,
+  },
+  async () => {
+    const before = runtime.nonblockingCallsMax;
+    Reflect.set(runtime, "nonblockingCallsMax", 1);
+    const engine = newFsEngine();
+    Reflect.set(runtime, "nonblockingCallsMax", before);
+    using served = new Served();
+    // The master's side of terminals: what is typed comes back.
+    const fds = [0, 1].map(() => openSync(PTMX, constants.O_RDWR));
+    const traits = { flags: constants.O_RDWR, ...DEVICE };
+    const open = (fd: number) =>
+      engine.open(fd, { ...traits, knownFd: fd }, served);
+    const [reads, otherReads] = fds.map(open);
+    const writes = open(fds[0]);
+    const read = request("read", new Uint8Array(1));
+    const write = request("write", encode("x"));
+    assert(reads.hasRoom(read, NOBODY_ELSE) && reads.submit(read));
+    assert(!otherReads.hasRoom(read, NOBODY_ELSE), "there is one slot");
+    assert(writes.hasRoom(write, NOBODY_ELSE), "it waits for the read");
+    assert(writes.submit(write));
+    await served.done(2);
+    assertEquals(served.outcomes.toSorted(), [["read", 0, 1], ["write", 0, 1]]);
+    assert(otherReads.hasRoom(read, NOBODY_ELSE), "the slot is not given back");
+    fds.forEach(closeSync);
+  },
+);
 
 /** Somebody who waits for a slot, and takes it. */
 class Taker {

@@ -33,6 +33,7 @@ export class FsChannel implements Channel {
   readonly #file: FileTraits;
   readonly #owner: ChannelOwner;
   readonly #slots: Slots;
+  readonly #readSlots: Slots;
   readonly #transfers = new LinkedList<FsTransfer>();
   /** Whether offsets mean something. Some devices have them: the first try tells. */
   #hasOffsets: boolean;
@@ -45,17 +46,20 @@ export class FsChannel implements Channel {
    * @param file What the file is like.
    * @param owner Hears of what is done.
    * @param slots Of those which it shares the threads with.
+   * @param readSlots Those of reads, where these must not hold up the others.
    */
   constructor(
     fd: number,
     file: FileTraits,
     owner: ChannelOwner,
     slots: Slots,
+    readSlots: Slots = slots,
   ) {
     this.#fd = fd;
     this.#file = file;
     this.#owner = owner;
     this.#slots = slots;
+    this.#readSlots = readSlots;
     this.#hasOffsets = file.isSeekable || isCharacterDevice(fd);
   }
 
@@ -64,7 +68,8 @@ export class FsChannel implements Channel {
    * that is a synchronization as well: Linux tells of an error once, and one that
    * asks first would have that of another one.
    */
-  hasRoom({ isWrite }: EngineRequest, { isSorting }: Demand): boolean {
+  hasRoom(next: EngineRequest, { isSorting }: Demand): boolean {
+    const { isWrite } = next;
     const { isAppending, isSeekable, isSynchronous } = this.#file;
     const isAlone = isSorting || isAppending || !isSeekable ||
       runtime.movesPosition;
@@ -72,7 +77,11 @@ export class FsChannel implements Channel {
     if (isWrite && isSynchronous && this.#writes + this.#syncs > 0) {
       return false;
     }
-    return this.#slots.hasRoomFor(this.#owner);
+    return this.#slotsOf(next).hasRoomFor(this.#owner);
+  }
+
+  #slotsOf({ operation }: EngineRequest): Slots {
+    return operation === "read" ? this.#readSlots : this.#slots;
   }
 
   readonly #newTransfer = (
@@ -92,7 +101,7 @@ export class FsChannel implements Channel {
     if (typeof transfer === "boolean") return transfer;
     this.#transfers.addLast(transfer);
     this.#count(request, 1);
-    this.#slots.take(transfer);
+    this.#slotsOf(request).take(transfer);
     return true;
   }
 
@@ -156,7 +165,7 @@ export class FsChannel implements Channel {
     this.#remove(transfer);
     transfer.landed(bytes);
     this.#owner.completed(request, errno, bytes);
-    this.#slots.giveBack();
+    this.#slotsOf(request).giveBack();
     this.#owner.roomAgain();
   }
 
@@ -178,10 +187,11 @@ export class FsChannel implements Channel {
   cancel(request: EngineRequest): boolean {
     const transfer = request.entry;
     assert(transfer instanceof FsTransfer, "the channel has the request");
-    if (!this.#slots.takeBack(transfer)) return false;
+    const slots = this.#slotsOf(request);
+    if (!slots.takeBack(transfer)) return false;
     this.#remove(transfer);
     transfer.end();
-    this.#slots.giveBack();
+    slots.giveBack();
     return true;
   }
 

@@ -19,16 +19,23 @@ import { Slots } from "./slots.ts";
 const CALLS_MAX = 256;
 
 /**
- * How many may wait for a pipe, a socket or a device, perhaps for ever. On Node and
- * Bun fewer do: files need threads of the same few.
+ * How many reads may wait for a pipe, a socket or a device, perhaps for ever. On Node
+ * and Bun fewer do: files need threads of the same few.
  */
-const STREAM_CALLS_MAX = 16;
+const STREAM_READS_MAX = 16;
 
 /** Makes the engine. */
 export function newFsEngine(): Engine {
   const files = new Slots(CALLS_MAX, runtime.fileCallsAtOnce);
-  const others = new Slots(
-    Math.min(STREAM_CALLS_MAX, runtime.nonblockingCallsMax),
+  const streamReadsMax = Math.min(
+    STREAM_READS_MAX,
+    runtime.nonblockingCallsMax,
+  );
+  const streamReads = new Slots(streamReadsMax, runtime.fileCallsAtOnce);
+  // Apart: what a read waits for may be the answer to a write. Fewer, because reads
+  // have half of the runtime's threads already.
+  const streamWrites = new Slots(
+    Math.max(1, Math.floor(streamReadsMax / 2)),
     runtime.fileCallsAtOnce,
   );
   return {
@@ -38,7 +45,8 @@ export function newFsEngine(): Engine {
 
     open(fd: number, file: FileTraits, owner: ChannelOwner): Channel {
       if (file.isSeekable) return new FsChannel(fd, file, owner, files);
-      const newChannel = () => new FsChannel(fd, file, owner, others);
+      const newChannel = () =>
+        new FsChannel(fd, file, owner, streamWrites, streamReads);
       const calls = FsStreamCalls.open(fd, file);
       return calls === null
         ? newChannel()

@@ -17,6 +17,8 @@ const LONG_BYTES = 1024 * 1024;
 const SHORT_BYTES = 100;
 /** More than there are threads for requests. */
 const PIPES = 33;
+/** More than any engine has wait at once. */
+const TERMINALS = 20;
 
 export const pipeChecks: Checks = isLinux
   ? {
@@ -60,6 +62,28 @@ export const pipeChecks: Checks = isLinux
           assert.equal(outcome.reason.code, "ECANCELED");
           assert.ok(outcome.reason.bytesTransferred > 0);
         }
+      },
+
+    "writeAt() to a terminal goes on while reads of many wait for what it answers":
+      async () => {
+        // The master's side of each: what is typed comes back.
+        const terminals = await Promise.all(
+          Array.from(
+            { length: TERMINALS },
+            () => AioFile.open("/dev/ptmx", "r+"),
+          ),
+        );
+        const into = Buffer.alloc(TERMINALS);
+        const reads = terminals.map((terminal, at) =>
+          terminal.readAt(into.subarray(at, at + 1), 0)
+        );
+        for (const terminal of terminals) {
+          assert.equal(await terminal.writeAt(Buffer.from("x"), 0), 1);
+        }
+        const counts = await Promise.all(reads);
+        assert.ok(counts.every((count) => count === 1));
+        assert.equal(into.toString(), "x".repeat(TERMINALS));
+        await Promise.all(terminals.map((terminal) => terminal.close()));
       },
 
     "writeAt() to a pipe writes all of it before the next one": async () => {
