@@ -4,6 +4,9 @@
 import { assert, assertEquals } from "@std/assert";
 import { readdirSync, readFileSync } from "node:fs";
 import { librt } from "../../ffi/librt.ts";
+import type { EngineRequest } from "../../lib/engine/engine.ts";
+import { NonblockingCalls } from "../../lib/engine/streams/nonblocking_calls.ts";
+import { EAGAIN } from "../../lib/system/constants.ts";
 import { AioFile, allocatePinned } from "../../mod.ts";
 import {
   close,
@@ -13,6 +16,7 @@ import {
   openTerminal,
   openWatch,
   read,
+  setNonblocking,
   SOCK_SEQPACKET,
   write,
 } from "../helpers/channels.ts";
@@ -21,6 +25,7 @@ import {
   assertBytes,
   canStrace,
   concat,
+  constants,
   cut,
   decode,
   delay,
@@ -219,6 +224,52 @@ test("writeAt() to a terminal that nobody reads waits, and can be canceled", {
     assert(bytesTransferred! > 0 && bytesTransferred! < lines.length);
   }
 });
+
+test(
+  "NonblockingCalls writes more than a byte at once to a terminal's master while that has O_NONBLOCK",
+  {
+    ignore: !isLinux,
+  },
+  () => {
+    const { master, terminal } = openTerminal();
+    const calls = new NonblockingCalls(master, constants.O_RDWR);
+    const lines = encode("a line\n".repeat(30_000));
+    const transfer = () => calls.transfer(writeOf(lines), lines.length);
+    setNonblocking(master, true);
+    const bytes = transfer();
+    assert(bytes > 1000 && bytes < lines.length, `it took ${bytes}`);
+    let result = transfer();
+    assertEquals(result, -EAGAIN);
+    // It is shared, and others may take the flag away.
+    setNonblocking(master, false);
+    while (result === -EAGAIN) {
+      assert(read(terminal, new Uint8Array(100)) > 0);
+      result = transfer();
+    }
+    assertEquals(result, 1);
+    calls.close();
+    close(terminal);
+    close(master);
+  },
+);
+
+/** A write as an engine sees it, into memory that may move. */
+function writeOf(view: Uint8Array): EngineRequest {
+  return {
+    operation: "write",
+    isWrite: true,
+    isSync: false,
+    view,
+    address: 0,
+    offset: 0,
+    length: view.length,
+    notify: "auto",
+    transferred: 0,
+    isShort: false,
+    entry: null,
+    isViewLost: () => false,
+  };
+}
 
 /** Older kernels have these for files alone. */
 class NoVectoredCalls implements Disposable {

@@ -28,6 +28,7 @@ export const SOCK_STREAM = 1;
 export const SOCK_SEQPACKET = 5;
 const O_NOCTTY = 0o400;
 const IN_CREATE = 0x100;
+const F_SETFL = 4;
 const F_SETPIPE_SZ = 1031;
 
 /** What is written to the one can be read from the other. */
@@ -57,6 +58,12 @@ export function openSockets(type: number = SOCK_STREAM): [number, number] {
   const ends = new Int32Array(2);
   assert(libc.socketpair(AF_UNIX, type, 0, ends) === 0);
   return [ends[0], ends[1]];
+}
+
+/** Has an open file wait no longer, or again, for all who share it. */
+export function setNonblocking(fd: number, isNonblocking: boolean): void {
+  const flags = isNonblocking ? constants.O_NONBLOCK : 0;
+  assert(libc.fcntl(fd, F_SETFL, flags) === 0);
 }
 
 /** Both ends of a FIFO that blocks, each open for one direction. */

@@ -57,7 +57,8 @@ export class NonblockingCalls implements StreamCalls {
    * `O_NONBLOCK` is not for us to set: whoever has the other end of standard input
    * shares it. Opened a second time, it has one that is not shared. Where that is
    * not possible either, a call that is made when the descriptor is ready does not
-   * wait, unless somebody else was faster.
+   * wait, unless somebody else was faster. Of a descriptor that has `O_NONBLOCK`
+   * already it never does, however much it is to write.
    */
   #way: "socket" | "nowait" | "opened" | "ready" = "socket";
   #openedFd = -1;
@@ -127,9 +128,14 @@ export class NonblockingCalls implements StreamCalls {
     this.#way = this.#openedFd < 0 ? "ready" : "opened";
   }
 
-  /** So much fits into it if `poll(2)` says that it can be written to. */
+  /** So much may be written, without waiting, if `poll(2)` says that it can be. */
   get #readyBytes(): number {
-    return librt().isatty(this.#fd) === 1 ? TERMINAL_READY_BYTES_MAX : PIPE_BUF;
+    const { fcntl, isatty } = librt();
+    const { F_GETFL, O_NONBLOCK } = constants;
+    // Asked each time: whoever shares the flag may take it away.
+    const flags = fcntl(this.#fd, F_GETFL, 0);
+    if (flags !== -1 && (flags & O_NONBLOCK) !== 0) return CALL_BYTES_MAX;
+    return isatty(this.#fd) === 1 ? TERMINAL_READY_BYTES_MAX : PIPE_BUF;
   }
 
   #call(fd: number, piece: Piece): number {
