@@ -198,7 +198,8 @@ export class AioFile implements AsyncDisposable {
    * close it.
    * @param options Whether closing the file closes it.
    * @returns The file.
-   * @throws {AioError} `EBADF` if the descriptor is not open.
+   * @throws {AioError} `EBADF` if the descriptor is not open, and the system's error
+   * where it does not tell what the descriptor is.
    *
    * @example
    * ```ts

@@ -102,7 +102,8 @@ export class OpenFile {
    * @param opened How it was opened, if the library did that.
    * @param isOwner Whether closing the file closes it.
    * @param handle What closes it, if the runtime has it in an object of its own.
-   * @throws {AioError} `EBADF` if it is not open.
+   * @throws {AioError} `EBADF` if it is not open, and the system's error where it does
+   * not tell what it is.
    */
   constructor(
     fd: number,
@@ -113,7 +114,7 @@ export class OpenFile {
     const path = opened?.path;
     // What asks for the status has to know who is going to serve.
     const { readsWhileAppending } = engine();
-    const { flags, isSeekable, isBlockDevice } = statusOf(fd, opened?.flags);
+    const { flags, isSeekable, isBlockDevice } = statusOf({ fd, ...opened });
     settle();
     applySettings();
     const { O_APPEND, O_DIRECT, O_DSYNC, O_SYNC } = constants;

@@ -61,11 +61,13 @@ export interface DescriptorStatus {
 /**
  * Asks what a descriptor is.
  *
- * @param fd The descriptor.
- * @param opened The flags it was opened with, if the library did that.
- * @throws {AioError} `EBADF` if it is not open.
+ * @param file The descriptor, with the flags it was opened with if the library did
+ * that.
+ * @throws {AioError} `EBADF` if it is not open, and the system's error where it does
+ * not tell.
  */
-export function statusOf(fd: number, opened?: number): DescriptorStatus {
+export function statusOf(file: NamedFile): DescriptorStatus {
+  const { fd, flags: opened } = file;
   const isByFs = isServedByFs();
   const flags = isByFs
     ? flagsOfOpen(fd, opened)
@@ -78,7 +80,7 @@ export function statusOf(fd: number, opened?: number): DescriptorStatus {
       fd,
     });
   }
-  const stats = statsOf(fd);
+  const stats = statsOf(file);
   const isBlockDevice = stats?.isBlockDevice() ?? false;
   const isSeekable = isBlockDevice ||
     (stats?.isFile() ?? (!isByFs && hasPosition(fd)));
@@ -186,7 +188,7 @@ export function reopenForAppending(file: NamedFile, flags: number): number {
   const wanted = kept | O_WRONLY | O_APPEND;
   const appending = reopenFile(file, wanted);
   if (appending >= 0) return appending;
-  statusOf(fd); // Not open any more: EBADF says more than ENOENT.
+  statusOf({ fd, path }); // Not open any more: EBADF says more than ENOENT.
   const isKnown = !isServedByFs() || path !== undefined || tellsFlags(fd);
   const why = isKnown
     ? "which is open without append"
@@ -317,7 +319,7 @@ export function sizeNow(file: NamedFile): number {
       throw fromSystemError(error, what, particulars);
     }
   }
-  const stats = statsOf(fd);
+  const stats = statsOf(file);
   if (stats !== null && !stats.isBlockDevice()) return stats.size;
   const size = stats === null
     ? sizeBySystem(librt("lseek"), fd)
@@ -327,12 +329,22 @@ export function sizeNow(file: NamedFile): number {
   throw new AioError(what(errno), { ...particulars, errno });
 }
 
-/** What the runtime knows of a descriptor; `null` if it has not opened that itself. */
-function statsOf(fd: number): Stats | null {
+/**
+ * What the runtime knows of a descriptor; `null` if it has not opened that itself.
+ *
+ * @throws {AioError} If the system does not tell: what has offsets is not to be taken
+ * for a pipe then.
+ */
+function statsOf(file: NamedFile): Stats | null {
+  const { fd, path } = file;
   try {
     return fstatSync(fd);
-  } catch {
-    return null;
+  } catch (error) {
+    const errno = errnoOf(error) ?? EBADF;
+    // Deno for Windows has other errors for pipes and devices.
+    if (errno === EBADF || platform.os === "windows") return null;
+    const what = `Cannot get the status of ${fileName(file)}`;
+    throw new AioError(what, { errno, syscall: "fstat", fd, path });
   }
 }
 

@@ -1,0 +1,50 @@
+/**
+ * Opens a file again and again, each time with another `fstat()` that fails, until none
+ * is left that could, and prints what came of each. `failing_status.json` has the
+ * library use a `node:fs` like that.
+ */
+import { closeSync, openSync, readdirSync, readlinkSync } from "node:fs";
+import { AioFile } from "../../mod.ts";
+import { failing } from "../helpers/failing_fs.ts";
+import { particularsOf } from "./particulars.ts";
+
+const [how, path, flags = "0"] = Deno.args;
+
+/** How many descriptors lead to a file. */
+function descriptorsOf(path: string): number {
+  const leads = readdirSync("/proc/self/fd").map((fd) => {
+    try {
+      return readlinkSync(`/proc/self/fd/${fd}`);
+    } catch {
+      return null;
+    }
+  });
+  return leads.filter((lead) => lead === path).length;
+}
+
+const options = { read: true, write: true, flags: Number(flags) };
+
+const ways: Record<string, () => Promise<unknown>> = {
+  /** Writes where it was told to. */
+  async open() {
+    await using file = await AioFile.open(path, options);
+    return await file.writeAt(new Uint8Array([1, 2, 3]), 1000);
+  },
+
+  async adopt() {
+    const fd = openSync(path, "r+");
+    try {
+      await using file = AioFile.adopt(fd, { closeFd: false });
+      return await file.writeAt(new Uint8Array([1, 2, 3]), 1000);
+    } finally {
+      closeSync(fd);
+    }
+  },
+};
+
+const outcomes = [];
+do {
+  Object.assign(failing, { call: "fstat", after: outcomes.length });
+  outcomes.push(await particularsOf(ways[how]()));
+} while (failing.after < 0);
+console.log(JSON.stringify({ outcomes, descriptors: descriptorsOf(path) }));
