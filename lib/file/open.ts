@@ -1,6 +1,6 @@
 /** Opening a file, by the rules of `Deno.open`. */
 import type { Buffer } from "node:buffer";
-import { closeSync, constants as fsConstants, fstatSync, open } from "node:fs";
+import { constants as fsConstants, fstatSync, open } from "node:fs";
 import { lstat } from "node:fs/promises";
 import { promisify } from "node:util";
 import { runtime } from "../../ffi/current.ts";
@@ -16,7 +16,7 @@ import { nameOf } from "../checks/bytes.ts";
 import { platform } from "../system/constants.ts";
 import { openNatively } from "../system/descriptor.ts";
 import { AioError, errnoOf, withCallerFirst } from "../system/error.ts";
-import { isOpenFor } from "../system/fs_descriptor.ts";
+import { closeQuietly, isOpenFor } from "../system/fs_descriptor.ts";
 import { librt, reasonAgainst } from "../system/librt.ts";
 import { isServedByFs } from "../system/settings.ts";
 import type { Path } from "./path.ts";
@@ -157,9 +157,14 @@ async function openUnlessLink(
   const fd = await openPromised(path, flags, mode);
   // It may have become a link meanwhile.
   const named = await lstat(path, { bigint: true }).catch(() => null);
-  const opened = fstatSync(fd, { bigint: true });
-  if (named?.ino === opened.ino && named.dev === opened.dev) return fd;
-  closeSync(fd);
+  try {
+    const opened = fstatSync(fd, { bigint: true });
+    if (named?.ino === opened.ino && named.dev === opened.dev) return fd;
+  } catch (error) {
+    closeQuietly(fd);
+    throw error;
+  }
+  closeQuietly(fd);
   return -ELOOP;
 }
 

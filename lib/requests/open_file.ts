@@ -133,7 +133,6 @@ export class OpenFile {
     this.locks = new RangeLocks(this.named);
     this.#isOwner = isOwner;
     this.#handle = handle;
-    if (handle !== null) haveHandles.add(this);
     const { isAppending, isSynchronous } = this.#file;
     // Where each write is a synchronization, one channel keeps their errors apart.
     this.#isSplit = !isSeekable ||
@@ -143,6 +142,8 @@ export class OpenFile {
       isAppending: isAppending && !this.#isSplit,
     });
     counters.descriptors++;
+    // Not one that is not made in the end: nobody would take it out again.
+    if (handle !== null) haveHandles.add(this);
   }
 
   get isSeekable(): boolean {

@@ -335,7 +335,7 @@ export function sizeNow(file: NamedFile): number {
  * @throws {AioError} If the system does not tell: what has offsets is not to be taken
  * for a pipe then.
  */
-function statsOf(file: NamedFile): Stats | null {
+export function statsOf(file: NamedFile): Stats | null {
   const { fd, path } = file;
   try {
     return fstatSync(fd);

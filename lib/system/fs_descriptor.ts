@@ -48,22 +48,11 @@ export function isOpenFor(flags: number, isWrite: boolean): boolean {
   return (flags & O_ACCMODE) !== (isWrite ? O_RDONLY : O_WRONLY);
 }
 
-/** Whether it is a terminal or another device that is none of blocks. */
-export function isCharacterDevice(fd: number): boolean {
-  return statsOf(fd)?.isCharacterDevice() ?? false;
-}
-
 function isOpen(fd: number): boolean {
   return statsOrErrno(fd) !== EBADF;
 }
 
-/** Exact numbers: those of Windows are long. `null` if nobody tells. */
-function statsOf(fd: number): BigIntStats | null {
-  const stats = statsOrErrno(fd);
-  return typeof stats === "number" ? null : stats;
-}
-
-/** The same, or why nobody tells. */
+/** Exact numbers, as those of Windows are long; or why nobody tells. */
 function statsOrErrno(fd: number): BigIntStats | number {
   try {
     return fstatSync(fd, { bigint: true });
@@ -135,8 +124,17 @@ function openSame(name: string, flags: number, wanted: BigIntStats): number {
   if (!isFailed && found.ino === wanted.ino && found.dev === wanted.dev) {
     return fd;
   }
-  closeSync(fd);
+  closeQuietly(fd);
   return -(isFailed ? found : errnos.ENOTSUP);
+}
+
+/** Closes a descriptor that has nothing to lose: no error of that matters. */
+export function closeQuietly(fd: number): void {
+  try {
+    closeSync(fd);
+  } catch {
+    // Whatever that was, it is not open any more.
+  }
 }
 
 /** Whether a path leads to nothing any more: the file may have another one. */

@@ -1,13 +1,15 @@
 // Files whose status the system does not tell: open() and adopt() reject, and do not
 // take a file for a pipe.
 
-import { assertEquals } from "@std/assert";
+import { assert, assertEquals, equal } from "@std/assert";
+import { constants } from "node:fs";
 import { fileURLToPath } from "node:url";
 import {
   Directory,
   ENGINES,
   isLinux,
   isThere,
+  makeFifo,
   report,
   test,
 } from "../helpers/mod.ts";
@@ -62,3 +64,47 @@ for (const engine of ENGINES) {
     },
   );
 }
+
+const onLinux = { ignore: !isLinux };
+
+test(
+  "fs: open() of a FIFO or a device rejects with an AioError where fstat() fails",
+  onLinux,
+  async () => {
+    using directory = new Directory();
+    const fifo = directory.at("fifo");
+    makeFifo(fifo);
+    for (const path of [fifo, "/dev/zero"]) {
+      const outcomes = await whileEachFails("fs", "open", path);
+      const wrong = outcomes.filter((outcome) => !equal(outcome, written));
+      // Whether it has offsets, and what else it is.
+      assert(wrong.length >= 2, `${wrong.length} have failed`);
+      assertEquals(wrong, wrong.map(() => ({ ...failed, path })));
+    }
+  },
+);
+
+test(
+  "fs: close() of a FIFO closes all, also where node:fs fails to close one",
+  onLinux,
+  async () => {
+    using directory = new Directory();
+    const path = directory.at("fifo");
+    makeFifo(path);
+    const outcomes = await whileEachFails("fs", "open", path, "close");
+    assert(outcomes.length > 1, "none has failed");
+    assertEquals(outcomes, outcomes.map(() => written));
+  },
+);
+
+test(
+  "fs: open() with O_NOFOLLOW leaves no descriptor where fstat() fails",
+  onLinux,
+  async () => {
+    using directory = new Directory();
+    const path = directory.file();
+    const flags = String(constants.O_NOFOLLOW);
+    const [first] = await whileEachFails("fs", "open", path, "fstat", flags);
+    assertEquals(first, { ...failed, syscall: "open", path });
+  },
+);

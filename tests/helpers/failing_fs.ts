@@ -24,3 +24,9 @@ export function fstatSync(
   mayFail("fstat");
   return fs.fstatSync(fd, options);
 }
+
+/** It is not open any more, whatever it reports. */
+export function closeSync(fd: number): void {
+  fs.closeSync(fd);
+  mayFail("close");
+}

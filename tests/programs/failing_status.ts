@@ -1,6 +1,6 @@
 /**
- * Opens a file again and again, each time with another `fstat()` that fails, until none
- * is left that could, and prints what came of each. `failing_status.json` has the
+ * Opens a file again and again, each time with another `fstat()` or `close()` that
+ * fails, until none is left that could, and prints what came of each. `failing_status.json` has the
  * library use a `node:fs` like that.
  */
 import { closeSync, openSync, readdirSync, readlinkSync } from "node:fs";
@@ -8,7 +8,7 @@ import { AioFile } from "../../mod.ts";
 import { failing } from "../helpers/failing_fs.ts";
 import { particularsOf } from "./particulars.ts";
 
-const [how, path, flags = "0"] = Deno.args;
+const [how, path, call = "fstat", flags = "0"] = Deno.args;
 
 /** How many descriptors lead to a file. */
 function descriptorsOf(path: string): number {
@@ -44,7 +44,7 @@ const ways: Record<string, () => Promise<unknown>> = {
 
 const outcomes = [];
 do {
-  Object.assign(failing, { call: "fstat", after: outcomes.length });
+  Object.assign(failing, { call, after: outcomes.length });
   outcomes.push(await particularsOf(ways[how]()));
 } while (failing.after < 0);
 console.log(JSON.stringify({ outcomes, descriptors: descriptorsOf(path) }));

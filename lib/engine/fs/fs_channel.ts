@@ -15,7 +15,7 @@ import {
   platform,
 } from "../../system/constants.ts";
 import { errnoOf } from "../../system/error.ts";
-import { isCharacterDevice, isOpenFor } from "../../system/fs_descriptor.ts";
+import { isOpenFor } from "../../system/fs_descriptor.ts";
 import { pinnedBytesOf } from "../../system/pinned.ts";
 import type {
   Channel,
@@ -47,6 +47,7 @@ export class FsChannel implements Channel {
    * @param owner Hears of what is done.
    * @param slots Of those which it shares the threads with.
    * @param readSlots Those of reads, where these must not hold up the others.
+   * @param mayHaveOffsets Whether to try if it is none that is known to have them.
    */
   constructor(
     fd: number,
@@ -54,13 +55,14 @@ export class FsChannel implements Channel {
     owner: ChannelOwner,
     slots: Slots,
     readSlots: Slots = slots,
+    mayHaveOffsets = false,
   ) {
     this.#fd = fd;
     this.#file = file;
     this.#owner = owner;
     this.#slots = slots;
     this.#readSlots = readSlots;
-    this.#hasOffsets = file.isSeekable || isCharacterDevice(fd);
+    this.#hasOffsets = file.isSeekable || mayHaveOffsets;
   }
 
   /**

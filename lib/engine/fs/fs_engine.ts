@@ -1,5 +1,6 @@
 /** The engine on `node:fs`, which needs no native calls. */
 import { runtime } from "../../../ffi/current.ts";
+import { statsOf } from "../../system/descriptor.ts";
 import type {
   Channel,
   ChannelOwner,
@@ -45,9 +46,18 @@ export function newFsEngine(): Engine {
 
     open(fd: number, file: FileTraits, owner: ChannelOwner): Channel {
       if (file.isSeekable) return new FsChannel(fd, file, owner, files);
+      const stats = statsOf({ fd, path: file.path });
+      const mayHaveOffsets = stats?.isCharacterDevice() ?? false;
       const newChannel = () =>
-        new FsChannel(fd, file, owner, streamWrites, streamReads);
-      const calls = FsStreamCalls.open(fd, file);
+        new FsChannel(
+          fd,
+          file,
+          owner,
+          streamWrites,
+          streamReads,
+          mayHaveOffsets,
+        );
+      const calls = FsStreamCalls.open(fd, file, stats);
       return calls === null
         ? newChannel()
         : new StreamChannel(fd, calls, owner, calls, newChannel);

@@ -5,7 +5,7 @@
  *
  * @module
  */
-import { closeSync, fstatSync, readSync, writeSync } from "node:fs";
+import { readSync, type Stats, writeSync } from "node:fs";
 import { isatty } from "node:tty";
 import { runtime } from "../../../ffi/current.ts";
 import { clearTimeout, setTimeout } from "../../../ffi/event_loop.ts";
@@ -14,7 +14,7 @@ import { gather, isList, scatter } from "../../checks/buffers.ts";
 import { sliceOf } from "../../checks/bytes.ts";
 import { EIO, platform } from "../../system/constants.ts";
 import { errnoOf } from "../../system/error.ts";
-import { reopenByFs } from "../../system/fs_descriptor.ts";
+import { closeQuietly, reopenByFs } from "../../system/fs_descriptor.ts";
 import type { EngineRequest, FileTraits } from "../engine.ts";
 import {
   PIPE_BUF,
@@ -47,12 +47,19 @@ export class FsStreamCalls implements StreamCalls, Readiness {
   #try_ms = TRY_MS_MIN;
   #timer: ReturnType<typeof setTimeout> | null = null;
 
-  /** @returns `null` where there can be no such descriptor. */
-  static open(fd: number, file: FileTraits): FsStreamCalls | null {
+  /**
+   * @param stats What the system tells of the descriptor, if it does.
+   * @returns `null` where there can be no such descriptor.
+   */
+  static open(
+    fd: number,
+    file: FileTraits,
+    stats: Stats | null,
+  ): FsStreamCalls | null {
     // On Windows: another client of a named pipe's server, and one that waits.
     if (constants.O_NONBLOCK === 0) return null;
     const isTerminal = isatty(fd);
-    if (!isSameWhenOpened(fd, isTerminal)) return null;
+    if (stats === null || !isSameWhenOpened(stats, isTerminal)) return null;
     const calls = new FsStreamCalls(fd, file, isTerminal);
     return calls.#openSecond() < 0 ? null : calls;
   }
@@ -122,14 +129,13 @@ export class FsStreamCalls implements StreamCalls, Readiness {
   }
 
   close(): void {
-    if (this.#secondFd >= 0) closeSync(this.#secondFd);
+    if (this.#secondFd >= 0) closeQuietly(this.#secondFd);
     this.#secondFd = -1;
   }
 }
 
 /** Whether a descriptor that is opened again leads to the same pipe or terminal. */
-function isSameWhenOpened(fd: number, isTerminal: boolean): boolean {
-  const stats = fstatSync(fd);
+function isSameWhenOpened(stats: Stats, isTerminal: boolean): boolean {
   return stats.isFIFO() || isTerminal && stats.rdev !== PTMX;
 }
 
