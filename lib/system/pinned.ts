@@ -249,14 +249,21 @@ function addressOf(buffer: ArrayBufferLike): number {
 
 /**
  * Memory that only the library has, so that nobody can detach it: pinned where that
- * can be had. Elsewhere nothing promises that it is aligned.
+ * can be had. It is not where the addresses of the process are bounded (`ulimit -v`),
+ * of which Node reserves GiB for each memory, nor without WebAssembly.
+ *
+ * The other memory is that of a buffer which might be resized: engines give it pages
+ * of its own, so that `O_DIRECT` takes it, too.
  *
  * @throws {RangeError} If there is no memory left.
  */
 export function allocateOwn(byteLength: number): Uint8Array<ArrayBuffer> {
-  return hasWebAssembly()
-    ? allocatePinned(byteLength)
-    : new Uint8Array(byteLength);
+  try {
+    return allocatePinned(byteLength);
+  } catch {
+    const buffer = new ArrayBuffer(byteLength, { maxByteLength: byteLength });
+    return new Uint8Array(buffer, 0, byteLength);
+  }
 }
 
 /** Not where the engine makes no machine code. */

@@ -67,6 +67,8 @@ const outcome = (fn) => fn().catch(({ name, code }) => [name, code]);
 const file = await AioFile.open("file", "w+");
 const text = new TextEncoder().encode("contents");
 const other = await AioFile.open("other", "w");
+const options = { write: true, create: true, direct: true };
+const direct = await AioFile.open("direct", options);
 const stream = file.writable({ offset: 8 }).getWriter();
 const outcomes = {
   writeAt: await outcome(() => file.writeAt(text, 0)),
@@ -79,10 +81,12 @@ const outcomes = {
     return bytes;
   }),
   copyTo: await outcome(() => file.copyTo(other)),
+  direct: await outcome(() => direct.writeAt(new Uint8Array(4096), 0)),
   allocatePinned: await outcome(async () => allocatePinned(16)),
 };
 await file.close();
 await other.close();
+await direct.close();
 console.log(JSON.stringify(outcomes));`;
 
 testEach(
@@ -97,6 +101,7 @@ testEach(
         read: 8,
         readable: 16,
         copyTo: 16,
+        direct: 4096,
         allocatePinned: ["AioError", "ENOTSUP"],
       });
     }

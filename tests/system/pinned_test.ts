@@ -12,8 +12,10 @@ import {
   decode,
   Directory,
   encode,
+  ENGINES,
   isEmulated,
   isLinux,
+  isThere,
   pattern,
   report,
   test,
@@ -252,3 +254,31 @@ test("allocatePinned() asks for pages of 2 MiB for a MiB and more only", {
   assert(mayHaveHugePages(addressOf(allocatePinned(MIB))));
   assert(!mayHaveHugePages(addressOf(allocatePinned(MIB / 2))));
 });
+
+for (
+  const [why, how, error] of [
+    ["refused", "where the system refuses pinned memory", "RangeError"],
+    ["missing", "without WebAssembly", "AioError"],
+  ]
+) {
+  for (const engine of ENGINES) {
+    test(
+      `${engine}: files work ${how}, direct ones too, and allocatePinned() says so`,
+      {
+        ignore: !isLinux || !isThere(engine),
+      },
+      async () => {
+        using directory = new Directory();
+        const path = directory.file();
+        const args = [why, path, directory.at("other")];
+        assertEquals(await report("no_pinned_memory", { args, engine }), {
+          writable: "262144",
+          copyTo: 262_144,
+          writeAt: [4096, 65_536, 262_144],
+          readAt: [true, true, true],
+          allocatePinned: error,
+        });
+      },
+    );
+  }
+}
