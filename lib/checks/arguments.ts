@@ -38,12 +38,15 @@ function notInteger(name: string, value: unknown, wanted: string): Error {
   return outOfRange(name, value, isBig ? "a number, not a bigint" : wanted);
 }
 
-/** @throws Unless it is an integer that fits into a C `int`. */
+/**
+ * @returns It, and 0 for -0, for which Node 20 ends the process.
+ * @throws Unless it is an integer that fits into a C `int`.
+ */
 export function int32(value: number, name: string): number {
   if (typeof value !== "number" || (value | 0) !== value) {
     throw notInteger(name, value, "a 32-bit integer");
   }
-  return value;
+  return value | 0;
 }
 
 /** @throws Unless it is a positive integer that fits into a C `int`. */
@@ -54,9 +57,12 @@ export function positiveInt32(value: number, name: string): number {
   throw notInteger(name, value, "a positive 32-bit integer");
 }
 
-/** @throws Unless it is an integer of at least 0. */
+/**
+ * @returns It, and 0 for -0, as above.
+ * @throws Unless it is an integer of at least 0.
+ */
 export function nonNegative(value: number, name: string): number {
-  if (Number.isSafeInteger(value) && value >= 0) return value;
+  if (Number.isSafeInteger(value) && value >= 0) return value + 0;
   throw notInteger(name, value, "a non-negative integer");
 }
 

@@ -103,7 +103,7 @@ export async function openFile(
 ): Promise<{ fd: number; flags: number }> {
   const checked = checkedOptions(options);
   const flags = flagsOf(checked);
-  const { direct, mode = DEFAULT_MODE } = checked;
+  const { direct, mode } = checked;
   assertPossible(path, checked);
   const fd = typeof exact === "string" || runtime.opensAnyPath
     ? await openByFs(exact, flags, mode)
@@ -209,13 +209,14 @@ function openHint(path: string, errno: number): string {
 }
 
 /** What the options are at this moment, if each is of its type. */
-function checkedOptions(options: OpenOptions): OpenOptions {
+function checkedOptions(
+  options: OpenOptions,
+): OpenOptions & { mode: number; flags: number } {
   assertObject(options, "options");
   const { read, write, append, truncate, create, createNew, direct } = options;
   const flags = { read, write, append, truncate, create, createNew, direct };
   for (const [name, flag] of Object.entries(flags)) assertFlag(flag, name);
-  const { mode, synchronous } = options;
-  if (mode !== undefined) atMost(nonNegative(mode, "mode"), MODE_MAX, "mode");
+  const { mode = DEFAULT_MODE, synchronous } = options;
   if (
     synchronous !== undefined && synchronous !== "data" &&
     synchronous !== "full"
@@ -224,8 +225,8 @@ function checkedOptions(options: OpenOptions): OpenOptions {
       `synchronous must be "data" or "full", but is ${nameOf(synchronous)}`,
     );
   }
-  const { flags: further = 0 } = options;
-  nonNegative(int32(further, "flags"), "flags");
+  const { flags: wanted = 0 } = options;
+  const further = nonNegative(int32(wanted, "flags"), "flags");
   if ((further & NAMED_FLAGS) !== 0) {
     throw new TypeError(
       `flags must have none that has an option of its own, but is 0o${
@@ -233,7 +234,12 @@ function checkedOptions(options: OpenOptions): OpenOptions {
       }: use read, write, append, truncate, create, direct and synchronous`,
     );
   }
-  return { ...flags, mode, synchronous, flags: further };
+  return {
+    ...flags,
+    mode: atMost(nonNegative(mode, "mode"), MODE_MAX, "mode"),
+    synchronous,
+    flags: further,
+  };
 }
 
 /** The flags of `open(2)`, with the rules of `Deno.open` for combinations. */

@@ -155,7 +155,7 @@ export function adopted(
     );
   }
   if (typeof fd === "number" && (fd | 0) === fd) {
-    return { fd, handle: isHandle ? what : null };
+    return { fd: fd | 0, handle: isHandle ? what : null };
   }
   throw outOfRange("fd", fd, "a file descriptor or a FileHandle");
 }

@@ -42,6 +42,16 @@ export const fileChecks: Checks = {
     assert.ok(IS_NATIVE || engine === "fs", engine);
   },
 
+  "-0 is 0 as a mode, as flags, as a length and as a descriptor": async () => {
+    const path = newPath();
+    await (await AioFile.open(path, { ...CREATING, mode: -0 })).close();
+    await using file = await AioFile.open(path, { write: true, flags: -0 });
+    await (await AioFile.open(path, "w", -0)).close();
+    await file.truncate(-0);
+    assert.equal(await file.size(), 0);
+    assert.ok(Object.is(AioFile.adopt(-0, { closeFd: false }).fd, 0));
+  },
+
   "readAt() reads at the offset, and is short at the end of the file":
     async () => {
       await using file = await AioFile.open(fileOf(4));
