@@ -1,6 +1,6 @@
 /** `AioFile.slice()`: a part of a file that is read when it is asked for. */
 import { TextDecoder } from "node:util";
-import { outOfRange } from "../checks/arguments.ts";
+import { assertObject, outOfRange } from "../checks/arguments.ts";
 import type { OpenFile } from "../requests/open_file.ts";
 import { platform } from "../system/constants.ts";
 import { AioError } from "../system/error.ts";
@@ -180,10 +180,13 @@ export class FileSlice {
   stream(
     options: Pick<ReadableOptions, "chunkSize" | "depth"> = {},
   ): ReadableStream<Uint8Array<ArrayBuffer>> {
+    assertObject(options, "options");
     const { start, end } = this.#range;
-    const { chunkSize, depth } = options;
-    const length = end - start;
-    return this.#file.readable({ offset: start, length, chunkSize, depth });
+    return this.#file.readable({
+      ...options,
+      offset: start,
+      length: end - start,
+    });
   }
 
   /**

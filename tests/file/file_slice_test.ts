@@ -207,6 +207,15 @@ test(
   },
 );
 
+test("slice().stream() refuses options that are none", async () => {
+  using directory = new Directory();
+  await using file = await AioFile.open(directory.file("contents"));
+  const part = file.slice(2, 4);
+  for (const options of [5, "x", null, [], { start: 1 }]) {
+    assertThrows(() => part.stream(options as object), TypeError);
+  }
+});
+
 test("slice() of a closed file is EBADF, whatever is asked", async () => {
   using directory = new Directory();
   const path = directory.file("contents");
