@@ -211,7 +211,12 @@ export class Aiocb implements Disposable {
 
   /** How completion is announced; {@linkcode SIGEV_NONE} unless it is set. */
   get aio_sigevent(): Sigevent {
-    return getRequest(this).sigevent;
+    const request = getRequest(this);
+    const { sigevent } = request;
+    // Its members are fields, too, and none can be changed in progress.
+    return request.check() === EINPROGRESS
+      ? Object.freeze({ ...sigevent })
+      : sigevent;
   }
   set aio_sigevent(value: Sigevent) {
     assertObject(value, "aio_sigevent");

@@ -188,6 +188,7 @@ test(
       for (const [member, change] of changes()) {
         assertThrows(() => change(block), TypeError, undefined, member);
       }
+      assertThrows(() => block.aio_sigevent.sigev_value = 5, TypeError);
       assertEquals(members(block), before);
       assertEquals(aio_error(block), EINPROGRESS);
     }
@@ -205,7 +206,7 @@ function members(block: Aiocb) {
     nbytes: block.aio_nbytes,
     opcode: block.aio_lio_opcode,
     reqprio: block.aio_reqprio,
-    notify: block.aio_sigevent.sigev_notify,
+    sigevent: { ...block.aio_sigevent },
   };
 }
 
@@ -219,6 +220,8 @@ test(
     await done(block);
     aio_return(block);
     for (const [, change] of changes()) change(block);
+    block.aio_sigevent.sigev_value = 5;
+    assertEquals(block.aio_sigevent.sigev_value, 5);
     block.aio_fildes = fd;
     block.aio_buf = bytes("--");
     block.aio_nbytes = 2;
