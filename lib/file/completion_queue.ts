@@ -396,6 +396,11 @@ export class CompletionQueue<Tag = undefined>
       made.push(this.#make(request as QueueRequest<Tag>));
     }
     this.#assertOpen();
+    // A getter of a later request may have closed a file, or taken a buffer away.
+    for (const { file, operation, view } of made) {
+      openFileOf(file).assertOpen(syscallOf(operation));
+      if (view !== null) assertBytes(view, "buffer");
+    }
     for (const request of made) this.#outstanding.add(request);
     this.#isSubmitting = true;
     try {

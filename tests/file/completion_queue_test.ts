@@ -930,45 +930,57 @@ test("CompletionQueue lets go of what it handed over, with others that wait", {
   assert(alive < 2 * BACKLOG, `${alive} of ${tags.length} tags are alive`);
 });
 
-for (const cancel of [false, true]) {
-  test(
-    "submit() whose list has a getter that closes a file has the file " +
-      (cancel ? "cancel its request" : "wait for its request"),
-    { ignore: !isLinux },
-    async () => {
-      using directory = new Directory();
-      await using other = await AioFile.open(directory.file("x"));
-      await using fifo = new Fifo();
-      await using queue = new CompletionQueue<string>();
-      let closing: Promise<void>;
-      queue.submit([
-        { ...readOf(fifo.file), tag: "closed" },
-        {
-          ...readOf(other),
-          get tag() {
-            closing = fifo.file.close({ cancel });
-            return "other";
-          },
+test("CompletionQueue.submit() whose list has a getter that closes a file throws EBADF, and submits nothing", async () => {
+  using directory = new Directory();
+  await using other = await AioFile.open(directory.file("x"));
+  await using queue = new CompletionQueue<string>();
+  const { submitted } = metrics();
+  for (const cancel of [false, true]) {
+    const file = await AioFile.open(directory.file("y"));
+    let closing: Promise<void>;
+    const list = [
+      { ...readOf(other), tag: "first" },
+      { ...readOf(file), tag: "closed" },
+      {
+        ...readOf(other),
+        get tag() {
+          closing = file.close({ cancel });
+          return "last";
         },
-      ]);
-      const done = new Map<string, Completion<string>>();
-      if (!cancel) {
-        assert(await isPending(closing!, 5));
-        fifo.feed("y");
-      }
-      for await (const completion of queue.drain()) {
-        done.set(completion.tag, completion);
-      }
-      await closing!;
-      assertEquals(done.get("other")!.bytes, 1);
-      const { error, bytes } = done.get("closed")!;
-      assertEquals(
-        [error?.code, bytes],
-        cancel ? ["ECANCELED", 0] : [undefined, 1],
-      );
-    },
-  );
-}
+      },
+    ];
+    const error = assertThrows(() => queue.submit(list), AioError) as AioError;
+    assertEquals([error.code, error.syscall], ["EBADF", "aio_read"]);
+    await closing!;
+  }
+  assertEquals(metrics().submitted, submitted);
+  assertNothingInFlight(queue);
+});
+
+test("CompletionQueue.submit() whose list has a getter that takes a buffer away throws as batch() does, and submits nothing", async () => {
+  using directory = new Directory();
+  await using file = await AioFile.open(directory.file("x"));
+  await using queue = new CompletionQueue<number>();
+  const { submitted } = metrics();
+  const taking = () => {
+    const first = { ...readOf(file), tag: 1 };
+    const second = {
+      ...readOf(file),
+      get offset() {
+        const { buffer } = first.buffer;
+        if (!buffer.detached) structuredClone(buffer, { transfer: [buffer] });
+        return 0;
+      },
+      tag: 2,
+    };
+    return [first, second];
+  };
+  const thrown = assertThrows(() => queue.submit(taking()), TypeError);
+  const rejected = await assertRejects(() => file.batch(taking()), TypeError);
+  assertEquals((thrown as Error).message, (rejected as Error).message);
+  assertEquals(metrics().submitted, submitted);
+  assertNothingInFlight(queue);
+});
 
 function readOf(file: AioFile) {
   return { type: "read", file, buffer: new Uint8Array(1), offset: 0 } as const;
