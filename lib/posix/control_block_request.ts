@@ -232,6 +232,15 @@ export class ControlBlockRequest implements Waitable {
     this.#returned = -1;
   }
 
+  /** The same of one that C would have queued: its own end is announced. */
+  failedAsIfQueued(errno: number): void {
+    const notification = this.#notification!;
+    this.#notification = null;
+    this.failed(errno);
+    notification.takeOver();
+    notification.due();
+  }
+
   /**
    * Takes it back from the system, if no thread has it, to submit it again. The
    * system announces that it is canceled, unless its block asks for silence.

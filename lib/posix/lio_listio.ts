@@ -156,10 +156,11 @@ function queueList(
   requests: ControlBlockRequest[],
   notification: Notification | null,
 ): number {
-  const valid = requests.filter(isValidInList);
+  const accepted = requests.filter(hasValidPriority);
+  const valid = accepted.filter(hasValidOpcode);
   const prepared: ControlBlockRequest[] = [];
   try {
-    for (const request of valid) {
+    for (const request of accepted) {
       request.prepare("lio_listio");
       prepared.push(request);
     }
@@ -171,7 +172,8 @@ function queueList(
       noteSubmission(request, errno, notification);
     }
     for (const request of requests) {
-      if (!isValidInList(request)) request.failed(EINVAL);
+      if (!hasValidPriority(request)) request.failed(EINVAL);
+      else if (!hasValidOpcode(request)) request.failedAsIfQueued(EINVAL);
     }
     return errno;
   } catch (error) {
@@ -181,11 +183,19 @@ function queueList(
   }
 }
 
-/** An entry that C would not refuse by itself, leaving `EINVAL` as its status. */
-function isValidInList({ lioOpcode, reqprio }: ControlBlockRequest): boolean {
+/** Whether C would queue it: if not, the status of the entry is `EINVAL`. */
+function hasValidPriority({ reqprio }: ControlBlockRequest): boolean {
   const { AIO_PRIO_DELTA_MAX } = systemLimits();
-  return (lioOpcode === LIO_READ || lioOpcode === LIO_WRITE) && reqprio >= 0 &&
+  return reqprio >= 0 &&
     (AIO_PRIO_DELTA_MAX < 0 || reqprio <= AIO_PRIO_DELTA_MAX);
+}
+
+/**
+ * Whether it is not done with `EINVAL` as soon as C has queued it. It does not go
+ * there: glibc would do what some other opcodes stand for.
+ */
+function hasValidOpcode({ lioOpcode }: ControlBlockRequest): boolean {
+  return lioOpcode === LIO_READ || lioOpcode === LIO_WRITE;
 }
 
 /** After a call that failed for some, each block tells whether it was queued. */

@@ -2,12 +2,13 @@
  * The sentences of POSIX on notification by signal (SIGEV_SIGNAL) and on none
  * (SIGEV_NONE); see `docs/posix.md`.
  */
-import { assert, assertEquals } from "@std/assert";
+import { assert, assertEquals, assertRejects } from "@std/assert";
 import {
   AIO_NOTCANCELED,
   aio_read,
   aio_return,
   Aiocb,
+  AioError,
   allocatePinned,
   lio_listio,
   LIO_NOWAIT,
@@ -125,6 +126,23 @@ test(
     });
     await signal;
     assertEquals(list.map(aio_return), [1, 1, 1]);
+  },
+);
+
+test(
+  "lio_listio() sends the signal of an entry with an unknown aio_lio_opcode [aio-08]",
+  { ignore },
+  async () => {
+    using directory = new Directory();
+    const signal = signalOf("SIGUSR2");
+    const block = new Aiocb({
+      aio_fildes: directory.file("abc"),
+      aio_buf: allocatePinned(1),
+      aio_lio_opcode: 77,
+      aio_sigevent: { sigev_notify: SIGEV_SIGNAL, sigev_signo: SIGUSR2 },
+    });
+    await assertRejects(() => lio_listio(LIO_NOWAIT, [block]), AioError);
+    await signal;
   },
 );
 

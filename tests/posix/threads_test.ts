@@ -2,7 +2,7 @@
  * The sentences of POSIX on notification by a function on a thread of the
  * system (SIGEV_THREAD); see `docs/posix.md`.
  */
-import { assertEquals } from "@std/assert";
+import { assertEquals, assertRejects } from "@std/assert";
 import {
   aio_cancel,
   AIO_CANCELED,
@@ -13,8 +13,10 @@ import {
   aio_return,
   aio_write,
   Aiocb,
+  AioError,
   allocatePinned,
   ECANCELED,
+  EINVAL,
   lio_listio,
   LIO_NOWAIT,
   LIO_READ,
@@ -248,6 +250,25 @@ test(
     const calls = new Calls();
     await lio_listio(LIO_NOWAIT, [null], calls.sigevent(9));
     assertEquals(await calls.settle(1), [9]);
+  },
+);
+
+test(
+  "lio_listio() calls the function of an entry with an unknown aio_lio_opcode [aio-08]",
+  { ignore },
+  async () => {
+    using directory = new Directory();
+    const fd = directory.file("abc");
+    for (const mode of [LIO_NOWAIT, LIO_WAIT]) {
+      const calls = new Calls();
+      const list = [1, 2, 3, 4].map((value) => read(fd, calls.sigevent(value)));
+      list[1].aio_lio_opcode = 77;
+      // C does not queue this one.
+      list[2].aio_reqprio = -1;
+      await assertRejects(() => lio_listio(mode, list), AioError);
+      assertEquals((await calls.settle(3)).toSorted(), [1, 2, 4]);
+      assertEquals(list.map(aio_error), [0, EINVAL, EINVAL, 0]);
+    }
   },
 );
 
