@@ -43,6 +43,7 @@ import {
   ownOptions,
 } from "./options.ts";
 import {
+  allSettled,
   awaitable,
   type PromisedRequest,
   requestFor,
@@ -586,7 +587,8 @@ export class AioFile implements AsyncDisposable {
       })
     );
     dispatcher.submitTogether(together);
-    return Promise.allSettled(outcomes);
+    // Awaited, because the stacks of errors would end here in Bun.
+    return await allSettled(outcomes);
   }
 
   /**

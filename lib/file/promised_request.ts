@@ -136,6 +136,25 @@ async function awaited<Value>(promise: Promise<Value>): Promise<Value> {
   }
 }
 
+/** `Promise.allSettled()`, whose errors have such stacks as well. */
+export function allSettled<Value>(
+  promises: Promise<Value>[],
+): Promise<PromiseSettledResult<Value>[]> {
+  const outcomes = Promise.allSettled(promises);
+  return runtime.losesAwaiters ? awaitedAll(outcomes) : outcomes;
+}
+
+async function awaitedAll<Value>(
+  outcomes: Promise<PromiseSettledResult<Value>[]>,
+): Promise<PromiseSettledResult<Value>[]> {
+  const all = await outcomes;
+  for (const outcome of all) {
+    if (outcome.status === "fulfilled" || hasStack(outcome.reason)) continue;
+    withCallerFirst(outcome.reason, awaitedAll);
+  }
+  return all;
+}
+
 function hasStack(error: unknown): boolean {
   return error instanceof Error && /\n +at /.test(String(error.stack));
 }

@@ -172,6 +172,11 @@ if (bun.localeCompare("1.3.14", "en", { numeric: true }) >= 0) {
         all: () =>
           Promise.all([readable.readAt(bytes, 0), readable.truncate(5)]),
         close: () => gone().close(),
+        batch: async () => {
+          const request = { type: "read", buffer: bytes, offset: 0 } as const;
+          const [outcome] = await writable.batch([request]);
+          throw outcome.status === "rejected" && outcome.reason;
+        },
       };
       for (const [name, call] of Object.entries(failing)) {
         const error = await userFunction(call).then(
