@@ -129,7 +129,7 @@ export function readableFrom(
   options: ReadableOptions,
 ): ReadableStream<Uint8Array<ArrayBuffer>> {
   assertObject(options, "options");
-  assertOurs(options);
+  assertOurs(options, "The part to read is { offset, length }");
   const { offset = 0, length = Infinity } = options;
   const { chunkSize = CHUNK_BYTES, depth = DEPTH } = options;
   let next = fileOffset("read", offset);
@@ -202,12 +202,10 @@ export function readableFrom(
   return new ReadableStream(source, { highWaterMark: 0 });
 }
 
-/** @throws {TypeError} If the part is given as `node:fs` has it. */
-function assertOurs(options: object): void {
+/** @throws {TypeError} If the place is given as `node:fs` has it. */
+function assertOurs(options: object, place: string): void {
   if (!("start" in options) && !("end" in options)) return;
-  throw new TypeError(
-    "The part to read is { offset, length }, not { start, end } as in node:fs",
-  );
+  throw new TypeError(`${place}, not { start, end } as in node:fs`);
 }
 
 /** See {@linkcode AioFile.writable}. */
@@ -216,6 +214,7 @@ export function writableTo(
   options: WritableOptions,
 ): WritableStream<Uint8Array> {
   assertObject(options, "options");
+  assertOurs(options, "Where to begin is { offset }");
   const { offset = 0, depth = DEPTH } = options;
   let next = fileOffset("write", offset);
   atMost(positive(depth, "depth"), DEPTH_MAX, "depth");

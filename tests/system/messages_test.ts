@@ -285,6 +285,10 @@ test("requests of a file say which argument, and what it must be", async () => {
       "as in node:fs",
     ],
     [
+      () => file.writable(any({ start: 10 })),
+      "TypeError: Where to begin is { offset }, not { start, end } as in node:fs",
+    ],
+    [
       () => file.readable({ chunkSize: 0 }),
       "RangeError: chunkSize must be a positive integer, but is 0",
     ],
