@@ -1,7 +1,7 @@
 // copyTo(): bytes from one file to another, with its holes.
 
 import { assert, assertEquals, assertRejects } from "@std/assert";
-import { readdirSync, readlinkSync, readSync } from "node:fs";
+import { readSync } from "node:fs";
 import { open } from "node:fs/promises";
 import {
   AioFile,
@@ -16,6 +16,7 @@ import {
   closeSync,
   concat,
   decode,
+  descriptorsOf,
   Directory,
   encode,
   Fifo,
@@ -84,17 +85,6 @@ const [memory] = Object.values(WAYS);
 async function blocksOf(file: AioFile): Promise<number> {
   await file.sync();
   return Number((await file.stat()).blocks) * 512 / BLOCK_BYTES;
-}
-
-/** The descriptors of this process that lead to a file. */
-function descriptorsOf(path: string): number[] {
-  return readdirSync("/proc/self/fd").map(Number).filter((fd) => {
-    try {
-      return readlinkSync(`/proc/self/fd/${fd}`) === path;
-    } catch {
-      return false; // That of the directory, which is closed.
-    }
-  });
 }
 
 for (const [name, way] of Object.entries(WAYS)) {

@@ -7,6 +7,7 @@
  */
 export * from "./bytes.ts";
 export * from "./commands.ts";
+export * from "./descriptors.ts";
 export * from "./engines.ts";
 export * from "./errors.ts";
 export * from "./fifo.ts";

@@ -2,7 +2,7 @@
  * Uses a file in one of several ways, and prints how many descriptors of it and
  * how many lanes there were at each step.
  */
-import { readdirSync, readFileSync, readlinkSync } from "node:fs";
+import { readFileSync } from "node:fs";
 import {
   AioFile,
   allocatePinned,
@@ -13,6 +13,7 @@ import {
 import {
   closeSync,
   delay,
+  descriptorsOf,
   Fifo,
   openSync,
   pattern,
@@ -24,17 +25,6 @@ const BLOCK_BYTES = 4096;
 const BLOCKS = 64;
 const PATIENCE_MS = timeLimit(5_000);
 const contents = pattern(BLOCKS * BLOCK_BYTES);
-
-/** The descriptors of this process that are on the file. */
-function descriptors(): string[] {
-  return readdirSync("/proc/self/fd").filter((fd) => {
-    try {
-      return readlinkSync(`/proc/self/fd/${fd}`) === path;
-    } catch {
-      return false; // The one that lists the others.
-    }
-  });
-}
 
 /** Opens a file, `count` times. */
 function open(count: number, options?: OpenOptions): Promise<AioFile[]> {
@@ -73,16 +63,16 @@ async function lanesWhenIdle(count: number): Promise<number> {
 async function manyFiles(): Promise<unknown> {
   configure({ lanes: 8 });
   const files = await open(Number(count));
-  const opened = descriptors().length;
+  const opened = descriptorsOf(path).length;
   const reading = wrongReads(files, 8);
-  const during = descriptors().length;
+  const during = descriptorsOf(path).length;
   const duringLanes = metrics().lanes;
   const wrong = await reading;
   const idleLanes = await lanesWhenIdle(files.length);
-  const idle = descriptors().length;
+  const idle = descriptorsOf(path).length;
   const wrongAgain = await wrongReads(files, 2);
   await Promise.all(files.map((file) => file.close()));
-  const closed = descriptors().length;
+  const closed = descriptorsOf(path).length;
   return {
     opened,
     during,
@@ -120,7 +110,7 @@ async function otherProcess(): Promise<unknown> {
   configure({ lanes: 8 });
   const files = await open(3);
   const wrong = await wrongReads(files, 100);
-  const own = descriptors();
+  const own = descriptorsOf(path);
   const O_CLOEXEC = 0o2000000;
   const inheritable = own.filter((fd) => {
     const info = readFileSync(`/proc/self/fdinfo/${fd}`, "utf8");
@@ -180,9 +170,9 @@ async function synchronous(): Promise<unknown> {
     await file.truncate(1);
     await file.sync();
   }
-  const used = descriptors().length;
+  const used = descriptorsOf(path).length;
   await Promise.all(files.map((file) => file.close()));
-  return { used, closed: descriptors().length };
+  return { used, closed: descriptorsOf(path).length };
 }
 
 const tasks = {

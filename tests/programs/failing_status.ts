@@ -1,26 +1,15 @@
 /**
  * Opens a file again and again, each time with another `fstat()` or `close()` that
- * fails, until none is left that could, and prints what came of each. `failing_status.json` has the
- * library use a `node:fs` like that.
+ * fails, until none is left that could, and prints what came of each.
+ * `failing_status.json` has the library use a `node:fs` like that.
  */
-import { closeSync, openSync, readdirSync, readlinkSync } from "node:fs";
+import { closeSync, openSync } from "node:fs";
 import { AioFile } from "../../mod.ts";
+import { descriptorsOf } from "../helpers/descriptors.ts";
 import { failing } from "../helpers/failing_fs.ts";
 import { particularsOf } from "./particulars.ts";
 
 const [how, path, call = "fstat", flags = "0"] = Deno.args;
-
-/** How many descriptors lead to a file. */
-function descriptorsOf(path: string): number {
-  const leads = readdirSync("/proc/self/fd").map((fd) => {
-    try {
-      return readlinkSync(`/proc/self/fd/${fd}`);
-    } catch {
-      return null;
-    }
-  });
-  return leads.filter((lead) => lead === path).length;
-}
 
 const options = { read: true, write: true, flags: Number(flags) };
 
@@ -47,4 +36,6 @@ do {
   Object.assign(failing, { call, after: outcomes.length });
   outcomes.push(await particularsOf(ways[how]()));
 } while (failing.after < 0);
-console.log(JSON.stringify({ outcomes, descriptors: descriptorsOf(path) }));
+console.log(
+  JSON.stringify({ outcomes, descriptors: descriptorsOf(path).length }),
+);

@@ -2,15 +2,10 @@
  * Uses files as on Windows, in one of several ways, and prints what came of it.
  * `like_windows.json` has the library use a `node:fs` like that.
  */
-import {
-  constants,
-  openSync,
-  readdirSync,
-  readlinkSync,
-  renameSync,
-} from "node:fs";
+import { constants, openSync, renameSync } from "node:fs";
 import { runtime } from "../../ffi/current.ts";
 import type { AioError, AioFile as File } from "../../mod.ts";
+import { descriptorsOf } from "../helpers/descriptors.ts";
 
 Reflect.set(runtime, "host", { ...runtime.host, os: "windows" });
 // Only now, because it looks at once what system this is.
@@ -26,18 +21,6 @@ async function outcomeOf(call: Promise<unknown>): Promise<unknown> {
     const { code, message } = error as AioError;
     return [code, message.replaceAll(path, "PATH").replaceAll(other, "OTHER")];
   }
-}
-
-/** How many descriptors lead to a file. */
-function descriptorsOf(path: string): number {
-  const leads = readdirSync("/proc/self/fd").map((fd) => {
-    try {
-      return readlinkSync(`/proc/self/fd/${fd}`);
-    } catch {
-      return null;
-    }
-  });
-  return leads.filter((lead) => lead === path).length;
 }
 
 const ways: Record<string, () => Promise<object>> = {
@@ -61,7 +44,7 @@ const ways: Record<string, () => Promise<object>> = {
     const read = file.readAt(into, 0);
     const written = await file.writeAt(bytes, 0);
     const count = await read;
-    return { written, read: count, descriptors: descriptorsOf(path) };
+    return { written, read: count, descriptors: descriptorsOf(path).length };
   },
 
   async device() {

@@ -3,8 +3,8 @@
  * the files that a worker opened, so that their numbers come to other files:
  * opens some, and prints how many of these were written to.
  */
-import { fstatSync, openSync, readlinkSync } from "node:fs";
-import { delay } from "../helpers/mod.ts";
+import { fstatSync, openSync } from "node:fs";
+import { delay, descriptorsOf } from "../helpers/mod.ts";
 
 const ROUNDS = 6;
 const WORKERS = 3;
@@ -13,14 +13,6 @@ const FILES = 30;
 const [directory] = Deno.args;
 const own: number[] = [];
 let reused = 0;
-
-function isOpen(fd: number, path: string): boolean {
-  try {
-    return readlinkSync(`/proc/self/fd/${fd}`) === path;
-  } catch {
-    return false;
-  }
-}
 
 async function terminate(name: string): Promise<void> {
   const path = `${directory}/${name}`;
@@ -32,7 +24,7 @@ async function terminate(name: string): Promise<void> {
     worker.postMessage(path);
   });
   worker.terminate();
-  while (isOpen(number, path)) await delay(0);
+  while (descriptorsOf(path).includes(number)) await delay(0);
   const fds = Array.from(
     { length: FILES },
     (_, index) => openSync(`${path}_${index}`, "w"),

@@ -1,7 +1,7 @@
 // append(): at the end, in the order of the calls, on any file open for writing.
 
 import { assert, assertEquals } from "@std/assert";
-import { readdirSync, readFileSync } from "node:fs";
+import { readFileSync } from "node:fs";
 import {
   aio_read,
   Aiocb,
@@ -16,6 +16,7 @@ import {
   assertBytes,
   concat,
   constants,
+  descriptorsOf,
   Directory,
   encode,
   engineHere,
@@ -41,15 +42,10 @@ const modes = {
 
 /** The access modes of the descriptors of this process that are on `path`. */
 function accessModesOf(path: string): number[] {
-  return readdirSync("/proc/self/fd").flatMap((fd) => {
-    try {
-      if (Deno.readLinkSync(`/proc/self/fd/${fd}`) !== path) return [];
-      const info = readFileSync(`/proc/self/fdinfo/${fd}`, "utf8");
-      const flags = parseInt(info.match(/^flags:\s*([0-7]+)$/m)![1], 8);
-      return [flags & (constants.O_WRONLY | constants.O_RDWR)];
-    } catch {
-      return []; // The descriptor that lists the others.
-    }
+  return descriptorsOf(path).map((fd) => {
+    const info = readFileSync(`/proc/self/fdinfo/${fd}`, "utf8");
+    const flags = parseInt(info.match(/^flags:\s*([0-7]+)$/m)![1], 8);
+    return flags & (constants.O_WRONLY | constants.O_RDWR);
   });
 }
 
