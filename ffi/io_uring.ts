@@ -215,6 +215,11 @@ export class Rings {
     return this.#call(this.pending, ENTER_GETEVENTS);
   }
 
+  /** A call that has the kernel do nothing. */
+  callForNothing(): void {
+    this.#call(0, 0);
+  }
+
   #call(count: number, flags: number): number {
     const result = this.#enter(
       SYS_IO_URING_ENTER,

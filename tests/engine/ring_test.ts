@@ -16,7 +16,7 @@ import {
   isGoneOnByLibrt,
 } from "../../lib/engine/io_uring/io_uring_engine.ts";
 import {
-  callTime_us,
+  ReadsTogether,
   readsTogetherMin,
 } from "../../lib/engine/io_uring/reads_together.ts";
 import { Ring, type RingEntry } from "../../lib/engine/io_uring/ring.ts";
@@ -396,7 +396,7 @@ test("places are used again, and no more than are in flight at once", () => {
 /** A channel of a direct file, on a kernel that can try what it is given, if it says 0. */
 function newChannel(
   traits: Partial<FileTraits> = {},
-  { size = 128, readsTogetherMin = Infinity, tried = 0 } = {},
+  { size = 128, together = new ReadsTogether(() => {}), tried = 0 } = {},
 ) {
   const kernel = new Kernel(size);
   const waiter = new RingWaiter(kernel as unknown as Rings, true, () => {});
@@ -409,7 +409,7 @@ function newChannel(
     owner,
     waiter,
     new Set(),
-    readsTogetherMin,
+    together,
   );
   kernel.onComplete = () => {
     kernel.completeAll(tried);
@@ -499,10 +499,25 @@ test("a turn hands over two of those, too, that were submitted with something el
   channel.close();
 });
 
+/** Spends so long, which other programs can only make longer. */
+function spend(time_us: number): void {
+  const end_ms = clock_ms() + time_us / 1000;
+  while (clock_ms() < end_ms);
+}
+
+/** Asks until it is measured whether so many reads go together. */
+function measured(together: ReadsTogether, reads: number): boolean {
+  for (let asked = 0; asked < 64; asked++) together.pay(reads);
+  return together.pay(reads);
+}
+
 test("a ring goes before the page cache with as many short reads as pay", () => {
-  const few = newChannel({}, { readsTogetherMin: 8 }).channel;
+  const together = new ReadsTogether(() => spend(5));
+  const { channel } = newChannel({}, { together });
   const isAhead = (reads: number, length: number) =>
-    few.isAheadOfCache(reads, { ...requestOf("read", 0), length });
+    channel.isAheadOfCache(reads, { ...requestOf("read", 0), length });
+  assert(!isAhead(8, 4096), "before that is measured");
+  assert(measured(together, 8));
   assertEquals([1, 7, 8, 4096].map((reads) => isAhead(reads, 4096)), [
     false,
     false,
@@ -516,23 +531,23 @@ test("a ring goes before the page cache with as many short reads as pay", () => 
 });
 
 test("the longer a call takes, the fewer reads pay to be handed over together", () => {
-  const counts = [0.1, 0.6, 0.7, 0.85, 1.1, 2, 50].map(readsTogetherMin);
-  assertEquals(counts, [Infinity, Infinity, 51, 20, 10, 8, 8]);
+  const counts = [0.1, 1, 1.25, 1.5, 2, 3, 50].map(readsTogetherMin);
+  assertEquals(counts, [Infinity, Infinity, 48, 24, 12, 8, 8]);
 });
 
-test("the time of a call is that of the shortest round", () => {
-  const CALL_MS = 0.5;
+test("a call takes as long as in the shortest round", () => {
   let calls = 0;
-  const work = (isShort: (call: number) => boolean) => () => {
-    const end_ms = clock_ms() + (isShort(calls++) ? 0 : CALL_MS);
-    while (clock_ms() < end_ms);
-  };
-  const begin_ms = clock_ms();
-  const time_us = callTime_us(work(() => false));
-  assert(time_us >= CALL_MS * 1000);
-  assert(time_us <= (clock_ms() - begin_ms) * 1000 / calls, "more than a mean");
-  const before = calls;
-  assert(callTime_us(work((call) => call > before + 8)) < CALL_MS * 1000);
+  // Only the last round of all is short.
+  const together = new ReadsTogether(() => ++calls <= 63 * 16 && spend(5));
+  assert(!measured(together, 4096));
+  assertEquals(calls, 64 * 16);
+});
+
+test("fewer reads than ever pay do not have calls measured", () => {
+  const together = new ReadsTogether(() => {
+    throw new Error("a call was made");
+  });
+  assert(!measured(together, 7));
 });
 
 /** What a kernel says of an empty write that must not wait. */

@@ -24,7 +24,7 @@ import { closeSecondsBy } from "../../system/descriptor.ts";
 import { librtEngine } from "../librt/librt_engine.ts";
 import { NonblockingCalls } from "../streams/nonblocking_calls.ts";
 import { StreamChannel } from "../streams/stream_channel.ts";
-import { callTime_us, readsTogetherMin } from "./reads_together.ts";
+import { ReadsTogether } from "./reads_together.ts";
 import { RingChannel } from "./ring_channel.ts";
 import { RingReadiness } from "./ring_readiness.ts";
 import { RingWaiter, waits } from "./ring_waiter.ts";
@@ -88,7 +88,7 @@ export function newIoUringEngine(rings: Rings): Engine {
     }
   });
   closeSecondsBy((fd) => files.ring.close(fd));
-  const readsMin = readsTogetherMin(callTime_us(() => rings.submit()));
+  const together = new ReadsTogether(() => rings.callForNothing());
   let readiness: RingReadiness | null = null;
   return {
     name: "io_uring",
@@ -97,7 +97,7 @@ export function newIoUringEngine(rings: Rings): Engine {
     open(fd: number, file: FileTraits, owner: ChannelOwner): Channel {
       if (isForLibrt(file)) return librtEngine.open(fd, file, owner);
       const newChannel = () =>
-        new RingChannel(fd, file, owner, files, harvested, readsMin);
+        new RingChannel(fd, file, owner, files, harvested, together);
       if (file.isSeekable) {
         return new ByKind(
           newChannel(),

@@ -22,6 +22,7 @@ import type {
 } from "../engine.ts";
 import { HARVEST_BYTES_MAX, HARVEST_MAX } from "../polling.ts";
 import { takeTransfer, Transfer } from "../transfer.ts";
+import type { ReadsTogether } from "./reads_together.ts";
 import type { RingEntry } from "./ring.ts";
 import type { RingWaiter } from "./ring_waiter.ts";
 
@@ -47,7 +48,7 @@ export class RingChannel implements Channel {
   readonly #owner: ChannelOwner;
   readonly #waiter: RingWaiter;
   readonly #harvested: Set<ChannelOwner>;
-  readonly #readsTogetherMin: number;
+  readonly #together: ReadsTogether;
   readonly #transfers = new LinkedList<RingTransfer>();
   #syncs = 0;
   /** Up to where direct writes were submitted. */
@@ -64,7 +65,7 @@ export class RingChannel implements Channel {
    * @param owner Hears of what is done.
    * @param waiter Of the ring.
    * @param harvested Those who are to be told that there is room again.
-   * @param readsTogetherMin From how many reads at once on the page cache is slower.
+   * @param together From how many reads at once on the page cache is slower.
    */
   constructor(
     fd: number,
@@ -72,14 +73,14 @@ export class RingChannel implements Channel {
     owner: ChannelOwner,
     waiter: RingWaiter,
     harvested: Set<ChannelOwner>,
-    readsTogetherMin: number,
+    together: ReadsTogether,
   ) {
     this.fd = fd;
     this.file = file;
     this.#owner = owner;
     this.#waiter = waiter;
     this.#harvested = harvested;
-    this.#readsTogetherMin = readsTogetherMin;
+    this.#together = together;
   }
 
   /**
@@ -142,8 +143,8 @@ export class RingChannel implements Channel {
   }
 
   isAheadOfCache(reads: number, { length }: AskedRead): boolean {
-    return reads >= this.#readsTogetherMin &&
-      length <= READS_TOGETHER_BYTES_MAX && this.canTry;
+    return length <= READS_TOGETHER_BYTES_MAX && this.canTry &&
+      this.#together.pay(reads);
   }
 
   readonly #newTransfer = (
