@@ -15,7 +15,7 @@ import type { Operation } from "../engine/engine.ts";
 import { engine } from "../engine/serving.ts";
 import { dispatcher } from "../requests/dispatcher.ts";
 import { type Cached, type Opened, OpenFile } from "../requests/open_file.ts";
-import { closeDescriptor } from "../system/descriptor.ts";
+import { closeDescriptor } from "../system/close.ts";
 import { withCallerFirst } from "../system/error.ts";
 import { placeOf } from "../system/pinned.ts";
 import { type NodeFlags, withoutNodeFlags } from "./node_flags.ts";

@@ -8,24 +8,20 @@ import type { FileTraits, Operation } from "../engine/engine.ts";
 import { engine, settle } from "../engine/serving.ts";
 import { turn } from "../engine/turn.ts";
 import { type Buffers, lengthOf } from "../checks/buffers.ts";
+import { closeDescriptor, closeSecond, type Handle } from "../system/close.ts";
 import { EBADF, EINVAL, platform } from "../system/constants.ts";
 import { counters } from "../system/counters.ts";
+import { duplicateDescriptor, statusOf } from "../system/descriptor.ts";
+import { AioError, withCallerFirst } from "../system/error.ts";
 import {
-  closeDescriptor,
-  closeSecond,
-  duplicateDescriptor,
-  type Handle,
-  reopenFile,
-  reopenForAppending,
   sizeNow,
   sizeOf,
   statOf,
-  statusOf,
   truncateFile,
-} from "../system/descriptor.ts";
-import { AioError, withCallerFirst } from "../system/error.ts";
-import { ASSUMED_FLAGS, isOpenFor } from "../system/fs_descriptor.ts";
+} from "../system/file_status.ts";
 import { fileName, type NamedFile } from "../system/hints.ts";
+import { ASSUMED_FLAGS, isOpenFor } from "../system/open_flags.ts";
+import { reopenFile, reopenForAppending } from "../system/reopen.ts";
 import { applySettings, isServedByFs } from "../system/settings.ts";
 import { FileQueue } from "./file_queue.ts";
 import { RangeLocks } from "./range_locks.ts";

@@ -10,7 +10,6 @@ import {
   fstatSync,
   openSync,
   read,
-  readFileSync,
   readSync,
 } from "node:fs";
 import { promisify } from "node:util";
@@ -19,41 +18,14 @@ import { EBADF, platform } from "./constants.ts";
 import { AioError, errnoOf } from "./error.ts";
 import { allocateOwn } from "./pinned.ts";
 
-const { constants, errno: errnos } = platform;
+const { errno: errnos } = platform;
 const readPromised = promisify(read);
 
 /** So much is read at once to find the end of a device, also of one that is direct. */
 const BLOCK_BYTES = 4096;
 
-/** Those of a descriptor of which nobody tells. It may append for all that is known. */
-export const ASSUMED_FLAGS = constants.O_RDWR | constants.O_DSYNC;
-
-/**
- * The flags that a descriptor was opened with, as `F_GETFL` has them.
- *
- * @param fd The descriptor.
- * @param opened The flags, where they are known.
- * @returns -1 if it is not open. Where nobody tells, it is taken to be open for
- * reading and writing, and synchronous: then its writes go one at a time, which does
- * no harm.
- */
-export function flagsOfOpen(fd: number, opened?: number): number {
-  if (!isOpen(fd)) return -1;
-  return opened ?? flagsInProc(fd) ?? ASSUMED_FLAGS;
-}
-
-/** Whether a file that is opened with such flags can be written, or else read. */
-export function isOpenFor(flags: number, isWrite: boolean): boolean {
-  const { O_ACCMODE, O_RDONLY, O_WRONLY } = constants;
-  return (flags & O_ACCMODE) !== (isWrite ? O_RDONLY : O_WRONLY);
-}
-
-function isOpen(fd: number): boolean {
-  return statsOrErrno(fd) !== EBADF;
-}
-
 /** Exact numbers, as those of Windows are long; or why nobody tells. */
-function statsOrErrno(fd: number): BigIntStats | number {
+export function statsOrErrno(fd: number): BigIntStats | number {
   try {
     return fstatSync(fd, { bigint: true });
   } catch (error) {
@@ -62,23 +34,6 @@ function statsOrErrno(fd: number): BigIntStats | number {
     // Deno for Windows has other errors for pipes and devices.
     const isOwn = errno === EBADF || platform.os !== "windows";
     return isOwn ? errno : errnos.ENOTSUP;
-  }
-}
-
-/** Whether somebody tells the flags of a descriptor that the library did not open. */
-export function tellsFlags(fd: number): boolean {
-  return flagsInProc(fd) !== null;
-}
-
-/** As Linux tells them, if it may be asked. */
-function flagsInProc(fd: number): number | null {
-  if (platform.os !== "linux" || !runtime.readsSystemFiles) return null;
-  try {
-    const text = readFileSync(`/proc/self/fdinfo/${fd}`, "utf8");
-    const [, octal] = /^flags:\s*([0-7]+)/m.exec(text) ?? [];
-    return octal === undefined ? null : parseInt(octal, 8);
-  } catch {
-    return null;
   }
 }
 

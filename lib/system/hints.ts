@@ -8,8 +8,8 @@
 import { fstatSync } from "node:fs";
 import { type DirectAlignment, directAlignmentOf } from "../../ffi/statx.ts";
 import { EBADF, EINVAL, platform } from "./constants.ts";
-import { flagsOfOpen, isOpenFor } from "./fs_descriptor.ts";
 import { librt } from "./librt.ts";
+import { flagsOfOpen, isOpenFor } from "./open_flags.ts";
 import { isServedByFs } from "./settings.ts";
 
 const { constants, errno: { EACCES } } = platform;

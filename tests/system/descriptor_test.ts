@@ -1,7 +1,7 @@
 // What is asked of descriptors, where the system has no memory.
 
 import { assertEquals } from "@std/assert";
-import { reopenDescriptor } from "../../lib/system/descriptor.ts";
+import { reopenDescriptor } from "../../lib/system/reopen.ts";
 import { librt } from "../../lib/system/librt.ts";
 import {
   constants,

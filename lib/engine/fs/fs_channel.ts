@@ -15,7 +15,7 @@ import {
   platform,
 } from "../../system/constants.ts";
 import { errnoOf } from "../../system/error.ts";
-import { isOpenFor } from "../../system/fs_descriptor.ts";
+import { isOpenFor } from "../../system/open_flags.ts";
 import { pinnedBytesOf } from "../../system/pinned.ts";
 import type {
   Channel,

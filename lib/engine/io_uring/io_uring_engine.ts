@@ -20,7 +20,7 @@ import type {
   EngineRequest,
   FileTraits,
 } from "../engine.ts";
-import { closeSecondsBy } from "../../system/descriptor.ts";
+import { closeSecondsBy } from "../../system/close.ts";
 import { librtEngine } from "../librt/librt_engine.ts";
 import { NonblockingCalls } from "../streams/nonblocking_calls.ts";
 import { StreamChannel } from "../streams/stream_channel.ts";

@@ -10,7 +10,7 @@ import { isList } from "../../checks/buffers.ts";
 import { offsetAfter } from "../../checks/offset.ts";
 import { type Linked, LinkedList } from "../../collections/linked_list.ts";
 import { EAGAIN, ECANCELED, EINTR, platform } from "../../system/constants.ts";
-import { isOpenFor } from "../../system/fs_descriptor.ts";
+import { isOpenFor } from "../../system/open_flags.ts";
 import { addressInPlace } from "../../system/pinned.ts";
 import type {
   AskedRead,

@@ -26,11 +26,9 @@
 import { mayEndFirst } from "../../../ffi/isolate.ts";
 import { assert } from "../../checks/assert.ts";
 import { platform } from "../../system/constants.ts";
-import {
-  closeSecond,
-  duplicateDescriptor,
-  reopenDescriptor,
-} from "../../system/descriptor.ts";
+import { closeSecond } from "../../system/close.ts";
+import { duplicateDescriptor } from "../../system/descriptor.ts";
+import { reopenDescriptor } from "../../system/reopen.ts";
 import { settings } from "../../system/settings.ts";
 import type {
   Channel,
