@@ -8,16 +8,22 @@ import { runtime } from "./current.ts";
 import { librt } from "./librt.ts";
 import { systemFiles } from "./system_files.ts";
 
+/** What the command line has then. */
+const ARGUMENTS = {
+  restarts: /^--(watch|(unstable-)?hmr)/,
+  tests: /^(test|--test-worker)$/,
+};
+
 let answer: boolean | null = null;
 
 /**
- * Whether this isolate may end while the process lives on: that of a worker, that
- * of a file of `deno test`, and that of `deno run --watch`. Memory that the isolate
- * owns, and functions in it, must then never be given to native threads. To be
+ * Whether this isolate may end while the process lives on: that of a worker, that of a
+ * file of `deno test` or `bun test`, and that of `deno run --watch`. Memory that the
+ * isolate owns, and functions in it, must then never be given to native threads. To be
  * asked when native calls are permitted.
  */
 export function mayEndFirst(): boolean {
-  return answer ??= !isFirstThread() || isWatched();
+  return answer ??= !isFirstThread() || endsIsolates();
 }
 
 /**
@@ -32,16 +38,15 @@ function isFirstThread(): boolean {
 }
 
 /**
- * Whether Deno starts the program again in the same process when its files change.
- * It does so with the package from npm, too. Only the command line tells; an argument
- * of the program itself that is the same does no harm.
+ * Whether the runtime may end isolates that it has on the process's first thread: Deno
+ * when files change, with the package from npm, too, and Bun after each file of tests,
+ * with `--isolate`, `--parallel`, or a line in bunfig.toml. Only the command line tells;
+ * an argument of the program itself that is the same does no harm.
  */
-function isWatched(): boolean {
-  if (!runtime.restartsInProcess || librt().platform.os !== "linux") {
-    return false;
-  }
+function endsIsolates(): boolean {
+  const { endsIsolatesFor } = runtime;
+  if (endsIsolatesFor === null || librt().platform.os !== "linux") return false;
   const command = systemFiles.read("/proc/self/cmdline") ?? "";
-  return command.split("\0").some((argument) =>
-    /^--(watch|(unstable-)?hmr)/.test(argument)
-  );
+  const pattern = ARGUMENTS[endsIsolatesFor];
+  return command.split("\0").some((argument) => pattern.test(argument));
 }

@@ -135,10 +135,11 @@ export interface Runtime {
    */
   readonly bindsAtImport: boolean;
   /**
-   * Whether the command line may have it end the isolate and start the program again in
-   * the same process, when its files change.
+   * For what the command line may have it end the isolate while the process lives on:
+   * to start the program again when its files change, or to give the next file of tests
+   * one of its own. `null` if it never does.
    */
-  readonly restartsInProcess: boolean;
+  readonly endsIsolatesFor: "restarts" | "tests" | null;
   /**
    * Why this runtime cannot call native code at all, if so. It may throw its own error
    * where it does not permit native calls, which it may ask somebody about.

@@ -94,7 +94,7 @@ export const runtime: Runtime = {
   prefersBigOffsets: true,
   losesAwaiters: false,
   bindsAtImport: isGranted(FFI),
-  restartsInProcess: true,
+  endsIsolatesFor: "restarts",
   unusable: WHY_NO_DESCRIPTORS,
 
   get forbidden(): string | null {

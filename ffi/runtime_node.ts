@@ -60,7 +60,7 @@ export const runtime: Runtime = {
   losesAwaiters: isBun,
   bindsAtImport: false,
   // Node starts another process, and Bun's --hot keeps the isolate.
-  restartsInProcess: isDeno,
+  endsIsolatesFor: isDeno ? "restarts" : isBun ? "tests" : null,
   get unusable(): string | null {
     return WHY_NO_DESCRIPTORS ?? loadKoffi();
   },

@@ -537,6 +537,66 @@ testEach(
   },
 );
 
+/** A file of tests that leaves reads in flight, into memory of its isolate. */
+const LEAVES_READS = `
+import { test } from "bun:test";
+import { constants, openSync } from "node:fs";
+import { aio_read, Aiocb, allocatePinned } from "${NAME}";
+test("leaves reads in flight", () => {
+  for (let count = 0; count < 8; count++) {
+    const aio_fildes = openSync(process.env.FIFO, constants.O_RDWR);
+    aio_read(new Aiocb({ aio_fildes, aio_buf: allocatePinned(1 << 20) }));
+  }
+});`;
+
+/** Another one: takes what memory is free, ends the reads, and looks at its own. */
+const LOOKS_AT_MEMORY = `
+import { expect, test } from "bun:test";
+import { constants, openSync, writeSync } from "node:fs";
+import { setTimeout } from "node:timers/promises";
+import { allocatePinned } from "${NAME}";
+test("has memory of its own", async () => {
+  const all = [];
+  for (let count = 0; count < 20; count++) {
+    Bun.gc(true);
+    for (let i = 0; i < 12; i++) all.push(allocatePinned(1 << 20).fill(1));
+    await setTimeout(20);
+  }
+  const fd = openSync(process.env.FIFO, constants.O_RDWR);
+  for (let count = 0; count < 8; count++) {
+    writeSync(fd, Buffer.alloc(4096, 2));
+    await setTimeout(20);
+  }
+  const changed = all.filter((bytes) => bytes.some((byte) => byte !== 1));
+  expect(changed.length).toBe(0);
+}, 60_000);`;
+
+const newestBun = runtimes[runtimes.length - 1];
+
+test(
+  `${newestBun.name}: reads of a file of tests change no memory of the next one`,
+  {
+    ignore: !isLinux || newestBun.path === null,
+    limit_ms,
+  },
+  async () => {
+    await withFifo(async (fifo) => {
+      const files = [`${fifo}.first.test.mjs`, `${fifo}.second.test.mjs`];
+      await Deno.writeTextFile(files[0], LEAVES_READS);
+      await Deno.writeTextFile(files[1], LOOKS_AT_MEMORY);
+      const command = [newestBun.path!, "test", "--isolate", ...files];
+      const { code, stderr } = await run(
+        directory,
+        "env",
+        `FIFO=${fifo}`,
+        ...command,
+      );
+      assertEquals(code, 0, stderr);
+      assertMatch(stderr, /2 pass/);
+    });
+  },
+);
+
 test("Deno: lives when `deno run --watch` starts it again in flight", {
   ignore: !isLinux,
   limit_ms,
