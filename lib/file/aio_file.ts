@@ -467,8 +467,7 @@ export class AioFile implements AsyncDisposable {
    * the system may have dropped it, and another try that succeeds proves
    * nothing. Write it again.
    *
-   * A {@linkcode AioFile.prototype.truncate | truncate} is covered only if it was
-   * awaited before.
+   * It covers a {@linkcode AioFile.prototype.truncate | truncate} before it as well.
    *
    * On macOS the data may stay in the drive's cache, where a loss of power
    * reaches them. There, await the writes and call `fsync` of `node:fs` with
@@ -502,7 +501,7 @@ export class AioFile implements AsyncDisposable {
    * Brings every write that was submitted before this call to disk, as
    * {@linkcode AioFile.prototype.sync | sync} does, without metadata that reading
    * the data back does not need, as `aio_fsync(O_DSYNC)`. The size is needed: that
-   * of an awaited {@linkcode AioFile.prototype.truncate | truncate} is covered.
+   * of a {@linkcode AioFile.prototype.truncate | truncate} before it is covered.
    *
    * What `sync` says of errors, and of macOS, holds here as well.
    *

@@ -87,7 +87,8 @@ export class FileSlice {
 
   /**
    * The bytes, in memory of their own. Of a pipe or a terminal they are those that come
-   * from now on, until there are as many, or it ends.
+   * from now on, until there are as many, it ends, or that is canceled: what has come
+   * by then is there.
    *
    * @param options Cancellation and priority.
    * @returns The bytes, fewer than were asked for where the file ends before.

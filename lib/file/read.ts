@@ -1,9 +1,10 @@
 /** Reads into memory of their own, as far as the file goes. */
 import { runtime } from "../../ffi/current.ts";
+import { isAborted, reasonOf } from "../checks/abort_signal.ts";
 import { offsetAfter } from "../checks/offset.ts";
 import type { OpenFile } from "../requests/open_file.ts";
 import { ECANCELED } from "../system/constants.ts";
-import { AioError } from "../system/error.ts";
+import { AioError, isCancellation } from "../system/error.ts";
 import { fileName } from "../system/hints.ts";
 import type { IoOptions } from "./options.ts";
 import { transfer } from "./transfers.ts";
@@ -81,9 +82,17 @@ async function readPieces(
   const pieces: Uint8Array<ArrayBuffer>[] = [];
   const queue = file.queueWithin("read");
   for (let at = offset; left > 0; wanted = PIECE_BYTES) {
-    assertWanted();
     const piece = runtime.allocateUnsafe(Math.min(wanted, left));
-    const bytes = await transfer(queue, "read", piece, at, options);
+    let bytes: number;
+    try {
+      assertWanted();
+      bytes = await transfer(queue, "read", piece, at, options);
+    } catch (error) {
+      // What a pipe gave is nowhere else any more.
+      const hasMore = isSeekable || pieces.length === 0;
+      if (hasMore || !isCanceled(error, options)) throw error;
+      break;
+    }
     if (bytes > 0) pieces.push(upTo(piece, bytes));
     // What a pipe does not have yet may come.
     if (isWhole && !isSeekable ? bytes === 0 : bytes < piece.byteLength) break;
@@ -92,6 +101,11 @@ async function readPieces(
     left -= bytes;
   }
   return joined(pieces);
+}
+
+function isCanceled(error: unknown, { signal }: IoOptions): boolean {
+  return error instanceof AioError && isCancellation(error) ||
+    signal !== undefined && isAborted(signal) && error === reasonOf(signal);
 }
 
 /** The next multiple: what a direct transfer has to be. */
