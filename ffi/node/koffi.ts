@@ -107,7 +107,7 @@ function adviceOn(code: string | undefined): string {
     case "ERR_DLOPEN_DISABLED":
       // Two flags of Node forbid addons.
       return process.permission === undefined
-        ? "start Node without --no-addons"
+        ? "start the program without --no-addons"
         : "start Node with --allow-addons";
     case "ERR_ACCESS_DENIED":
       return "start Node with --allow-fs-read for koffi and @koromix in " +

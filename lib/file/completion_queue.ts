@@ -346,7 +346,7 @@ export class CompletionQueue<Tag = undefined>
   sync(
     file: AioFile,
     tag: Tag | ([Tag] extends [undefined] ? void : never),
-    options: { dataOnly?: boolean } = {},
+    options: { dataOnly?: boolean | undefined } = {},
   ): void {
     assertQueue(this);
     assertObject(options, "options");

@@ -226,6 +226,7 @@ const UNDEFINED_OPTIONS = `
     open: aio.OpenOptions;
     pinned: aio.PinnedOptions;
     queue: aio.CompletionQueueOptions;
+    sync: NonNullable<Parameters<aio.CompletionQueue["sync"]>[2]>;
     readable: aio.ReadableOptions;
     settings: Parameters<typeof aio.configure>[0];
     writable: aio.WritableOptions;
@@ -910,7 +911,7 @@ const READABLE = ["program.mjs", `node_modules/${NAME}`, "node_modules/koffi"]
 /** Flags of Node with which koffi is not loaded, and what the error says of it. */
 const WITHOUT_ADDONS: [what: string, flags: string[], says: string[]][] = [
   ["--no-addons", ["--no-addons"], [
-    `${NO_ADDON}start Node without --no-addons`,
+    `${NO_ADDON}start the program without --no-addons`,
   ]],
   ["--permission", ["--permission", "--allow-fs-read=*"], [
     `${NO_ADDON}start Node with --allow-addons`,
