@@ -20,12 +20,11 @@ test("lanesFor() has a lane for each of a few requests", () => {
   assertEquals([1, 2, 3, 4].map(lanesFor), [1, 2, 3, 4]);
 });
 
-test("lanesFor() has more lanes than threads where these are all busy", () => {
-  assert(lanesFor(10_000) > threads());
-  assert(lanesFor(10_000) < 2 * threads());
+test("lanesFor() has no more lanes than threads", () => {
+  assertEquals(lanesFor(10_000), threads());
 });
 
-test("lanesFor() has two requests a lane where threads are to find another", () => {
-  assertEquals(lanesFor(16), 8);
-  assertEquals(lanesFor(threads()), threads() / 2);
+test("lanesFor() has two requests a lane, and four where lanes are many", () => {
+  assertEquals([8, 16, 24, 32].map(lanesFor), [4, 8, 12, 16]);
+  assertEquals([33, 64, 66].map(lanesFor), [16, 16, 17]);
 });
