@@ -137,8 +137,8 @@ export interface Channel {
   /** It has none, and the isolate may end: gives back what it can do without. */
   rest?(): void;
   /**
-   * It has none: resolves when no native call names the descriptor any more. A channel
-   * without it makes no such calls.
+   * It has none: resolves when no native call names the descriptor any more, nor waits
+   * for what it had. A channel without it makes no such calls.
    */
   whenUnused?(): Promise<void>;
   /**

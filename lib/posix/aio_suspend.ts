@@ -1,6 +1,7 @@
 /** `aio_suspend()`: waits for requests. */
 import { type Aiocb, requestsOf } from "./aiocb.ts";
 import { nameOf } from "../checks/bytes.ts";
+import { waiter } from "../engine/librt/waiter.ts";
 import { EAGAIN, EINPROGRESS, EINVAL } from "../system/constants.ts";
 import { AioError } from "../system/error.ts";
 import { librt } from "../system/librt.ts";
@@ -43,12 +44,11 @@ export async function aio_suspend(
   librt("aio_suspend");
   for (const request of requests) request.assertSubmitted("aio_suspend");
   assertTimeout(timeout_ms);
-  if (
-    requests.length === 0 ||
-    requests.some((request) => request.check() !== EINPROGRESS)
-  ) return;
-  const failed = await untilDone(requests, 1, { timeout_ms });
-  if (failed !== null) return;
+  const isDone = requests.length === 0 ||
+    requests.some((request) => request.check() !== EINPROGRESS);
+  if (isDone || await untilDone(requests, 1, { timeout_ms }) !== null) {
+    return waiter.whenBack();
+  }
   throw new AioError(`No request was done within ${timeout_ms} ms`, {
     errno: EAGAIN,
     syscall: "aio_suspend",

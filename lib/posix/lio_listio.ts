@@ -18,6 +18,7 @@ import { AioError } from "../system/error.ts";
 import { librt } from "../system/librt.ts";
 import { systemLimits } from "../system/limits.ts";
 import type { Notification } from "../engine/librt/notification.ts";
+import { waiter } from "../engine/librt/waiter.ts";
 import { notificationFor, type Sigevent } from "./sigevent.ts";
 import { untilDone } from "./until_done.ts";
 
@@ -137,6 +138,7 @@ export async function lio_listio(
     return;
   }
   const failedLater = await untilDone(queued, queued.length);
+  await waiter.whenBack();
   if (isPart && errno === EAGAIN) throw notAllQueued(requests, queued);
   const failed = requests.length - queued.length + failedLater!;
   if (failed === 0) return;

@@ -2,18 +2,29 @@
 // sanitizers, which are on here as they are by default in older versions.
 
 import {
+  aio_read,
+  aio_return,
+  aio_suspend,
+  Aiocb,
   AioFile,
   allocatePinned,
   CompletionQueue,
+  lio_listio,
+  LIO_READ,
+  LIO_WAIT,
+  LIO_WRITE,
   type OpenOptions,
 } from "../../mod.ts";
-import { constants, openSync } from "node:fs";
+import { closeSync, constants, openSync, writeSync } from "node:fs";
 
 const directory = Deno.makeTempDirSync();
 globalThis.addEventListener(
   "unload",
   () => Deno.removeSync(directory, { recursive: true }),
 );
+
+/** How often to try what is a matter of luck. */
+const ROUNDS = 60;
 
 function test(name: string, fn: () => Promise<void>): void {
   Deno.test({
@@ -67,15 +78,63 @@ for (const notify of ["auto", "suspend", "poll", "thread"] as const) {
   });
 }
 
+const fifo = `${directory}/fifo`;
+await new Deno.Command("mkfifo", { args: [fifo] }).output();
+
+/** What opens it does not wait for its other end. */
+const openFifo = () => AioFile.adopt(openSync(fifo, constants.O_RDWR));
+
+const newBlock = ({ fd }: { fd: number }, opcode: number) =>
+  new Aiocb({
+    aio_fildes: fd,
+    aio_buf: allocatePinned(8),
+    aio_lio_opcode: opcode,
+  });
+
 // Whether the library's call is still out when a test ends is a matter of luck.
 for (let round = 0; round < 10; round++) {
   test(`a FIFO whose reader is canceled, round ${round}`, async () => {
-    const path = `${directory}/fifo${round}`;
-    await new Deno.Command("mkfifo", { args: [path] }).output();
-    await using file = AioFile.adopt(openSync(path, constants.O_RDWR));
+    await using file = openFifo();
     const read = file.readAt(new Uint8Array(1), 0);
     // Once the library waits on another thread.
     await new Promise((resolve) => setTimeout(resolve, 20));
     await Promise.all([file.cancel(), Promise.allSettled([read])]);
+  });
+}
+
+for (let round = 0; round < ROUNDS; round++) {
+  test(`a synchronization among writes, round ${round}`, async () => {
+    await using file = await AioFile.open(newFile("synchronized"), "r+");
+    await using other = await AioFile.open(newFile("other"), "r+");
+    await file.writeAt(new Uint8Array(1 << 16), 0);
+    let isSynced = false;
+    const synced = file.sync().then(() => isSynced = true);
+    while (!isSynced) await other.writeAt(new Uint8Array(16), 0);
+    await synced;
+  });
+
+  test(`aio_suspend() that is given up, and again, round ${round}`, async () => {
+    await using file = openFifo();
+    using read = newBlock(file, LIO_READ);
+    aio_read(read);
+    await aio_suspend([read], 10).catch(() => {});
+    await file.writeAt(new Uint8Array(8), 0);
+    await aio_suspend([read]);
+    aio_return(read);
+  });
+
+  test(`lio_listio() beside another one, round ${round}`, async () => {
+    await using file = openFifo();
+    const fd = openSync(newFile("listed"), "r+");
+    using read = newBlock(file, LIO_READ);
+    using write = newBlock({ fd }, LIO_WRITE);
+    const isRead = lio_listio(LIO_WAIT, [read]);
+    await new Promise((resolve) => setTimeout(resolve, 3));
+    const isWritten = lio_listio(LIO_WAIT, [write]);
+    writeSync(file.fd, new Uint8Array(8));
+    await Promise.all([isRead, isWritten]);
+    aio_return(read);
+    aio_return(write);
+    closeSync(fd);
   });
 }

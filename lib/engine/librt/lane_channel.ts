@@ -257,6 +257,10 @@ export class LaneChannel implements Channel, LaneUser {
     return lanes.flatMap((lane) => lane.requests());
   }
 
+  whenUnused(): Promise<void> {
+    return waiter.whenBack();
+  }
+
   async close(): Promise<void> {
     this.rest();
     this.#closeOpened();

@@ -16,9 +16,11 @@ import type { ControlBlock } from "../../../ffi/control_block.ts";
 import {
   releaseSuspendList,
   SUSPEND_LIST_MAX,
+  type SuspendList,
   takeSuspendList,
 } from "../../../ffi/suspend_list.ts";
 import { assert } from "../../checks/assert.ts";
+import { EINPROGRESS } from "../../system/constants.ts";
 import { librt } from "../../system/librt.ts";
 import type { Notify } from "../engine.ts";
 import { settings } from "../../system/settings.ts";
@@ -84,7 +86,8 @@ class Waiter {
   readonly #unattended = new Set<Unattended>();
   #unattendedTimer: ReturnType<typeof setTimeout> | null = null;
   #unattended_ms = UNATTENDED_MS_MIN;
-  #callsOut = 0;
+  /** The calls that are out: what each names, and when it is back. */
+  readonly #calls = new Map<ControlBlock[], Promise<void>>();
   #timeout_ms = SUSPEND_MS_MIN;
   #turnIsDue = false;
   readonly #polling = new Polling();
@@ -156,6 +159,18 @@ class Waiter {
   readonly lookSoon = (): void => {
     if (!this.#turnIsDue) this.#nextTurn();
   };
+
+  /**
+   * Resolves when no call is out, if all that they name is done: then they are about
+   * to come back. A turn may have found that before, and whoever heard of it may think
+   * that there is nothing left of the library's, as Deno's sanitizers do.
+   */
+  async whenBack(): Promise<void> {
+    for (const blocks of this.#calls.keys()) {
+      if (!blocks.every(isDone)) return;
+    }
+    await Promise.all(this.#calls.values());
+  }
 
   #nextTurn(): void {
     this.#turnIsDue = true;
@@ -252,28 +267,36 @@ class Waiter {
   #suspendOn(heads: ControlBlock[]): void {
     let named = 0;
     const most = waitingCallsMax(SUSPENDS_MAX);
-    while (named < heads.length && this.#callsOut < most) {
+    while (named < heads.length && this.#calls.size < most) {
       this.#startCall(heads.slice(named, named + SUSPEND_LIST_MAX));
       named += SUSPEND_LIST_MAX;
     }
     if (named < heads.length) this.#lookAtUnnamed();
   }
 
-  async #startCall(blocks: ControlBlock[]): Promise<void> {
+  #startCall(blocks: ControlBlock[]): void {
     const list = takeSuspendList();
     if (list === null) return this.#lookAtUnnamed();
     for (const block of blocks) block.hold();
     list.pack(blocks, this.#timeout_ms);
     this.#timeout_ms = Math.min(this.#timeout_ms * 2, SUSPEND_MS_MAX);
     waits.suspends++;
-    this.#callsOut++;
+    this.#calls.set(blocks, this.#call(blocks, list));
+  }
+
+  async #call(blocks: ControlBlock[], list: SuspendList): Promise<void> {
     await librt().aio_suspend(list.pointer, blocks.length, list.timeout);
-    assert(this.#callsOut > 0, "more aio_suspend calls end than are out");
-    this.#callsOut--;
+    const wasOut = this.#calls.delete(blocks);
+    assert(wasOut, "an aio_suspend call ends that is not out");
     for (const block of blocks) block.unhold();
     releaseSuspendList(list);
     this.#look();
   }
+}
+
+/** Whether `aio_suspend` does not wait for it. */
+function isDone({ status, pointer }: ControlBlock): boolean {
+  return (status ?? librt().aio_error(pointer)) !== EINPROGRESS;
 }
 
 /** The waiter of this isolate. */

@@ -102,6 +102,7 @@ export class StreamChannel implements Channel, Waiting {
 
   async whenUnused(): Promise<void> {
     await this.#readiness.whenForgotten?.();
+    await this.#syncs?.whenUnused?.();
   }
 
   close(): void | Promise<void> {
