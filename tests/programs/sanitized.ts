@@ -138,3 +138,27 @@ for (let round = 0; round < ROUNDS; round++) {
     closeSync(fd);
   });
 }
+
+for (let round = 0; round < 5; round++) {
+  test(`more requests than are waited for by calls, round ${round}`, async () => {
+    const fds = Array.from(
+      { length: 6 },
+      () => openSync(fifo, constants.O_RDWR),
+    );
+    const blocks = fds.map((fd) => newBlock({ fd }, LIO_READ));
+    const reads: Promise<void>[] = [];
+    for (const block of blocks) {
+      aio_read(block);
+      reads.push(aio_suspend([block]));
+      // Each has a call of its own, as far as there may be one.
+      await new Promise((resolve) => setTimeout(resolve, 2));
+    }
+    writeSync(fds[0], new Uint8Array(fds.length * 8));
+    await Promise.all(reads);
+    for (const block of blocks) {
+      aio_return(block);
+      block[Symbol.dispose]();
+    }
+    for (const fd of fds) closeSync(fd);
+  });
+}

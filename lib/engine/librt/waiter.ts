@@ -8,7 +8,6 @@
  */
 import {
   clearTimeout,
-  coalesced,
   setImmediate,
   setTimeout,
 } from "../../../ffi/event_loop.ts";
@@ -91,9 +90,8 @@ class Waiter {
   #timeout_ms = SUSPEND_MS_MIN;
   #turnIsDue = false;
   readonly #polling = new Polling();
-  readonly #lookAtUnnamed = this.#lookAfter(UNNAMED_MS);
-  readonly #pollSpaced = this.#lookAfter(SPACED_POLL_MS);
-  readonly #lookForLost = this.#lookAfter(LOST_NOTIFICATION_MS);
+  /** When it looks anyway, by the time that it waits for that. */
+  readonly #timers = new Map<number, ReturnType<typeof setTimeout>>();
 
   /** Waits for `waitable` until it has no head any more. */
   add(waitable: Waitable): void {
@@ -115,9 +113,10 @@ class Waiter {
       "the waiter knows its waitables by their position",
     );
     const last = this.#waitables.pop()!;
-    if (last === waitable) return;
-    this.#waitables[position] = last;
-    last.position = position;
+    if (last !== waitable) {
+      this.#waitables[position] = last;
+      last.position = position;
+    } else if (position === 0) this.#stopTimers();
   }
 
   /** Looks at requests now and then, and soon at first, until they are done. */
@@ -222,9 +221,9 @@ class Waiter {
       isTurnWanted || isPollWanted && this.#polling.waited_ms < BUSY_POLL_MS
     ) {
       this.#nextTurn();
-    } else if (isPollWanted) this.#pollSpaced();
+    } else if (isPollWanted) this.#lookAfter(SPACED_POLL_MS);
     // glibc drops a notification for which it can make no thread.
-    else if (isThreadAwaited) this.#lookForLost();
+    else if (isThreadAwaited) this.#lookAfter(LOST_NOTIFICATION_MS);
   }
 
   /** How long to poll before a thread waits. */
@@ -257,10 +256,19 @@ class Waiter {
     }
   }
 
-  /** What has it look once, after a time. */
-  #lookAfter(delay_ms: number): () => void {
-    const schedule = (fn: () => void) => setTimeout(fn, delay_ms);
-    return coalesced(schedule, () => this.#look());
+  /** Looks after a time, if there is something to look at. */
+  #lookAfter(delay_ms: number): void {
+    if (this.#timers.has(delay_ms)) return;
+    const look = () => {
+      this.#timers.delete(delay_ms);
+      this.#look();
+    };
+    this.#timers.set(delay_ms, setTimeout(look, delay_ms));
+  }
+
+  #stopTimers(): void {
+    for (const timer of this.#timers.values()) clearTimeout(timer);
+    this.#timers.clear();
   }
 
   /** Has threads wait for heads that no call names yet. */
@@ -271,12 +279,12 @@ class Waiter {
       this.#startCall(heads.slice(named, named + SUSPEND_LIST_MAX));
       named += SUSPEND_LIST_MAX;
     }
-    if (named < heads.length) this.#lookAtUnnamed();
+    if (named < heads.length) this.#lookAfter(UNNAMED_MS);
   }
 
   #startCall(blocks: ControlBlock[]): void {
     const list = takeSuspendList();
-    if (list === null) return this.#lookAtUnnamed();
+    if (list === null) return this.#lookAfter(UNNAMED_MS);
     for (const block of blocks) block.hold();
     list.pack(blocks, this.#timeout_ms);
     this.#timeout_ms = Math.min(this.#timeout_ms * 2, SUSPEND_MS_MAX);
