@@ -558,7 +558,7 @@ import { setTimeout } from "node:timers/promises";
 import { allocatePinned } from "${NAME}";
 test("has memory of its own", async () => {
   const all = [];
-  for (let count = 0; count < 20; count++) {
+  for (let count = 0; count < 8; count++) {
     Bun.gc(true);
     for (let i = 0; i < 12; i++) all.push(allocatePinned(1 << 20).fill(1));
     await setTimeout(20);

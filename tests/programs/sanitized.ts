@@ -24,7 +24,7 @@ globalThis.addEventListener(
 );
 
 /** How often to try what is a matter of luck. */
-const ROUNDS = 60;
+const ROUNDS = 30;
 
 function test(name: string, fn: () => Promise<void>): void {
   Deno.test({
