@@ -41,7 +41,7 @@ function isFirstThread(): boolean {
  * Whether the runtime may end isolates that it has on the process's first thread: Deno
  * when files change, with the package from npm, too, and Bun after each file of tests,
  * with `--isolate`, `--parallel`, or a line in bunfig.toml. Only the command line tells;
- * an argument of the program itself that is the same does no harm.
+ * an argument of the program itself that is the same only makes it slower.
  */
 function endsIsolates(): boolean {
   const { endsIsolatesFor } = runtime;
