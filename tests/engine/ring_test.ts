@@ -393,10 +393,10 @@ test("places are used again, and no more than are in flight at once", () => {
   }
 });
 
-/** A channel of a direct file, on a kernel that can try what it is given, if it says 0. */
-function newChannel(
+/** A channel of a direct file. */
+function newUntried(
   traits: Partial<FileTraits> = {},
-  { size = 128, together = new ReadsTogether(() => {}), tried = 0 } = {},
+  { size = 128, together = new ReadsTogether(() => {}) } = {},
 ) {
   const kernel = new Kernel(size);
   const waiter = new RingWaiter(kernel as unknown as Rings, true, () => {});
@@ -411,12 +411,26 @@ function newChannel(
     new Set(),
     together,
   );
+  return { kernel, waiter, channel, done };
+}
+
+/** The same on a kernel that can try what it is given, if it says 0. */
+function newChannel(
+  traits: Partial<FileTraits> = {},
+  { tried = 0, ...options }: {
+    tried?: number;
+    size?: number;
+    together?: ReadsTogether;
+  } = {},
+) {
+  const made = newUntried(traits, options);
+  const { kernel, channel } = made;
   kernel.onComplete = () => {
     kernel.completeAll(tried);
   };
   assertEquals(channel.canTry, tried === 0);
   kernel.onComplete = () => {};
-  return { kernel, waiter, channel, done };
+  return made;
 }
 
 /** Submits reads of a channel. */
@@ -541,6 +555,14 @@ test("a call takes as long as in the shortest round", () => {
   const together = new ReadsTogether(() => ++calls <= 63 * 16 && spend(5));
   assert(!measured(together, 4096));
   assertEquals(calls, 64 * 16);
+});
+
+test("a file is not tried before as many reads pay to go together", () => {
+  const { kernel, channel } = newUntried();
+  kernel.onComplete = () => assert(false, "it is tried");
+  const isAhead = (reads: number) =>
+    channel.isAheadOfCache(reads, { ...requestOf("read", 0), length: 1 });
+  assert(![1, 7, 8, 4096].some(isAhead));
 });
 
 test("fewer reads than ever pay do not have calls measured", () => {

@@ -143,8 +143,9 @@ export class RingChannel implements Channel {
   }
 
   isAheadOfCache(reads: number, { length }: AskedRead): boolean {
-    return length <= READS_TOGETHER_BYTES_MAX && this.canTry &&
-      this.#together.pay(reads);
+    // To try takes a call: not before it matters.
+    return length <= READS_TOGETHER_BYTES_MAX && this.#together.pay(reads) &&
+      this.canTry;
   }
 
   readonly #newTransfer = (
