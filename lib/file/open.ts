@@ -14,11 +14,11 @@ import {
 } from "../checks/arguments.ts";
 import { nameOf } from "../checks/bytes.ts";
 import { platform } from "../system/constants.ts";
-import { isOpenFor } from "../system/open_flags.ts";
-import { closeQuietly } from "../system/fs_descriptor.ts";
-import { openNatively } from "../system/reopen.ts";
 import { AioError, errnoOf, withCallerFirst } from "../system/error.ts";
+import { closeQuietly } from "../system/fs_descriptor.ts";
 import { librt, reasonAgainst } from "../system/librt.ts";
+import { isOpenFor } from "../system/open_flags.ts";
+import { openNatively } from "../system/reopen.ts";
 import { isServedByFs } from "../system/settings.ts";
 import type { Path } from "./path.ts";
 

@@ -104,7 +104,7 @@ async function readPieces(
 }
 
 function isCanceled(error: unknown, { signal }: IoOptions): boolean {
-  return error instanceof AioError && isCancellation(error) ||
+  return isCancellation(error) ||
     signal !== undefined && isAborted(signal) && error === reasonOf(signal);
 }
 

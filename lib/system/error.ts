@@ -156,7 +156,7 @@ export class AioError extends Error {
 }
 
 /** Whether an error says that the request was canceled. */
-export function isCancellation(error: Error): boolean {
+export function isCancellation(error: unknown): boolean {
   return error instanceof AioError && error.errno === ECANCELED;
 }
 

@@ -11,9 +11,9 @@ import { gather, scatter } from "../../checks/buffers.ts";
 import { offsetAfter } from "../../checks/offset.ts";
 import { EAGAIN, ENOSYS, platform } from "../../system/constants.ts";
 import { hasPosition } from "../../system/descriptor.ts";
+import { librt } from "../../system/librt.ts";
 import { isOpenFor } from "../../system/open_flags.ts";
 import { reopenDescriptor } from "../../system/reopen.ts";
-import { librt } from "../../system/librt.ts";
 import type { EngineRequest } from "../engine.ts";
 import { isReady } from "./readiness.ts";
 import {
